@@ -1,0 +1,130 @@
+// A coroutine's control block, as the runtime uses it and as a viewer reads it.
+//
+// It is cut in two so that a parked Micro coroutine stays below 384 bytes all in:
+//   CoroutineRecord (64 bytes, one cache line)  what a switch touches
+//   CoroutineDetail (48 bytes)                  what is written at spawn and exit and read by people
+// Both have the same index. The index is reused; the 64-bit identity never is (only its low 48 bits travel in events).
+//
+// `sequence` is the change count and the sequence lock at once:
+//   it grows by one with every change of state that an event reports; it is odd exactly while the coroutine runs or its
+//   record is being written.
+//     free, even -> spawn (+2, even) -> resume (+1, odd) -> suspend (+1, even) -> wake (+2, even) -> resume ...
+//     exit: odd -> even (+1), state = kFree once the slot is given back
+//   Whoever owns the coroutine writes: the spawner until it is published, then the worker that runs it, and between
+//   suspend and resume whoever took it out of a queue or wait list (the lock of that queue orders them).
+//
+// Reading a parked coroutine from outside [coroutine.sequence]:
+//   s1 = sequence (acquire); odd -> "running"; copy record and stack; acquire fence; s2 = sequence (relaxed);
+//   s1 == s2 -> "exact", else retry, in the end "torn". Without the check 15,000 of 1.5M copies were broken.
+//
+// Tested in tests/unit/wire (layout), tests/unit/runtime (transitions), tests/unit/inspect (reading).
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "instrumentation/wire/coroutine_offsets.h"
+#include "instrumentation/wire/limits.h"
+
+namespace coroscope::wire {
+
+enum class CoroutineState : std::uint8_t {
+    kFree = 0,     // the record names nobody
+    kCreated = 1,  // spawned by hand, not yet started (resumable coroutines); reserved
+    kReady = 2,    // in a run queue
+    kRunning = 3,  // on a worker
+    kParked = 4,   // waits: see reason and wait_object
+    kPaused = 5,   // reserved: held by a viewer at a switch
+    kExited = 6,   // function returned; the slot is being given back
+};
+
+// Why a coroutine is parked, and what kind of object wait_object names. Values are fixed: files carry them.
+enum class WaitReason : std::uint8_t {
+    kNothing = 0,
+    kYield = 1,            // still ready; wait_object = kNone
+    kSleep = 2,            // until CoroutineDetail::deadline_ticks
+    kJoin = 3,             // wait_object = coroutine index
+    kChannelSend = 4,      // wait_object = channel index
+    kChannelReceive = 5,   // wait_object = channel index
+    kSelect = 6,           // reserved: wait_object = first select arm
+    kMutex = 7,            // reserved from here on: wait_object = waitable index
+    kSharedMutex = 8,
+    kCondition = 9,
+    kSemaphore = 10,
+    kBarrier = 11,
+    kLatch = 12,
+    kWaitEvent = 13,
+    kOnce = 14,
+    kDescriptor = 15,      // wait_object = file descriptor
+    kSignal = 16,          // wait_object = signal number
+    kBlockingCall = 17,    // runs on a side pool
+    kSuspended = 18,       // suspended itself; waits to be resumed by hand
+    kNursery = 19,
+    kCall = 20,            // request/response
+    kPause = 21,
+    kForeign = 22,         // a foreign runtime's own reason
+};
+inline constexpr std::uint8_t kWaitReasonsCount = 23;
+
+enum CoroutineFlag : std::uint8_t {
+    kCoroutineCancelRequested = 1U << 0,
+    kCoroutineTimedWait = 1U << 1,   // a deadline may wake it as well (deadline_ticks)
+    kCoroutineSignal = 1U << 2,      // made by the signal thread
+    kCoroutineForeign = 1U << 3,     // reserved
+    kCoroutineGrown = 1U << 4,       // reserved: its stack grew
+    kCoroutineNeverRan = 1U << 5,    // rip is the trampoline
+    kCoroutineAbandoned = 1U << 6,   // memory taken back without unwinding
+};
+
+// How a coroutine ended (EXIT events; join).
+enum class ExitStatus : std::uint8_t { kFinished = 0, kFailed = 1, kCancelled = 2, kAbandoned = 3 };
+
+struct alignas(64) CoroutineRecord {
+    std::atomic<std::uint32_t> sequence;     // see above
+    std::atomic<CoroutineState> state;
+    std::atomic<WaitReason> reason;
+    std::uint8_t pool;                       // index into kPools; constant from spawn to exit
+    std::atomic<std::uint8_t> flags;         // CoroutineFlag
+    std::atomic<std::uint64_t> rsp;          // while parked: address of the SavedFrame
+    std::atomic<std::uint64_t> rip;          // while parked: where it continues = return address in user code
+    std::atomic<std::uint32_t> next;         // links of the one queue or wait list it stands in; kNone
+    std::atomic<std::uint32_t> previous;
+    std::atomic<std::uint32_t> wait_object;  // by reason; kNone
+    std::uint32_t slot;                      // in its pool; constant from spawn to exit
+    std::uint64_t caught_exceptions;         // __cxa_eh_globals of this coroutine: head of the chain (private address)
+    std::uint32_t uncaught_exceptions;
+    std::atomic<std::uint32_t> first_joiner;  // list of coroutines that wait for this one to end; kNone
+    std::uint64_t transfer;                  // private: address or small value handed over by whoever wakes it
+};
+static_assert(sizeof(CoroutineRecord) == 64);
+static_assert(offsetof(CoroutineRecord, sequence) == COROSCOPE_COROUTINE_SEQUENCE);
+static_assert(offsetof(CoroutineRecord, rsp) == COROSCOPE_COROUTINE_RSP);
+static_assert(offsetof(CoroutineRecord, rip) == COROSCOPE_COROUTINE_RIP);
+
+struct CoroutineDetail {
+    std::atomic<std::uint64_t> identity;        // 0 = never used; written before the record is published
+    std::atomic<std::uint64_t> spawner;         // identity; 0 = spawned by a thread that is no worker
+    std::atomic<std::uint32_t> site;            // index into kSites
+    std::atomic<std::uint32_t> name;            // string; kNone = the site's name
+    std::atomic<std::uint32_t> high_water_bytes;  // deepest use of the stack seen by a scan; 0 = not measured
+    std::atomic<std::uint8_t> priority;         // reserved: 0 signal .. 3 low; 2 = normal
+    std::atomic<std::uint8_t> worker;           // that ran it last (low 8 bits of its index)
+    std::atomic<std::uint16_t> reserved;
+    std::atomic<std::uint64_t> deadline_ticks;  // sleep or timed wait: TSC; 0 = none
+    std::uint64_t private_word;                 // the runtime's own
+};
+static_assert(sizeof(CoroutineDetail) == 48);
+
+// What lies at `rsp` while a coroutine is parked (layout 1). The registers a call must preserve, then the address at
+// which its caller goes on. The caller's rsp is the address after this frame.
+struct SavedFrame {
+    std::uint64_t r15, r14, r13, r12, rbx, rbp;
+    std::uint64_t return_address;  // equals CoroutineRecord::rip
+};
+static_assert(sizeof(SavedFrame) == 56);
+static_assert(offsetof(SavedFrame, return_address) == COROSCOPE_SAVED_FRAME_RETURN);
+
+inline constexpr std::uint64_t kIdentityMask = (1ULL << 48) - 1;  // identities stay below 2^48
+
+}  // namespace coroscope::wire

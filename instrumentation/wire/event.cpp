@@ -1,0 +1,64 @@
+// Sizes and names of events; the single table behind both.
+#include "instrumentation/wire/event.h"
+
+namespace coroscope::wire {
+namespace {
+
+struct Row {
+    EventType type;
+    std::uint32_t slots;
+    const char* name;
+};
+
+constexpr Row kRows[] = {
+    {EventType::kPad, 1, "pad"},
+    {EventType::kExt, 1, "ext"},
+    {EventType::kSync, 2, "sync"},
+    {EventType::kLoss, 2, "loss"},
+    {EventType::kMask, 1, "mask"},
+    {EventType::kSpawn, 3, "spawn"},
+    {EventType::kResume, 1, "resume"},
+    {EventType::kSuspend, 2, "suspend"},
+    {EventType::kWake, 1, "wake"},
+    {EventType::kExit, 2, "exit"},
+    {EventType::kCancel, 1, "cancel"},
+    {EventType::kMigrate, 2, "migrate"},
+    {EventType::kChannelCreate, 3, "channel-create"},
+    {EventType::kChannelSend, 1, "channel-send"},
+    {EventType::kChannelReceive, 1, "channel-receive"},
+    {EventType::kChannelBlock, 1, "channel-block"},
+    {EventType::kChannelClose, 1, "channel-close"},
+    {EventType::kChannelDestroy, 2, "channel-destroy"},
+    {EventType::kPoolAllocate, 1, "pool-allocate"},
+    {EventType::kPoolFree, 1, "pool-free"},
+    {EventType::kPoolGrow, 1, "pool-grow"},
+    {EventType::kSignal, 2, "signal"},
+    {EventType::kTimerSet, 2, "timer-set"},
+    {EventType::kTimerFire, 2, "timer-fire"},
+    {EventType::kWorkerPark, 1, "worker-park"},
+    {EventType::kWorkerUnpark, 1, "worker-unpark"},
+};
+
+const Row* find(EventType type) {
+    for (const Row& row : kRows) {
+        if (row.type == type) return &row;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+std::uint32_t slots_of(EventType type, std::uint32_t argument) {
+    if (type == EventType::kChannelSend || type == EventType::kChannelReceive) {
+        return (high8(argument) & kOtherParty) != 0 ? 2 : 1;
+    }
+    const Row* row = find(type);
+    return row != nullptr ? row->slots : 0;
+}
+
+const char* event_name(EventType type) {
+    const Row* row = find(type);
+    return row != nullptr ? row->name : "?";
+}
+
+}  // namespace coroscope::wire

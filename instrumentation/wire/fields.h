@@ -1,0 +1,68 @@
+// The table of the state plane: for every field that a trace shows, whether its value at time t is replayed from events,
+// sampled at keyframes, or known live only. Tests derive their comparison from it: whatever says "replayed" must come
+// out of keyframe + events exactly as it stands in the segment.
+#pragma once
+
+#include <cstdint>
+
+namespace coroscope::wire {
+
+enum class FieldSource : std::uint8_t {
+    kReplayed,  // a keyframe plus the events named give it at any t
+    kSampled,   // true at keyframes; between them the last one's value is shown as such
+    kLive,      // only in a running target
+};
+
+struct FieldRow {
+    const char* record;  // "coroutine", "channel", "pool", "worker", "site", "header"
+    const char* field;
+    FieldSource source;
+    const char* events;  // names of the events that carry it, space separated; "" unless replayed
+};
+
+inline constexpr FieldRow kFields[] = {
+    {"coroutine", "sequence", FieldSource::kReplayed, "spawn resume suspend wake exit"},
+    {"coroutine", "state", FieldSource::kReplayed, "spawn resume suspend wake exit"},
+    {"coroutine", "reason", FieldSource::kReplayed, "suspend wake"},
+    {"coroutine", "wait_object", FieldSource::kReplayed, "suspend wake"},
+    {"coroutine", "deadline_ticks", FieldSource::kReplayed, "suspend wake"},
+    {"coroutine", "identity", FieldSource::kReplayed, "spawn"},
+    {"coroutine", "spawner", FieldSource::kReplayed, "spawn"},
+    {"coroutine", "site", FieldSource::kReplayed, "spawn"},
+    {"coroutine", "name", FieldSource::kReplayed, "spawn"},
+    {"coroutine", "pool", FieldSource::kReplayed, "spawn"},
+    {"coroutine", "slot", FieldSource::kReplayed, "spawn"},
+    {"coroutine", "worker", FieldSource::kReplayed, "resume"},
+    {"coroutine", "rsp", FieldSource::kSampled, ""},
+    {"coroutine", "rip", FieldSource::kReplayed, "suspend"},
+    {"coroutine", "high_water_bytes", FieldSource::kSampled, ""},
+    {"coroutine", "flags", FieldSource::kSampled, ""},
+    {"coroutine", "next", FieldSource::kLive, ""},
+    {"coroutine", "previous", FieldSource::kLive, ""},
+    {"coroutine", "first_joiner", FieldSource::kLive, ""},
+    {"coroutine", "transfer", FieldSource::kLive, ""},
+    {"channel", "identity", FieldSource::kReplayed, "channel-create channel-destroy"},
+    {"channel", "name", FieldSource::kReplayed, "channel-create"},
+    {"channel", "capacity", FieldSource::kReplayed, "channel-create"},
+    {"channel", "operations", FieldSource::kReplayed,
+     "channel-create channel-send channel-receive channel-block channel-close channel-destroy"},
+    {"channel", "length", FieldSource::kReplayed, "channel-send channel-receive"},
+    {"channel", "sent", FieldSource::kReplayed, "channel-send"},
+    {"channel", "received", FieldSource::kReplayed, "channel-receive"},
+    {"channel", "closed", FieldSource::kReplayed, "channel-close"},
+    {"channel", "senders_waiting", FieldSource::kReplayed, "suspend wake"},
+    {"channel", "receivers_waiting", FieldSource::kReplayed, "suspend wake"},
+    {"channel", "sender_handles", FieldSource::kSampled, ""},
+    {"channel", "receiver_handles", FieldSource::kSampled, ""},
+    {"handle", "holder", FieldSource::kSampled, ""},
+    {"pool", "used", FieldSource::kReplayed, "spawn exit"},
+    {"pool", "high_water_slots", FieldSource::kSampled, ""},
+    {"worker", "current", FieldSource::kReplayed, "resume suspend exit"},
+    {"worker", "state", FieldSource::kReplayed, "resume suspend exit worker-park worker-unpark"},
+    {"worker", "counters", FieldSource::kSampled, ""},
+    {"site", "size_class", FieldSource::kSampled, ""},
+    {"histogram", "buckets", FieldSource::kSampled, ""},
+    {"header", "lifecycle", FieldSource::kSampled, ""},
+};
+
+}  // namespace coroscope::wire

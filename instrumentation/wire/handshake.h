@@ -1,0 +1,108 @@
+// The handshake: how a viewer gets hold of a target's segments, and what it may ask of the agent thread.
+//
+// Abstract SEQPACKET socket "coroscope-<pid as the target sees it>-<n>" (n = 0.. : a squatted name makes the target take the next
+// one). One message a datagram: a MessageHeader, then the struct of its type; descriptors by SCM_RIGHTS.
+// Both sides check SO_PEERCRED: the target that the viewer has its own uid or is root; the viewer that the listener *is* the pid
+// it wants (a squatter is passed over with a sentence).
+//
+//   viewer                              target's agent thread
+//   Hello {version, pid, role}     ->
+//                                  <-   Welcome {version, status, nonce} + fds: state segment, ring segment
+//   Attach + fd: reader page       ->                                  (recorder only)
+//                                  <-   Reply
+//   Listen {mask, mode, period}    ->
+//                                  <-   Reply
+//   CopyArea + fd                  ->   (once: a memfd of the viewer's that the agent pwrite()s parked stacks into)
+//   CopyStacks {indices}           ->
+//                                  <-   StacksCopied {per stack: sequence, rsp, bytes, offset}
+//                                  <-   Notice {kEnding}   orderly end announced; the target waits for Done, at most kEndGraceMs
+//   Done                           ->
+//   Bye or EOF                     ->   everything as before the viewer came
+//
+// A message with a wrong magic, length or type ends the connection, never the target.
+// Tested in tests/unit/emit and tests/unit/inspect (both ends), fuzzed in tests/fuzz.
+#pragma once
+
+#include <cstdint>
+
+#include "instrumentation/wire/limits.h"
+
+namespace coroscope::wire {
+
+inline constexpr std::uint32_t kMessageMagic = 0x534f4f52;  // "ROOS"
+inline constexpr std::uint32_t kMessageBytesMax = 32U << 10;
+inline constexpr std::uint32_t kSocketNameAttempts = 8;
+inline constexpr std::uint32_t kEndGraceMs = 2000;
+inline constexpr char kSocketPrefix[] = "coroscope-";
+inline constexpr char kStateMemfdName[] = "coroscope-state";  // shows in /proc/PID/fd and /proc/PID/maps
+inline constexpr char kRingMemfdName[] = "coroscope-rings";
+
+enum class MessageType : std::uint32_t {
+    kHello = 1, kWelcome = 2, kAttach = 3, kListen = 4, kReply = 5, kCopyArea = 6, kCopyStacks = 7, kStacksCopied = 8,
+    kNotice = 9, kDone = 10, kBye = 11,
+    kPause = 16, kResume = 17, kStep = 18, kStop = 19, kRules = 20,  // reserved
+};
+
+enum class Role : std::uint32_t {
+    kWatcher = 0,   // reads what there is, accepts laps
+    kRecorder = 1,  // holds the tails; one at a time
+};
+
+enum class ReplyStatus : std::uint32_t {
+    kOk = 0, kVersionMismatch = 1, kRecorderPresent = 2, kRefusedUid = 3, kMalformed = 4, kNoMemory = 5, kNotSupported = 6,
+};
+
+struct MessageHeader {
+    std::uint32_t magic;
+    MessageType type;
+    std::uint32_t body_bytes;
+    std::uint32_t reserved;
+};
+
+struct Hello {
+    std::uint16_t version_major, version_minor;
+    Role role;
+    std::uint32_t pid;  // as the viewer sees itself; the kernel's word counts
+    std::uint32_t reserved;
+};
+struct Welcome {
+    std::uint16_t version_major, version_minor;
+    ReplyStatus status;
+    std::uint64_t segment_nonce;
+    std::uint64_t state_bytes, ring_bytes;  // sizes of the files now; both may grow
+};
+struct Listen {
+    std::uint32_t mask;           // Category bits; 0 = stop listening
+    std::uint32_t mode;           // RingMode; a watcher may only ask for kOverwrite while nobody records
+    std::uint32_t sample_period;  // stamp one switch in this many; 0 = the default, 64
+    std::uint32_t reserved;
+};
+struct Reply {
+    ReplyStatus status;
+    std::uint32_t detail;  // kRecorderPresent: pid of the recorder
+};
+struct CopyStacks {
+    std::uint32_t count;  // <= kStackCopiesPerRequestMax
+    std::uint32_t reserved;
+    // std::uint32_t coroutine[count] follows
+};
+struct StackCopied {
+    std::uint32_t coroutine;
+    std::uint32_t sequence;  // odd or changed in between: bytes = 0
+    std::uint64_t rsp;
+    std::uint64_t rip;
+    std::uint32_t bytes;   // from rsp upwards to the stack's high end, at most kStackCopyBytesMax
+    std::uint32_t offset;  // in the copy area
+};
+struct StacksCopied {
+    std::uint32_t count;
+    std::uint32_t reserved;
+    // StackCopied[count] follows
+};
+enum class NoticeKind : std::uint32_t { kEnding = 1 };
+struct Notice {
+    NoticeKind kind;
+    std::uint32_t reserved;
+};
+
+}  // namespace coroscope::wire

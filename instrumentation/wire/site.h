@@ -1,0 +1,39 @@
+// Spawn sites: where in the source coroutines (and channels) are made, and which size class they get and why.
+//
+// Written once when the site is first used, under the runtime's site lock; the class fields may be raised later.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "instrumentation/wire/limits.h"
+#include "instrumentation/wire/pool.h"
+
+namespace coroscope::wire {
+
+// The rung of the ladder of evidence that chose the class.
+enum class ClassEvidence : std::uint8_t {
+    kUnknown = 0,   // nobody said anything: Medium
+    kWish = 1,      // size_class stated at the spawn
+    kProfiled = 2,  // row of the size table: high water + margin
+    kProven = 3,    // row of the size table: static bound
+};
+
+struct SiteRecord {  // 64 bytes
+    std::uint32_t file;      // string, as the compiler gave it
+    std::uint32_t function;  // string: enclosing function
+    std::uint32_t name;      // string: the name given at the spawn
+    std::uint32_t line;
+    std::uint32_t column;
+    std::atomic<SizeClass> size_class;       // that its next spawn gets
+    std::atomic<ClassEvidence> evidence;
+    std::uint16_t reserved0;
+    std::uint32_t predicted_bytes;           // from the size table; 0 = none
+    std::atomic<std::uint32_t> wished_class;  // SizeClass + 1; 0 = no wish
+    std::uint64_t entry_address;             // of the coroutine's entry function
+    std::atomic<std::uint64_t> spawned;      // reserved: counted from events
+    std::uint64_t reserved[2];
+};
+static_assert(sizeof(SiteRecord) == 64);
+
+}  // namespace coroscope::wire
