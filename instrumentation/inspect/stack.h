@@ -1,0 +1,76 @@
+// Unwound stacks as values: program counters first, names later.
+//
+// Thousands of parked coroutines share a few stacks, so a StackTable keeps each distinct list of program counters once and
+// names it by a number; frames are symbolised only when somebody looks.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "instrumentation/inspect/state_image.h"
+
+namespace coroscope::inspect {
+
+inline constexpr std::uint32_t kFramesMax = 512;  // deeper stacks are cut and say so
+
+// One level of a stack as shown: several share a pc when functions were inlined (innermost first, `inlined` on all but the last).
+struct Frame {
+    std::uint64_t pc = 0;
+    std::string function;  // demangled; "" = unknown
+    std::string file;      // "" = unknown
+    std::uint32_t line = 0;
+    std::string module;    // path of the ELF file; "" = unknown
+    bool inlined = false;
+};
+
+enum class UnwindEnd : std::uint8_t {
+    kEntry = 0,       // reached the coroutine's trampoline: the whole stack
+    kNoRule = 1,      // no unwind information for a pc
+    kBadMemory = 2,   // a needed word lies outside the copy
+    kTooDeep = 3,     // kFramesMax
+    kNotUnwound = 4,  // running, torn, or refused
+};
+const char* unwind_end_name(UnwindEnd end);
+
+// The stack of one coroutine at one moment.
+struct StackRef {
+    std::uint64_t identity = 0;
+    std::uint32_t sequence = 0;  // CoroutineRecord::sequence it belongs to
+    Consistency consistency = Consistency::kRunning;
+    UnwindEnd end = UnwindEnd::kNotUnwound;
+    std::uint32_t stack = wire::kNone;  // in the StackTable
+    std::uint32_t used_bytes = 0;       // high end - (rsp after the saved frame)
+};
+
+// Distinct stacks by number. Not thread-safe while adding.
+class StackTable {
+public:
+    // Number of this list of pcs (innermost first), adding it when new.
+    std::uint32_t add(const std::vector<std::uint64_t>& pcs);
+    const std::vector<std::uint64_t>& pcs(std::uint32_t stack) const { return stacks_[stack]; }
+    std::size_t size() const { return stacks_.size(); }
+
+private:
+    std::vector<std::vector<std::uint64_t>> stacks_;
+    std::unordered_multimap<std::uint64_t, std::uint32_t> by_hash_;
+};
+
+// Every stack of a target at one moment.
+struct StackSnapshot {
+    std::uint64_t taken_ticks = 0;
+    std::vector<StackRef> stacks;  // ascending identity
+    std::uint64_t torn = 0, running = 0, failed = 0;
+
+    const StackRef* find(std::uint64_t identity) const;  // binary search
+};
+
+// An ELF file mapped in the target.
+struct Module {
+    std::string path;
+    std::uint64_t low = 0, high = 0;  // address range in the target
+    std::string build_id;             // hex; "" = none
+};
+
+}  // namespace coroscope::inspect

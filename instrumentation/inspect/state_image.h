@@ -1,0 +1,217 @@
+// StateImage: the state plane of a target, copied out at one (short) moment and decoded into plain values.
+//
+// Made by state_reader from a live segment, or by the traces layer from a keyframe and the events after it: everything above this
+// file (analyses, views, JSON) sees only images and cannot tell the difference. All cross references are record indices as in
+// the segment; look-ups by index or identity go through the maps below, which are rebuilt by `index()`.
+//
+// A value type without hidden state: may be moved between threads, and read by many at once when const.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "instrumentation/base/tsc.h"
+#include "instrumentation/wire/channel.h"
+#include "instrumentation/wire/coroutine.h"
+#include "instrumentation/wire/histogram.h"
+#include "instrumentation/wire/pool.h"
+#include "instrumentation/wire/segment.h"
+#include "instrumentation/wire/site.h"
+#include "instrumentation/wire/worker.h"
+
+namespace coroscope::inspect {
+
+// How far a value can be trusted.
+enum class Consistency : std::uint8_t {
+    kExact = 0,    // sequence unchanged over the copy
+    kTorn = 1,     // changed under the reader even after retries
+    kRunning = 2,  // on a worker while it was read
+    kUnknown = 3,  // events about it were lost since the last keyframe
+};
+const char* consistency_name(Consistency value);  // "exact" "torn" "running" "unknown"
+const char* state_name(wire::CoroutineState state);     // "ready" "running" "parked" ...
+const char* reason_name(wire::WaitReason reason);       // "sleep" "join" "channel-send" ...
+const char* size_class_name(wire::SizeClass size_class);  // "micro" "small" "medium" "large"
+
+struct CoroutineImage {
+    std::uint32_t index = wire::kNone;
+    std::uint32_t sequence = 0;
+    std::uint64_t identity = 0;
+    std::uint64_t spawner = 0;  // identity; 0 = outside
+    wire::CoroutineState state = wire::CoroutineState::kFree;
+    wire::WaitReason reason = wire::WaitReason::kNothing;
+    Consistency consistency = Consistency::kExact;
+    std::uint8_t pool = 0;
+    std::uint8_t flags = 0;   // wire::CoroutineFlag
+    std::uint8_t worker = 0;  // that ran it last
+    std::uint32_t slot = 0;
+    std::uint32_t site = wire::kNone;
+    std::uint32_t name = wire::kNone;         // string
+    std::uint32_t wait_object = wire::kNone;  // by reason
+    std::uint32_t high_water_bytes = 0;       // 0 = not measured
+    std::uint64_t rsp = 0;
+    std::uint64_t rip = 0;
+    std::uint64_t deadline_ticks = 0;
+    std::uint64_t since_ticks = 0;  // when it entered its state; 0 = not known (nobody listened)
+};
+
+struct ChannelImage {
+    std::uint32_t index = wire::kNone;
+    std::uint64_t identity = 0;
+    std::uint32_t name = wire::kNone;  // string
+    std::uint32_t operations = 0;
+    std::uint32_t capacity = 0;
+    std::uint32_t length = 0;
+    std::uint32_t senders_waiting = 0;
+    std::uint32_t receivers_waiting = 0;
+    std::uint32_t sender_handles = 0;
+    std::uint32_t receiver_handles = 0;
+    std::uint32_t element_bytes = 0;
+    std::uint32_t totals = 0;
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+    std::uint64_t creator = 0;
+    bool closed = false;
+    Consistency consistency = Consistency::kExact;
+};
+
+struct HandleImage {
+    std::uint32_t channel = wire::kNone;
+    std::uint32_t rights = 0;  // wire::HandleRight
+    std::uint64_t holder = 0;  // identity; 0 = a thread that is no worker, or unknown
+};
+
+struct ChannelTotalsImage {
+    std::uint32_t name = wire::kNone;
+    std::uint64_t channels = 0;
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+};
+
+struct SiteImage {
+    std::uint32_t index = wire::kNone;
+    std::uint32_t file = wire::kNone, function = wire::kNone, name = wire::kNone;
+    std::uint32_t line = 0, column = 0;
+    wire::SizeClass size_class = wire::SizeClass::kMedium;
+    wire::ClassEvidence evidence = wire::ClassEvidence::kUnknown;
+    std::uint32_t predicted_bytes = 0;
+    std::uint64_t entry_address = 0;
+};
+
+struct SlabImage {
+    std::uint32_t owner = wire::kNone;
+    std::uint64_t stack_base = 0;
+    std::uint64_t used[wire::kSlabWords] = {};  // owned & ~remote
+};
+
+struct PoolImage {
+    wire::SizeClass size_class = wire::SizeClass::kMedium;
+    wire::PoolPurpose purpose = wire::PoolPurpose::kOrdinary;
+    std::uint32_t slot_bytes = 0;
+    std::uint64_t stride_bytes = 0;
+    std::uint32_t guard_bytes = 0;
+    std::uint32_t colour_steps = 1;
+    std::uint32_t canary_bytes = 0;
+    std::uint32_t name = wire::kNone;
+    std::uint64_t high_water_slots = 0;
+    std::vector<SlabImage> slabs;
+
+    std::uint64_t slots() const { return slabs.size() * std::uint64_t{wire::kSlotsPerSlab}; }
+    std::uint64_t used() const;  // population count over the slabs
+    // Bounds of a slot's stack in the target; {0,0} when the slot lies outside.
+    wire::StackBounds bounds(std::uint32_t slot) const;
+};
+
+struct WorkerImage {
+    std::uint32_t index = 0;
+    std::uint32_t thread_id = 0;
+    wire::WorkerState state = wire::WorkerState::kAbsent;
+    std::uint32_t current = wire::kNone;  // coroutine index
+    std::uint32_t histogram_switch = wire::kNone;
+    std::uint64_t stack_low = 0, stack_high = 0;
+    std::uint64_t spawned = 0, exited = 0, switches = 0, parks = 0, wakes = 0, failed = 0, cancelled = 0;
+};
+
+struct HistogramImage {
+    wire::HistogramKind kind = wire::HistogramKind::kFree;
+    std::uint32_t worker = wire::kNone;
+    std::uint64_t samples = 0;
+    std::uint64_t below_resolution = 0;
+    std::uint64_t sum = 0;
+    std::uint32_t stamp_cost_ticks = 0;
+    std::uint32_t resolution_ticks = 0;
+    std::uint32_t sample_period = 0;  // 0 = never measured
+    std::vector<std::uint64_t> buckets;  // wire::kHistogramBuckets
+
+    // Value at quantile q in [0,1] in ticks (middle of its bucket); samples below resolution count as the lowest. -1 when empty.
+    double quantile(double q) const;
+    void merge(const HistogramImage& other);
+};
+
+struct StateImage {
+    // Identity of the target.
+    std::uint32_t pid = 0;
+    std::uint32_t uid = 0;
+    std::string program;
+    std::uint64_t start_ticks = 0;
+    std::uint64_t segment_nonce = 0;
+    base::ClockCalibration clock;
+    std::uint32_t flags = 0;  // wire::SegmentFlag
+    std::uint64_t park_address = 0, park_end_address = 0, trampoline_address = 0;
+    wire::Lifecycle lifecycle = wire::Lifecycle::kStarting;
+    std::uint64_t outside_spawned = 0;
+    std::uint64_t peak_rss_kib = 0;
+    std::uint64_t stack_bytes_peak = 0;
+    std::vector<std::uint64_t> signals_delivered;  // by signal number
+
+    // When it was copied: every change before the first is in it, none after the second is.
+    std::uint64_t read_begin_ticks = 0;
+    std::uint64_t read_end_ticks = 0;
+
+    std::vector<CoroutineImage> coroutines;  // in use only, ascending index
+    std::vector<ChannelImage> channels;      // live only, ascending index
+    std::vector<HandleImage> handles;        // in use only
+    std::vector<ChannelTotalsImage> channel_totals;
+    std::vector<SiteImage> sites;            // index = position
+    std::vector<PoolImage> pools;            // index = position
+    std::vector<WorkerImage> workers;        // index = position
+    std::vector<HistogramImage> histograms;  // index = position
+    std::string strings;                     // the string arena as in the segment
+
+    // Counts of what could not be read cleanly.
+    std::uint64_t torn_coroutines = 0;
+    std::uint64_t torn_channels = 0;
+
+    // The string named by a string index; "" for kNone or anything out of bounds.
+    std::string_view text(std::uint32_t string) const;
+    // "file:line" of a site; "?" when unknown.
+    std::string site_text(std::uint32_t site) const;
+    // The coroutine's own name, else its site's, else "coroutine".
+    std::string_view coroutine_name(const CoroutineImage& coroutine) const;
+    // "channel:NAME" (or "channel:#identity" when unnamed).
+    std::string channel_text(const ChannelImage& channel) const;
+    // Nanoseconds since the runtime's start.
+    std::int64_t since_start_ns(std::uint64_t ticks) const {
+        return clock.duration_ns(static_cast<std::int64_t>(ticks - start_ticks));
+    }
+
+    // Rebuilds the look-up maps after the vectors changed.
+    void index();
+    const CoroutineImage* coroutine_at(std::uint32_t index) const;
+    const CoroutineImage* coroutine_of(std::uint64_t identity) const;
+    const ChannelImage* channel_at(std::uint32_t index) const;
+    // The coroutine that owns a slot; nullptr when free.
+    const CoroutineImage* owner_of(std::uint8_t pool, std::uint32_t slot) const;
+    wire::StackBounds stack_of(const CoroutineImage& coroutine) const;
+
+private:
+    std::unordered_map<std::uint32_t, std::uint32_t> by_index_;
+    std::unordered_map<std::uint64_t, std::uint32_t> by_identity_;
+    std::unordered_map<std::uint32_t, std::uint32_t> channel_by_index_;
+    std::unordered_map<std::uint64_t, std::uint32_t> by_slot_;  // pool << 32 | slot
+};
+
+}  // namespace coroscope::inspect

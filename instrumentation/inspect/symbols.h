@@ -1,0 +1,35 @@
+// Names for addresses: function, inlined functions, file:line, from ELF and DWARF through libdw.
+//
+// Thread: one at a time. Blocks: the first question about a module reads its debug information.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "instrumentation/inspect/stack.h"
+
+namespace coroscope::inspect {
+
+class Symbolizer {
+public:
+    // Modules of a live process or of a trace (by path and build-id; a file whose build-id differs is not used).
+    explicit Symbolizer(std::vector<Module> modules);
+    ~Symbolizer();
+
+    // Frames for one return address (looked up at pc - 1): inlined functions innermost first, the function itself last. At least one.
+    const std::vector<Frame>& frames(std::uint64_t pc);
+    // All levels of a stack.
+    std::vector<Frame> frames(const std::vector<std::uint64_t>& pcs);
+    // Start and end of the function around an address, and its name; false when unknown.
+    bool function_range(std::uint64_t pc, std::uint64_t* low, std::uint64_t* high, std::string* name);
+    // Reads bytes of code of a module file at a target address; returns bytes read.
+    std::size_t read_code(std::uint64_t address, std::uint8_t* to, std::size_t bytes) const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace coroscope::inspect

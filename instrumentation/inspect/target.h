@@ -1,0 +1,113 @@
+// Finding programs that can be attached to, and holding on to one.
+//
+// A Target owns the mapped segments (read-only), the socket to the agent, the reader page and the way its memory is read:
+// process_vm_readv, or copies by the agent where that is refused. It looks at the target exactly as a stranger would.
+//
+// Thread: one Target is used by one thread at a time, except where a function says otherwise. Blocks: attach() for at most
+// its timeout; the rest for single system calls.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "instrumentation/base/result.h"
+#include "instrumentation/inspect/stack.h"
+#include "instrumentation/inspect/state_image.h"
+#include "instrumentation/wire/handshake.h"
+#include "instrumentation/wire/ring.h"
+
+namespace coroscope::inspect {
+
+struct TargetInfo {
+    std::uint32_t pid = 0;  // in our pid namespace
+    std::uint32_t uid = 0;
+    std::uint32_t parent_pid = 0;
+    std::string program;       // executable path as /proc says
+    std::string command_line;  // arguments joined by spaces
+    bool attachable = false;
+    std::string why_not;  // one sentence when not attachable
+};
+
+// Programs with a CPrime runtime that this user may look at or at least see. Reads /proc; blocks for that.
+std::vector<TargetInfo> find_targets();
+// The first target among `root_pid` and its descendants (a launched script may exec or fork the real program), waiting up to
+// timeout_ms for its runtime to start. kGone when root_pid ended before.
+base::Result<std::uint32_t> wait_for_target(std::uint32_t root_pid, int timeout_ms);
+
+enum class MemoryAccess : std::uint8_t { kProcessVm, kAgent };
+
+class Target {
+public:
+    struct Options {
+        wire::Role role = wire::Role::kWatcher;
+        int timeout_ms = 2000;
+        bool force_agent_copies = false;  // as if process_vm_readv were refused
+    };
+    // Errors: kGone (no such process), kRefused (another user's), kUnreadable (no runtime in it), kVersion (says which side to
+    // upgrade).
+    static base::Result<std::unique_ptr<Target>> attach(std::uint32_t pid, const Options& options);
+    ~Target();  // says Bye; the target goes on as before
+
+    Target(const Target&) = delete;
+    Target& operator=(const Target&) = delete;
+
+    std::uint32_t pid() const;
+    MemoryAccess memory_access() const;
+
+    // Copies the state plane. Never blocks the target. 100k coroutines: some ms.
+    base::Result<StateImage> read_state();
+
+    // Asks the agent to record categories (wire::Category); 0 stops.
+    base::Status listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period = 0);
+    std::uint32_t rings_count() const;
+    wire::RingOwner ring_owner(std::uint32_t ring, std::uint32_t* owner_index) const;
+    // Takes what ring `ring` holds from the position reached so far: whole slots, verified; returns how many were appended. Publishes the tail.
+    // `overtaken` grows by slots that the writer lapped. *first_position gets the position of the first slot appended.
+    std::size_t drain(std::uint32_t ring, std::vector<wire::EventSlot>& out, std::uint64_t* first_position, std::uint64_t* overtaken);
+    // Emitted and dropped events of a ring by type, as its writer counts them.
+    struct RingCounts {
+        std::uint64_t head = 0;
+        std::vector<std::uint64_t> emitted, dropped;  // wire::kEventTypesMax each
+    };
+    RingCounts ring_counts(std::uint32_t ring) const;
+
+    // Reads `bytes` at `address` of the target's memory (process_vm_readv only). Returns bytes read.
+    std::size_t read_memory(std::uint64_t address, void* to, std::size_t bytes) const;
+
+    // Copies of parked stacks, sequence-checked, in batches; `visit` gets (coroutine, registers at rsp, bytes, consistency).
+    struct StackCopy {
+        const CoroutineImage* coroutine = nullptr;
+        Consistency consistency = Consistency::kTorn;
+        std::uint64_t rsp = 0, rip = 0;
+        const std::uint8_t* bytes = nullptr;  // from rsp upwards, valid during the visit
+        std::size_t size = 0;
+        std::uint32_t sequence = 0;
+    };
+    // `only` empty = all parked and ready coroutines of `state`.
+    template <typename Visit>
+    base::Status copy_stacks(const StateImage& state, const std::vector<std::uint32_t>& only, Visit&& visit) {
+        return copy_stacks_impl(state, only, [](void* context, const StackCopy& copy) { (*static_cast<Visit*>(context))(copy); },
+                                &visit);
+    }
+
+    // Agent's word that the end was announced (poll; does not block), and our answer to it.
+    bool end_announced();
+    void acknowledge_end();
+    // False once the process is gone.
+    bool alive() const;
+
+    // ELF files mapped in the target now.
+    base::Result<std::vector<Module>> modules() const;
+
+private:
+    struct Impl;
+    explicit Target(std::unique_ptr<Impl> impl);
+    using VisitFunction = void (*)(void* context, const StackCopy& copy);
+    base::Status copy_stacks_impl(const StateImage& state, const std::vector<std::uint32_t>& only, VisitFunction visit,
+                                  void* context);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace coroscope::inspect

@@ -1,0 +1,34 @@
+// Unwinding copied stacks with libunwind, from the registers saved at a park, without stopping or attaching to the target.
+//
+// One Unwinder serves one set of modules (a live process or the list kept in a trace) and caches their unwind tables. Thread: one
+// at a time. Blocks: reads ELF files on first use of a module.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "instrumentation/inspect/target.h"
+
+namespace coroscope::inspect {
+
+class Unwinder {
+public:
+    // `target` may be null (then only modules' files and the copy are read).
+    Unwinder(std::vector<Module> modules, const Target* target, std::uint64_t trampoline_address);
+    ~Unwinder();
+
+    // Program counters of a parked stack, innermost first; the first is the address at which it continues. pc-1 is what to look up.
+    UnwindEnd unwind(const Target::StackCopy& copy, std::vector<std::uint64_t>& pcs);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+// Unwinds every parked coroutine; reuses entries of `previous` whose identity and sequence have not changed. `progress` (may be
+// null) is set to 0..1000; `cancel` (may be null) is polled.
+StackSnapshot snapshot_stacks(Target& target, Unwinder& unwinder, const StateImage& state, StackTable& table,
+                              const StackSnapshot* previous, std::atomic<int>* progress, const std::atomic<bool>* cancel);
+
+}  // namespace coroscope::inspect
