@@ -1,0 +1,80 @@
+// Analyses that window and command line share, each a plain value computed from a Moment (or a whole trace), each with its JSON in the shape
+// that DESIGN promises to others.
+//
+// Thread: pure functions; call them off the frame when the Moment is large.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "instrumentation/base/result.h"
+#include "traces/session.h"
+
+namespace coroscope::traces {
+
+// ---- stat: counts, losses, states, pools, latencies
+struct PoolStat {
+    std::string size_class, purpose;
+    std::uint64_t slot_bytes = 0, slots = 0, used = 0, high_water_slots = 0;
+};
+struct Percentiles {
+    double p50 = -1, p90 = -1, p99 = -1, p999 = -1;  // -1 = not measured
+    std::uint64_t samples = 0, below_resolution = 0;
+    double resolution = 0;
+};
+struct Stat {
+    std::uint64_t events = 0, lost = 0;
+    std::int64_t duration_ns = 0;
+    std::uint32_t workers = 0;
+    std::uint64_t spawned = 0, exited = 0;
+    std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> channels;  // name -> sent, received
+    std::map<std::string, std::uint64_t> signals;
+    std::map<std::string, std::uint64_t> states;
+    std::map<std::string, EventCount> events_by_type;
+    std::vector<PoolStat> pools;
+    Percentiles switch_cycles;   // TSC ticks
+    Percentiles wake_to_run_ns;
+    double ns_per_event = -1;
+    std::uint64_t peak_rss_kib = 0, stack_bytes_peak = 0;
+};
+Stat compute_stat(Session& session, const Moment& moment);
+nlohmann::json to_json(const Stat& stat);
+std::string to_text(const Stat& stat);
+
+// ---- stacks: every coroutine's stack, look-alikes merged
+nlohmann::json stacks_json(Session& session, const Moment& moment);
+std::string stacks_text(Session& session, const Moment& moment);
+
+// ---- waits: who waits for whom
+struct WaitEdge {
+    std::string from;  // coroutine identity as decimal text
+    std::string to;    // "channel:NAME" or a coroutine identity
+    std::string kind;  // "send" "receive" "join" "sleep" "signal" ...; "could-wake" for the dashed ones
+};
+struct WaitCycle {
+    std::vector<std::string> ids;  // coroutine identities and channels, in order
+    bool certain = false;          // deadlock; else suspected
+    std::string sentence;          // "3 (left) waits to receive from a, which only 4 (right) can send to, ..."
+};
+struct Waits {
+    std::vector<WaitEdge> edges;       // who waits for what
+    std::vector<WaitEdge> could_wake;  // from = coroutine that could act, to = channel or coroutine it could release
+    std::vector<WaitCycle> cycles;
+    std::vector<std::string> orphans;  // wait for something nobody can do any more
+};
+Waits compute_waits(const Moment& moment);
+nlohmann::json to_json(const Waits& waits);
+std::string to_text(const Waits& waits);
+std::string to_dot(const Waits& waits);
+
+// ---- sizes: the profile-guided table
+// From whole traces; `previous` rows (sizes.json of an earlier run) are merged. Errors: kCorrupt for a malformed table, naming the line.
+base::Result<nlohmann::json> compute_sizes(const std::vector<std::string>& traces, const std::vector<std::string>& previous_tables);
+std::string sizes_text(const nlohmann::json& sizes);
+
+}  // namespace coroscope::traces

@@ -1,0 +1,74 @@
+// A Session: one program under observation, live or from a file, behind one face for window and command line.
+//
+// The session owns a thread of its own which reads the target (or rebuilds state from the file) and publishes Moments; callers never
+// wait for it. Names for stacks are found on the same thread's helper and appear when they are ready.
+//
+// Thread: every member function may be called from any thread and returns at once, except where it says that it blocks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "instrumentation/base/result.h"
+#include "instrumentation/inspect/code.h"
+#include "traces/moment.h"
+
+namespace coroscope::traces {
+
+enum class SessionKind : std::uint8_t { kLive, kRecorded };
+
+enum class TargetStatus : std::uint8_t { kRunning, kEnding, kExited, kDetached };
+
+struct SessionInfo {
+    SessionKind kind = SessionKind::kLive;
+    TargetStatus status = TargetStatus::kRunning;
+    std::uint32_t pid = 0;
+    std::string program;
+    std::string title;         // "demo (4711)" or "run.coro"
+    std::string status_text;   // "running", "exited with code 0", "killed by signal 9 (SIGKILL)", "trace cut short: 3 chunks read"
+    TimeNs begin = 0, end = 0;  // time range that can be looked at
+    double events_per_second = 0;
+    double ns_per_event = 0;   // cost to the target, measured or calibrated; 0 = not known
+    std::uint64_t memory_bytes = 0;  // of the session itself
+    bool recording = false;          // also being written to a file
+};
+
+class Session {
+public:
+    virtual ~Session() = default;
+
+    virtual SessionInfo info() const = 0;
+    // The newest Moment for the chosen time; nullptr before the first.
+    virtual std::shared_ptr<const Moment> moment() const = 0;
+    // Look at time t from now on; nullopt = follow the end (live). A Moment for it appears soon after.
+    virtual void set_time(std::optional<TimeNs> t) = 0;
+    virtual std::optional<TimeNs> time() const = 0;
+
+    // Frames of a stack of moment()->table; nullptr until found (asks for them). The pointer stays valid as long as the session.
+    virtual const std::vector<inspect::Frame>* frames(const std::vector<std::uint64_t>& pcs) = 0;
+    // Disassembly around a pc; nullptr until ready. An error is remembered and returned as an empty list with `*message` set.
+    virtual const std::vector<inspect::Instruction>* code(std::uint64_t pc, std::string* message) = 0;
+    // Called (on the session's thread) after something new was published, so that a window can redraw.
+    virtual void on_change(std::function<void()> notify) = 0;
+    // The same as moment()/frames(), but waiting: for the command line. Blocks.
+    virtual base::Result<std::shared_ptr<const Moment>> wait_moment() = 0;
+    virtual std::vector<inspect::Frame> wait_frames(const std::vector<std::uint64_t>& pcs) = 0;
+};
+
+struct LiveOptions {
+    bool profile = true;         // listen to everything, stamp switches, paint stacks; false: look at the state plane only
+    bool with_stacks = true;     // unwind parked stacks with every refresh
+    int refresh_ms = 100;
+    std::string record_path;     // also record to this file; "" = no
+    bool force_agent_copies = false;
+};
+// Attaches to a running program. Blocks until the handshake is done. Errors as inspect::Target::attach.
+base::Result<std::unique_ptr<Session>> open_live(std::uint32_t pid, const LiveOptions& options);
+// Opens a trace file. Errors: kUnreadable, kCorrupt (not a trace), kVersion (which side to upgrade).
+base::Result<std::unique_ptr<Session>> open_trace(const std::string& path);
+
+}  // namespace coroscope::traces
