@@ -1,0 +1,65 @@
+"""Bad input: one sentence that names the thing and the way out, and the right exit code."""
+import os
+import struct
+import subprocess
+import unittest
+
+import harness
+
+
+class Errors(unittest.TestCase):
+    def test_a_file_that_is_no_trace(self):
+        with harness.folder() as folder:
+            path = os.path.join(folder, "notes.txt")
+            with open(path, "w") as file:
+                file.write("not a trace at all, but long enough to be read as a header " * 20)
+            for word in ("stat", "stacks", "waits"):
+                harness.one_sentence(self, harness.coroscope(word, path), 3, path)
+            harness.one_sentence(self, harness.coroscope("sizes", path, "-o", os.path.join(folder, "s.json")), 3, path)
+
+    def test_a_file_that_is_not_there(self):
+        harness.one_sentence(self, harness.coroscope("stat", "/nonexistent/t.coro"), 3, "/nonexistent/t.coro")
+
+    def test_a_pid_that_is_gone(self):
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        harness.one_sentence(self, harness.coroscope("stat", "--pid", gone.pid), 3, str(gone.pid))
+
+    def test_a_process_without_a_runtime(self):
+        with harness.started("sleep", "30") as sleeper:
+            harness.one_sentence(self, harness.coroscope("stat", "--pid", sleeper.pid), 3, str(sleeper.pid))
+
+    @unittest.skipUnless(os.getuid() == 0, "needs root to become somebody else")
+    def test_another_users_process(self):
+        with harness.started(harness.DEMO, "--seconds", 20, "--swarm", 10) as demo:
+            harness.wait_until(lambda: harness.attachable(demo.pid), what="the demo being attachable")
+            ran = harness.coroscope("stat", "--pid", demo.pid, user=65534, group=65534, extra_groups=[])
+            harness.one_sentence(self, ran, 3, str(demo.pid))
+
+    def test_a_trace_of_another_version_says_which_side_to_upgrade(self):
+        with harness.folder() as folder:
+            path = os.path.join(folder, "t.coro")
+            harness.coroscope("record", "-o", path, "--", harness.DEMO, "--seconds", 1, "--swarm", 10, check=0)
+            with open(path, "r+b") as file:
+                head = file.read(12)
+                major, = struct.unpack_from("<H", head, 8)
+                file.seek(8)
+                file.write(struct.pack("<H", major + 1))
+            harness.one_sentence(self, harness.coroscope("stat", path), 3, "upgrade")
+
+    def test_wrong_command_lines(self):
+        for arguments in (["frobnicate"], ["stat"], ["record"], ["stacks", "--at", "soon", "x.coro"]):
+            self.assertEqual(harness.coroscope(*arguments).code, 2, arguments)
+
+    def test_a_full_disk_while_recording_leaves_a_readable_trace(self):
+        with harness.folder() as folder:
+            path = os.path.join(folder, "t.coro")
+            ran = harness.run("bash", "-c", f'trap "" XFSZ; ulimit -f 2000; exec "$@"', "sh", harness.COROSCOPE, "record", "-o", path, "--",
+                              harness.DEMO, "--seconds", 3, "--swarm", 20000)
+            self.assertEqual(ran.code, 3, ran.err)
+            self.assertIn(path, ran.err)
+            self.assertGreater(harness.coroscope("stat", path, "--json", check=0).json()["events"], 0)
+
+
+if __name__ == "__main__":
+    harness.main()
