@@ -1,0 +1,53 @@
+// ReadyQueue: coroutines that are ready to run, oldest first, linked through their control blocks.
+//
+// Costs nothing per coroutine. Whoever holds the queue owns the `next` of everything in it. Used as a worker's own queue
+// (one thread, no lock) and as the injection list (under its lock).
+#pragma once
+
+#include <cstdint>
+
+#include "instrumentation/wire/limits.h"
+#include "runtime/scheduler/tables.h"
+
+namespace cprime::detail {
+
+class ReadyQueue {
+public:
+    bool empty() const { return length_ == 0; }
+    std::uint32_t length() const { return length_; }
+
+    void push(std::uint32_t index) {
+        record(index).next.store(wire::kNone, std::memory_order_relaxed);
+        if (length_++ == 0) {
+            first_ = index;
+        } else {
+            record(last_).next.store(index, std::memory_order_relaxed);
+        }
+        last_ = index;
+    }
+    // Before everything else: signals.
+    void push_front(std::uint32_t index) {
+        record(index).next.store(length_ == 0 ? wire::kNone : first_, std::memory_order_relaxed);
+        if (length_++ == 0) last_ = index;
+        first_ = index;
+    }
+    // The oldest; not when empty.
+    std::uint32_t pop() {
+        const std::uint32_t index = first_;
+        first_ = record(index).next.load(std::memory_order_relaxed);
+        --length_;
+        return index;
+    }
+    // Moves the oldest `count` (at most all) of `from` to the end of this queue.
+    void take(ReadyQueue& from, std::uint32_t count) {
+        for (; count > 0 && !from.empty(); --count) push(from.pop());
+    }
+    std::uint32_t first() const { return length_ == 0 ? wire::kNone : first_; }
+
+private:
+    std::uint32_t first_ = wire::kNone;
+    std::uint32_t last_ = wire::kNone;
+    std::uint32_t length_ = 0;
+};
+
+}  // namespace cprime::detail

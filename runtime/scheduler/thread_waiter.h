@@ -1,0 +1,28 @@
+// ThreadWaiter: a thread that is no worker, waiting where a coroutine would park.
+//
+// It lives on the waiting thread's stack and is linked into a list of its own beside the object's list of coroutines,
+// under the same lock. The waker unlinks it under the lock, fills what `transfer` points to, unlocks and calls wake();
+// after that call it touches nothing of the waiter.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace cprime::detail {
+
+class ThreadWaiter {
+public:
+    ThreadWaiter* next = nullptr;      // under the lock of the object waited for
+    ThreadWaiter* previous = nullptr;  // the same
+    void* transfer = nullptr;          // request of the waiting call
+
+    // Blocks the calling thread until wake(). Signals do not end it.
+    void wait() noexcept;
+    // Once. The waiter may be gone when it returns.
+    void wake() noexcept;
+
+private:
+    std::atomic<std::uint32_t> woken_{0};  // futex [waiter.woken]: the waker's writes are visible after wait()
+};
+
+}  // namespace cprime::detail

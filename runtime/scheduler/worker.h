@@ -1,0 +1,78 @@
+// Worker: one thread that runs coroutines, and everything that only this thread touches.
+//
+// The record that viewers see (wire::WorkerRecord) lives in the segment; what stands here is private. Runtime calls run
+// on the worker's own stack, from `stack_top` downwards, below the frame that `home` remembers.
+//
+// Thread: all members belong to the worker's thread, but for those marked otherwise. A pointer to a Worker is good until
+// the next switch: never keep one on a coroutine's stack.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "instrumentation/emit/ring_writer.h"
+#include "instrumentation/wire/coroutine.h"
+#include "instrumentation/wire/histogram.h"
+#include "instrumentation/wire/worker.h"
+#include "runtime/scheduler/ready_queue.h"
+#include "runtime/stacks/worker_slots.h"
+#include "runtime/switch/worker_offsets.h"
+
+namespace cprime::detail {
+
+namespace wire = coroscope::wire;
+namespace emit = coroscope::emit;
+
+// The per-thread exception state of the C++ runtime (Itanium ABI, 2.2.2); each coroutine has its own.
+struct EhGlobals {
+    void* caught_exceptions;
+    unsigned int uncaught_exceptions;
+};
+
+struct alignas(64) Worker {
+    // --- read and written by the assembly
+    std::uint64_t stack_top = 0;                 // where runtime calls start on this worker's stack
+    wire::CoroutineRecord* current = nullptr;    // that runs, or ran last; &home between coroutines
+    std::uint32_t current_index = wire::kNone;   // of `current`; kNone for home
+    std::uint32_t sampling = 0;                  // not 0: stamp both sides of the next switch
+    std::uint64_t stamp_in = 0;                  // ticks at the stub's entry, if sampling
+    std::uint64_t stamp_out = 0;                 // ticks right before the next coroutine's first instruction
+    std::uint64_t home_rsp = 0;                  // SavedFrame of the thread's own function
+
+    // --- the scheduler's
+    std::uint32_t index = 0;
+    std::uint32_t picks = 0;                     // counts down to the next look at the injection list and the timers
+    ReadyQueue ready;                            // coroutines that will run here next
+    EhGlobals* eh_globals = nullptr;             // this thread's
+    wire::WorkerRecord* record = nullptr;        // in the segment
+    emit::RingWriter* ring = nullptr;            // for the probes
+    std::uint64_t switch_stamp = 0;              // taken by the suspend, shared by the resume after it; 0 = none
+    std::uint64_t random_state = 0;
+
+    // --- spawn's
+    std::uint64_t identity_next = 0;             // block of identities: [next, end)
+    std::uint64_t identity_end = 0;
+    WorkerSlots slots;                           // free stacks by pool
+    std::uint32_t free_records = wire::kNone;    // list of unused control blocks, linked by `next`
+    std::uint32_t free_records_count = 0;
+
+    // --- switch histogram
+    wire::HistogramRecord* histogram = nullptr;  // nullptr: no switch was measured yet
+    std::uint32_t sample_countdown = 0;
+    bool sample_spoiled = false;                 // idled, or returned to the same coroutine, since stamp_in
+
+    // --- shared: [worker.futex] writer: whoever wakes it; the worker sleeps while it is 0
+    alignas(64) std::atomic<std::uint32_t> wake_word{0};
+    std::uint64_t stack_low = 0, stack_high = 0;  // the thread's own stack; constant
+    void* sanitizer_fiber = nullptr;              // TSan's name of the thread's own stack; ASan's fake stack
+};
+static_assert(offsetof(Worker, stack_top) == CPRIME_WORKER_STACK_TOP);
+static_assert(offsetof(Worker, current) == CPRIME_WORKER_CURRENT);
+static_assert(offsetof(Worker, current_index) == CPRIME_WORKER_CURRENT_INDEX);
+static_assert(offsetof(Worker, sampling) == CPRIME_WORKER_SAMPLING);
+static_assert(offsetof(Worker, stamp_in) == CPRIME_WORKER_STAMP_IN);
+static_assert(offsetof(Worker, stamp_out) == CPRIME_WORKER_STAMP_OUT);
+static_assert(offsetof(Worker, home_rsp) == CPRIME_WORKER_HOME_RSP);
+
+}  // namespace cprime::detail
