@@ -38,6 +38,7 @@ inline constexpr std::uint64_t kEventSlotBytes = 16;
 inline constexpr std::uint64_t kWorkerRingBytes = 4ULL << 20;
 inline constexpr std::uint64_t kThreadRingBytes = 64ULL << 10;
 inline constexpr std::uint64_t kRingBlockBytes = 64ULL << 10;  // each block opens with a SYNC group
+inline constexpr std::uint32_t kRingGroupSlotsMax = 4;  // most slots published at once; also what a reader stays behind
 inline constexpr std::uint32_t kEventTypesMax = 128;
 inline constexpr std::uint64_t kRingReservationBytes = 4ULL << 30;  // address space; halved until mmap agrees
 

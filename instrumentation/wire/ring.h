@@ -1,14 +1,17 @@
 // Event rings: one single-writer ring a worker (and one for every other thread that emits), in a second memfd.
 //
-//   page 0..1        RingSegmentHeader with one RingEntry a ring
+//   page 0..2        RingSegmentHeader with one RingEntry a ring
 //   per ring         RingHeader (1 page: the writer's line, counters, control line), then power-of-two many slots
 //
 // Positions count slots and only grow. Writer, per event group of n slots [ring.publish]:
-//   (drop mode) room: head + n <= tail + slots, tail from the reader page, re-read only when the cached limit is reached
+//   (drop mode) room: head + n <= tail + slots - kRingGroupSlotsMax, tail from the reader page, re-read only when the
+//   cached limit is reached [ring.tail]
 //   store the slots with 16-byte vector stores (inline assembly: intrinsics were split into two, and thousands of torn
 //   records were accepted), head.store(release), then a release fence before the next record.
 // Reader [ring.publish]:
-//   h = head (acquire); copy; acquire fence; h2 = head (relaxed); slot at position p is good iff h2 - p < slots.
+//   h = head (acquire); copy; acquire fence; h2 = head (relaxed);
+//   slot at position p is good iff h2 - p <= slots - kRingGroupSlotsMax: while head stands at h2 the writer may already be
+//   storing a group that starts there, which overwrites what lies one lap before.
 //   Then check the slot's lap. 0 bad of 20M with the second read, thousands without.
 //
 // Modes: drop and count (recording; the reader's tail holds the writer back), overwrite-oldest (watching, flight
@@ -37,7 +40,7 @@ struct RingEntry {  // 32 bytes
     std::atomic<std::uint32_t> owner;   // RingOwner; release after the rest is in place [ring.entry]
     std::uint32_t owner_index;          // worker index, or a running number for other threads
     std::atomic<std::uint32_t> thread_id;
-    std::uint32_t slots;                // power of two; 0 = not allocated yet
+    std::atomic<std::uint32_t> slots;   // power of two; 0 = no memory yet, nothing to read; release [ring.entry]
     std::uint64_t header_offset;        // bytes from the ring segment's start; slots begin one page later
     std::uint64_t reserved;
 };
@@ -55,7 +58,8 @@ struct RingSegmentHeader {
     std::atomic<std::uint32_t> epoch;               // grows with every change of mask, mode or recorder; writer: agent
     std::atomic<std::uint32_t> sample_period;       // one switch in this many is stamped
     std::uint32_t reserved0;
-    std::uint64_t reserved[8];
+    std::atomic<std::uint64_t> events_without_ring;  // emitted by threads for which no ring was left
+    std::uint64_t reserved[7];
     RingEntry rings[kRingsMax];
 };
 static_assert(sizeof(RingSegmentHeader) <= 3 * kPageBytes);
