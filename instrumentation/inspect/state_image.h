@@ -10,10 +10,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "instrumentation/base/tsc.h"
+#include "instrumentation/inspect/index_map.h"
 #include "instrumentation/wire/channel.h"
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/histogram.h"
@@ -208,10 +208,10 @@ struct StateImage {
     wire::StackBounds stack_of(const CoroutineImage& coroutine) const;
 
 private:
-    std::unordered_map<std::uint32_t, std::uint32_t> by_index_;
-    std::unordered_map<std::uint64_t, std::uint32_t> by_identity_;
-    std::unordered_map<std::uint32_t, std::uint32_t> channel_by_index_;
-    std::unordered_map<std::uint64_t, std::uint32_t> by_slot_;  // pool << 32 | slot
+    IndexMap by_index_;
+    IndexMap by_identity_;
+    IndexMap channel_by_index_;
+    IndexMap by_slot_;  // pool << 32 | slot
 };
 
 }  // namespace coroscope::inspect

@@ -4,6 +4,7 @@
 // at a time. Blocks: reads ELF files on first use of a module.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>

@@ -1,0 +1,71 @@
+// File descriptors that close themselves, and read-only views of the segment files.
+//
+// A SharedMapping is a window over a file that another process writes and grows. It can never fault: the file must be sealed against
+// shrinking (checked, not believed), and nothing beyond the size last seen is reachable through it.
+//
+// Thread: one at a time. Blocks: never. Tested in tests/unit/inspect; fuzzed through StateReader in tests/fuzz.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "instrumentation/base/result.h"
+
+namespace coroscope::inspect {
+
+class UniqueFd {
+public:
+    UniqueFd() = default;
+    explicit UniqueFd(int fd) : fd_(fd) {}
+    UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    UniqueFd& operator=(UniqueFd&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~UniqueFd();
+
+    int get() const { return fd_; }
+    explicit operator bool() const { return fd_ >= 0; }
+
+private:
+    int fd_ = -1;
+};
+
+class SharedMapping {
+public:
+    SharedMapping() = default;
+    SharedMapping(SharedMapping&& other) noexcept;
+    SharedMapping& operator=(SharedMapping&& other) noexcept;
+    ~SharedMapping();
+
+    // Maps the whole file for reading. `what` names it in errors ("the state segment of process 12"). Errors: kCorrupt when it is
+    // not sealed against shrinking or smaller than bytes_min, kUnreadable when it cannot be mapped.
+    static base::Result<SharedMapping> open(UniqueFd fd, std::uint64_t bytes_min, const std::string& what);
+
+    // Follows the growth of the file. Pointers from before are invalid afterwards. False when the larger view cannot be mapped (then
+    // the old one stays).
+    bool refresh();
+    // Whether the file is larger now than this view of it.
+    bool has_grown() const;
+
+    std::uint64_t bytes() const { return bytes_; }
+    const std::uint8_t* data() const { return data_; }
+    // The T at `offset`; nullptr when it does not lie inside or is not aligned.
+    template <typename T>
+    const T* at(std::uint64_t offset) const {
+        return static_cast<const T*>(range(offset, sizeof(T), alignof(T)));
+    }
+    // The first of `bytes` bytes at `offset`; nullptr when they do not all lie inside or are not aligned.
+    const void* range(std::uint64_t offset, std::uint64_t bytes, std::uint64_t alignment) const {
+        if (offset > bytes_ || bytes > bytes_ - offset || offset % alignment != 0) return nullptr;
+        return data_ + offset;
+    }
+
+private:
+    UniqueFd fd_;
+    const std::uint8_t* data_ = nullptr;
+    std::uint64_t bytes_ = 0;
+};
+
+}  // namespace coroscope::inspect

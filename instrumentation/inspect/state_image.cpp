@@ -1,0 +1,193 @@
+// Look-ups and names over a copied state plane. Everything in an image may come from another process or a file, so every index is
+// checked against what is there. Tested in tests/unit/inspect.
+#include "instrumentation/inspect/state_image.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "instrumentation/wire/strings.h"
+
+namespace coroscope::inspect {
+namespace {
+
+constexpr const char* kReasonNames[wire::kWaitReasonsCount] = {
+    "nothing", "yield",      "sleep",  "join",          "channel-send", "channel-receive", "select", "mutex",
+    "shared-mutex", "condition", "semaphore", "barrier", "latch",    "event",           "once",   "descriptor",
+    "signal",  "blocking-call", "suspended", "nursery",  "call",         "pause",           "foreign"};
+
+std::uint64_t slot_key(std::uint8_t pool, std::uint32_t slot) {
+    return std::uint64_t{pool} << 32 | slot;
+}
+
+}  // namespace
+
+const char* consistency_name(Consistency value) {
+    switch (value) {
+        case Consistency::kExact: return "exact";
+        case Consistency::kTorn: return "torn";
+        case Consistency::kRunning: return "running";
+        case Consistency::kUnknown: return "unknown";
+    }
+    return "?";
+}
+
+const char* state_name(wire::CoroutineState state) {
+    switch (state) {
+        case wire::CoroutineState::kFree: return "free";
+        case wire::CoroutineState::kCreated: return "created";
+        case wire::CoroutineState::kReady: return "ready";
+        case wire::CoroutineState::kRunning: return "running";
+        case wire::CoroutineState::kParked: return "parked";
+        case wire::CoroutineState::kPaused: return "paused";
+        case wire::CoroutineState::kExited: return "exited";
+    }
+    return "?";
+}
+
+const char* reason_name(wire::WaitReason reason) {
+    const auto number = static_cast<std::uint8_t>(reason);
+    return number < wire::kWaitReasonsCount ? kReasonNames[number] : "?";
+}
+
+const char* size_class_name(wire::SizeClass size_class) {
+    switch (size_class) {
+        case wire::SizeClass::kMicro: return "micro";
+        case wire::SizeClass::kSmall: return "small";
+        case wire::SizeClass::kMedium: return "medium";
+        case wire::SizeClass::kLarge: return "large";
+    }
+    return "?";
+}
+
+std::uint64_t PoolImage::used() const {
+    std::uint64_t count = 0;
+    for (const SlabImage& slab : slabs) {
+        for (const std::uint64_t word : slab.used) count += static_cast<std::uint64_t>(std::popcount(word));
+    }
+    return count;
+}
+
+wire::StackBounds PoolImage::bounds(std::uint32_t slot) const {
+    const std::size_t slab = slot / wire::kSlotsPerSlab;
+    if (slab >= slabs.size() || slabs[slab].stack_base == 0) return {};
+    wire::PoolRecord record{};
+    record.stride_bytes = stride_bytes;
+    record.guard_bytes = guard_bytes;
+    record.colour_steps = colour_steps;
+    const wire::StackBounds bounds = wire::stack_bounds(record, slabs[slab].stack_base, slot);
+    // Sizes come from the segment: nonsense (a guard larger than its stride, an address that wraps) is no stack.
+    if (bounds.low < slabs[slab].stack_base || bounds.high <= bounds.low || bounds.high - bounds.low > stride_bytes) {
+        return {};
+    }
+    return bounds;
+}
+
+double HistogramImage::quantile(double q) const {
+    if (samples == 0) return -1;
+    std::uint64_t counted = below_resolution;
+    for (const std::uint64_t bucket : buckets) counted += bucket;
+    if (counted == 0) return -1;
+    const double rank = std::clamp(q, 0.0, 1.0) * static_cast<double>(counted);
+    auto seen = static_cast<double>(below_resolution);
+    if (below_resolution != 0 && rank <= seen) return 0;
+    std::size_t last = 0;
+    for (std::size_t i = 0; i < buckets.size(); ++i) {
+        if (buckets[i] == 0) continue;
+        last = i;
+        seen += static_cast<double>(buckets[i]);
+        if (rank <= seen) break;
+    }
+    const auto bucket = static_cast<std::uint32_t>(last);
+    const auto low = static_cast<double>(wire::histogram_bucket_low(bucket));
+    const double width =
+        bucket < 64 ? 1.0 : static_cast<double>(1ULL << ((bucket - 64) / wire::kHistogramSubBuckets + 1));
+    return low + (width - 1) / 2;
+}
+
+void HistogramImage::merge(const HistogramImage& other) {
+    samples += other.samples;
+    below_resolution += other.below_resolution;
+    sum += other.sum;
+    stamp_cost_ticks = std::max(stamp_cost_ticks, other.stamp_cost_ticks);
+    resolution_ticks = std::max(resolution_ticks, other.resolution_ticks);
+    sample_period = std::max(sample_period, other.sample_period);
+    if (buckets.size() < other.buckets.size()) buckets.resize(other.buckets.size());
+    for (std::size_t i = 0; i < other.buckets.size(); ++i) buckets[i] += other.buckets[i];
+}
+
+std::string_view StateImage::text(std::uint32_t string) const {
+    const std::size_t start = std::size_t{string} + wire::kStringHeaderBytes;
+    if (string == wire::kNone || start > strings.size()) return {};
+    const auto low = static_cast<std::uint8_t>(strings[string]);
+    const auto high = static_cast<std::uint8_t>(strings[string + 1]);
+    const std::size_t length = std::size_t{low} | std::size_t{high} << 8;
+    if (length > wire::kStringLengthMax || length > strings.size() - start) return {};
+    return std::string_view(strings).substr(start, length);
+}
+
+std::string StateImage::site_text(std::uint32_t site) const {
+    if (site >= sites.size()) return "?";
+    const std::string_view file = text(sites[site].file);
+    if (file.empty()) return "?";
+    return std::string(file) + ":" + std::to_string(sites[site].line);
+}
+
+std::string_view StateImage::coroutine_name(const CoroutineImage& coroutine) const {
+    if (const std::string_view own = text(coroutine.name); !own.empty()) return own;
+    if (coroutine.site < sites.size()) {
+        if (const std::string_view of_site = text(sites[coroutine.site].name); !of_site.empty()) return of_site;
+    }
+    return "coroutine";
+}
+
+std::string StateImage::channel_text(const ChannelImage& channel) const {
+    const std::string_view name = text(channel.name);
+    if (!name.empty()) return "channel:" + std::string(name);
+    return "channel:#" + std::to_string(channel.identity);
+}
+
+void StateImage::index() {
+    by_index_.reset(coroutines.size());
+    by_identity_.reset(coroutines.size());
+    by_slot_.reset(coroutines.size());
+    for (std::size_t i = 0; i < coroutines.size(); ++i) {
+        const CoroutineImage& coroutine = coroutines[i];
+        const auto position = static_cast<std::uint32_t>(i);
+        by_index_.set(coroutine.index, position);
+        by_identity_.set(coroutine.identity, position);
+        by_slot_.set(slot_key(coroutine.pool, coroutine.slot), position);
+    }
+    channel_by_index_.reset(channels.size());
+    for (std::size_t i = 0; i < channels.size(); ++i) {
+        channel_by_index_.set(channels[i].index, static_cast<std::uint32_t>(i));
+    }
+}
+
+// A position may be stale when a vector shrank after index(): then the answer is "nobody", not a stray element.
+template <typename T>
+static const T* at_or_null(const std::vector<T>& items, std::uint32_t position) {
+    return position < items.size() ? &items[position] : nullptr;
+}
+
+const CoroutineImage* StateImage::coroutine_at(std::uint32_t record) const {
+    return at_or_null(coroutines, by_index_.find(record));
+}
+
+const CoroutineImage* StateImage::coroutine_of(std::uint64_t identity) const {
+    return at_or_null(coroutines, by_identity_.find(identity));
+}
+
+const ChannelImage* StateImage::channel_at(std::uint32_t record) const {
+    return at_or_null(channels, channel_by_index_.find(record));
+}
+
+const CoroutineImage* StateImage::owner_of(std::uint8_t pool, std::uint32_t slot) const {
+    return at_or_null(coroutines, by_slot_.find(slot_key(pool, slot)));
+}
+
+wire::StackBounds StateImage::stack_of(const CoroutineImage& coroutine) const {
+    if (coroutine.pool >= pools.size()) return {};
+    return pools[coroutine.pool].bounds(coroutine.slot);
+}
+
+}  // namespace coroscope::inspect
