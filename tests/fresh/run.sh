@@ -2,19 +2,24 @@
 # Proves that this tree needs nothing that its own package list does not name: makes a minimal Debian 12 in a temporary
 # folder with debootstrap, clones the committed tree into it, and runs ./dev words there.
 #
-#   tests/fresh/run.sh [--keep] [WORD…]      default: `run test`; `setup configure` is the quick half
+#   tests/fresh/run.sh [--keep | --root DIR] [WORD…]      default: `run test`; `setup configure` is the quick half
 #
 # Needs root, debootstrap and a network. The fresh root uses this machine's package sources and apt settings
 # (mirrors, proxies), read when the script runs. --keep leaves the root for a look; its path is printed first.
+# --root DIR goes on in a root that was kept, with a new clone (what is installed there stays).
 set -euo pipefail
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 keep=
+root=
 words=()
-for word in "$@"; do
+while [ $# -gt 0 ]; do
+  word=$1
+  shift
   case "$word" in
     --keep) keep=yes ;;
-    -*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    --root) root=${1:?--root needs a folder} keep=yes && shift ;;
+    -*) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
     *) words+=("$word") ;;
   esac
 done
@@ -22,7 +27,12 @@ done
 [ "$(id -u)" = 0 ] || { echo "fresh: needs root (debootstrap and chroot)" >&2; exit 2; }
 command -v debootstrap >/dev/null || { echo "fresh: install debootstrap first" >&2; exit 2; }
 
-root=$(mktemp -d "${TMPDIR:-/tmp}/coroscope-fresh.XXXXXX")
+new=
+if [ -z "$root" ]; then
+  new=yes
+  root=$(mktemp -d "${TMPDIR:-/tmp}/coroscope-fresh.XXXXXX")
+  chmod 755 "$root"  # apt's own user downloads into it
+fi
 echo "fresh: root is $root"
 
 clean_up() {
@@ -34,32 +44,36 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# The mirror this machine itself uses for bookworm's main section; both forms of a source file are read.
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
-  awk '$2 ~ /bookworm$|oldstable|stable|^12/ && $3 == "main" && /debian\/? / {print $1; exit}')
-mirror=${mirror:-http://deb.debian.org/debian}
+make_root() {
+  # The mirror this machine itself uses for bookworm's main section; both forms of a source file are read.
+  mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+    awk '$2 ~ /bookworm$|oldstable|stable|^12/ && $3 == "main" && /debian\/? / {print $1; exit}')
+  mirror=${mirror:-http://deb.debian.org/debian}
 
-debootstrap --variant=minbase --include=ca-certificates bookworm "$root" "$mirror" >"$root.log" 2>&1 ||
-  { tail -20 "$root.log" >&2; exit 1; }
-rm -f "$root.log"
+  debootstrap --variant=minbase --include=ca-certificates bookworm "$root" "$mirror" >"$root.log" 2>&1 ||
+    { tail -20 "$root.log" >&2; exit 1; }
+  rm -f "$root.log"
 
-# Package sources that are Debian's own, with settings and keys, as this machine has them; and how names resolve.
-for list in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
-  if [ -f "$list" ] && grep -q bookworm "$list" && grep -q 'debian-archive-keyring\|/debian' "$list"; then
-    install -D -m 644 "$list" "$root$list"
-    rm -f "$root/etc/apt/sources.list"
-  fi
-done
-cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
-rm -f "$root"/etc/apt/apt.conf.d/*{packagekit,appstream,postgresql}*
-for file in /etc/resolv.conf /etc/hosts; do [ ! -e "$file" ] || cp -L "$file" "$root$file"; done
-cp -a /usr/local/share/ca-certificates "$root/usr/local/share/" 2>/dev/null || true
-chroot "$root" update-ca-certificates >/dev/null 2>&1 || true
+  # Package sources that are Debian's own, with settings and keys, as this machine has them; and how names resolve.
+  for list in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+    if [ -f "$list" ] && grep -q bookworm "$list" && grep -q 'debian-archive-keyring\|/debian' "$list"; then
+      install -D -m 644 "$list" "$root$list"
+      rm -f "$root/etc/apt/sources.list"
+    fi
+  done
+  cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
+  rm -f "$root"/etc/apt/apt.conf.d/*{packagekit,appstream,postgresql}*
+  for file in /etc/resolv.conf /etc/hosts; do [ ! -e "$file" ] || cp -L "$file" "$root$file"; done
+  cp -a /usr/local/share/ca-certificates "$root/usr/local/share/" 2>/dev/null || true
+  chroot "$root" update-ca-certificates >/dev/null 2>&1 || true
+}
 
+[ -z "$new" ] || make_root
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys" && mount --make-rslave "$root/sys"
 mount --rbind /dev "$root/dev" && mount --make-rslave "$root/dev"
 
+rm -rf "$root/coroscope"
 git clone -q "$source_root" "$root/coroscope"
 git -C "$root/coroscope" log --oneline -1
 
