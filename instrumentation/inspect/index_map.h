@@ -6,9 +6,9 @@
 // Thread: a value type; const use by many threads at once. Tested in tests/unit/inspect.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <algorithm>
 #include <vector>
 
 #include "instrumentation/wire/limits.h"
@@ -21,7 +21,7 @@ public:
     void reset(std::size_t count) {
         const std::size_t slots = std::bit_ceil(std::max<std::size_t>(count * 2, 16));
         entries_.assign(slots, {0, wire::kNone});
-        shift_ = 64 - std::bit_width(slots - 1);
+        shift_ = 64 - std::countr_zero(slots);
     }
     // The last position set for a key stays. CHECKed by the caller: no more keys than reset() was told.
     void set(std::uint64_t key, std::uint32_t position) {
@@ -42,7 +42,8 @@ private:
     std::size_t slot_of(std::uint64_t key) const {
         const std::size_t mask = entries_.size() - 1;
         std::size_t slot = (key * 0x9e3779b97f4a7c15ULL) >> shift_;
-        while (entries_[slot].position != wire::kNone && entries_[slot].key != key) slot = (slot + 1) & mask;
+        while (entries_[slot].position != wire::kNone && entries_[slot].key != key)
+            slot = (slot + 1) & mask;
         return slot;
     }
     std::vector<Entry> entries_;

@@ -35,22 +35,25 @@ SharedMapping::~SharedMapping() {
 base::Result<SharedMapping> SharedMapping::open(UniqueFd fd, std::uint64_t bytes_min, const std::string& what) {
     const int seals = fcntl(fd.get(), F_GET_SEALS);
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) {
-        return base::error(base::ErrorCode::kCorrupt,
-                           what + " is not sealed against shrinking, so it cannot be read safely; it was not made by a "
-                                  "CPrime runtime of this version");
+        return base::error(
+            base::ErrorCode::kCorrupt,
+            what +
+                " is not sealed against shrinking, so it cannot be read safely; it was not made by a "
+                "CPrime runtime of this version");
     }
     struct stat status {};
     if (fstat(fd.get(), &status) != 0 || static_cast<std::uint64_t>(status.st_size) < bytes_min) {
-        return base::error(base::ErrorCode::kCorrupt, what + " is cut off: it has " + std::to_string(status.st_size) +
-                                                          " bytes and needs at least " + std::to_string(bytes_min));
+        return base::error(base::ErrorCode::kCorrupt,
+                           what + " is cut off: it has " + std::to_string(status.st_size) +
+                               " bytes and needs at least " + std::to_string(bytes_min));
     }
     SharedMapping mapping;
     mapping.bytes_ = static_cast<std::uint64_t>(status.st_size);
     void* data = mmap(nullptr, mapping.bytes_, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
     if (data == MAP_FAILED) {
-        return base::error(base::ErrorCode::kUnreadable, what + " (" + std::to_string(mapping.bytes_) +
-                                                             " bytes) cannot be mapped: " + std::strerror(errno) +
-                                                             "; raise the address space limit (ulimit -v)");
+        return base::error(base::ErrorCode::kUnreadable,
+                           what + " (" + std::to_string(mapping.bytes_) + " bytes) cannot be mapped: " +
+                               std::strerror(errno) + "; raise the address space limit (ulimit -v)");
     }
     mapping.data_ = static_cast<const std::uint8_t*>(data);
     mapping.fd_ = std::move(fd);

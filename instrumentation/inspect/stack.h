@@ -21,7 +21,7 @@ struct Frame {
     std::string function;  // demangled; "" = unknown
     std::string file;      // "" = unknown
     std::uint32_t line = 0;
-    std::string module;    // path of the ELF file; "" = unknown
+    std::string module;  // path of the ELF file; "" = unknown
     bool inlined = false;
 };
 

@@ -11,9 +11,10 @@ namespace coroscope::inspect {
 namespace {
 
 constexpr const char* kReasonNames[wire::kWaitReasonsCount] = {
-    "nothing", "yield",      "sleep",  "join",          "channel-send", "channel-receive", "select", "mutex",
-    "shared-mutex", "condition", "semaphore", "barrier", "latch",    "event",           "once",   "descriptor",
-    "signal",  "blocking-call", "suspended", "nursery",  "call",         "pause",           "foreign"};
+    "nothing",   "yield",   "sleep",        "join",       "channel-send", "channel-receive",
+    "select",    "mutex",   "shared-mutex", "condition",  "semaphore",    "barrier",
+    "latch",     "event",   "once",         "descriptor", "signal",       "blocking-call",
+    "suspended", "nursery", "call",         "pause",      "foreign"};
 
 std::uint64_t slot_key(std::uint8_t pool, std::uint32_t slot) {
     return std::uint64_t{pool} << 32 | slot;
@@ -23,23 +24,34 @@ std::uint64_t slot_key(std::uint8_t pool, std::uint32_t slot) {
 
 const char* consistency_name(Consistency value) {
     switch (value) {
-        case Consistency::kExact: return "exact";
-        case Consistency::kTorn: return "torn";
-        case Consistency::kRunning: return "running";
-        case Consistency::kUnknown: return "unknown";
+        case Consistency::kExact:
+            return "exact";
+        case Consistency::kTorn:
+            return "torn";
+        case Consistency::kRunning:
+            return "running";
+        case Consistency::kUnknown:
+            return "unknown";
     }
     return "?";
 }
 
 const char* state_name(wire::CoroutineState state) {
     switch (state) {
-        case wire::CoroutineState::kFree: return "free";
-        case wire::CoroutineState::kCreated: return "created";
-        case wire::CoroutineState::kReady: return "ready";
-        case wire::CoroutineState::kRunning: return "running";
-        case wire::CoroutineState::kParked: return "parked";
-        case wire::CoroutineState::kPaused: return "paused";
-        case wire::CoroutineState::kExited: return "exited";
+        case wire::CoroutineState::kFree:
+            return "free";
+        case wire::CoroutineState::kCreated:
+            return "created";
+        case wire::CoroutineState::kReady:
+            return "ready";
+        case wire::CoroutineState::kRunning:
+            return "running";
+        case wire::CoroutineState::kParked:
+            return "parked";
+        case wire::CoroutineState::kPaused:
+            return "paused";
+        case wire::CoroutineState::kExited:
+            return "exited";
     }
     return "?";
 }
@@ -51,10 +63,14 @@ const char* reason_name(wire::WaitReason reason) {
 
 const char* size_class_name(wire::SizeClass size_class) {
     switch (size_class) {
-        case wire::SizeClass::kMicro: return "micro";
-        case wire::SizeClass::kSmall: return "small";
-        case wire::SizeClass::kMedium: return "medium";
-        case wire::SizeClass::kLarge: return "large";
+        case wire::SizeClass::kMicro:
+            return "micro";
+        case wire::SizeClass::kSmall:
+            return "small";
+        case wire::SizeClass::kMedium:
+            return "medium";
+        case wire::SizeClass::kLarge:
+            return "large";
     }
     return "?";
 }
@@ -62,7 +78,8 @@ const char* size_class_name(wire::SizeClass size_class) {
 std::uint64_t PoolImage::used() const {
     std::uint64_t count = 0;
     for (const SlabImage& slab : slabs) {
-        for (const std::uint64_t word : slab.used) count += static_cast<std::uint64_t>(std::popcount(word));
+        for (const std::uint64_t word : slab.used)
+            count += static_cast<std::uint64_t>(std::popcount(word));
     }
     return count;
 }
@@ -76,7 +93,8 @@ wire::StackBounds PoolImage::bounds(std::uint32_t slot) const {
     record.colour_steps = colour_steps;
     const wire::StackBounds bounds = wire::stack_bounds(record, slabs[slab].stack_base, slot);
     // Sizes come from the segment: nonsense (a guard larger than its stride, an address that wraps) is no stack.
-    if (bounds.low < slabs[slab].stack_base || bounds.high <= bounds.low || bounds.high - bounds.low > stride_bytes) {
+    if (bounds.low < slabs[slab].stack_base || bounds.high <= bounds.low ||
+        bounds.high - bounds.low > stride_bytes) {
         return {};
     }
     return bounds;
@@ -85,7 +103,8 @@ wire::StackBounds PoolImage::bounds(std::uint32_t slot) const {
 double HistogramImage::quantile(double q) const {
     if (samples == 0) return -1;
     std::uint64_t counted = below_resolution;
-    for (const std::uint64_t bucket : buckets) counted += bucket;
+    for (const std::uint64_t bucket : buckets)
+        counted += bucket;
     if (counted == 0) return -1;
     const double rank = std::clamp(q, 0.0, 1.0) * static_cast<double>(counted);
     auto seen = static_cast<double>(below_resolution);
@@ -99,8 +118,9 @@ double HistogramImage::quantile(double q) const {
     }
     const auto bucket = static_cast<std::uint32_t>(last);
     const auto low = static_cast<double>(wire::histogram_bucket_low(bucket));
-    const double width =
-        bucket < 64 ? 1.0 : static_cast<double>(1ULL << ((bucket - 64) / wire::kHistogramSubBuckets + 1));
+    const double width = bucket < 64
+                             ? 1.0
+                             : static_cast<double>(1ULL << ((bucket - 64) / wire::kHistogramSubBuckets + 1));
     return low + (width - 1) / 2;
 }
 
@@ -112,7 +132,8 @@ void HistogramImage::merge(const HistogramImage& other) {
     resolution_ticks = std::max(resolution_ticks, other.resolution_ticks);
     sample_period = std::max(sample_period, other.sample_period);
     if (buckets.size() < other.buckets.size()) buckets.resize(other.buckets.size());
-    for (std::size_t i = 0; i < other.buckets.size(); ++i) buckets[i] += other.buckets[i];
+    for (std::size_t i = 0; i < other.buckets.size(); ++i)
+        buckets[i] += other.buckets[i];
 }
 
 std::string_view StateImage::text(std::uint32_t string) const {
@@ -135,7 +156,8 @@ std::string StateImage::site_text(std::uint32_t site) const {
 std::string_view StateImage::coroutine_name(const CoroutineImage& coroutine) const {
     if (const std::string_view own = text(coroutine.name); !own.empty()) return own;
     if (coroutine.site < sites.size()) {
-        if (const std::string_view of_site = text(sites[coroutine.site].name); !of_site.empty()) return of_site;
+        if (const std::string_view of_site = text(sites[coroutine.site].name); !of_site.empty())
+            return of_site;
     }
     return "coroutine";
 }

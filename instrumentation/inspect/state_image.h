@@ -31,9 +31,9 @@ enum class Consistency : std::uint8_t {
     kRunning = 2,  // on a worker while it was read
     kUnknown = 3,  // events about it were lost since the last keyframe
 };
-const char* consistency_name(Consistency value);  // "exact" "torn" "running" "unknown"
-const char* state_name(wire::CoroutineState state);     // "ready" "running" "parked" ...
-const char* reason_name(wire::WaitReason reason);       // "sleep" "join" "channel-send" ...
+const char* consistency_name(Consistency value);          // "exact" "torn" "running" "unknown"
+const char* state_name(wire::CoroutineState state);       // "ready" "running" "parked" ...
+const char* reason_name(wire::WaitReason reason);         // "sleep" "join" "channel-send" ...
 const char* size_class_name(wire::SizeClass size_class);  // "micro" "small" "medium" "large"
 
 struct CoroutineImage {
@@ -143,7 +143,7 @@ struct HistogramImage {
     std::uint64_t sum = 0;
     std::uint32_t stamp_cost_ticks = 0;
     std::uint32_t resolution_ticks = 0;
-    std::uint32_t sample_period = 0;  // 0 = never measured
+    std::uint32_t sample_period = 0;     // 0 = never measured
     std::vector<std::uint64_t> buckets;  // wire::kHistogramBuckets
 
     // Value at quantile q in [0,1] in ticks (middle of its bucket); samples below resolution count as the lowest. -1 when empty.

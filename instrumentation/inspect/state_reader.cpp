@@ -13,11 +13,10 @@ namespace coroscope::inspect {
 namespace {
 
 constexpr int kReadAttempts = 4;
-// A record may have grown at its end in a later minor version, but not beyond sense.
-constexpr std::uint32_t kRecordBytesMax = 1U << 20;
 
 // Copies one control block. Returns false when the record is free (or became free).
-bool copy_coroutine(const wire::CoroutineRecord& record, const wire::CoroutineDetail& detail, CoroutineImage& image) {
+bool copy_coroutine(const wire::CoroutineRecord& record, const wire::CoroutineDetail& detail,
+                    CoroutineImage& image) {
     constexpr auto kRelaxed = std::memory_order_relaxed;
     std::uint32_t before = 0;
     bool clean = false;
@@ -43,7 +42,9 @@ bool copy_coroutine(const wire::CoroutineRecord& record, const wire::CoroutineDe
         clean = record.sequence.load(kRelaxed) == before;
     }
     image.sequence = before;
-    image.consistency = !clean ? Consistency::kTorn : (before & 1) != 0 ? Consistency::kRunning : Consistency::kExact;
+    image.consistency = !clean              ? Consistency::kTorn
+                        : (before & 1) != 0 ? Consistency::kRunning
+                                            : Consistency::kExact;
     // Odd with a state from before or after: it is being resumed or is just parking, which is the worker's time.
     if (image.consistency == Consistency::kRunning &&
         (image.state == wire::CoroutineState::kReady || image.state == wire::CoroutineState::kParked)) {
@@ -55,88 +56,65 @@ bool copy_coroutine(const wire::CoroutineRecord& record, const wire::CoroutineDe
 }  // namespace
 
 base::Error StateReader::corrupt(const std::string& how) const {
-    return base::error(base::ErrorCode::kCorrupt, what_ + " is damaged: " + how);
+    return base::error(base::ErrorCode::kCorrupt,
+                       what_ + " cannot be read: its state segment is damaged (" + how + ")");
 }
 
 base::Result<StateReader> StateReader::open(UniqueFd fd, const std::string& what) {
-    auto mapping = SharedMapping::open(std::move(fd), sizeof(wire::SegmentHeader), what);
+    auto mapping = SharedMapping::open(std::move(fd), sizeof(wire::SegmentHeader),
+                                       "the state segment of " + what);
     if (!mapping) return mapping.error();
     StateReader reader(std::move(*mapping), what);
+    if (auto status = reader.look_anew(); !status) return status.error();
     const wire::SegmentHeader& header = reader.header();
-    if (header.magic != wire::kSegmentMagic) {
-        return base::error(base::ErrorCode::kCorrupt, what + " is no CPrime state segment (its first bytes are wrong)");
-    }
-    if (header.version_major != wire::kWireMajor) {
-        const bool target_newer = header.version_major > wire::kWireMajor;
-        return base::error(base::ErrorCode::kVersion,
-                           what + " has format version " + std::to_string(header.version_major) + "." +
-                               std::to_string(header.version_minor) + ", this coroscope reads version " +
-                               std::to_string(wire::kWireMajor) + ": " +
-                               (target_newer ? "upgrade coroscope" : "rebuild the program with a newer CPrime runtime"));
-    }
     if (header.saved_frame_layout != wire::kSavedFrameLayout) {
-        return base::error(base::ErrorCode::kVersion, what + " saves registers in layout " +
-                                                          std::to_string(header.saved_frame_layout) +
-                                                          ", which this coroscope does not know: upgrade coroscope");
+        return base::error(base::ErrorCode::kVersion,
+                           what + " saves registers in layout " + std::to_string(header.saved_frame_layout) +
+                               ", which this coroscope does not know: upgrade coroscope");
     }
     if (header.clock.multiplier != 0 && (header.clock.shift < 32 || header.clock.shift > 63)) {
-        return reader.corrupt("its clock calibration makes no sense");
+        return reader.corrupt("the clock calibration makes no sense");
     }
     return reader;
 }
 
+base::Status StateReader::look_anew() {
+    if (!mapping_.refresh()) return corrupt("it grew, and the larger file cannot be mapped");
+    auto segment = wire::SegmentView::open(mapping_.data(), mapping_.bytes());
+    if (!segment)
+        return base::error(segment.error().code, what_ + " cannot be read: " + segment.error().message);
+    segment_ = *segment;
+    return base::ok_status();
+}
+
 base::Result<SectionView> StateReader::view(const Expected& expected) const {
-    const wire::SectionEntry& entry = header().sections[static_cast<std::uint32_t>(expected.kind)];
     SectionView view;
-    // Published first, used second [segment.publish]: a record that counts lies in a chunk that counts.
-    const std::uint32_t published = entry.chunks_published.load(std::memory_order_acquire);
-    const std::uint32_t used = entry.records_used.load(std::memory_order_acquire);
-    const wire::SectionKind kind = entry.kind;
-    const std::uint32_t record_bytes = entry.record_bytes;
-    const std::uint32_t per_chunk = entry.records_per_chunk;
-    if (kind == wire::SectionKind::kNothing || published == 0) return view;
-    const auto damaged = [&](const char* how) { return corrupt(std::string("the section of ") + expected.name + how); };
-    if (kind != expected.kind) return damaged(" is labelled as another");
-    if (record_bytes < expected.record_bytes_min || record_bytes > kRecordBytesMax ||
-        record_bytes % expected.alignment != 0) {
-        return damaged(" has records of an impossible size");
+    const std::uint32_t count = std::min(segment_.records_count(expected.kind), expected.records_max);
+    if (count == 0) return view;
+    const std::uint32_t record_bytes = segment_.record_bytes(expected.kind);
+    const std::uint32_t per_chunk = header().sections[static_cast<std::uint32_t>(expected.kind)].records_per_chunk;
+    const auto damaged = [&](const char* how) { return corrupt(std::string(expected.name) + " " + how); };
+    if (record_bytes < expected.record_bytes_min || record_bytes % expected.alignment != 0 ||
+        !std::has_single_bit(per_chunk)) {
+        return damaged("have an impossible size");
     }
-    if (!std::has_single_bit(per_chunk)) return damaged(" has chunks of an impossible size");
-    const std::uint32_t chunks_max = entry.chunks_max;
-    const auto* directory = static_cast<const wire::ChunkWord*>(mapping_.range(
-        entry.directory_offset, std::uint64_t{chunks_max} * sizeof(wire::ChunkWord), alignof(wire::ChunkWord)));
-    if (directory == nullptr || published > chunks_max) return damaged(" has its directory outside the file");
-    const std::uint64_t chunk_bytes = std::uint64_t{record_bytes} * per_chunk;
-    if (chunk_bytes > mapping_.bytes() || published > mapping_.bytes() / chunk_bytes) {
-        return damaged(" claims more records than the file can hold");
-    }
+    // Many directory words may name one chunk: only this keeps nonsense from becoming a very large image (R2).
+    if (std::uint64_t{count} * record_bytes > mapping_.bytes())
+        return damaged("are more than the file can hold");
+    view.count_ = count;
     view.record_bytes_ = record_bytes;
     view.chunk_shift_ = static_cast<std::uint32_t>(std::countr_zero(per_chunk));
-    view.chunks_.resize(published);
-    for (std::uint32_t i = 0; i < published; ++i) {
-        const std::uint64_t word = directory[i].load(std::memory_order_acquire);  // [segment.publish]
-        if (wire::chunk_state(word) != wire::ChunkState::kLive) continue;
-        const void* bytes = mapping_.range(wire::chunk_offset_bytes(word), chunk_bytes, 1);
-        if (bytes == nullptr) return damaged(" has a chunk outside the file");
-        view.chunks_[i] = static_cast<const std::uint8_t*>(bytes);
+    view.chunks_.resize((count - 1) / per_chunk + 1);
+    for (std::uint32_t i = 0; i < view.chunks_.size(); ++i) {
+        view.chunks_[i] = segment_.record(expected.kind, i * per_chunk, expected.record_bytes_min);
     }
-    view.count_ = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>({used, std::uint64_t{published} * per_chunk, expected.records_max}));
     return view;
 }
 
 base::Status StateReader::refresh_coroutines() {
-    // A chunk that was published after the size was taken looks as if it lay outside: then look at the larger file.
-    for (int attempt = 0;; ++attempt) {
-        if (!mapping_.refresh()) return corrupt("it grew, and the larger file cannot be mapped");
-        auto status = view_coroutines();
-        if (status || attempt == kReadAttempts || !mapping_.has_grown()) return status;
-    }
-}
-
-base::Status StateReader::view_coroutines() {
-    auto records = view({wire::SectionKind::kCoroutines, sizeof(wire::CoroutineRecord), alignof(wire::CoroutineRecord),
-                         wire::kCoroutinesMax, "coroutines"});
+    if (auto status = look_anew(); !status) return status;
+    auto records = view({wire::SectionKind::kCoroutines, sizeof(wire::CoroutineRecord),
+                         alignof(wire::CoroutineRecord), wire::kCoroutinesMax, "coroutines"});
     if (!records) return records.error();
     auto details = view({wire::SectionKind::kCoroutineDetails, sizeof(wire::CoroutineDetail),
                          alignof(wire::CoroutineDetail), wire::kCoroutinesMax, "coroutine details"});
@@ -150,8 +128,12 @@ base::Result<StateImage> StateReader::read() {
     for (int attempt = 0;; ++attempt) {
         if (auto status = refresh_coroutines(); !status) return status.error();
         auto image = read_once();
-        if (!image && attempt < kReadAttempts && mapping_.has_grown()) continue;
-        if (image) coroutines_before_ = image->coroutines.size();
+        if (!image) return image;
+        // A chunk that was published after the size was taken is missing from the image: look at the larger file.
+        const bool complete = segment_.needs_bytes() <= mapping_.bytes();
+        if (!complete && attempt < kReadAttempts && mapping_.has_grown()) continue;
+        if (!complete) return corrupt("a chunk lies outside the file");
+        coroutines_before_ = image->coroutines.size();
         return image;
     }
 }
@@ -184,8 +166,8 @@ void StateReader::read_header(StateImage& image) const {
     image.park_address = header.park_address;
     image.park_end_address = header.park_end_address;
     image.trampoline_address = header.trampoline_address;
-    image.lifecycle = static_cast<wire::Lifecycle>(
-        std::min(header.lifecycle.load(std::memory_order_acquire), static_cast<std::uint32_t>(wire::Lifecycle::kEnded)));
+    image.lifecycle = static_cast<wire::Lifecycle>(std::min(
+        header.lifecycle.load(std::memory_order_acquire), static_cast<std::uint32_t>(wire::Lifecycle::kEnded)));
     image.outside_spawned = header.outside_spawned.load(std::memory_order_relaxed);
     image.peak_rss_kib = header.peak_rss_kib.load(std::memory_order_relaxed);
     image.stack_bytes_peak = header.stack_bytes_peak.load(std::memory_order_relaxed);

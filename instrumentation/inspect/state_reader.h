@@ -3,7 +3,7 @@
 //   segment (another process's, changing, of any content)  --StateReader-->  StateImage (plain values)
 //
 // Invariants
-//   R1  Nothing outside published, live chunks is read (wire S1): each offset is checked against the mapping on every read().
+//   R1  Nothing outside published, live chunks is read (S1): wire/segment_view checks every step, anew on every read().
 //   R2  Any content gives either one sentence or an image whose indices are safe to look up; never a fault, never more memory
 //       than a small multiple of the file's size.
 //   R3  A record whose sequence word moved during the copy is retried, then labelled torn. The writer is never held up.
@@ -18,6 +18,7 @@
 #include "instrumentation/base/result.h"
 #include "instrumentation/inspect/shared_mapping.h"
 #include "instrumentation/inspect/state_image.h"
+#include "instrumentation/wire/segment_view.h"
 
 namespace coroscope::inspect {
 
@@ -34,7 +35,7 @@ public:
     }
     std::uint32_t records_per_chunk() const { return 1U << chunk_shift_; }
     // First byte of chunk `chunk`; nullptr when it is not live.
-    const std::uint8_t* chunk(std::uint32_t chunk) const {
+    const std::byte* chunk(std::uint32_t chunk) const {
         return chunk < chunks_.size() ? chunks_[chunk] : nullptr;
     }
 
@@ -42,11 +43,11 @@ private:
     friend class StateReader;
     const void* bytes_of(std::uint32_t index) const {
         if (index >= count_) return nullptr;
-        const std::uint8_t* base = chunk(index >> chunk_shift_);
+        const std::byte* base = chunk(index >> chunk_shift_);
         if (base == nullptr) return nullptr;
         return base + std::uint64_t{index & (records_per_chunk() - 1)} * record_bytes_;
     }
-    std::vector<const std::uint8_t*> chunks_;
+    std::vector<const std::byte*> chunks_;
     std::uint32_t count_ = 0;
     std::uint32_t record_bytes_ = 0;
     std::uint32_t chunk_shift_ = 0;
@@ -54,7 +55,7 @@ private:
 
 class StateReader {
 public:
-    // Takes a state segment's descriptor. `what` names it in errors.
+    // Takes a state segment's descriptor. `what` names the target in errors ("process 12").
     // Errors: kCorrupt, kVersion (names the side to upgrade), kUnreadable.
     static base::Result<StateReader> open(UniqueFd fd, const std::string& what);
 
@@ -81,11 +82,12 @@ private:
         std::uint32_t records_max;
         const char* name;
     };
-    StateReader(SharedMapping mapping, std::string what) : mapping_(std::move(mapping)), what_(std::move(what)) {}
+    StateReader(SharedMapping mapping, std::string what)
+        : mapping_(std::move(mapping)), what_(std::move(what)) {}
     base::Result<SectionView> view(const Expected& expected) const;
     base::Error corrupt(const std::string& how) const;
 
-    base::Status view_coroutines();
+    base::Status look_anew();
     base::Result<StateImage> read_once() const;
     void read_header(StateImage& image) const;
     void read_coroutines(StateImage& image) const;
@@ -96,6 +98,7 @@ private:
 
     SharedMapping mapping_;
     std::string what_;
+    wire::SegmentView segment_;
     SectionView coroutines_, details_;
     std::size_t coroutines_before_ = 0;  // how many the last image had: what to reserve
 };

@@ -69,8 +69,8 @@ base::Status StateReader::read_channels(StateImage& image) const {
         image.channel_totals.push_back(copied);
     }
 
-    auto channels = view({wire::SectionKind::kChannels, sizeof(wire::ChannelRecord), alignof(wire::ChannelRecord),
-                          wire::kChannelsMax, "channels"});
+    auto channels = view({wire::SectionKind::kChannels, sizeof(wire::ChannelRecord),
+                          alignof(wire::ChannelRecord), wire::kChannelsMax, "channels"});
     if (!channels) return channels.error();
     for (std::uint32_t i = 0; i < channels->count(); ++i) {
         const auto* record = channels->record<wire::ChannelRecord>(i);
@@ -97,13 +97,14 @@ base::Status StateReader::read_channels(StateImage& image) const {
 }
 
 base::Status StateReader::read_pools(StateImage& image) const {
-    auto pools = view({wire::SectionKind::kPools, sizeof(wire::PoolRecord), alignof(wire::PoolRecord), wire::kPoolsMax,
-                       "pools"});
+    auto pools = view({wire::SectionKind::kPools, sizeof(wire::PoolRecord), alignof(wire::PoolRecord),
+                       wire::kPoolsMax, "pools"});
     if (!pools) return pools.error();
     for (std::uint32_t p = 0; p < pools->count(); ++p) {
         PoolImage pool;
         if (const auto* record = pools->record<wire::PoolRecord>(p)) {
-            if (record->size_class > wire::SizeClass::kLarge) return corrupt("a pool has an unknown size class");
+            if (record->size_class > wire::SizeClass::kLarge)
+                return corrupt("a pool has an unknown size class");
             pool.size_class = record->size_class;
             pool.purpose = record->purpose;
             pool.slot_bytes = record->slot_bytes;
@@ -114,10 +115,10 @@ base::Status StateReader::read_pools(StateImage& image) const {
             pool.name = record->name;
             pool.high_water_slots = record->high_water_slots.load(kRelaxed);
         }
-        const auto kind =
-            static_cast<wire::SectionKind>(static_cast<std::uint32_t>(wire::SectionKind::kSlabsFirst) + p);
-        auto slabs =
-            view({kind, sizeof(wire::SlabRecord), alignof(wire::SlabRecord), wire::kSlabsPerPoolMax, "slabs"});
+        const auto kind = static_cast<wire::SectionKind>(
+            static_cast<std::uint32_t>(wire::SectionKind::kSlabsFirst) + p);
+        auto slabs = view(
+            {kind, sizeof(wire::SlabRecord), alignof(wire::SlabRecord), wire::kSlabsPerPoolMax, "slabs"});
         if (!slabs) return slabs.error();
         pool.slabs.resize(slabs->count());
         for (std::uint32_t s = 0; s < slabs->count(); ++s) {
@@ -126,7 +127,8 @@ base::Status StateReader::read_pools(StateImage& image) const {
             SlabImage& slab = pool.slabs[s];
             slab.owner = record->owner.load(kRelaxed);
             slab.stack_base = record->stack_base;
-            for (std::uint32_t w = 0; w < wire::kSlabWords; ++w) slab.used[w] = copy_used_word(*record, w);
+            for (std::uint32_t w = 0; w < wire::kSlabWords; ++w)
+                slab.used[w] = copy_used_word(*record, w);
         }
         image.pools.push_back(std::move(pool));
     }
@@ -184,8 +186,8 @@ base::Status StateReader::read_workers(StateImage& image) const {
 }
 
 base::Status StateReader::read_names(StateImage& image) const {
-    auto sites = view({wire::SectionKind::kSites, sizeof(wire::SiteRecord), alignof(wire::SiteRecord), wire::kSitesMax,
-                       "spawn sites"});
+    auto sites = view({wire::SectionKind::kSites, sizeof(wire::SiteRecord), alignof(wire::SiteRecord),
+                       wire::kSitesMax, "spawn sites"});
     if (!sites) return sites.error();
     image.sites.reserve(sites->count());
     for (std::uint32_t i = 0; i < sites->count(); ++i) {
@@ -211,7 +213,7 @@ base::Status StateReader::read_names(StateImage& image) const {
     image.strings.assign(strings->count(), '\0');
     const std::uint32_t per_chunk = strings->records_per_chunk();
     for (std::uint32_t begin = 0, chunk = 0; begin < strings->count(); begin += per_chunk, ++chunk) {
-        const std::uint8_t* bytes = strings->chunk(chunk);
+        const std::byte* bytes = strings->chunk(chunk);
         if (bytes == nullptr) continue;
         std::memcpy(image.strings.data() + begin, bytes, std::min(per_chunk, strings->count() - begin));
     }

@@ -65,7 +65,8 @@ public:
     wire::RingOwner ring_owner(std::uint32_t ring, std::uint32_t* owner_index) const;
     // Takes what ring `ring` holds from the position reached so far: whole slots, verified; returns how many were appended. Publishes the tail.
     // `overtaken` grows by slots that the writer lapped. *first_position gets the position of the first slot appended.
-    std::size_t drain(std::uint32_t ring, std::vector<wire::EventSlot>& out, std::uint64_t* first_position, std::uint64_t* overtaken);
+    std::size_t drain(std::uint32_t ring, std::vector<wire::EventSlot>& out, std::uint64_t* first_position,
+                      std::uint64_t* overtaken);
     // Emitted and dropped events of a ring by type, as its writer counts them.
     struct RingCounts {
         std::uint64_t head = 0;
@@ -88,8 +89,9 @@ public:
     // `only` empty = all parked and ready coroutines of `state`.
     template <typename Visit>
     base::Status copy_stacks(const StateImage& state, const std::vector<std::uint32_t>& only, Visit&& visit) {
-        return copy_stacks_impl(state, only, [](void* context, const StackCopy& copy) { (*static_cast<Visit*>(context))(copy); },
-                                &visit);
+        return copy_stacks_impl(
+            state, only, [](void* context, const StackCopy& copy) { (*static_cast<Visit*>(context))(copy); },
+            &visit);
     }
 
     // Agent's word that the end was announced (poll; does not block), and our answer to it.
@@ -105,8 +107,8 @@ private:
     struct Impl;
     explicit Target(std::unique_ptr<Impl> impl);
     using VisitFunction = void (*)(void* context, const StackCopy& copy);
-    base::Status copy_stacks_impl(const StateImage& state, const std::vector<std::uint32_t>& only, VisitFunction visit,
-                                  void* context);
+    base::Status copy_stacks_impl(const StateImage& state, const std::vector<std::uint32_t>& only,
+                                  VisitFunction visit, void* context);
     std::unique_ptr<Impl> impl_;
 };
 

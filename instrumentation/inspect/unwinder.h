@@ -30,6 +30,7 @@ private:
 // Unwinds every parked coroutine; reuses entries of `previous` whose identity and sequence have not changed. `progress` (may be
 // null) is set to 0..1000; `cancel` (may be null) is polled.
 StackSnapshot snapshot_stacks(Target& target, Unwinder& unwinder, const StateImage& state, StackTable& table,
-                              const StackSnapshot* previous, std::atomic<int>* progress, const std::atomic<bool>* cancel);
+                              const StackSnapshot* previous, std::atomic<int>* progress,
+                              const std::atomic<bool>* cancel);
 
 }  // namespace coroscope::inspect
