@@ -28,11 +28,16 @@ add_compile_options(
   "$<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<BOOL:${COROSCOPE_WERROR}>>:-Werror>"
   # __FILE__ and source_location show a path inside this tree relative to its root, wherever the tree lies.
   "$<$<COMPILE_LANGUAGE:C,CXX>:-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=>")
-# A header found through a layer's include root (below) is shown under its true path. The last map that fits wins.
+# A header found through a layer's include root (below) is shown under its true path, and the debug information says
+# that the compiler ran in the root of the tree. The last map that fits wins. Each stands here a second time with the
+# relative path that ccache makes of it, which lets all build folders share one cache.
+add_compile_options("$<$<COMPILE_LANGUAGE:C,CXX>:-fdebug-prefix-map=${CMAKE_BINARY_DIR}=${CMAKE_SOURCE_DIR}>")
 foreach(layer IN ITEMS base wire emit inspect runtime traces views app)
-  add_compile_options(
-    "$<$<COMPILE_LANGUAGE:C,CXX>:-fdebug-prefix-map=${CMAKE_BINARY_DIR}/layers/${layer}/=${CMAKE_SOURCE_DIR}/>"
-    "$<$<COMPILE_LANGUAGE:C,CXX>:-fmacro-prefix-map=${CMAKE_BINARY_DIR}/layers/${layer}/=>")
+  foreach(root IN ITEMS ${CMAKE_BINARY_DIR}/layers/${layer}/ layers/${layer}/)
+    add_compile_options(
+      "$<$<COMPILE_LANGUAGE:C,CXX>:-fdebug-prefix-map=${root}=${CMAKE_SOURCE_DIR}/>"
+      "$<$<COMPILE_LANGUAGE:C,CXX>:-fmacro-prefix-map=${root}=>")
+  endforeach()
 endforeach()
 if(NOT CPRIME_PROBES)
   add_compile_definitions(CPRIME_PROBES=0)
@@ -60,7 +65,8 @@ endif()
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # The sloppiness is what ccache asks for where precompiled headers are in use.
-  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE_PROGRAM})
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_BASEDIR=${CMAKE_BINARY_DIR}
+               ${CCACHE_PROGRAM})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
