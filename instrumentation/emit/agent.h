@@ -26,39 +26,39 @@
 namespace coroscope::emit {
 
 struct AgentOptions {
-  StateSegment* state = nullptr;  // both must outlive the agent
-  RingSegment* rings = nullptr;
-  // Called on the agent's thread after every change of what is listened to, with the new mask and the sample
-  // period (one switch in this many); null = not called. Must not block.
-  void (*changed)(void* context, std::uint32_t mask, std::uint32_t sample_period) = nullptr;
-  void* context = nullptr;
-  std::uint32_t end_grace_ms = 0;  // 0 = wire::kEndGraceMs
+    StateSegment* state = nullptr;  // both must outlive the agent
+    RingSegment* rings = nullptr;
+    // Called on the agent's thread after every change of what is listened to, with the new mask and the sample
+    // period (one switch in this many); null = not called. Must not block.
+    void (*changed)(void* context, std::uint32_t mask, std::uint32_t sample_period) = nullptr;
+    void* context = nullptr;
+    std::uint32_t end_grace_ms = 0;  // 0 = wire::kEndGraceMs
 };
 
 class Agent {
- public:
-  // Binds the socket, writes its name into the header and starts the thread. Fails with a sentence when every
-  // name is taken or there is no thread to be had; the target can go on without (nobody can attach then).
-  static base::Result<std::unique_ptr<Agent>> start(const AgentOptions& options);
-  ~Agent();  // shutdown()
-  Agent(const Agent&) = delete;
-  Agent& operator=(const Agent&) = delete;
+public:
+    // Binds the socket, writes its name into the header and starts the thread. Fails with a sentence when every
+    // name is taken or there is no thread to be had; the target can go on without (nobody can attach then).
+    static base::Result<std::unique_ptr<Agent>> start(const AgentOptions& options);
+    ~Agent();  // shutdown()
+    Agent(const Agent&) = delete;
+    Agent& operator=(const Agent&) = delete;
 
-  // Announces the orderly end, before anything is freed: lifecycle becomes kEnding, peak_rss_kib is set,
-  // viewers get a notice, and the call blocks until the recorder said Done or left, at most the grace.
-  // Returns at once without one.
-  void announce_end();
+    // Announces the orderly end, before anything is freed: lifecycle becomes kEnding, peak_rss_kib is set,
+    // viewers get a notice, and the call blocks until the recorder said Done or left, at most the grace.
+    // Returns at once without one.
+    void announce_end();
 
-  // Ends all connections (as if the viewers had left), stops listening, joins the thread. Idempotent.
-  void shutdown();
+    // Ends all connections (as if the viewers had left), stops listening, joins the thread. Idempotent.
+    void shutdown();
 
-  const std::string& socket_name() const;  // without the leading zero
+    const std::string& socket_name() const;  // without the leading zero
 
-  class Implementation;
+    class Implementation;
 
- private:
-  explicit Agent(std::unique_ptr<Implementation> implementation);
-  std::unique_ptr<Implementation> implementation_;
+private:
+    explicit Agent(std::unique_ptr<Implementation> implementation);
+    std::unique_ptr<Implementation> implementation_;
 };
 
 // Sets lifecycle to kEnding and peak_rss_kib in the header: what announce_end does to the segment, for

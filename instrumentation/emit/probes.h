@@ -31,20 +31,20 @@ inline constexpr bool kProbesCompiled = CPRIME_PROBES != 0;
 
 // Whether any of these categories is listened to.
 inline bool listening(std::uint32_t categories) {
-  if constexpr (!kProbesCompiled) {
-    return false;
-  } else {
-    return __builtin_expect((g_listen.mask.load(std::memory_order_relaxed) & categories) != 0, 0);
-  }
+    if constexpr (!kProbesCompiled) {
+        return false;
+    } else {
+        return __builtin_expect((g_listen.mask.load(std::memory_order_relaxed) & categories) != 0, 0);
+    }
 }
 
 // A stamp for the events of this moment; 0 while nobody listens to any event.
 inline std::uint64_t stamp() {
-  return listening(wire::kEventCategories) ? base::read_tsc() : 0;
+    return listening(wire::kEventCategories) ? base::read_tsc() : 0;
 }
 // The same for whoever acquires (receives, resumes what another worker woke): never before its cause.
 inline std::uint64_t stamp_ordered() {
-  return listening(wire::kEventCategories) ? base::read_tsc_ordered() : 0;
+    return listening(wire::kEventCategories) ? base::read_tsc_ordered() : 0;
 }
 
 namespace probe {
@@ -56,60 +56,61 @@ using wire::pack24;
 // --- coroutines
 
 struct Spawned {
-  std::uint32_t coroutine, site;
-  std::uint64_t identity;
-  std::uint32_t slot;
-  std::uint8_t pool, flags, priority;
-  std::uint64_t spawner;  // identity; 0 outside
-  std::uint32_t name;     // string
-  std::uint32_t sequence;
+    std::uint32_t coroutine, site;
+    std::uint64_t identity;
+    std::uint32_t slot;
+    std::uint8_t pool, flags, priority;
+    std::uint64_t spawner;  // identity; 0 outside
+    std::uint32_t name;     // string
+    std::uint32_t sequence;
 };
 inline void spawn(RingWriter* writer, std::uint64_t stamp, const Spawned& s) {
-  if (!listening(wire::kCategoryCoroutine)) return;
-  write_event(writer, stamp, EventType::kSpawn, make_word1(s.coroutine, s.site), s.identity,
-              std::uint64_t{s.slot} | std::uint64_t{s.pool} << 32 | std::uint64_t{s.flags} << 40 |
-                  std::uint64_t{s.priority} << 48,
-              s.spawner, make_word1(s.name, s.sequence));
+    if (!listening(wire::kCategoryCoroutine)) return;
+    write_event(writer, stamp, EventType::kSpawn, make_word1(s.coroutine, s.site), s.identity,
+                std::uint64_t{s.slot} | std::uint64_t{s.pool} << 32 | std::uint64_t{s.flags} << 40 |
+                    std::uint64_t{s.priority} << 48,
+                s.spawner, make_word1(s.name, s.sequence));
 }
 inline void resume(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine, std::uint32_t sequence,
                    std::uint64_t identity) {
-  if (!listening(wire::kCategoryCoroutine)) return;
-  write_event(writer, stamp, EventType::kResume,
-              make_word1(coroutine, pack24(sequence, static_cast<std::uint8_t>(identity))));
+    if (!listening(wire::kCategoryCoroutine)) return;
+    write_event(writer, stamp, EventType::kResume,
+                make_word1(coroutine, pack24(sequence, static_cast<std::uint8_t>(identity))));
 }
 // `caller_address`: where it continues, in user code. `deadline_ticks`: 0 = none.
 inline void suspend(RingWriter* writer, std::uint64_t stamp, std::uint32_t sequence, wire::WaitReason reason,
                     std::uint32_t wait_object, std::uint64_t caller_address, std::uint64_t deadline_ticks) {
-  if (!listening(wire::kCategoryCoroutine)) return;
-  write_event(writer, stamp, EventType::kSuspend,
-              make_word1(wait_object, pack24(sequence, static_cast<std::uint8_t>(reason))), caller_address,
-              deadline_ticks);
+    if (!listening(wire::kCategoryCoroutine)) return;
+    write_event(writer, stamp, EventType::kSuspend,
+                make_word1(wait_object, pack24(sequence, static_cast<std::uint8_t>(reason))), caller_address,
+                deadline_ticks);
 }
 inline void wake(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine, std::uint32_t sequence,
                  wire::WakeCause cause) {
-  if (!listening(wire::kCategoryCoroutine)) return;
-  write_event(writer, stamp, EventType::kWake,
-              make_word1(coroutine, pack24(sequence, static_cast<std::uint8_t>(cause))));
+    if (!listening(wire::kCategoryCoroutine)) return;
+    write_event(writer, stamp, EventType::kWake,
+                make_word1(coroutine, pack24(sequence, static_cast<std::uint8_t>(cause))));
 }
 inline void exit(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine, std::uint32_t sequence,
                  wire::ExitStatus status, std::uint64_t identity, std::uint64_t high_water_bytes) {
-  if (!listening(wire::kCategoryCoroutine)) return;
-  write_event(writer, stamp, EventType::kExit,
-              make_word1(coroutine, pack24(sequence, static_cast<std::uint8_t>(status))), identity,
-              high_water_bytes);
+    if (!listening(wire::kCategoryCoroutine)) return;
+    write_event(writer, stamp, EventType::kExit,
+                make_word1(coroutine, pack24(sequence, static_cast<std::uint8_t>(status))), identity,
+                high_water_bytes);
 }
 inline void cancel(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine, std::uint64_t identity) {
-  if (!listening(wire::kCategoryCoroutine)) return;
-  write_event(writer, stamp, EventType::kCancel, make_word1(coroutine, static_cast<std::uint32_t>(identity)));
+    if (!listening(wire::kCategoryCoroutine)) return;
+    write_event(writer, stamp, EventType::kCancel,
+                make_word1(coroutine, static_cast<std::uint32_t>(identity)));
 }
 inline void migrate(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine, std::uint8_t from_class,
                     std::uint8_t to_class, wire::MigrationForm form, std::uint64_t address,
                     std::uint32_t bytes, std::uint32_t ticks) {
-  if (!listening(wire::kCategoryCoroutine)) return;
-  const std::uint32_t argument =
-      from_class | std::uint32_t{to_class} << 8 | static_cast<std::uint32_t>(form) << 16;
-  write_event(writer, stamp, EventType::kMigrate, make_word1(coroutine, argument), address,
-              make_word1(bytes, ticks));
+    if (!listening(wire::kCategoryCoroutine)) return;
+    const std::uint32_t argument = from_class | std::uint32_t{to_class} << 8 |
+                                   static_cast<std::uint32_t>(form) << 16;
+    write_event(writer, stamp, EventType::kMigrate, make_word1(coroutine, argument), address,
+                make_word1(bytes, ticks));
 }
 
 // --- channels
@@ -117,90 +118,90 @@ inline void migrate(RingWriter* writer, std::uint64_t stamp, std::uint32_t corou
 inline void channel_create(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel,
                            std::uint32_t capacity, std::uint64_t identity, std::uint32_t name,
                            std::uint32_t operations, std::uint64_t creator, std::uint32_t totals) {
-  if (!listening(wire::kCategoryChannel)) return;
-  write_event(writer, stamp, EventType::kChannelCreate, make_word1(channel, capacity), identity,
-              make_word1(name, operations), creator, totals);
+    if (!listening(wire::kCategoryChannel)) return;
+    write_event(writer, stamp, EventType::kChannelCreate, make_word1(channel, capacity), identity,
+                make_word1(name, operations), creator, totals);
 }
 // `other_party`: identity of the parked coroutine on whose behalf it is done; 0 = the ring's current
 // coroutine's own doing.
 inline void channel_moved(RingWriter* writer, std::uint64_t stamp, EventType type, std::uint32_t channel,
                           std::uint32_t operations, bool hand_over, std::uint64_t other_party) {
-  const auto flags = static_cast<std::uint8_t>((hand_over ? wire::kHandOver : 0) |
-                                               (other_party != 0 ? wire::kOtherParty : 0));
-  const std::uint64_t word1 = make_word1(channel, pack24(operations, flags));
-  if (other_party == 0) {
-    write_event(writer, stamp, type, word1);
-  } else {
-    write_event(writer, stamp, type, word1, other_party, 0);
-  }
+    const auto flags = static_cast<std::uint8_t>((hand_over ? wire::kHandOver : 0) |
+                                                 (other_party != 0 ? wire::kOtherParty : 0));
+    const std::uint64_t word1 = make_word1(channel, pack24(operations, flags));
+    if (other_party == 0) {
+        write_event(writer, stamp, type, word1);
+    } else {
+        write_event(writer, stamp, type, word1, other_party, 0);
+    }
 }
 inline void channel_send(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel,
                          std::uint32_t operations, bool hand_over = false, std::uint64_t other_party = 0) {
-  if (!listening(wire::kCategoryChannel)) return;
-  channel_moved(writer, stamp, EventType::kChannelSend, channel, operations, hand_over, other_party);
+    if (!listening(wire::kCategoryChannel)) return;
+    channel_moved(writer, stamp, EventType::kChannelSend, channel, operations, hand_over, other_party);
 }
 inline void channel_receive(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel,
                             std::uint32_t operations, bool hand_over = false, std::uint64_t other_party = 0) {
-  if (!listening(wire::kCategoryChannel)) return;
-  channel_moved(writer, stamp, EventType::kChannelReceive, channel, operations, hand_over, other_party);
+    if (!listening(wire::kCategoryChannel)) return;
+    channel_moved(writer, stamp, EventType::kChannelReceive, channel, operations, hand_over, other_party);
 }
 inline void channel_block(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel,
                           std::uint32_t operations, bool receives) {
-  if (!listening(wire::kCategoryChannel)) return;
-  write_event(writer, stamp, EventType::kChannelBlock,
-              make_word1(channel, pack24(operations, receives ? 1 : 0)));
+    if (!listening(wire::kCategoryChannel)) return;
+    write_event(writer, stamp, EventType::kChannelBlock,
+                make_word1(channel, pack24(operations, receives ? 1 : 0)));
 }
 inline void channel_close(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel,
                           std::uint32_t operations) {
-  if (!listening(wire::kCategoryChannel)) return;
-  write_event(writer, stamp, EventType::kChannelClose, make_word1(channel, pack24(operations, 0)));
+    if (!listening(wire::kCategoryChannel)) return;
+    write_event(writer, stamp, EventType::kChannelClose, make_word1(channel, pack24(operations, 0)));
 }
 inline void channel_destroy(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel,
                             std::uint32_t operations, std::uint64_t identity) {
-  if (!listening(wire::kCategoryChannel)) return;
-  write_event(writer, stamp, EventType::kChannelDestroy, make_word1(channel, pack24(operations, 0)), identity,
-              0);
+    if (!listening(wire::kCategoryChannel)) return;
+    write_event(writer, stamp, EventType::kChannelDestroy, make_word1(channel, pack24(operations, 0)),
+                identity, 0);
 }
 
 // --- pools
 
 inline void pool_allocate(RingWriter* writer, std::uint64_t stamp, std::uint32_t slot, std::uint32_t pool) {
-  if (!listening(wire::kCategoryPool)) return;
-  write_event(writer, stamp, EventType::kPoolAllocate, make_word1(slot, pool));
+    if (!listening(wire::kCategoryPool)) return;
+    write_event(writer, stamp, EventType::kPoolAllocate, make_word1(slot, pool));
 }
 inline void pool_free(RingWriter* writer, std::uint64_t stamp, std::uint32_t slot, std::uint32_t pool) {
-  if (!listening(wire::kCategoryPool)) return;
-  write_event(writer, stamp, EventType::kPoolFree, make_word1(slot, pool));
+    if (!listening(wire::kCategoryPool)) return;
+    write_event(writer, stamp, EventType::kPoolFree, make_word1(slot, pool));
 }
 inline void pool_grow(RingWriter* writer, std::uint64_t stamp, std::uint32_t slab, std::uint32_t pool) {
-  if (!listening(wire::kCategoryPool)) return;
-  write_event(writer, stamp, EventType::kPoolGrow, make_word1(slab, pool));
+    if (!listening(wire::kCategoryPool)) return;
+    write_event(writer, stamp, EventType::kPoolGrow, make_word1(slab, pool));
 }
 
 // --- signals, timers, workers
 
 inline void signal(RingWriter* writer, std::uint64_t stamp, std::uint32_t number, std::uint32_t coroutine,
                    std::uint64_t sender_pid, std::uint64_t arrival_ticks) {
-  if (!listening(wire::kCategorySignal)) return;
-  write_event(writer, stamp, EventType::kSignal, make_word1(number, coroutine), sender_pid, arrival_ticks);
+    if (!listening(wire::kCategorySignal)) return;
+    write_event(writer, stamp, EventType::kSignal, make_word1(number, coroutine), sender_pid, arrival_ticks);
 }
 inline void timer_set(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine,
                       std::uint64_t deadline_ticks) {
-  if (!listening(wire::kCategoryTimer)) return;
-  write_event(writer, stamp, EventType::kTimerSet, make_word1(coroutine, 0), 0, deadline_ticks);
+    if (!listening(wire::kCategoryTimer)) return;
+    write_event(writer, stamp, EventType::kTimerSet, make_word1(coroutine, 0), 0, deadline_ticks);
 }
 inline void timer_fire(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine,
                        std::uint64_t deadline_ticks) {
-  if (!listening(wire::kCategoryTimer)) return;
-  write_event(writer, stamp, EventType::kTimerFire, make_word1(coroutine, 0), 0, deadline_ticks);
+    if (!listening(wire::kCategoryTimer)) return;
+    write_event(writer, stamp, EventType::kTimerFire, make_word1(coroutine, 0), 0, deadline_ticks);
 }
 inline void worker_park(RingWriter* writer, std::uint64_t stamp, std::uint32_t worker) {
-  if (!listening(wire::kCategoryWorker)) return;
-  write_event(writer, stamp, EventType::kWorkerPark, make_word1(worker, 0));
+    if (!listening(wire::kCategoryWorker)) return;
+    write_event(writer, stamp, EventType::kWorkerPark, make_word1(worker, 0));
 }
 inline void worker_unpark(RingWriter* writer, std::uint64_t stamp, std::uint32_t worker) {
-  if (!listening(wire::kCategoryWorker)) return;
-  write_event(writer, stamp, EventType::kWorkerUnpark, make_word1(worker, 0));
+    if (!listening(wire::kCategoryWorker)) return;
+    write_event(writer, stamp, EventType::kWorkerUnpark, make_word1(worker, 0));
 }
 
 }  // namespace probe

@@ -37,129 +37,129 @@ namespace coroscope::emit {
 // What is listened to now. Written by whoever calls RingSegment::listen (the agent's thread); read by every
 // probe.
 struct alignas(64) ListenState {
-  std::atomic<std::uint32_t> mask{
-      0};  // wire::Category; relaxed: a probe that sees it late emits late, nothing more
-  std::atomic<std::uint32_t> epoch{
-      0};  // release after mode, reader and memory are in place; writers acquire [ring.epoch]
-  std::atomic<std::uint32_t> mode{0};  // wire::RingMode
-  std::atomic<std::uint32_t> sample_period{0};
+    std::atomic<std::uint32_t> mask{
+        0};  // wire::Category; relaxed: a probe that sees it late emits late, nothing more
+    std::atomic<std::uint32_t> epoch{
+        0};  // release after mode, reader and memory are in place; writers acquire [ring.epoch]
+    std::atomic<std::uint32_t> mode{0};  // wire::RingMode
+    std::atomic<std::uint32_t> sample_period{0};
 };
 extern ListenState g_listen;
 
 class RingSegment;
 
 class RingWriter {
- public:
-  // Writes one event of one, two or three slots. `stamp` in ticks (all 64 bits); 0 = taken here. Never blocks
-  // but in kBlock mode, and then only while the reader is alive and behind.
-  void write(std::uint64_t stamp, wire::EventType type, std::uint64_t word1);
-  void write(std::uint64_t stamp, wire::EventType type, std::uint64_t word1, std::uint64_t ext48,
-             std::uint64_t ext64);
-  void write(std::uint64_t stamp, wire::EventType type, std::uint64_t word1, std::uint64_t first_ext48,
-             std::uint64_t first_ext64, std::uint64_t second_ext48, std::uint64_t second_ext64);
+public:
+    // Writes one event of one, two or three slots. `stamp` in ticks (all 64 bits); 0 = taken here. Never blocks
+    // but in kBlock mode, and then only while the reader is alive and behind.
+    void write(std::uint64_t stamp, wire::EventType type, std::uint64_t word1);
+    void write(std::uint64_t stamp, wire::EventType type, std::uint64_t word1, std::uint64_t ext48,
+               std::uint64_t ext64);
+    void write(std::uint64_t stamp, wire::EventType type, std::uint64_t word1, std::uint64_t first_ext48,
+               std::uint64_t first_ext64, std::uint64_t second_ext48, std::uint64_t second_ext64);
 
-  std::uint32_t index() const { return index_; }  // of its RingEntry: what WorkerRecord::ring holds
+    std::uint32_t index() const { return index_; }  // of its RingEntry: what WorkerRecord::ring holds
 
- private:
-  friend class RingSegment;
+private:
+    friend class RingSegment;
 
-  // Whether `slots` more slots may be written right now without anything else first.
-  bool ready(std::uint64_t stamp, std::uint32_t slots) const {
-    // [ring.epoch] acquire: mode and reader page of that epoch are visible; free on x86.
-    return head_ + slots <= limit_ && g_listen.epoch.load(std::memory_order_acquire) == epoch_ &&
-           stamp < sync_due_;
-  }
-  bool prepare(std::uint64_t stamp, wire::EventType type, std::uint32_t slots);
-  bool open_room(std::uint64_t wanted_slots);
-  void refresh_epoch();
-  void write_preamble(std::uint64_t stamp, bool new_mask);
-  void store(std::uint64_t position, std::uint64_t stamp, wire::EventType type, std::uint64_t word1);
-  void publish(std::uint64_t head);
-  void count(wire::EventType type);
-  void count_drop(std::uint64_t stamp, wire::EventType type);
-  void refresh_limit();
-  bool wait_for_reader(std::uint64_t wanted_slots);
+    // Whether `slots` more slots may be written right now without anything else first.
+    bool ready(std::uint64_t stamp, std::uint32_t slots) const {
+        // [ring.epoch] acquire: mode and reader page of that epoch are visible; free on x86.
+        return head_ + slots <= limit_ && g_listen.epoch.load(std::memory_order_acquire) == epoch_ &&
+               stamp < sync_due_;
+    }
+    bool prepare(std::uint64_t stamp, wire::EventType type, std::uint32_t slots);
+    bool open_room(std::uint64_t wanted_slots);
+    void refresh_epoch();
+    void write_preamble(std::uint64_t stamp, bool new_mask);
+    void store(std::uint64_t position, std::uint64_t stamp, wire::EventType type, std::uint64_t word1);
+    void publish(std::uint64_t head);
+    void count(wire::EventType type);
+    void count_drop(std::uint64_t stamp, wire::EventType type);
+    void refresh_limit();
+    bool wait_for_reader(std::uint64_t wanted_slots);
 
-  // The thread's own; only `entry_` and `ring_` are shared memory.
-  std::uint64_t head_ = 0;      // next position
-  std::uint64_t limit_ = 0;     // no slot at or past it without prepare(): end of block, or end of room
-  std::uint64_t sync_due_ = 0;  // stamp from which a SYNC is due: 48 bits must not wrap between two
-  std::uint32_t epoch_ = 0;     // acted on last
-  std::uint32_t mask_ = 0;      // of that epoch
-  wire::RingMode mode_ = wire::RingMode::kOff;
-  std::uint32_t slots_log2_ = 0;
-  std::uint32_t slots_count_ = 0;  // 0 = no memory yet
-  bool sync_wanted_ = true;
-  std::uint32_t index_ = 0;
-  wire::EventSlot* slots_ = nullptr;
-  wire::RingHeader* ring_ = nullptr;
-  wire::RingEntry* entry_ = nullptr;
-  const wire::ReaderLine* reader_ = nullptr;
-  const wire::ReaderPage* reader_page_ = nullptr;
-  const std::atomic<std::uint32_t>* current_ = nullptr;
-  std::uint64_t tail_ = 0;        // the reader's, clamped
-  std::uint64_t lost_since_ = 0;  // stamp of the first event dropped since the last LOSS
-  std::uint64_t lost_count_ = 0;
-  std::uint32_t planned_slots_ = 0;  // of the ring; known at registration, before there is memory
+    // The thread's own; only `entry_` and `ring_` are shared memory.
+    std::uint64_t head_ = 0;      // next position
+    std::uint64_t limit_ = 0;     // no slot at or past it without prepare(): end of block, or end of room
+    std::uint64_t sync_due_ = 0;  // stamp from which a SYNC is due: 48 bits must not wrap between two
+    std::uint32_t epoch_ = 0;     // acted on last
+    std::uint32_t mask_ = 0;      // of that epoch
+    wire::RingMode mode_ = wire::RingMode::kOff;
+    std::uint32_t slots_log2_ = 0;
+    std::uint32_t slots_count_ = 0;  // 0 = no memory yet
+    bool sync_wanted_ = true;
+    std::uint32_t index_ = 0;
+    wire::EventSlot* slots_ = nullptr;
+    wire::RingHeader* ring_ = nullptr;
+    wire::RingEntry* entry_ = nullptr;
+    const wire::ReaderLine* reader_ = nullptr;
+    const wire::ReaderPage* reader_page_ = nullptr;
+    const std::atomic<std::uint32_t>* current_ = nullptr;
+    std::uint64_t tail_ = 0;        // the reader's, clamped
+    std::uint64_t lost_since_ = 0;  // stamp of the first event dropped since the last LOSS
+    std::uint64_t lost_count_ = 0;
+    std::uint32_t planned_slots_ = 0;  // of the ring; known at registration, before there is memory
 };
 
 class RingSegment {
- public:
-  // Reserves the ring segment (memfd; or private memory when `shared` is false) and makes it the process's
-  // one: probes of outside threads find it. At most one lives at a time. `nonce`: the state segment's.
-  static base::Result<std::unique_ptr<RingSegment>> create(std::uint64_t nonce, bool shared);
-  ~RingSegment();
-  RingSegment(const RingSegment&) = delete;
-  RingSegment& operator=(const RingSegment&) = delete;
+public:
+    // Reserves the ring segment (memfd; or private memory when `shared` is false) and makes it the process's
+    // one: probes of outside threads find it. At most one lives at a time. `nonce`: the state segment's.
+    static base::Result<std::unique_ptr<RingSegment>> create(std::uint64_t nonce, bool shared);
+    ~RingSegment();
+    RingSegment(const RingSegment&) = delete;
+    RingSegment& operator=(const RingSegment&) = delete;
 
-  // Gives the calling thread a ring of its own: kWorkerRingBytes for workers, kThreadRingBytes for others.
-  // `current`: where the thread's running coroutine stands (WorkerRecord::current), read by this thread only,
-  // when it writes SYNC; null = never one. The caller stores it before it emits RESUME and clears it after it
-  // emitted SUSPEND or EXIT. Null when all kRingsMax are taken (events are then counted in
-  // RingSegmentHeader::events_without_ring). Takes a lock.
-  RingWriter* register_thread(wire::RingOwner owner, std::uint32_t owner_index,
-                              const std::atomic<std::uint32_t>* current);
-  // Gives it back; the ring is used again by a later thread. By the same thread or after it ended.
-  void unregister_thread(RingWriter* writer);
+    // Gives the calling thread a ring of its own: kWorkerRingBytes for workers, kThreadRingBytes for others.
+    // `current`: where the thread's running coroutine stands (WorkerRecord::current), read by this thread only,
+    // when it writes SYNC; null = never one. The caller stores it before it emits RESUME and clears it after it
+    // emitted SUSPEND or EXIT. Null when all kRingsMax are taken (events are then counted in
+    // RingSegmentHeader::events_without_ring). Takes a lock.
+    RingWriter* register_thread(wire::RingOwner owner, std::uint32_t owner_index,
+                                const std::atomic<std::uint32_t>* current);
+    // Gives it back; the ring is used again by a later thread. By the same thread or after it ended.
+    void unregister_thread(RingWriter* writer);
 
-  // Sets what is listened to. Mask 0 or mode kOff: nothing, dormant. Populates every registered ring first.
-  // Drop and block modes need a reader; without one they become kOverwrite. One caller at a time (the agent).
-  void listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period);
+    // Sets what is listened to. Mask 0 or mode kOff: nothing, dormant. Populates every registered ring first.
+    // Drop and block modes need a reader; without one they become kOverwrite. One caller at a time (the agent).
+    void listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period);
 
-  // Maps a viewer's reader page (a memfd sealed against shrinking and growing, at least kReaderPageBytes)
-  // read-only. kCorrupt with a sentence otherwise. The descriptor stays the caller's. One caller at a time
-  // (the agent).
-  base::Status attach_reader(int fd);
-  // Forgets it. Safe while writers run: a page of zeros takes its place.
-  void detach_reader();
+    // Maps a viewer's reader page (a memfd sealed against shrinking and growing, at least kReaderPageBytes)
+    // read-only. kCorrupt with a sentence otherwise. The descriptor stays the caller's. One caller at a time
+    // (the agent).
+    base::Status attach_reader(int fd);
+    // Forgets it. Safe while writers run: a page of zeros takes its place.
+    void detach_reader();
 
-  wire::RingSegmentHeader& header() { return *reinterpret_cast<wire::RingSegmentHeader*>(base_); }
-  bool contains(const void* address) const {
-    const auto* byte = static_cast<const std::byte*>(address);
-    return byte >= base_ && byte < base_ + reservation_bytes_;
-  }
-  const std::byte* data() const { return base_; }
-  bool shared() const { return fd_ >= 0; }
-  int fd() const { return fd_; }
-  int read_only_fd() const { return read_only_fd_; }
-  std::uint64_t file_bytes() const;
+    wire::RingSegmentHeader& header() { return *reinterpret_cast<wire::RingSegmentHeader*>(base_); }
+    bool contains(const void* address) const {
+        const auto* byte = static_cast<const std::byte*>(address);
+        return byte >= base_ && byte < base_ + reservation_bytes_;
+    }
+    const std::byte* data() const { return base_; }
+    bool shared() const { return fd_ >= 0; }
+    int fd() const { return fd_; }
+    int read_only_fd() const { return read_only_fd_; }
+    std::uint64_t file_bytes() const;
 
- private:
-  RingSegment() = default;
-  bool allot(std::uint32_t index, wire::RingOwner owner);  // under lock_
-  bool populate(RingWriter& writer);                       // under lock_
+private:
+    RingSegment() = default;
+    bool allot(std::uint32_t index, wire::RingOwner owner);  // under lock_
+    bool populate(RingWriter& writer);                       // under lock_
 
-  std::byte* base_ = nullptr;
-  std::uint64_t reservation_bytes_ = 0;
-  int fd_ = -1;
-  int read_only_fd_ = -1;
-  std::byte* reader_window_ = nullptr;  // kReaderPageBytes: the viewer's page, or zeros
+    std::byte* base_ = nullptr;
+    std::uint64_t reservation_bytes_ = 0;
+    int fd_ = -1;
+    int read_only_fd_ = -1;
+    std::byte* reader_window_ = nullptr;  // kReaderPageBytes: the viewer's page, or zeros
 
-  mutable std::mutex lock_;
-  std::uint64_t file_bytes_ = 0;
-  std::uint32_t rings_count_ = 0;
-  bool reader_attached_ = false;
-  std::unique_ptr<RingWriter[]> writers_;  // kRingsMax, same index as the entries
+    mutable std::mutex lock_;
+    std::uint64_t file_bytes_ = 0;
+    std::uint32_t rings_count_ = 0;
+    bool reader_attached_ = false;
+    std::unique_ptr<RingWriter[]> writers_;  // kRingsMax, same index as the entries
 };
 
 // The calling thread's ring when it is no worker: registered on first use, given back when the thread ends.
