@@ -22,11 +22,22 @@ enum class Status : std::uint8_t {
     ok,         // it did what it was asked to do
     closed,     // the channel is closed: nothing was sent; nothing is left to receive
     cancelled,  // somebody asked this coroutine to end (JoinHandle::cancel, shutdown), so it does not wait any more
+    would_block,  // only from calls that try: they would have had to wait
 };
 
-// "ok", "closed" or "cancelled".
+// "ok", "closed", "cancelled" or "would_block".
 inline const char* to_string(Status status) {
-    return status == Status::ok ? "ok" : status == Status::closed ? "closed" : "cancelled";
+    switch (status) {
+        case Status::ok: return "ok";
+        case Status::closed: return "closed";
+        case Status::cancelled: return "cancelled";
+        case Status::would_block: return "would_block";
+    }
+    return "?";
+}
+
+namespace detail {
+struct ResultAccess;
 }
 
 // A value when status() is ok, else none. T is nothrow-movable.
@@ -65,6 +76,7 @@ public:
     [[gnu::always_inline]] const T* operator->() const noexcept { return &value_; }
 
 private:
+    friend struct detail::ResultAccess;
     union {
         T value_;
     };
@@ -84,5 +96,27 @@ public:
 private:
     Status status_;
 };
+
+namespace detail {
+
+// How a runtime call fills a Result in its caller's frame, without a second one to move from.
+struct ResultAccess {
+    // Where the value goes. Construct it there, then set_ok().
+    template <typename T>
+    [[gnu::always_inline]] static T* storage(Result<T>& result) noexcept {
+        return &result.value_;
+    }
+    template <typename T>
+    [[gnu::always_inline]] static void set_ok(Result<T>& result) noexcept {
+        result.status_ = Status::ok;
+    }
+    // The end without a value; the Result must not hold one.
+    template <typename T>
+    [[gnu::always_inline]] static void set_status(Result<T>& result, Status status) noexcept {
+        result.status_ = status;
+    }
+};
+
+}  // namespace detail
 
 }  // namespace cprime
