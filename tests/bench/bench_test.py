@@ -1,0 +1,74 @@
+"""The bench runs, every row has its peers, and its JSON has the keys that others rely on.
+
+Figures of a quick run on a busy machine mean little, so hardly any is judged here: only what cannot be otherwise.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+BENCH = os.path.join(os.environ["COROSCOPE_BIN"], "bench")
+
+ROWS = {  # name: peers that must be there
+    "switch": {"boost_context"},
+    "switch_ring_1000": {"boost_context"},
+    "yield_1000": {"go", "boost_fiber", "cpp20"},
+    "spawn_join": {"go", "boost_fiber", "cpp20"},
+    "channel_unbuffered": {"go", "boost_fiber"},
+    "channel_buffered_128": {"go", "boost_fiber"},
+    "parked_micro_bytes": {"go", "boost_fiber"},
+    "parked_medium_bytes": {"go", "boost_fiber"},
+    "event": {"rdtsc_store"},
+    "probe_dormant": {"no_probe"},
+    "yield_1000_conditions": {"probes_off", "no_state_plane", "recorded", "recorded_profiled"},
+    "switch_histogram": {"bench_stamps"},
+}
+
+
+def bench(*arguments):
+    return subprocess.run([BENCH, *arguments], capture_output=True, text=True, timeout=280)
+
+
+class Bench(unittest.TestCase):
+    def test_every_row_is_measured_beside_its_peers(self):
+        run = bench("--quick", "--json", *ROWS)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        document = json.loads(run.stdout)
+        self.assertTrue(document["machine"])
+        rows = {row["name"]: row for row in document["rows"]}
+        self.assertEqual(set(rows), set(ROWS))
+        for name, peers in ROWS.items():
+            row = rows[name]
+            with self.subTest(row=name):
+                self.assertTrue(row["unit"])
+                self.assertGreater(row["ours"], 0)
+                self.assertLessEqual(row["ours"], row["ours_median"])
+                self.assertEqual(set(row["peers"]), peers)
+                self.assertEqual(set(row["ratio"]), peers)
+                for peer in peers:
+                    self.assertGreater(row["peers"][peer], 0)
+                    self.assertAlmostEqual(row["ratio"][peer], row["ours"] / row["peers"][peer], places=6)
+        # A recorded run that recorded nothing would be a bench of nothing.
+        recorded = rows["yield_1000_conditions"]["details"]["recorded"]
+        self.assertGreater(recorded["events"], 1000)
+        # The memory that a coroutine adds holds at least its control block, and a Medium one a page of stack.
+        self.assertGreater(rows["parked_micro_bytes"]["ours"], 64)
+        self.assertGreater(rows["parked_medium_bytes"]["ours"], 4096)
+
+    def test_an_unknown_row_is_a_wrong_command_line(self):
+        run = bench("no_such_row")
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("no_such_row", run.stderr)
+        self.assertEqual(len(run.stderr.strip().splitlines()), 1)
+
+    def test_the_list_names_every_row(self):
+        run = bench("--list")
+        self.assertEqual(run.returncode, 0)
+        listed = {line.split()[0] for line in run.stdout.splitlines()}
+        self.assertLessEqual(set(ROWS), listed)
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())

@@ -1,0 +1,43 @@
+// Fibers that wait for one channel, and what memory each has added meanwhile. Detached: a handle is not part of the bill.
+#include <boost/fiber/all.hpp>
+#include <memory>
+
+#include "boost/workloads.h"
+
+namespace coroscope::bench::boost_peer {
+namespace {
+
+// 2 KiB, which stack_traits would allow, does not hold the fiber's own bookkeeping and the calls of a wait.
+constexpr std::size_t kSmallestStackBytes = 4096;
+
+Measured parked(std::size_t stack_bytes, std::uint64_t count) {
+    const MemoryUse empty = memory_use();
+    MemoryUse full;
+    std::uint64_t parked_count = 0;
+    std::uint64_t ended = 0;
+    {
+        boost::fibers::unbuffered_channel<std::uint64_t> channel;
+        // Growing by at most 512 stacks: a pool that doubles has touched many more than are in use.
+        boost::fibers::pooled_fixedsize_stack stacks(stack_bytes, 32, 512);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            boost::fibers::fiber(boost::fibers::launch::dispatch, std::allocator_arg, stacks, [&] {
+                ++parked_count;
+                std::uint64_t value = 0;
+                channel.pop(value);
+                ++ended;
+            }).detach();
+        }
+        full = memory_use();
+        if (parked_count != count || ended != 0) return {};
+        channel.close();
+        while (ended != count) boost::this_fiber::yield();
+    }
+    return memory_result(empty, full, count);
+}
+
+}  // namespace
+
+Measured parked_micro(std::uint64_t count) { return parked(kSmallestStackBytes, count); }
+Measured parked_medium(std::uint64_t count) { return parked(kStackBytes, count); }
+
+}  // namespace coroscope::bench::boost_peer

@@ -1,0 +1,25 @@
+// The workloads of the Boost runner: Boost.Context's jump_fcontext and Boost.Fiber, in the setup that their documentation
+// calls the fast one: one thread, the default round-robin scheduler, stacks from a pool. Static libraries, -O2.
+#pragma once
+
+#include <cstdint>
+
+#include "runner/runner.h"
+
+namespace coroscope::bench::boost_peer {
+
+// Stack size of the fibers wherever memory is not what is measured: our Medium.
+inline constexpr std::size_t kStackBytes = 16384;
+
+Measured switch_pair(std::uint64_t count);           // context.cpp
+Measured switch_ring_1000(std::uint64_t count);      // context.cpp
+Measured yield_2(std::uint64_t count);               // yield.cpp
+Measured yield_1000(std::uint64_t count);            // yield.cpp
+Measured spawn_join(std::uint64_t count);            // spawn_join.cpp
+Measured spawn_join_1000(std::uint64_t count);       // spawn_join.cpp
+Measured channel_unbuffered(std::uint64_t count);    // channel.cpp
+Measured channel_buffered_128(std::uint64_t count);  // channel.cpp
+Measured parked_micro(std::uint64_t count);          // parked.cpp: the smallest stack that a fiber can live on
+Measured parked_medium(std::uint64_t count);         // parked.cpp: kStackBytes
+
+}  // namespace coroscope::bench::boost_peer

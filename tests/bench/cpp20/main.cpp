@@ -1,0 +1,15 @@
+#include "cpp20/workloads.h"
+
+using namespace coroscope::bench;
+using namespace coroscope::bench::cpp20_peer;
+
+namespace {
+constexpr Workload kWorkloads[] = {
+    {"yield_2", yield_2},
+    {"yield_1000", yield_1000},
+    {"spawn_join", spawn_join},
+    {"spawn_join_1000", spawn_join_1000},
+};
+}  // namespace
+
+int main() { return serve("g++ " __VERSION__, kWorkloads); }

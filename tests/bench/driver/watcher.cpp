@@ -1,0 +1,89 @@
+#include "driver/watcher.h"
+
+#include <sched.h>
+
+namespace coroscope::bench {
+
+base::Result<std::unique_ptr<Watcher>> Watcher::attach(pid_t pid, Watch watch) {
+    auto target = inspect::Target::attach(static_cast<std::uint32_t>(pid), {.role = wire::Role::kRecorder});
+    if (!target.ok()) return target.error();
+    const std::uint32_t mask = watch == Watch::kProfiled ? wire::kEverything : wire::kEventCategories;
+    base::Status listening = (*target)->listen(mask, wire::RingMode::kDropAndCount);
+    if (!listening.ok()) return listening.error();
+    return std::unique_ptr<Watcher>(new Watcher(std::move(target).value()));
+}
+
+Watcher::Watcher(std::unique_ptr<inspect::Target> target)
+    : target_(std::move(target)), thread_([this] { drain_loop(); }) {}
+
+Watcher::~Watcher() {
+    {
+        const std::lock_guard lock(mutex_);
+        ending_ = true;
+        working_ = false;
+    }
+    changed_.notify_all();
+    thread_.join();
+}
+
+void Watcher::work() {
+    before_ = totals();
+    {
+        const std::lock_guard lock(mutex_);
+        working_ = true;
+        resting_ = false;
+    }
+    changed_.notify_all();
+}
+
+Watcher::Tally Watcher::rest() {
+    {
+        std::unique_lock lock(mutex_);
+        working_ = false;
+        changed_.wait(lock, [this] { return resting_; });
+    }
+    const Tally after = totals();
+    return {.events = after.events - before_.events, .lost = after.lost - before_.lost};
+}
+
+void Watcher::drain_loop() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        changed_.wait(lock, [this] { return working_ || ending_; });
+        if (ending_) return;
+        while (working_) {
+            lock.unlock();
+            if (drain_once() == 0) sched_yield();
+            lock.lock();
+        }
+        lock.unlock();
+        while (drain_once() != 0) {
+        }
+        lock.lock();
+        resting_ = true;
+        changed_.notify_all();
+    }
+}
+
+std::size_t Watcher::drain_once() {
+    std::size_t drained = 0;
+    std::uint64_t first_position = 0;
+    std::uint64_t overtaken = 0;
+    for (std::uint32_t ring = 0; ring < target_->rings_count(); ++ring) {
+        slots_.clear();
+        drained += target_->drain(ring, slots_, &first_position, &overtaken);
+    }
+    return drained;
+}
+
+Watcher::Tally Watcher::totals() const {
+    Tally sum;
+    for (std::uint32_t ring = 0; ring < target_->rings_count(); ++ring) {
+        const inspect::Target::RingCounts counts = target_->ring_counts(ring);
+        for (const std::uint64_t emitted : counts.emitted) sum.events += emitted;
+        for (const std::uint64_t dropped : counts.dropped) sum.lost += dropped;
+    }
+    return sum;
+}
+
+}  // namespace coroscope::bench
