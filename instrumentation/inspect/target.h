@@ -103,10 +103,11 @@ public:
     // ELF files mapped in the target now.
     base::Result<std::vector<Module>> modules() const;
 
-private:
-    struct Impl;
-    explicit Target(std::unique_ptr<Impl> impl);
+    struct Impl;  // known to the files that implement this class
     using VisitFunction = void (*)(void* context, const StackCopy& copy);
+
+private:
+    explicit Target(std::unique_ptr<Impl> impl);
     base::Status copy_stacks_impl(const StateImage& state, const std::vector<std::uint32_t>& only,
                                   VisitFunction visit, void* context);
     std::unique_ptr<Impl> impl_;

@@ -1,0 +1,122 @@
+// Reading ELF headers and segments with every offset checked: the file may be anything, and may change under us.
+#include "instrumentation/inspect/elf_file.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace coroscope::inspect {
+namespace {
+
+constexpr std::uint64_t kPageMask = 4095;
+constexpr std::uint64_t kSegmentBytesMax = 2ULL << 30;  // more code than that is no code
+constexpr std::uint64_t kNoteBytesMax = 64U << 10;
+
+}  // namespace
+
+bool ElfFile::read_at(std::uint64_t file_offset, void* to, std::size_t bytes) const {
+    std::size_t done = 0;
+    while (done < bytes) {
+        const ssize_t got = pread(fd_.get(), static_cast<char*>(to) + done, bytes - done,
+                                  static_cast<off_t>(file_offset + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        done += static_cast<std::size_t>(got);
+    }
+    return true;
+}
+
+base::Result<std::unique_ptr<ElfFile>> ElfFile::open(const std::string& path) {
+    std::unique_ptr<ElfFile> file(new ElfFile);
+    // Non-blocking: the path comes from another process and might name a pipe.
+    file->fd_ = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    struct stat status {};
+    if (!file->fd_ || fstat(file->fd_.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+        return base::error(base::ErrorCode::kUnreadable, path + " cannot be read: " + std::strerror(errno));
+    }
+    file->file_bytes_ = static_cast<std::uint64_t>(status.st_size);
+    if (auto headers = file->read_headers(path); !headers) return headers.error();
+    return file;
+}
+
+base::Status ElfFile::read_headers(const std::string& path) {
+    Elf64_Ehdr header{};
+    if (!read_at(0, &header, sizeof header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+        header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64 ||
+        header.e_phentsize != sizeof(Elf64_Phdr)) {
+        return base::error(base::ErrorCode::kCorrupt, path + " is no ELF file for x86-64");
+    }
+    std::vector<Elf64_Phdr> programs(header.e_phnum);
+    if (!read_at(header.e_phoff, programs.data(), programs.size() * sizeof(Elf64_Phdr))) {
+        return base::error(base::ErrorCode::kCorrupt, path + " is cut off");
+    }
+    bool first = true;
+    for (const Elf64_Phdr& program : programs) {
+        if (program.p_type == PT_LOAD) {
+            if (first) first_address_ = program.p_vaddr & ~kPageMask;
+            first = false;
+            const bool inside = program.p_offset <= file_bytes_ &&
+                                program.p_filesz <= file_bytes_ - program.p_offset;
+            if ((program.p_flags & PF_W) == 0 && inside && program.p_filesz <= kSegmentBytesMax) {
+                segments_.push_back({program.p_vaddr, program.p_offset, program.p_filesz, {}, false});
+            }
+        } else if (program.p_type == PT_GNU_EH_FRAME) {
+            unwind_header_address_ = program.p_vaddr;
+            unwind_header_bytes_ = program.p_filesz;
+        } else if (program.p_type == PT_NOTE && build_id_.empty()) {
+            read_build_id(program.p_offset, program.p_filesz);
+        }
+    }
+    return base::ok_status();
+}
+
+void ElfFile::read_build_id(std::uint64_t file_offset, std::uint64_t bytes) {
+    if (bytes > kNoteBytesMax) return;
+    std::vector<std::uint8_t> notes(bytes);
+    if (!read_at(file_offset, notes.data(), notes.size())) return;
+    std::size_t at = 0;
+    while (notes.size() - at >= sizeof(Elf64_Nhdr)) {
+        Elf64_Nhdr note{};
+        std::memcpy(&note, &notes[at], sizeof note);
+        const std::uint64_t name_at = at + sizeof note;
+        const std::uint64_t body_at = name_at + ((std::uint64_t{note.n_namesz} + 3) & ~3ULL);
+        const std::uint64_t end = body_at + ((std::uint64_t{note.n_descsz} + 3) & ~3ULL);
+        if (body_at + note.n_descsz > notes.size()) return;
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+            std::memcmp(&notes[name_at], "GNU", 4) == 0) {
+            constexpr char kHex[] = "0123456789abcdef";
+            for (std::uint32_t i = 0; i < note.n_descsz; ++i) {
+                build_id_ += kHex[notes[body_at + i] >> 4];
+                build_id_ += kHex[notes[body_at + i] & 15];
+            }
+            return;
+        }
+        if (end > notes.size()) return;
+        at = end;
+    }
+}
+
+std::size_t ElfFile::read(std::uint64_t address, void* to, std::size_t bytes) {
+    for (Segment& segment : segments_) {
+        if (address < segment.address || address - segment.address >= segment.bytes) continue;
+        if (!segment.loaded) {
+            segment.loaded = true;
+            segment.content.resize(segment.bytes);
+            if (!read_at(segment.file_offset, segment.content.data(), segment.content.size()))
+                segment.content.clear();
+        }
+        const std::uint64_t offset = address - segment.address;
+        if (offset >= segment.content.size()) return 0;
+        const std::size_t available = std::min<std::size_t>(bytes, segment.content.size() - offset);
+        std::memcpy(to, segment.content.data() + offset, available);
+        return available;
+    }
+    return 0;
+}
+
+}  // namespace coroscope::inspect
