@@ -18,6 +18,8 @@ Series boost_context(const char* workload) { return {"boost_context", "bench_boo
 Series cpp20(const char* workload) { return {"cpp20", "bench_cpp20", workload, kPlain}; }
 Series go(const char* workload) { return {"go", "bench_go", workload, kPlain}; }
 
+Series emit(const char* label, const char* workload) { return {label, "bench_emit", workload, kPlain}; }
+
 // The same yields, in the conditions that a program can be in.
 std::vector<Series> yield_conditions(const char* workload) {
     return {ours(workload),
@@ -51,10 +53,16 @@ std::vector<Row> make_rows() {
          {ours("channel_buffered_128"), go("channel_buffered_128"), boost_fiber("channel_buffered_128")}},
         {"parked_micro_bytes", "bytes", "memory that one coroutine adds which waits for a channel, smallest stack",
          Measure::kBytes, kParked, {ours("parked_micro"), go("parked"), boost_fiber("parked_micro")}},
-        {"parked_medium_bytes", "bytes", "the same, 16 KiB stack", Measure::kBytes, kParked,
+        {"parked_micro_handle_bytes", "bytes", "the same, each of ours with a channel handle of its own", Measure::kBytes, kParked,
+         {ours("parked_micro_own_handle"), go("parked"), boost_fiber("parked_micro")}},
+        {"parked_medium_bytes", "bytes", "memory that one coroutine adds which waits for a channel, 16 KiB stack", Measure::kBytes, kParked,
          {ours("parked_medium"), go("parked"), boost_fiber("parked_medium")}},
         {"event", "ns", "one event of 16 bytes written to a ring that somebody listens to, stamp included", Measure::kTime, 0,
-         {ours("event"), {"rdtsc_store", "bench_cprime", "rdtsc_store", kPlain}}},
+         {emit("ours", "event"), emit("rdtsc_store", "rdtsc_store"), emit("rdtsc", "rdtsc")}},
+        {"event_wide", "ns", "the same, an event of 32 bytes", Measure::kTime, 0,
+         {emit("ours", "event_wide"), emit("rdtsc_store", "rdtsc_store")}},
+        {"event_stamped", "ns", "an event of 16 bytes whose stamp is there already", Measure::kTime, 0,
+         {emit("ours", "event_stamped"), emit("rdtsc", "rdtsc")}},
         {"probe_dormant", "ns", "one yield among 1000 coroutines, probes dormant against compiled out", Measure::kTime, 0,
          {ours("yield_1000"), {"no_probe", "bench_cprime_probes_off", "yield_1000", kPlain}}},
         {"probe_dormant_2", "ns", "one yield among 2 coroutines, probes dormant against compiled out", Measure::kTime, 0,

@@ -1,15 +1,16 @@
 // The row that checks an instrument: the p50 of the runtime's own switch histogram, read from the segment as any viewer reads
 // it, against the same switches timed by the bench from outside.
 //
-// Conditions, the same for both at the same time: one process in which two coroutines yield to each other, while a watcher
-// listens to nothing but switch profiling, with every switch stamped by the runtime. In *stamped* yields the bench's
-// own fenced stamps stand around the call: last thing before yield() in one coroutine, first thing after it in the other; their
-// calibrated cost is subtracted as the runtime subtracts its own. What the bench sees more than the runtime is the way from the caller
-// into the stub and out again, and the runtime's two stamps, which are measured (same yields, period 1
-// against no stamps) and subtracted too.
+// One process, two coroutines that yield to each other, three measurements in turn each round:
+//   ours          a viewer listens to switch profiling alone, every switch stamped by the runtime; p50 of what the histogram gained
+//   bench_stamps  nobody listens; the bench's own fenced stamps stand around yield(), last thing before it in one coroutine,
+//                 first thing after it in the other; p50 less the calibrated cost of two stamps
+//   details       the histogram at the default period; and the bare throughput of the same yields, which is not the
+//                 same thing: without fences neighbouring switches overlap in the processor
 //
-// The two agree when they differ by no more than `resolution`: that of the histogram (its resolution_ticks, half a bucket) and
-// that of the bench's own stamps.
+// The bench sees a little more than the runtime does: the call into the stub and six pushes. The two agree when they
+// differ by no more than the resolution: the histogram's own (resolution_ticks, or half a bucket where that is more) plus
+// that of the bench's stamps.
 #pragma once
 
 #include "driver/measure.h"

@@ -1,0 +1,102 @@
+// The runner of the `event` row: one writer, one ring, nobody else. No runtime and no coroutines take part, so what is
+// measured is the price of the event alone: stamp, record, counters, publication.
+//
+// The ring is overwritten (flight recorder mode), so nothing is ever dropped and no reader can hold the writer up. The floor
+// it is compared with is what nobody can do without: rdtsc and one 16-byte store into a buffer of the same size.
+#include <emmintrin.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "instrumentation/base/tsc.h"
+#include "instrumentation/emit/probes.h"
+#include "instrumentation/emit/ring_writer.h"
+#include "runner/runner.h"
+
+namespace {
+
+using namespace coroscope;
+using bench::Measured;
+
+emit::RingWriter* g_writer = nullptr;
+emit::RingSegment* g_segment = nullptr;
+std::atomic<std::uint32_t> g_current{wire::kNone};
+
+// `write` is called `count` times while `mask` is listened to. Every event asked for must have been written.
+template <typename Write>
+Measured write_events(std::uint64_t count, std::uint32_t mask, Write write) {
+    g_segment->listen(mask, wire::RingMode::kOverwrite, 0);
+    const std::uint64_t begin_ns = bench::now_ns();
+    for (std::uint64_t i = 0; i < count; ++i) write(static_cast<std::uint32_t>(i));
+    const std::uint64_t end_ns = bench::now_ns();
+    g_segment->listen(0, wire::RingMode::kOff, 0);
+    return {.elapsed_ns = end_ns - begin_ns, .operations = count, .extra = {}};
+}
+
+Measured event(std::uint64_t count) {
+    return write_events(count, wire::kCategoryCoroutine,
+                        [](std::uint32_t i) { emit::probe::resume(g_writer, 0, i, i, i); });
+}
+
+Measured event_wide(std::uint64_t count) {
+    return write_events(count, wire::kCategoryCoroutine, [](std::uint32_t i) {
+        emit::probe::suspend(g_writer, 0, i, wire::WaitReason::kYield, wire::kNone, 0x400000, 0);
+    });
+}
+
+// The stamp is there already, as for the second and third event of one switch.
+Measured event_stamped(std::uint64_t count) {
+    const std::uint64_t stamp = base::read_tsc();
+    return write_events(count, wire::kCategoryCoroutine,
+                        [stamp](std::uint32_t i) { emit::probe::resume(g_writer, stamp, i, i, i); });
+}
+
+// A probe to which nobody listens, in a loop of nothing else.
+Measured event_dormant(std::uint64_t count) {
+    return write_events(count, 0, [](std::uint32_t i) {
+        emit::probe::resume(g_writer, 0, i, i, i);
+        asm volatile("" ::: "memory");
+    });
+}
+
+Measured rdtsc_store(std::uint64_t count) {
+    constexpr std::size_t kSlots = wire::kWorkerRingBytes / sizeof(__m128i);
+    static const std::unique_ptr<__m128i[]> slots = std::make_unique<__m128i[]>(kSlots);
+    const std::uint64_t begin_ns = bench::now_ns();
+    for (std::uint64_t i = 0; i < count; ++i) {
+        _mm_store_si128(&slots[i & (kSlots - 1)],
+                        _mm_set_epi64x(static_cast<long long>(i), static_cast<long long>(base::read_tsc())));
+        asm volatile("" ::: "memory");
+    }
+    const std::uint64_t end_ns = bench::now_ns();
+    return {.elapsed_ns = end_ns - begin_ns, .operations = count, .extra = {}};
+}
+
+Measured rdtsc(std::uint64_t count) {
+    const std::uint64_t begin_ns = bench::now_ns();
+    for (std::uint64_t i = 0; i < count; ++i) bench::keep(base::read_tsc());
+    const std::uint64_t end_ns = bench::now_ns();
+    return {.elapsed_ns = end_ns - begin_ns, .operations = count, .extra = {}};
+}
+
+constexpr bench::Workload kWorkloads[] = {
+    {"event", event},         {"event_wide", event_wide},   {"event_stamped", event_stamped},
+    {"event_dormant", event_dormant}, {"rdtsc_store", rdtsc_store}, {"rdtsc", rdtsc},
+};
+
+}  // namespace
+
+int main() {
+    auto segment = emit::RingSegment::create(1, false);
+    if (!segment.ok()) {
+        std::fprintf(stderr, "bench_emit: %s\n", segment.error().message.c_str());
+        return 3;
+    }
+    g_segment = segment->get();
+    g_writer = g_segment->register_thread(wire::RingOwner::kWorker, 0, &g_current);
+    const int status = bench::serve("emit", kWorkloads);
+    g_segment->unregister_thread(g_writer);
+    return status;
+}
