@@ -70,37 +70,41 @@ private:
                stamp < sync_due_;
     }
     bool prepare(std::uint64_t stamp, wire::EventType type, std::uint32_t slots);
-    bool open_room(std::uint64_t wanted_slots);
     void refresh_epoch();
-    void write_preamble(std::uint64_t stamp, bool new_mask);
-    void store(std::uint64_t position, std::uint64_t stamp, wire::EventType type, std::uint64_t word1);
-    void publish(std::uint64_t head);
-    void count(wire::EventType type);
-    void count_drop(std::uint64_t stamp, wire::EventType type);
-    void refresh_limit();
+    std::uint64_t clamped_tail(std::uint64_t known) const;
+    bool open_room(std::uint64_t wanted_slots);
     bool wait_for_reader(std::uint64_t wanted_slots);
+    void write_pads(std::uint64_t stamp, std::uint64_t count);
+    void write_sync(std::uint64_t stamp);
+    void write_loss(std::uint64_t stamp);
+    void refresh_limit();
+    void store(std::uint64_t offset, std::uint64_t stamp, wire::EventType type, std::uint64_t word1);
+    void publish(std::uint64_t slots);
+    void count(wire::EventType type, std::uint64_t events = 1);
+    void drop(std::uint64_t stamp, wire::EventType type);
+    std::uint64_t usable_slots() const { return slots_count_ - wire::kRingGroupSlotsMax; }
 
-    // The thread's own; only `entry_` and `ring_` are shared memory.
-    std::uint64_t head_ = 0;      // next position
-    std::uint64_t limit_ = 0;     // no slot at or past it without prepare(): end of block, or end of room
-    std::uint64_t sync_due_ = 0;  // stamp from which a SYNC is due: 48 bits must not wrap between two
-    std::uint32_t epoch_ = 0;     // acted on last
-    std::uint32_t mask_ = 0;      // of that epoch
+    // The thread's own; only what `ring_`, `entry_` and `slots_` point to is shared memory.
+    std::uint64_t head_ = 0;       // next position
+    std::uint64_t limit_ = 0;      // no slot at or past it without prepare(): end of block, or end of room
+    std::uint64_t sync_due_ = 0;   // stamp from which a SYNC is due: 48 bits must not wrap between two
+    std::uint32_t epoch_ = 0;      // acted on last
+    std::uint32_t mask_ = 0;       // of that epoch
+    std::uint32_t told_mask_ = 0;  // in the last MASK event
     wire::RingMode mode_ = wire::RingMode::kOff;
     std::uint32_t slots_log2_ = 0;
     std::uint32_t slots_count_ = 0;  // 0 = no memory yet
     bool sync_wanted_ = true;
     std::uint32_t index_ = 0;
+    std::uint32_t planned_slots_ = 0;  // of the ring; known at registration, before there is memory
     wire::EventSlot* slots_ = nullptr;
     wire::RingHeader* ring_ = nullptr;
     wire::RingEntry* entry_ = nullptr;
-    const wire::ReaderLine* reader_ = nullptr;
-    const wire::ReaderPage* reader_page_ = nullptr;
+    const wire::ReaderPage* reader_ = nullptr;
     const std::atomic<std::uint32_t>* current_ = nullptr;
     std::uint64_t tail_ = 0;        // the reader's, clamped
     std::uint64_t lost_since_ = 0;  // stamp of the first event dropped since the last LOSS
-    std::uint64_t lost_count_ = 0;
-    std::uint32_t planned_slots_ = 0;  // of the ring; known at registration, before there is memory
+    std::uint64_t lost_count_ = 0;  // events
 };
 
 class RingSegment {
@@ -145,9 +149,9 @@ public:
     std::uint64_t file_bytes() const;
 
 private:
-    RingSegment() = default;
-    bool allot(std::uint32_t index, wire::RingOwner owner);  // under lock_
-    bool populate(RingWriter& writer);                       // under lock_
+    RingSegment();
+    bool allot(std::uint32_t index, std::uint32_t slots);  // under lock_
+    bool populate(RingWriter& writer);                     // under lock_
 
     std::byte* base_ = nullptr;
     std::uint64_t reservation_bytes_ = 0;
@@ -157,7 +161,9 @@ private:
 
     mutable std::mutex lock_;
     std::uint64_t file_bytes_ = 0;
+    std::uint64_t next_offset_ = wire::kRingDirectoryBytes;
     std::uint32_t rings_count_ = 0;
+    bool memory_short_told_ = false;
     bool reader_attached_ = false;
     std::unique_ptr<RingWriter[]> writers_;  // kRingsMax, same index as the entries
 };

@@ -94,7 +94,6 @@ private:
     DecodedEvent event_;
     std::uint64_t stamp48_ = 0;  // of the group being put together
     std::uint32_t missing_ = 0;  // EXT slots it still lacks
-    bool skipping_ = false;      // EXT slots of an unknown event follow
     bool synced_ = false;
     bool current_known_ = false;
     std::uint32_t current_ = kNone;

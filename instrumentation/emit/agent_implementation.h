@@ -1,0 +1,75 @@
+// The agent's inside, shared by agent.cpp (thread, sockets, coming and going) and agent_requests.cpp (what viewers ask).
+#pragma once
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "instrumentation/base/file_descriptor.h"
+#include "instrumentation/emit/agent.h"
+#include "instrumentation/emit/connection.h"
+#include "instrumentation/emit/fork_guard.h"
+
+namespace coroscope::emit {
+
+class Agent::Implementation {
+public:
+    explicit Implementation(const AgentOptions& options) : options_(options) {}
+    ~Implementation() {
+        for (const base::FileDescriptor* fd : {&listener_, &doorbell_}) {
+            if (fd->valid()) unguard_descriptor(fd->get());
+        }
+    }
+
+    base::Status open();
+    void announce_end();
+    void shutdown();
+    const std::string& name() const { return name_; }
+
+private:
+    static void* thread_main(void* self) {
+        static_cast<Implementation*>(self)->serve();
+        return nullptr;
+    }
+    base::Status bind_socket();
+    base::Status start_thread();
+    void ring_doorbell();
+
+    // The agent's thread from here on.
+    void serve();
+    void accept_viewer();
+    void end(std::size_t index);
+    bool handle(Connection& viewer, Message& message);
+    bool handle_hello(Connection& viewer, const Message& message);
+    bool handle_attach(Connection& viewer, const Message& message);
+    bool handle_listen(Connection& viewer, const Message& message);
+    bool handle_copy_area(Connection& viewer, Message& message);
+    bool handle_copy_stacks(Connection& viewer, const Message& message);
+    const Connection* recorder() const;
+    void apply_wishes();
+    void allow_tracer() const;
+    void tell_ending();
+    void settle_end();
+
+    AgentOptions options_;
+    std::string name_;
+    base::FileDescriptor listener_;
+    base::FileDescriptor doorbell_;
+    pthread_t thread_{};
+    bool thread_runs_ = false;
+    std::vector<std::unique_ptr<Connection>> viewers_;  // agent's thread only
+    bool ending_told_ = false;                          // agent's thread only
+
+    std::mutex lock_;  // guards what follows
+    std::condition_variable settled_changed_;
+    bool stop_ = false;
+    bool ending_ = false;
+    bool settled_ = false;  // the recorder has taken what it wants, or there is none
+};
+
+}  // namespace coroscope::emit

@@ -1,0 +1,215 @@
+// The writer's half of [ring.publish]. write() is the whole cost of an event while there is room; prepare() does everything
+// that comes up once in a block or less.
+#include "instrumentation/emit/ring_writer.h"
+
+#include <algorithm>
+#include <bit>
+#include <ctime>
+
+#include "instrumentation/base/tsc.h"
+#include "instrumentation/wire/ring_reader.h"
+
+namespace coroscope::emit {
+namespace {
+
+using wire::EventType;
+using wire::RingMode;
+
+constexpr std::uint64_t kBlockSlots = wire::kRingBlockBytes / wire::kEventSlotBytes;
+constexpr std::uint64_t kSyncTicksMax = 1ULL << 46;         // a quarter of what 48 bits hold
+constexpr std::uint64_t kReaderPatienceNs = 1'000'000'000;  // kBlock: a heartbeat older than this is a dead reader's
+constexpr timespec kReaderPoll = {0, 50'000};
+
+std::uint64_t monotonic_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000ULL + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+}  // namespace
+
+ListenState g_listen;
+
+// Stores the slot `offset` after head; publish() shows it.
+inline void RingWriter::store(std::uint64_t offset, std::uint64_t stamp, EventType type, std::uint64_t word1) {
+    const std::uint64_t position = head_ + offset;
+    const auto lap = static_cast<std::uint8_t>(position >> slots_log2_);
+    wire::store_slot(&slots_[position & (slots_count_ - 1)], wire::make_slot(stamp, type, lap, word1));
+}
+
+inline void RingWriter::publish(std::uint64_t slots) {
+    head_ += slots;
+    // [ring.publish] release: a reader that sees this head sees the slots. The fence keeps the next group's stores behind
+    // it: a reader that sees any of them sees this head at least. Both cost nothing on x86 but hold the compiler.
+    ring_->head.store(head_, std::memory_order_release);
+    std::atomic_thread_fence(std::memory_order_release);
+}
+
+inline void RingWriter::count(EventType type, std::uint64_t events) {
+    std::atomic<std::uint64_t>& counter = ring_->emitted[static_cast<std::uint8_t>(type)];
+    counter.store(counter.load(std::memory_order_relaxed) + events,
+                  std::memory_order_relaxed);  // this thread only
+}
+
+void RingWriter::write(std::uint64_t stamp, EventType type, std::uint64_t word1) {
+    if (stamp == 0) stamp = base::read_tsc();
+    if (!ready(stamp, 1) && !prepare(stamp, type, 1)) return;
+    count(type);
+    store(0, stamp, type, word1);
+    publish(1);
+}
+
+void RingWriter::write(std::uint64_t stamp, EventType type, std::uint64_t word1, std::uint64_t ext48,
+                       std::uint64_t ext64) {
+    if (stamp == 0) stamp = base::read_tsc();
+    if (!ready(stamp, 2) && !prepare(stamp, type, 2)) return;
+    count(type);
+    store(0, stamp, type, word1);
+    store(1, ext48, EventType::kExt, ext64);
+    publish(2);
+}
+
+void RingWriter::write(std::uint64_t stamp, EventType type, std::uint64_t word1, std::uint64_t first_ext48,
+                       std::uint64_t first_ext64, std::uint64_t second_ext48, std::uint64_t second_ext64) {
+    if (stamp == 0) stamp = base::read_tsc();
+    if (!ready(stamp, 3) && !prepare(stamp, type, 3)) return;
+    count(type);
+    store(0, stamp, type, word1);
+    store(1, first_ext48, EventType::kExt, first_ext64);
+    store(2, second_ext48, EventType::kExt, second_ext64);
+    publish(3);
+}
+
+// Makes everything so that `slots` slots may be stored at head_, writing what has to come first. False: the event is not to
+// be written (nobody listens any more, or there is no room and it has been counted as dropped).
+bool RingWriter::prepare(std::uint64_t stamp, EventType type, std::uint32_t slots) {
+    if (g_listen.epoch.load(std::memory_order_acquire) != epoch_) refresh_epoch();  // [ring.epoch]
+    if (mode_ == RingMode::kOff) return false;
+    if (slots_count_ == 0) {
+        write_event(nullptr, stamp, type, 0);  // no memory for this ring: counted with those that have none
+        return false;
+    }
+    const std::uint64_t into_block = head_ % kBlockSlots;
+    bool sync = sync_wanted_ || into_block == 0 || stamp >= sync_due_;
+    const auto needed = [&] {
+        return (sync ? 2U : 0U) + (lost_count_ != 0 ? 2U : 0U) + (told_mask_ != mask_ ? 1U : 0U) + slots;
+    };
+    std::uint64_t pads = 0;
+    if (needed() > kBlockSlots - into_block) {
+        pads = kBlockSlots - into_block;
+        sync = true;
+    }
+    if (!open_room(pads + needed())) {
+        drop(stamp, type);
+        return false;
+    }
+    write_pads(stamp, pads);
+    if (sync) write_sync(stamp);
+    if (lost_count_ != 0) write_loss(stamp);
+    if (told_mask_ != mask_) {
+        count(EventType::kMask);
+        store(0, stamp, EventType::kMask, wire::make_word1(mask_, told_mask_));
+        publish(1);
+        told_mask_ = mask_;
+    }
+    refresh_limit();
+    return true;
+}
+
+void RingWriter::refresh_epoch() {
+    // [ring.epoch] acquire: mode, reader page and memory belong to this epoch or a later one.
+    epoch_ = g_listen.epoch.load(std::memory_order_acquire);
+    mode_ = static_cast<RingMode>(g_listen.mode.load(std::memory_order_relaxed));
+    mask_ = g_listen.mask.load(std::memory_order_relaxed);
+    limit_ = 0;
+    if (slots_count_ == 0) {
+        slots_count_ = entry_->slots.load(std::memory_order_acquire);  // [ring.entry]
+        if (slots_count_ != 0) slots_log2_ = static_cast<std::uint32_t>(std::countr_zero(slots_count_));
+    }
+    if (mode_ == RingMode::kOff || slots_count_ == 0) return;
+    sync_wanted_ = true;
+    // Another reader, another tail: what it has not acknowledged counts as not read, at most what the ring holds.
+    tail_ = clamped_tail(head_ > usable_slots() ? head_ - usable_slots() : 0);
+    ring_->epoch_seen.store(epoch_, std::memory_order_relaxed);
+}
+
+// The reader's tail if it is one: not before `known`, not past head.
+std::uint64_t RingWriter::clamped_tail(std::uint64_t known) const {
+    // [ring.tail] acquire: the reader has finished copying what lies before; its slots may be overwritten.
+    const std::uint64_t tail = reader_->lines[index_].tail.load(std::memory_order_acquire);
+    return tail >= known && tail <= head_ ? tail : known;
+}
+
+bool RingWriter::open_room(std::uint64_t wanted_slots) {
+    if (mode_ == RingMode::kOverwrite) return true;
+    if (head_ + wanted_slots <= tail_ + usable_slots()) return true;
+    tail_ = clamped_tail(tail_);
+    if (head_ + wanted_slots <= tail_ + usable_slots()) return true;
+    return mode_ == RingMode::kBlock && wait_for_reader(wanted_slots);
+}
+
+// kBlock: the reader is another process that wakes nobody, so this polls. It gives up when the reader stops beating, or
+// when what is listened to changes (the agent saw the reader go).
+bool RingWriter::wait_for_reader(std::uint64_t wanted_slots) {
+    const std::uint64_t since_ns = monotonic_ns();
+    std::uint64_t now_ns = since_ns;
+    bool room = false;
+    while (!room && g_listen.epoch.load(std::memory_order_acquire) == epoch_) {
+        const std::uint64_t beat_ns = reader_->heartbeat_ns.load(std::memory_order_relaxed);
+        if (now_ns > std::max(beat_ns, since_ns) + kReaderPatienceNs) break;
+        nanosleep(&kReaderPoll, nullptr);
+        tail_ = clamped_tail(tail_);
+        room = head_ + wanted_slots <= tail_ + usable_slots();
+        now_ns = monotonic_ns();
+    }
+    ring_->blocked_ns.store(ring_->blocked_ns.load(std::memory_order_relaxed) + (now_ns - since_ns),
+                            std::memory_order_relaxed);
+    return room;
+}
+
+void RingWriter::write_pads(std::uint64_t stamp, std::uint64_t count_slots) {
+    if (count_slots == 0) return;
+    count(EventType::kPad, count_slots);
+    for (std::uint64_t i = 0; i < count_slots; ++i) {
+        store(0, stamp, EventType::kPad, 0);
+        publish(1);
+    }
+}
+
+void RingWriter::write_sync(std::uint64_t stamp) {
+    const std::uint32_t current = current_ != nullptr ? current_->load(std::memory_order_relaxed)
+                                                      : wire::kNone;
+    count(EventType::kSync);
+    store(0, stamp, EventType::kSync, wire::make_word1(current, mask_));
+    store(1, ring_->dropped_total.load(std::memory_order_relaxed), EventType::kExt, stamp);
+    publish(2);
+    sync_wanted_ = false;
+    sync_due_ = stamp + kSyncTicksMax;
+}
+
+void RingWriter::write_loss(std::uint64_t stamp) {
+    const auto lost = static_cast<std::uint32_t>(std::min<std::uint64_t>(lost_count_, 0xffffffffU));
+    count(EventType::kLoss);
+    store(0, stamp, EventType::kLoss, wire::make_word1(lost, 0));
+    store(1, 0, EventType::kExt, lost_since_);
+    publish(2);
+    lost_count_ = 0;
+}
+
+void RingWriter::refresh_limit() {
+    const std::uint64_t block_end = (head_ / kBlockSlots + 1) * kBlockSlots;
+    limit_ = mode_ == RingMode::kOverwrite ? block_end : std::min(block_end, tail_ + usable_slots());
+}
+
+void RingWriter::drop(std::uint64_t stamp, EventType type) {
+    if (lost_count_++ == 0) lost_since_ = stamp;
+    limit_ = 0;  // whatever fits next has to tell the loss first
+    count(type);
+    const auto number = static_cast<std::uint8_t>(type);
+    ring_->dropped[number].store(ring_->dropped[number].load(std::memory_order_relaxed) + 1,
+                                 std::memory_order_relaxed);
+    ring_->dropped_total.store(ring_->dropped_total.load(std::memory_order_relaxed) + 1,
+                               std::memory_order_relaxed);
+}
+
+}  // namespace coroscope::emit
