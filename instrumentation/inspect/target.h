@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "instrumentation/base/result.h"
@@ -89,9 +90,11 @@ public:
     // `only` empty = all parked and ready coroutines of `state`.
     template <typename Visit>
     base::Status copy_stacks(const StateImage& state, const std::vector<std::uint32_t>& only, Visit&& visit) {
+        using Function = std::remove_reference_t<Visit>;
+        void* context = const_cast<void*>(static_cast<const void*>(&visit));
         return copy_stacks_impl(
-            state, only, [](void* context, const StackCopy& copy) { (*static_cast<Visit*>(context))(copy); },
-            &visit);
+            state, only,
+            [](void* function, const StackCopy& copy) { (*static_cast<Function*>(function))(copy); }, context);
     }
 
     // Agent's word that the end was announced (poll; does not block), and our answer to it.

@@ -1,0 +1,187 @@
+// Building rows from libdw's call frame information, and walking a copied stack by them.
+#include "instrumentation/inspect/cfi_rows.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
+
+namespace coroscope::inspect {
+namespace {
+
+constexpr int kDwarfNumbers[] = {3, 6, 12, 13, 14, 15, 7};  // of SavedRegister, System V x86-64
+constexpr int kDwarfReturnAddress = 16;
+
+// SavedRegister of a DWARF number; kSavedRegistersCount when it is none that a call preserves.
+std::uint8_t saved_register(std::uint64_t dwarf_number) {
+    for (std::uint8_t i = 0; i < kSavedRegistersCount; ++i) {
+        if (static_cast<std::uint64_t>(kDwarfNumbers[i]) == dwarf_number) return i;
+    }
+    return kSavedRegistersCount;
+}
+
+// "register + offset", in either of its two spellings.
+bool is_register_sum(const Dwarf_Op& op, std::uint8_t* base, std::int64_t* offset) {
+    if (op.atom >= DW_OP_breg0 && op.atom <= DW_OP_breg31) {
+        *base = saved_register(op.atom - DW_OP_breg0);
+        *offset = static_cast<std::int64_t>(op.number);
+    } else if (op.atom == DW_OP_bregx) {
+        *base = saved_register(op.number);
+        *offset = static_cast<std::int64_t>(op.number2);
+    } else {
+        return false;
+    }
+    return *base != kSavedRegistersCount && *offset == static_cast<std::int32_t>(*offset);
+}
+
+}  // namespace
+
+bool StackBytes::word(std::uint64_t at, std::uint64_t* to) const {
+    if (at < address || size < sizeof *to || at - address > size - sizeof *to) return false;
+    std::memcpy(to, bytes + (at - address), sizeof *to);
+    return true;
+}
+
+void CfiRows::set_cfa(Dwarf_Frame* frame, Row& row) {
+    Dwarf_Op* ops = nullptr;
+    std::size_t count = 0;
+    std::int64_t offset = 0;
+    row.kind = Row::kUnsupported;
+    if (dwarf_frame_cfa(frame, &ops, &count) != 0 || count == 0) return;
+    if (!is_register_sum(ops[0], &row.cfa_base, &offset)) return;
+    row.cfa_offset = static_cast<std::int32_t>(offset);
+    if (count == 1) row.kind = Row::kCfaIsSum;
+    if (count == 2 && ops[1].atom == DW_OP_deref) row.kind = Row::kCfaIsWord;
+}
+
+CfiRows::Rule CfiRows::rule(Dwarf_Frame* frame, int dwarf_register) {
+    Dwarf_Op memory[3];
+    Dwarf_Op* ops = nullptr;
+    std::size_t count = 0;
+    if (dwarf_frame_register(frame, dwarf_register, memory, &ops, &count) != 0)
+        return {Rule::kUnsupported, 0, 0};
+    // libdw says "same value" and "unspecified" with no operations and no pointer, "undefined" with a pointer.
+    if (count == 0) return {ops == nullptr ? Rule::kSame : Rule::kUndefined, 0, 0};
+    Rule rule;
+    std::int64_t offset = 0;
+    std::size_t next = 1;
+    if (ops[0].atom == DW_OP_call_frame_cfa) {
+        rule.kind = Rule::kWordAtCfa;
+        if (next < count && ops[next].atom == DW_OP_plus_uconst)
+            offset = static_cast<std::int64_t>(ops[next++].number);
+        if (next < count && ops[next].atom == DW_OP_stack_value) {
+            rule.kind = Rule::kSumWithCfa;
+            ++next;
+        }
+    } else if (is_register_sum(ops[0], &rule.base, &offset)) {
+        rule.kind = Rule::kWordAtRegister;
+    }
+    if (rule.kind == Rule::kSame || next != count || offset != static_cast<std::int32_t>(offset)) {
+        return {Rule::kUnsupported, 0, 0};
+    }
+    rule.offset = static_cast<std::int32_t>(offset);
+    return rule;
+}
+
+CfiRows::Row CfiRows::build(std::uint64_t pc) {
+    Row row;
+    Dwfl_Module* module = modules_.find(pc);
+    if (module == nullptr) return row;
+    Dwarf_Frame* raw = nullptr;
+    Dwarf_Addr bias = 0;
+    Dwarf_CFI* cfi = dwfl_module_eh_cfi(module, &bias);
+    if (cfi == nullptr || dwarf_cfi_addrframe(cfi, pc - bias, &raw) != 0) {
+        cfi = dwfl_module_dwarf_cfi(module,
+                                    &bias);  // code built without exception tables has .debug_frame at most
+        if (cfi == nullptr || dwarf_cfi_addrframe(cfi, pc - bias, &raw) != 0) return row;
+    }
+    const std::unique_ptr<Dwarf_Frame, void (*)(void*)> frame(raw, std::free);
+    dwarf_frame_info(frame.get(), nullptr, nullptr, &row.signal_frame);
+    set_cfa(frame.get(), row);
+    row.return_address = rule(frame.get(), kDwarfReturnAddress);
+    bool supported = row.return_address.kind != Rule::kUnsupported;
+    for (std::uint8_t i = 0; i < kRsp; ++i) {
+        row.saved[i] = rule(frame.get(), kDwarfNumbers[i]);
+        supported = supported && row.saved[i].kind != Rule::kUnsupported;
+    }
+    // At the entry trampoline nothing but "there is no caller" counts.
+    if (!supported && row.return_address.kind != Rule::kUndefined) row.kind = Row::kUnsupported;
+    return row;
+}
+
+void CfiRows::grow() {
+    std::vector<Entry> old(entries_.size() * 2);
+    old.swap(entries_);
+    used_ = 0;
+    for (Entry& entry : old) {
+        if (entry.pc == 0) continue;
+        std::size_t slot = (entry.pc * 0x9e3779b97f4a7c15ULL >> 32) & (entries_.size() - 1);
+        while (entries_[slot].pc != 0)
+            slot = (slot + 1) & (entries_.size() - 1);
+        entries_[slot] = entry;
+        ++used_;
+    }
+}
+
+const CfiRows::Row& CfiRows::row(std::uint64_t pc) {
+    const std::size_t mask = entries_.size() - 1;
+    std::size_t slot = (pc * 0x9e3779b97f4a7c15ULL >> 32) & mask;
+    while (entries_[slot].pc != 0 && entries_[slot].pc != pc)
+        slot = (slot + 1) & mask;
+    if (entries_[slot].pc == pc) return entries_[slot].row;
+    if (used_ * 2 >= entries_.size()) {
+        grow();
+        return row(pc);
+    }
+    ++used_;
+    entries_[slot] = {pc, build(pc)};
+    return entries_[slot].row;
+}
+
+std::optional<UnwindEnd> CfiRows::walk(const StackBytes& stack, const UnwindStart& start,
+                                       std::vector<std::uint64_t>& pcs) {
+    std::uint64_t pc = start.pc;
+    std::uint64_t registers[kSavedRegistersCount];
+    std::memcpy(registers, start.registers, sizeof registers);
+    bool exact = false;  // whether pc is where execution stands rather than where it returns to
+    for (;;) {
+        if (pcs.size() == kFramesMax) return UnwindEnd::kTooDeep;
+        pcs.push_back(pc);
+        if (pc <= 1) return UnwindEnd::kNoRule;
+        const Row& row = this->row(exact ? pc : pc - 1);
+        if (row.kind == Row::kNone) return UnwindEnd::kNoRule;
+        if (row.return_address.kind == Rule::kUndefined) return UnwindEnd::kEntry;
+        if (row.kind == Row::kUnsupported || row.return_address.kind != Rule::kWordAtCfa) return std::nullopt;
+
+        std::uint64_t cfa = registers[row.cfa_base] + static_cast<std::uint64_t>(std::int64_t{row.cfa_offset});
+        if (row.kind == Row::kCfaIsWord && !stack.word(cfa, &cfa)) return UnwindEnd::kBadMemory;
+        // The caller's frame lies above: anything else is a broken stack, and could go round for ever.
+        if (cfa <= registers[kRsp]) return UnwindEnd::kBadMemory;
+        const auto at_cfa = [&](const Rule& rule) {
+            return cfa + static_cast<std::uint64_t>(std::int64_t{rule.offset});
+        };
+        if (!stack.word(at_cfa(row.return_address), &pc)) return UnwindEnd::kBadMemory;
+        std::uint64_t callers[kSavedRegistersCount];
+        for (std::uint8_t i = 0; i < kRsp; ++i) {
+            const Rule& rule = row.saved[i];
+            callers[i] = registers[i];
+            bool found = true;
+            if (rule.kind == Rule::kWordAtCfa) found = stack.word(at_cfa(rule), &callers[i]);
+            if (rule.kind == Rule::kSumWithCfa) callers[i] = at_cfa(rule);
+            if (rule.kind == Rule::kWordAtRegister) {
+                const std::uint64_t at = registers[rule.base] +
+                                         static_cast<std::uint64_t>(std::int64_t{rule.offset});
+                found = stack.word(at, &callers[i]);
+            }
+            if (!found) return UnwindEnd::kBadMemory;
+        }
+        callers[kRsp] = cfa;
+        std::memcpy(registers, callers, sizeof registers);
+        exact = row.signal_frame;
+    }
+}
+
+}  // namespace coroscope::inspect

@@ -1,0 +1,180 @@
+// libunwind's accessors over a stack copy and ELF files.
+#include "instrumentation/inspect/libunwind_walker.h"
+
+#include <libunwind.h>
+
+#include <cstring>
+
+#include "instrumentation/inspect/target.h"
+
+// Exported by libunwind-x86_64 for debuggers, but declared in no installed header.
+extern "C" int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t, unw_word_t, unw_dyn_info_t*,
+                                                  unw_proc_info_t*, int, void*);
+
+namespace coroscope::inspect {
+
+struct LibunwindWalker::Impl {
+    Impl(ModuleSet& module_set, const Target* memory) : modules(module_set), target(memory) {}
+
+    ModuleSet& modules;
+    const Target* target;
+    unw_addr_space_t space = nullptr;
+    // Of the walk in progress.
+    StackBytes stack;
+    UnwindStart start;
+
+    bool word(std::uint64_t address, std::uint64_t* to) {
+        if (stack.word(address, to)) return true;
+        if (modules.read(address, to, sizeof *to) == sizeof *to) return true;
+        return target != nullptr && target->read_memory(address, to, sizeof *to) == sizeof *to;
+    }
+    bool table_of(const ModuleSet::Entry& entry, unw_dyn_info_t* table);
+};
+
+// .eh_frame_hdr: version 1, then the encodings that binutils and lld always use (a search table of pairs of 4-byte offsets
+// relative to the header); anything else has no table to search.
+bool LibunwindWalker::Impl::table_of(const ModuleSet::Entry& entry, unw_dyn_info_t* table) {
+    constexpr std::uint8_t kExpected[4] = {0x01, 0x1b, 0x03, 0x3b};
+    constexpr std::uint64_t kTableOffset = 12;
+    const std::uint64_t header = entry.file->unwind_header_address();
+    const std::uint64_t bytes = entry.file->unwind_header_bytes();
+    std::uint8_t encodings[4];
+    std::uint32_t count = 0;
+    if (bytes < kTableOffset || entry.file->read(header, encodings, sizeof encodings) != sizeof encodings ||
+        std::memcmp(encodings, kExpected, sizeof encodings) != 0 ||
+        entry.file->read(header + 8, &count, sizeof count) != sizeof count ||
+        count > (bytes - kTableOffset) / 8) {
+        return false;
+    }
+    std::memset(table, 0, sizeof *table);
+    table->format = UNW_INFO_FORMAT_REMOTE_TABLE;
+    table->start_ip = entry.module.low;
+    table->end_ip = entry.module.high;
+    table->u.rti.segbase = entry.bias + header;
+    table->u.rti.table_data = entry.bias + header + kTableOffset;
+    table->u.rti.table_len = std::uint64_t{count} * 8 / sizeof(unw_word_t);
+    return true;
+}
+
+namespace {
+
+LibunwindWalker::Impl& self(void* argument) {
+    return *static_cast<LibunwindWalker::Impl*>(argument);
+}
+
+int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t* info, int need, void* argument) {
+    const ModuleSet::Entry* entry = self(argument).modules.find(ip);
+    unw_dyn_info_t table;
+    if (entry == nullptr || entry->file == nullptr || !self(argument).table_of(*entry, &table))
+        return -UNW_ENOINFO;
+    return UNW_OBJ(dwarf_search_unwind_table)(space, ip, &table, info, need, argument);
+}
+
+// The parser frees what it took itself.
+void put_unwind_info(unw_addr_space_t, unw_proc_info_t*, void*) {}
+
+int get_dyn_info_list(unw_addr_space_t, unw_word_t*, void*) {
+    return -UNW_ENOINFO;
+}
+
+int access_memory(unw_addr_space_t, unw_word_t address, unw_word_t* value, int write, void* argument) {
+    std::uint64_t word = 0;
+    if (write != 0 || !self(argument).word(address, &word)) return -UNW_EINVAL;
+    *value = word;
+    return 0;
+}
+
+int access_register(unw_addr_space_t, unw_regnum_t number, unw_word_t* value, int write, void* argument) {
+    if (write != 0) return -UNW_EREADONLYREG;
+    const UnwindStart& start = self(argument).start;
+    switch (number) {
+        case UNW_X86_64_RIP:
+            *value = start.pc;
+            return 0;
+        case UNW_X86_64_RSP:
+            *value = start.registers[kRsp];
+            return 0;
+        case UNW_X86_64_RBX:
+            *value = start.registers[kRbx];
+            return 0;
+        case UNW_X86_64_RBP:
+            *value = start.registers[kRbp];
+            return 0;
+        case UNW_X86_64_R12:
+            *value = start.registers[kR12];
+            return 0;
+        case UNW_X86_64_R13:
+            *value = start.registers[kR13];
+            return 0;
+        case UNW_X86_64_R14:
+            *value = start.registers[kR14];
+            return 0;
+        case UNW_X86_64_R15:
+            *value = start.registers[kR15];
+            return 0;
+        default:
+            return -UNW_EBADREG;
+    }
+}
+
+int access_float(unw_addr_space_t, unw_regnum_t, unw_fpreg_t*, int, void*) {
+    return -UNW_EBADREG;
+}
+
+int resume(unw_addr_space_t, unw_cursor_t*, void*) {
+    return -UNW_EINVAL;
+}
+
+int get_proc_name(unw_addr_space_t, unw_word_t, char*, std::size_t, unw_word_t*, void*) {
+    return -UNW_ENOINFO;
+}
+
+}  // namespace
+
+LibunwindWalker::LibunwindWalker(ModuleSet& modules, const Target* target)
+    : impl_(std::make_unique<Impl>(modules, target)) {
+    unw_accessors_t accessors{};
+    accessors.find_proc_info = find_proc_info;
+    accessors.put_unwind_info = put_unwind_info;
+    accessors.get_dyn_info_list_addr = get_dyn_info_list;
+    accessors.access_mem = access_memory;
+    accessors.access_reg = access_register;
+    accessors.access_fpreg = access_float;
+    accessors.resume = resume;
+    accessors.get_proc_name = get_proc_name;
+    impl_->space = unw_create_addr_space(&accessors, 0);
+    CHECK(impl_->space != nullptr);
+    unw_set_caching_policy(impl_->space, UNW_CACHE_GLOBAL);
+    unw_set_cache_size(impl_->space, 2048, 0);
+}
+
+LibunwindWalker::~LibunwindWalker() {
+    unw_destroy_addr_space(impl_->space);
+}
+
+UnwindEnd LibunwindWalker::walk(const StackBytes& stack, const UnwindStart& start,
+                                std::vector<std::uint64_t>& pcs) {
+    impl_->stack = stack;
+    impl_->start = start;
+    unw_cursor_t cursor;
+    if (unw_init_remote(&cursor, impl_->space, impl_.get()) < 0) return UnwindEnd::kNoRule;
+    std::uint64_t sp_before = 0;
+    for (;;) {
+        unw_word_t pc = 0;
+        unw_word_t sp = 0;
+        unw_get_reg(&cursor, UNW_REG_IP, &pc);
+        unw_get_reg(&cursor, UNW_REG_SP, &sp);
+        if (pcs.size() == kFramesMax) return UnwindEnd::kTooDeep;
+        if (!pcs.empty() && sp <= sp_before) return UnwindEnd::kBadMemory;
+        pcs.push_back(pc);
+        sp_before = sp;
+        // libunwind guesses by rbp where it finds no rule; a guess is no stack.
+        unw_proc_info_t info;
+        if (unw_get_proc_info(&cursor, &info) < 0) return UnwindEnd::kNoRule;
+        const int step = unw_step(&cursor);
+        if (step == 0) return UnwindEnd::kEntry;
+        if (step < 0) return step == -UNW_ENOINFO ? UnwindEnd::kNoRule : UnwindEnd::kBadMemory;
+    }
+}
+
+}  // namespace coroscope::inspect

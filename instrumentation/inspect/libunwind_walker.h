@@ -1,0 +1,38 @@
+// Unwinding a copied stack with libunwind: the fallback where a row cache cannot follow, and the oracle of its tests.
+//
+// libunwind's ptrace helpers keep one image and map it anew at every other module; here its own questions are answered instead:
+// find_proc_info from the binary search table of each module's .eh_frame_hdr, memory from the copy, then from the ELF files, then
+// from the target. 3.6-7 us for a warm stack of 9 frames.
+//
+// libunwind is linked for remote use only (third_party/cmake): its own _Unwind_* must never shadow libgcc's.
+//
+// Thread: one at a time. Blocks: reads files on first use of a module. Tested in tests/unit/inspect.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "instrumentation/inspect/cfi_rows.h"
+#include "instrumentation/inspect/module_set.h"
+
+namespace coroscope::inspect {
+
+class Target;
+
+class LibunwindWalker {
+public:
+    // `modules` must outlive this; `target` may be null.
+    LibunwindWalker(ModuleSet& modules, const Target* target);
+    ~LibunwindWalker();
+
+    // Appends program counters, the start's first.
+    UnwindEnd walk(const StackBytes& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs);
+
+    struct Impl;  // known to the accessors
+
+private:
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace coroscope::inspect
