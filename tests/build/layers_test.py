@@ -43,7 +43,9 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
 def layer_of(path):
-    """The layer that a path relative to the root belongs to, or None."""
+    """The layer that a path relative to the root, or to the public include folder, belongs to, or None."""
+    if str(path).startswith("cprime/"):
+        return "runtime"
     return next((layer for layer, folder in FOLDERS.items() if str(path).startswith(folder + "/")), None)
 
 
@@ -76,9 +78,9 @@ class Layers(unittest.TestCase):
         tried = 0
         with tempfile.TemporaryDirectory() as folder:
             for layer in FOLDERS:
-                flag_sets = {include_flags(c) for c in commands if c["file"].endswith(".cpp")
-                             and "examples" not in c["file"]
-                             and layer_of(os.path.relpath(c["file"], SOURCE)) == layer and "main.cpp" not in c["file"]}
+                # A layer's own target; variants of the runtime compile the same files with wider include folders.
+                target = "cprime_objects" if layer == "runtime" else f"coroscope_{layer}_objects"
+                flag_sets = {include_flags(c) for c in commands if f"/{target}.dir/" in c["command"] and c["file"].endswith(".cpp")}
                 for flags in flag_sets:
                     for other in FOLDERS:
                         # The private headers of the runtime are those beside include/, all others are a layer's interface.
@@ -122,7 +124,8 @@ class Layers(unittest.TestCase):
         for path in sorted((SOURCE / "runtime/include/cprime").rglob("*.h")):
             for number, kind, name in includes(path):
                 with self.subTest(f"{path.relative_to(SOURCE)}:{number} includes {name}"):
-                    self.assertEqual(kind, "<", "a public header includes <cprime/…> and the standard library only")
+                    self.assertTrue(kind == "<" or name.startswith("cprime/"),
+                                    "a public header includes <cprime/…> and the standard library only")
 
 
 if __name__ == "__main__":
