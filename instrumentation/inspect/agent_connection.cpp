@@ -30,8 +30,8 @@ bool wait_readable(int fd, int timeout_ms) {
     }
 }
 
-std::vector<UniqueFd> take_descriptors(msghdr& header) {
-    std::vector<UniqueFd> taken;
+std::vector<base::FileDescriptor> take_descriptors(msghdr& header) {
+    std::vector<base::FileDescriptor> taken;
     for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
          control = CMSG_NXTHDR(&header, control)) {
         if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
@@ -61,10 +61,10 @@ base::Result<AgentConnection> AgentConnection::connect(std::uint32_t pid, std::u
         address.sun_family = AF_UNIX;
         std::memcpy(address.sun_path + 1, name.data(), name.size());  // the leading zero makes it abstract
         const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-        UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+        base::FileDescriptor fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
         if (!fd) {
             return base::error(base::ErrorCode::kInternal,
-                               std::string("no socket can be made: ") + std::strerror(errno));
+                               std::string("no socket can be made: ") + base::errno_text(errno));
         }
         if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) continue;
         ucred peer{};
@@ -110,7 +110,7 @@ base::Status AgentConnection::send(wire::MessageType type, const void* body, std
     if (!socket_) return gone("is no longer connected");
     for (;;) {
         if (sendmsg(socket_.get(), &message, MSG_NOSIGNAL) >= 0) return base::ok_status();
-        if (errno != EINTR) return gone(std::string("cannot be asked: ") + std::strerror(errno));
+        if (errno != EINTR) return gone(std::string("cannot be asked: ") + base::errno_text(errno));
     }
 }
 
@@ -161,7 +161,7 @@ base::Result<AgentConnection::Message> AgentConnection::request(wire::MessageTyp
     for (;;) {
         auto message = receive(timeout_ms);
         if (!message) {
-            socket_ = UniqueFd();  // an answer that comes late must not be taken for that to a later question
+            socket_ = base::FileDescriptor();  // an answer that comes late must not be taken for that to a later question
             return message;
         }
         if (message->type == wire::MessageType::kNotice) {

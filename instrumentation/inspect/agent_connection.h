@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "instrumentation/base/file_descriptor.h"
 #include "instrumentation/base/result.h"
-#include "instrumentation/inspect/shared_mapping.h"
 #include "instrumentation/wire/handshake.h"
 
 namespace coroscope::inspect {
@@ -21,7 +21,7 @@ public:
     struct Message {
         wire::MessageType type{};
         std::vector<std::uint8_t> body;
-        std::vector<UniqueFd> descriptors;
+        std::vector<base::FileDescriptor> descriptors;
 
         // The struct that opens the body; nullptr when the body is shorter.
         template <typename T>
@@ -50,7 +50,7 @@ private:
     base::Error gone(const std::string& how) const;
     void note(const Message& message);
 
-    UniqueFd socket_;
+    base::FileDescriptor socket_;
     std::uint32_t pid_ = 0;
     bool end_announced_ = false;
 };

@@ -34,10 +34,10 @@ bool ElfFile::read_at(std::uint64_t file_offset, void* to, std::size_t bytes) co
 base::Result<std::unique_ptr<ElfFile>> ElfFile::open(const std::string& path) {
     std::unique_ptr<ElfFile> file(new ElfFile);
     // Non-blocking: the path comes from another process and might name a pipe.
-    file->fd_ = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    file->fd_ = base::FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
     if (!file->fd_ || fstat(file->fd_.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-        return base::error(base::ErrorCode::kUnreadable, path + " cannot be read: " + std::strerror(errno));
+        return base::error(base::ErrorCode::kUnreadable, path + " cannot be read: " + base::errno_text(errno));
     }
     file->file_bytes_ = static_cast<std::uint64_t>(status.st_size);
     if (auto headers = file->read_headers(path); !headers) return headers.error();

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "instrumentation/base/file_descriptor.h"
 #include "instrumentation/base/result.h"
-#include "instrumentation/inspect/shared_mapping.h"
 
 namespace coroscope::inspect {
 
@@ -42,7 +42,7 @@ private:
     void read_build_id(std::uint64_t file_offset, std::uint64_t bytes);
     bool read_at(std::uint64_t file_offset, void* to, std::size_t bytes) const;
 
-    UniqueFd fd_;
+    base::FileDescriptor fd_;
     std::uint64_t file_bytes_ = 0;
     std::string build_id_;
     std::uint64_t first_address_ = 0;

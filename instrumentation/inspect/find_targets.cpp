@@ -7,8 +7,8 @@
 #include <chrono>
 #include <set>
 
+#include "instrumentation/base/file_descriptor.h"
 #include "instrumentation/inspect/proc.h"
-#include "instrumentation/inspect/shared_mapping.h"
 #include "instrumentation/inspect/target.h"
 
 namespace coroscope::inspect {
@@ -70,7 +70,7 @@ std::vector<TargetInfo> find_targets() {
 base::Result<std::uint32_t> wait_for_target(std::uint32_t root_pid, int timeout_ms) {
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::milliseconds(timeout_ms);
-    const UniqueFd root(static_cast<int>(syscall(SYS_pidfd_open, root_pid, 0)));
+    const base::FileDescriptor root(static_cast<int>(syscall(SYS_pidfd_open, root_pid, 0)));
     std::set<std::uint32_t> family{root_pid};
     for (;;) {
         add_descendants(family);

@@ -16,7 +16,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "instrumentation/inspect/shared_mapping.h"
+#include "instrumentation/base/file_descriptor.h"
 #include "instrumentation/wire/handshake.h"
 
 namespace coroscope::inspect::proc {
@@ -60,7 +60,7 @@ bool is_state_memfd(std::string_view path) {
 }  // namespace
 
 std::optional<std::string> read_file(const std::string& path) {
-    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const base::FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return std::nullopt;
     std::string text;
     char buffer[16384];

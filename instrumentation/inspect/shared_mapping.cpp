@@ -8,13 +8,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 namespace coroscope::inspect {
-
-UniqueFd::~UniqueFd() {
-    if (fd_ >= 0) close(fd_);
-}
 
 SharedMapping::SharedMapping(SharedMapping&& other) noexcept
     : fd_(std::move(other.fd_)),
@@ -32,7 +27,8 @@ SharedMapping::~SharedMapping() {
     if (data_ != nullptr) munmap(const_cast<std::uint8_t*>(data_), bytes_);
 }
 
-base::Result<SharedMapping> SharedMapping::open(UniqueFd fd, std::uint64_t bytes_min, const std::string& what) {
+base::Result<SharedMapping> SharedMapping::open(base::FileDescriptor fd, std::uint64_t bytes_min,
+                                                const std::string& what) {
     const int seals = fcntl(fd.get(), F_GET_SEALS);
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) {
         return base::error(
@@ -53,7 +49,7 @@ base::Result<SharedMapping> SharedMapping::open(UniqueFd fd, std::uint64_t bytes
     if (data == MAP_FAILED) {
         return base::error(base::ErrorCode::kUnreadable,
                            what + " (" + std::to_string(mapping.bytes_) + " bytes) cannot be mapped: " +
-                               std::strerror(errno) + "; raise the address space limit (ulimit -v)");
+                               base::errno_text(errno) + "; raise the address space limit (ulimit -v)");
     }
     mapping.data_ = static_cast<const std::uint8_t*>(data);
     mapping.fd_ = std::move(fd);

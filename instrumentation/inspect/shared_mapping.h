@@ -1,4 +1,4 @@
-// File descriptors that close themselves, and read-only views of the segment files.
+// Read-only views of the segment files.
 //
 // A SharedMapping is a window over a file that another process writes and grows. It can never fault: the file must be sealed against
 // shrinking (checked, not believed), and nothing beyond the size last seen is reachable through it.
@@ -10,27 +10,10 @@
 #include <string>
 #include <utility>
 
+#include "instrumentation/base/file_descriptor.h"
 #include "instrumentation/base/result.h"
 
 namespace coroscope::inspect {
-
-class UniqueFd {
-public:
-    UniqueFd() = default;
-    explicit UniqueFd(int fd) : fd_(fd) {}
-    UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    UniqueFd& operator=(UniqueFd&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~UniqueFd();
-
-    int get() const { return fd_; }
-    explicit operator bool() const { return fd_ >= 0; }
-
-private:
-    int fd_ = -1;
-};
 
 class SharedMapping {
 public:
@@ -41,7 +24,8 @@ public:
 
     // Maps the whole file for reading. `what` names it in errors ("the state segment of process 12"). Errors: kCorrupt when it is
     // not sealed against shrinking or smaller than bytes_min, kUnreadable when it cannot be mapped.
-    static base::Result<SharedMapping> open(UniqueFd fd, std::uint64_t bytes_min, const std::string& what);
+    static base::Result<SharedMapping> open(base::FileDescriptor fd, std::uint64_t bytes_min,
+                                            const std::string& what);
 
     // Follows the growth of the file. Pointers from before are invalid afterwards. False when the larger view cannot be mapped (then
     // the old one stays).
@@ -63,7 +47,7 @@ public:
     }
 
 private:
-    UniqueFd fd_;
+    base::FileDescriptor fd_;
     const std::uint8_t* data_ = nullptr;
     std::uint64_t bytes_ = 0;
 };

@@ -183,9 +183,18 @@ private:
         auto area = SharedArea::create("coroscope-copies", wire::kStackCopyAreaBytes);
         if (!area) return area.error();
         target_.copy_area = std::move(*area);
-        auto status = target_.agent.send(wire::MessageType::kCopyArea, nullptr, 0, target_.copy_area.fd());
-        target_.copy_area_sent = status.ok();
-        return status;
+        auto message = target_.agent.request(wire::MessageType::kCopyArea, nullptr, 0, target_.copy_area.fd(),
+                                             wire::MessageType::kReply, target_.options.timeout_ms);
+        if (!message) return message.error();
+        const auto* reply = message->as<wire::Reply>();
+        if (reply == nullptr || reply->status != wire::ReplyStatus::kOk) {
+            return base::error(base::ErrorCode::kRefused,
+                               target_.name() +
+                                   " refused to copy its stacks, and reading its memory is not permitted "
+                                   "here: run coroscope outside the container, or with CAP_SYS_PTRACE");
+        }
+        target_.copy_area_sent = true;
+        return base::ok_status();
     }
 
     // Asks the agent for `count` stacks of the batch; it checks the sequence too, in the target.

@@ -60,7 +60,7 @@ base::Error StateReader::corrupt(const std::string& how) const {
                        what_ + " cannot be read: its state segment is damaged (" + how + ")");
 }
 
-base::Result<StateReader> StateReader::open(UniqueFd fd, const std::string& what) {
+base::Result<StateReader> StateReader::open(base::FileDescriptor fd, const std::string& what) {
     auto mapping = SharedMapping::open(std::move(fd), sizeof(wire::SegmentHeader),
                                        "the state segment of " + what);
     if (!mapping) return mapping.error();

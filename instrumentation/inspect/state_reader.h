@@ -57,7 +57,7 @@ class StateReader {
 public:
     // Takes a state segment's descriptor. `what` names the target in errors ("process 12").
     // Errors: kCorrupt, kVersion (names the side to upgrade), kUnreadable.
-    static base::Result<StateReader> open(UniqueFd fd, const std::string& what);
+    static base::Result<StateReader> open(base::FileDescriptor fd, const std::string& what);
 
     // Copies everything. Errors: kCorrupt.
     base::Result<StateImage> read();

@@ -113,10 +113,10 @@ base::Result<AgentConnection::Message> greet(AgentConnection& agent, std::uint32
 
 base::Result<std::unique_ptr<Target>> Target::attach(std::uint32_t pid, const Options& options) {
     if (auto status = may_attach(pid); !status) return status.error();
-    UniqueFd pid_fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    base::FileDescriptor pid_fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     if (!pid_fd) {
         return base::error(errno == ESRCH ? ErrorCode::kGone : ErrorCode::kInternal,
-                           process(pid) + " cannot be watched: " + std::strerror(errno));
+                           process(pid) + " cannot be watched: " + base::errno_text(errno));
     }
     auto agent = connect_patiently(pid, pid_fd.get(), options.timeout_ms);
     if (!agent) return agent.error();

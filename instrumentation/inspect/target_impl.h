@@ -35,7 +35,7 @@ public:
     std::uint64_t bytes() const { return bytes_; }
 
 private:
-    UniqueFd fd_;
+    base::FileDescriptor fd_;
     std::uint8_t* data_ = nullptr;
     std::uint64_t bytes_ = 0;
 };
@@ -46,7 +46,7 @@ struct Target::Impl {
 
     std::uint32_t pid = 0;
     Options options;
-    UniqueFd pid_fd;  // becomes readable when the process ends, even as a zombie
+    base::FileDescriptor pid_fd;  // becomes readable when the process ends, even as a zombie
     AgentConnection agent;
     StateReader state;
     SharedMapping ring_mapping;
@@ -60,7 +60,7 @@ struct Target::Impl {
     std::string name() const { return "process " + std::to_string(pid); }
     bool alive() const;
 
-    base::Status open_rings(UniqueFd fd, std::uint64_t nonce);
+    base::Status open_rings(base::FileDescriptor fd, std::uint64_t nonce);
     base::Status become_recorder();
     wire::RingReader& reader(std::uint32_t ring);
     // The ring where it lies now, following the growth of the file.

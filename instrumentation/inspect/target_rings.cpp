@@ -25,7 +25,7 @@ std::uint64_t monotonic_ns() {
 
 base::Result<SharedArea> SharedArea::create(const char* name, std::uint64_t bytes) {
     SharedArea area;
-    area.fd_ = UniqueFd(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    area.fd_ = base::FileDescriptor(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     void* data = MAP_FAILED;
     if (area.fd_ && ftruncate(area.fd_.get(), static_cast<off_t>(bytes)) == 0 &&
         fcntl(area.fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
@@ -33,14 +33,14 @@ base::Result<SharedArea> SharedArea::create(const char* name, std::uint64_t byte
     }
     if (data == MAP_FAILED) {
         return base::error(ErrorCode::kInternal, std::string("no shared memory can be made for ") + name +
-                                                     ": " + std::strerror(errno) + "; free some memory");
+                                                     ": " + base::errno_text(errno) + "; free some memory");
     }
     area.data_ = static_cast<std::uint8_t*>(data);
     area.bytes_ = bytes;
     return area;
 }
 
-base::Status Target::Impl::open_rings(UniqueFd fd, std::uint64_t nonce) {
+base::Status Target::Impl::open_rings(base::FileDescriptor fd, std::uint64_t nonce) {
     auto mapping = SharedMapping::open(std::move(fd), sizeof(wire::RingSegmentHeader),
                                        "the ring segment of " + name());
     if (!mapping) return mapping.error();
