@@ -1,0 +1,172 @@
+// The records of channels and handles in the segment, and what belongs to a channel but is nobody else's business.
+//
+//   ChannelRecord  (wire/channel.h, in the segment)   counts, wait list ends, flags: what a viewer reads
+//   ChannelState   (here, private memory)             lock, buffer, waiting threads
+//
+// Both have the same index. A state is never given back, only used again: a stale index still finds a lock [channel.stale].
+//
+// A HandleId packs what a handle is: generation:17 | buffered:1 | channel:22 | handle:24. The generation counts
+// runtimes of this process, so that a handle that outlives its runtime is told from one of the next.
+//
+// Invariants
+//   C1  ChannelRecord and ChannelState are read and changed under the state's lock only; a change is bracketed by the record's
+//       sequence (RecordChange), so that a viewer sees it whole or knows that it did not.
+//   C2  length = sent - received, and every change of either, of closing and of blocking adds one to `operations`.
+//   C3  No lock of this folder is held while user code runs; none is held while another channel's is taken.
+//
+// Thread: any that may call the runtime. Blocks for spin locks only (and for a mutex where a name is new).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "cprime/detail/channel_calls.h"
+#include "instrumentation/emit/state_segment.h"
+#include "instrumentation/wire/channel.h"
+#include "runtime/scheduler/parking.h"
+#include "runtime/scheduler/spin_lock.h"
+#include "runtime/scheduler/thread_waiter.h"
+
+namespace cprime::detail {
+
+// Threads that are no workers, waiting for one side of a channel; oldest first.
+struct ThreadList {
+    ThreadWaiter* first = nullptr;
+    ThreadWaiter* last = nullptr;
+};
+
+struct alignas(64) ChannelState {
+    SpinLock lock;
+    bool frames = false;               // items stay in their sender's frame (see channel_calls.h)
+    std::uint32_t cell_bytes = 0;      // of one item in the buffer: sizeof(T), or a pointer to a node
+    std::uint32_t head = 0;            // cell of the oldest item
+    std::uint32_t next_ticket = 0;     // order of arrival of those who wait; wraps
+    std::byte* buffer = nullptr;       // capacity cells; nullptr when unbuffered
+    void (*destroy)(void*) = nullptr;  // of a node
+    ThreadList sending;
+    ThreadList receiving;
+};
+
+// Brackets a change of a channel header [channel.sequence]: odd while inside. The writer holds the channel's lock.
+class RecordChange {
+public:
+    explicit RecordChange(wire::ChannelRecord& record)
+        : record_(record), before_(record.sequence.load(std::memory_order_relaxed)) {
+        record_.sequence.store(before_ + 1, std::memory_order_relaxed);
+        // Whoever sees a later store of this change sees the odd sequence as well; free on x86.
+        std::atomic_thread_fence(std::memory_order_release);
+    }
+    ~RecordChange() { record_.sequence.store(before_ + 2, std::memory_order_release); }
+    RecordChange(const RecordChange&) = delete;
+    RecordChange& operator=(const RecordChange&) = delete;
+
+    // One more operation; its number.
+    std::uint32_t operation() const { return add(record_.operations, 1U); }
+    // Adds to a counter that only the lock's holder writes.
+    template <typename Number>
+    static Number add(std::atomic<Number>& counter, Number difference) {
+        const auto after = static_cast<Number>(counter.load(std::memory_order_relaxed) + difference);
+        counter.store(after, std::memory_order_relaxed);
+        return after;
+    }
+
+private:
+    wire::ChannelRecord& record_;
+    std::uint32_t before_;
+};
+
+inline constexpr std::uint32_t kGenerationMax = (1U << 17) - 1;
+inline constexpr HandleId make_handle_id(std::uint32_t generation, bool buffered, std::uint32_t channel,
+                                         std::uint32_t handle) {
+    return static_cast<std::uint64_t>(generation) << 47 | (buffered ? kBufferedBit : 0) |
+           static_cast<std::uint64_t>(channel) << 24 | handle;
+}
+inline constexpr std::uint32_t generation_of(HandleId id) {
+    return static_cast<std::uint32_t>(id >> 47);
+}
+inline constexpr std::uint32_t channel_of(HandleId id) {
+    return static_cast<std::uint32_t>(id >> 24) & ((1U << 22) - 1);
+}
+inline constexpr std::uint32_t handle_of(HandleId id) {
+    return static_cast<std::uint32_t>(id) & ((1U << 24) - 1);
+}
+static_assert(coroscope::wire::kChannelsMax <= 1U << 22 && coroscope::wire::kHandlesMax <= 1U << 24);
+
+class ChannelTables {
+public:
+    void start(emit::StateSegment& segment);
+    void stop();
+
+    // Generation of the runtime that lives; 0 = none.
+    std::uint32_t generation() const { return generation_.load(std::memory_order_relaxed); }
+    bool threads_cancelled() const { return threads_cancelled_.load(std::memory_order_relaxed); }
+    void cancel_threads() { threads_cancelled_.store(true, std::memory_order_relaxed); }
+
+    wire::ChannelRecord& channel(std::uint32_t index) { return channels_[index]; }
+    wire::HandleRecord& handle(std::uint32_t index) { return handles_[index]; }
+    ChannelState& state(std::uint32_t index) {
+        return chunks_[index / kStatesPerChunk].load(std::memory_order_acquire)[index % kStatesPerChunk];
+    }
+    // The same for an index that may be stale; nullptr when there never was such a channel.
+    ChannelState* find_state(std::uint32_t index);
+    std::uint32_t channels_count() const { return channels_count_.load(std::memory_order_acquire); }
+
+    // Index of a channel record that is not in use, with its state; kNone when there is no room.
+    std::uint32_t take_channel();
+    void give_channel(std::uint32_t index);
+    // Index of a handle record that names the channel; kNone when there is no room.
+    std::uint32_t take_handle(std::uint32_t channel, std::uint32_t rights, std::uint64_t holder);
+    void give_handle(std::uint32_t index);
+
+    std::uint64_t next_identity() { return next_identity_.fetch_add(1, std::memory_order_relaxed); }
+    // The string of a name and the totals of all channels so called; a new name gets a record of its own.
+    struct Name {
+        std::uint32_t string = coroscope::wire::kNone;
+        std::uint32_t totals = 0;
+    };
+    Name intern(std::string_view name);
+    void count_created(std::uint32_t totals) {
+        totals_[totals].channels.fetch_add(1, std::memory_order_relaxed);
+    }
+    void count_gone(std::uint32_t totals, std::uint64_t sent, std::uint64_t received);
+
+private:
+    static constexpr std::uint32_t kStatesPerChunk = 1024;
+    static constexpr std::uint32_t kHandlesPerRefill = 64;
+
+    emit::StateSegment* segment_ = nullptr;
+    wire::ChannelRecord* channels_ = nullptr;
+    wire::HandleRecord* handles_ = nullptr;
+    wire::ChannelTotalsRecord* totals_ = nullptr;
+
+    // Writer: start and stop. Readers: any thread, to tell stale handles; relaxed, since whoever has a handle of this
+    // generation got it from a thread that saw the runtime start.
+    std::atomic<std::uint32_t> generation_{0};
+    std::uint32_t generations_ = 0;
+    std::atomic<bool> threads_cancelled_{
+        false};  // writer: shutdown, before it takes each channel's lock in turn
+    std::atomic<std::uint32_t> channels_count_{
+        0};  // records ever used; writer: holder of lock_, after state and record stand
+    std::atomic<std::uint64_t> next_identity_{1};  // of channels; only uniqueness matters
+
+    SpinLock lock_;  // guards the free lists
+    std::vector<std::uint32_t> free_channels_;
+    std::uint32_t first_free_handle_ = coroscope::wire::kNone;  // linked through HandleRecord::holder
+
+    std::mutex names_lock_;
+    std::unique_ptr<std::unordered_map<std::uint32_t, std::uint32_t>> totals_of_name_;  // lives from start to stop
+
+    // Writer: holder of lock_ [channel.states]; never replaced, never freed.
+    std::array<std::atomic<ChannelState*>, coroscope::wire::kChannelsMax / kStatesPerChunk> chunks_{};
+};
+
+extern ChannelTables g_channels;
+
+}  // namespace cprime::detail

@@ -1,0 +1,99 @@
+// The runtime calls behind channel.h: what a wrapper puts into its frame, and the functions it hands to the stub.
+//
+// Items cross in one of three ways, decided by the type and the capacity:
+//   bytes   T is trivially copyable: the runtime copies it under the channel's lock, from frame to buffer or frame to frame.
+//   nodes   any other T, buffered: the sender moves it into a node of its own; the runtime passes the pointer as bytes.
+//   frames  any other T, unbuffered: it stays in the sender's frame. Whichever side comes second is given the other's
+//           request (`peer`), moves the item on its own stack, outside locks, and then calls channel_complete.
+//
+// Thread: any that may call the runtime. Not part of the public interface.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <string_view>
+
+#include "cprime/detail/park.h"
+#include "cprime/result.h"
+
+namespace cprime {
+
+// What a channel has moved and holds, at one instant. For statistics and tests.
+struct ChannelStatistics {
+    std::uint64_t sent = 0, received = 0;
+    std::uint32_t length = 0, capacity = 0;                    // items
+    std::uint32_t senders_waiting = 0, receivers_waiting = 0;  // coroutines
+    bool closed = false;
+};
+
+namespace detail {
+
+// Names a handle record, its channel and the runtime they belong to; 0 = empty.
+using HandleId = std::uint64_t;
+inline constexpr HandleId kBufferedBit = 1ULL << 46;  // the channel has a buffer
+
+inline constexpr std::uint32_t kMaySend = 1;  // = wire::kHandleSend
+inline constexpr std::uint32_t kMayReceive = 2;
+
+// One send or receive. Lives in the caller's frame, where the other side finds it while the caller waits.
+struct ChannelRequest {
+    HandleId handle;
+    void* item;               // send: what goes; receive: where it comes to
+    ChannelRequest* peer;     // frames: the side that waits, when ours is the one to move
+    void* thread;             // ThreadWaiter of a waiting thread; nullptr for a coroutine
+    std::uint32_t coroutine;  // that waits
+    std::uint32_t ticket;     // its place in the order of arrival
+    Status status;
+    bool may_wait;
+
+    // Member by member: without optimisation an aggregate would be built and then copied.
+    [[gnu::always_inline]] ChannelRequest(HandleId handle_, void* item_, bool may_wait_) noexcept {
+        handle = handle_;
+        item = item_;
+        may_wait = may_wait_;
+        peer = nullptr;
+    }
+};
+
+// argument: ChannelRequest*. `bytes` copies; `frames` may answer ok with a `peer`.
+ResumePoint channel_send_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint channel_receive_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint channel_send_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint channel_receive_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+// The item has been moved between request and peer: the peer may go on.
+ResumePoint channel_complete(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+
+// Memory for one node, and its return; on the worker's stack, so that a small one need not hold malloc's frames.
+struct NodeRequest {
+    std::size_t bytes;
+    std::size_t alignment;
+    void* node;
+};
+ResumePoint channel_take_node(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint channel_give_node(Worker* worker, std::uint32_t coroutine, void* node) noexcept;
+
+// What a channel must know about its items.
+struct ItemType {
+    std::uint32_t bytes;
+    bool trivially_copyable;
+    void (*destroy)(void* item);  // ~T(); nullptr when that does nothing
+};
+
+// Makes a channel with one handle for both directions. Ends the program with a sentence when there is no runtime or no room.
+HandleId make_channel_handle(std::string_view name, std::uint32_t capacity, const ItemType& type,
+                             const std::source_location& where) noexcept;
+// A further handle to the same channel; 0 for an empty or outlived one.
+HandleId copy_handle(HandleId handle, std::uint32_t rights) noexcept;
+// The handle was moved: it belongs to whoever holds it now. Returns it.
+HandleId adopt_handle(HandleId handle) noexcept;
+// Gives a handle back. With the last one for a direction the channel closes; with the last one at all it goes, and the items
+// still in it are destroyed here, on the caller's stack, outside locks.
+void release_handle(HandleId handle) noexcept;
+// No more items: everybody who waits is woken with `closed`.
+void close_channel(HandleId handle) noexcept;
+
+ChannelStatistics channel_statistics(HandleId handle) noexcept;
+
+}  // namespace detail
+}  // namespace cprime
