@@ -12,12 +12,14 @@ Measured pass_through(Channel& channel, std::uint64_t count) {
     std::uint64_t sum = 0;
     const std::uint64_t begin_ns = now_ns();
     boost::fibers::fiber sender(boost::fibers::launch::post, std::allocator_arg, stacks, [&] {
-        for (std::uint64_t i = 0; i < count; ++i) channel.push(i);
+        for (std::uint64_t i = 0; i < count; ++i)
+            channel.push(i);
         channel.close();
     });
     boost::fibers::fiber receiver(boost::fibers::launch::post, std::allocator_arg, stacks, [&] {
         std::uint64_t value = 0;
-        while (channel.pop(value) == boost::fibers::channel_op_status::success) sum += value;
+        while (channel.pop(value) == boost::fibers::channel_op_status::success)
+            sum += value;
     });
     sender.join();
     receiver.join();

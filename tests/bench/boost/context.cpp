@@ -15,7 +15,8 @@ using context::detail::make_fcontext;
 using context::detail::transfer_t;
 
 [[noreturn]] void answer_always(transfer_t from) {
-    for (;;) from = jump_fcontext(from.fctx, nullptr);
+    for (;;)
+        from = jump_fcontext(from.fctx, nullptr);
 }
 
 constexpr std::size_t kRing = 1000;
@@ -62,7 +63,8 @@ Measured switch_pair(std::uint64_t count) {
     transfer_t other = {make_fcontext(stack.sp, stack.size, answer_always), nullptr};
     const std::uint64_t round_trips = (count + 1) / 2;
     const std::uint64_t begin_ns = now_ns();
-    for (std::uint64_t i = 0; i < round_trips; ++i) other = jump_fcontext(other.fctx, nullptr);
+    for (std::uint64_t i = 0; i < round_trips; ++i)
+        other = jump_fcontext(other.fctx, nullptr);
     const std::uint64_t end_ns = now_ns();
     stacks.deallocate(stack);
     return {.elapsed_ns = end_ns - begin_ns, .operations = 2 * round_trips, .extra = {}};
@@ -80,7 +82,8 @@ Measured switch_ring_1000(std::uint64_t count) {
     const std::uint64_t begin_ns = now_ns();
     spin(count);
     const std::uint64_t end_ns = now_ns();
-    for (context::stack_context& stack : held) stacks.deallocate(stack);
+    for (context::stack_context& stack : held)
+        stacks.deallocate(stack);
     return {.elapsed_ns = end_ns - begin_ns, .operations = count, .extra = {}};
 }
 

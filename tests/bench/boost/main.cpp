@@ -20,4 +20,6 @@ constexpr Workload kWorkloads[] = {
 };
 }  // namespace
 
-int main() { return serve("Boost " BOOST_LIB_VERSION, kWorkloads); }
+int main() {
+    return serve("Boost " BOOST_LIB_VERSION, kWorkloads);
+}

@@ -30,14 +30,19 @@ Measured parked(std::size_t stack_bytes, std::uint64_t count) {
         full = memory_use();
         if (parked_count != count || ended != 0) return {};
         channel.close();
-        while (ended != count) boost::this_fiber::yield();
+        while (ended != count)
+            boost::this_fiber::yield();
     }
     return memory_result(empty, full, count);
 }
 
 }  // namespace
 
-Measured parked_micro(std::uint64_t count) { return parked(kSmallestStackBytes, count); }
-Measured parked_medium(std::uint64_t count) { return parked(kStackBytes, count); }
+Measured parked_micro(std::uint64_t count) {
+    return parked(kSmallestStackBytes, count);
+}
+Measured parked_medium(std::uint64_t count) {
+    return parked(kStackBytes, count);
+}
 
 }  // namespace coroscope::bench::boost_peer

@@ -12,7 +12,9 @@ Measured spawn_join(std::uint64_t count) {
     std::uint64_t ran = 0;
     const std::uint64_t begin_ns = now_ns();
     for (std::uint64_t i = 0; i < count; ++i) {
-        boost::fibers::fiber(boost::fibers::launch::dispatch, std::allocator_arg, stacks, [&ran] { ++ran; }).join();
+        boost::fibers::fiber(boost::fibers::launch::dispatch, std::allocator_arg, stacks, [&ran] {
+            ++ran;
+        }).join();
     }
     const std::uint64_t end_ns = now_ns();
     return {.elapsed_ns = end_ns - begin_ns, .operations = ran, .extra = {}};
@@ -28,9 +30,11 @@ Measured spawn_join_1000(std::uint64_t count) {
     const std::uint64_t begin_ns = now_ns();
     for (std::uint64_t batch = 0; batch < batches; ++batch) {
         for (std::size_t i = 0; i < kBatch; ++i) {
-            fibers.emplace_back(boost::fibers::launch::dispatch, std::allocator_arg, stacks, [&ran] { ++ran; });
+            fibers.emplace_back(boost::fibers::launch::dispatch, std::allocator_arg, stacks,
+                                [&ran] { ++ran; });
         }
-        for (boost::fibers::fiber& fiber : fibers) fiber.join();
+        for (boost::fibers::fiber& fiber : fibers)
+            fiber.join();
         fibers.clear();
     }
     const std::uint64_t end_ns = now_ns();

@@ -19,7 +19,7 @@ Measured spawn_join(std::uint64_t count);            // spawn_join.cpp
 Measured spawn_join_1000(std::uint64_t count);       // spawn_join.cpp
 Measured channel_unbuffered(std::uint64_t count);    // channel.cpp
 Measured channel_buffered_128(std::uint64_t count);  // channel.cpp
-Measured parked_micro(std::uint64_t count);          // parked.cpp: the smallest stack that a fiber can live on
-Measured parked_medium(std::uint64_t count);         // parked.cpp: kStackBytes
+Measured parked_micro(std::uint64_t count);   // parked.cpp: the smallest stack that a fiber can live on
+Measured parked_medium(std::uint64_t count);  // parked.cpp: kStackBytes
 
 }  // namespace coroscope::bench::boost_peer

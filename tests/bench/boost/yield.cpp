@@ -18,17 +18,23 @@ Measured yield_among(std::size_t fibers_count, std::uint64_t count) {
         fibers.emplace_back(boost::fibers::launch::post, std::allocator_arg, stacks, [&] {
             boost::this_fiber::yield();  // everybody has started when the clock does
             if (begin_ns == 0) begin_ns = now_ns();
-            for (std::uint64_t n = 0; n < each; ++n) boost::this_fiber::yield();
+            for (std::uint64_t n = 0; n < each; ++n)
+                boost::this_fiber::yield();
             if (end_ns == 0) end_ns = now_ns();
         });
     }
-    for (boost::fibers::fiber& fiber : fibers) fiber.join();
+    for (boost::fibers::fiber& fiber : fibers)
+        fiber.join();
     return {.elapsed_ns = end_ns - begin_ns, .operations = each * fibers_count, .extra = {}};
 }
 
 }  // namespace
 
-Measured yield_2(std::uint64_t count) { return yield_among(2, count); }
-Measured yield_1000(std::uint64_t count) { return yield_among(1000, count); }
+Measured yield_2(std::uint64_t count) {
+    return yield_among(2, count);
+}
+Measured yield_1000(std::uint64_t count) {
+    return yield_among(1000, count);
+}
 
 }  // namespace coroscope::bench::boost_peer

@@ -12,4 +12,6 @@ constexpr Workload kWorkloads[] = {
 };
 }  // namespace
 
-int main() { return serve("g++ " __VERSION__, kWorkloads); }
+int main() {
+    return serve("g++ " __VERSION__, kWorkloads);
+}

@@ -14,7 +14,8 @@ namespace {
 }
 
 Task one_at_a_time(std::uint64_t count, std::uint64_t& ran) {
-    for (std::uint64_t i = 0; i < count; ++i) co_await child(ran);
+    for (std::uint64_t i = 0; i < count; ++i)
+        co_await child(ran);
 }
 
 }  // namespace

@@ -69,7 +69,8 @@ public:
     }
     bool empty() const { return head_ == tail_; }
     void run() {
-        while (!empty()) pop().resume();
+        while (!empty())
+            pop().resume();
     }
 
     auto yield() {

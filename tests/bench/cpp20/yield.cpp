@@ -13,7 +13,8 @@ struct Clock {
 Task yielder(Scheduler& scheduler, Clock& clock, std::uint64_t count) {
     co_await scheduler.yield();  // everybody has started when the clock does
     if (clock.begin_ns == 0) clock.begin_ns = now_ns();
-    for (std::uint64_t n = 0; n < count; ++n) co_await scheduler.yield();
+    for (std::uint64_t n = 0; n < count; ++n)
+        co_await scheduler.yield();
     if (clock.end_ns == 0) clock.end_ns = now_ns();
 }
 
@@ -32,7 +33,11 @@ Measured yield_among(std::size_t tasks_count, std::uint64_t count) {
 
 }  // namespace
 
-Measured yield_2(std::uint64_t count) { return yield_among(2, count); }
-Measured yield_1000(std::uint64_t count) { return yield_among(1000, count); }
+Measured yield_2(std::uint64_t count) {
+    return yield_among(2, count);
+}
+Measured yield_1000(std::uint64_t count) {
+    return yield_among(1000, count);
+}
 
 }  // namespace coroscope::bench::cpp20_peer

@@ -13,10 +13,12 @@ Measured pass_through(std::uint32_t capacity, std::uint64_t count) {
     std::uint64_t sum = 0;
     const std::uint64_t begin_ns = now_ns();
     auto sending = cprime::spawn("sender", [count, sender = std::move(sender)] {
-        for (std::uint64_t i = 0; i < count; ++i) sender.send(i);
+        for (std::uint64_t i = 0; i < count; ++i)
+            sender.send(i);
     });
     auto receiving = cprime::spawn("receiver", [&sum, receiver = std::move(receiver)] {
-        while (auto value = receiver.receive()) sum += *value;
+        while (auto value = receiver.receive())
+            sum += *value;
     });
     sending.join();
     receiving.join();
@@ -27,7 +29,11 @@ Measured pass_through(std::uint32_t capacity, std::uint64_t count) {
 
 }  // namespace
 
-Measured channel_unbuffered(std::uint64_t count) { return pass_through(0, count); }
-Measured channel_buffered_128(std::uint64_t count) { return pass_through(128, count); }
+Measured channel_unbuffered(std::uint64_t count) {
+    return pass_through(0, count);
+}
+Measured channel_buffered_128(std::uint64_t count) {
+    return pass_through(128, count);
+}
 
 }  // namespace coroscope::bench::cprime_side

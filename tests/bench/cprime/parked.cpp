@@ -23,11 +23,13 @@ Measured parked(std::uint64_t count, Spawn spawn_one) {
         // Let each one park before the next is made: nobody wants the memory of a long run queue measured.
         if (i % 64 == 0) cprime::yield();
     }
-    while (tally.parked != count) cprime::yield();
+    while (tally.parked != count)
+        cprime::yield();
     const MemoryUse full = memory_use();
     if (tally.ended != 0) return {};
     channel.close();
-    while (tally.ended != count) cprime::yield();
+    while (tally.ended != count)
+        cprime::yield();
     return memory_result(empty, full, count);
 }
 

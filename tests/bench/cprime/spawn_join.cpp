@@ -26,8 +26,10 @@ Measured spawn_join_1000(std::uint64_t count) {
     handles.reserve(kBatch);
     const std::uint64_t begin_ns = now_ns();
     for (std::uint64_t batch = 0; batch < batches; ++batch) {
-        for (std::size_t i = 0; i < kBatch; ++i) handles.push_back(cprime::spawn("short", [&ran] { ++ran; }));
-        for (auto& handle : handles) handle.join();
+        for (std::size_t i = 0; i < kBatch; ++i)
+            handles.push_back(cprime::spawn("short", [&ran] { ++ran; }));
+        for (auto& handle : handles)
+            handle.join();
         handles.clear();
     }
     const std::uint64_t end_ns = now_ns();

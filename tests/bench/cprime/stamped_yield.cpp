@@ -22,14 +22,17 @@ void stamping_yielder(Stamps& stamps) {
         stamps.begin = base::read_tsc_fenced();
         cprime::yield();
         const std::uint64_t end = base::read_tsc_fenced();
-        if (stamps.begin != 0) stamps.ticks.push_back(static_cast<std::uint32_t>(std::min<std::uint64_t>(end - stamps.begin, 1U << 30)));
+        if (stamps.begin != 0)
+            stamps.ticks.push_back(
+                static_cast<std::uint32_t>(std::min<std::uint64_t>(end - stamps.begin, 1U << 30)));
     }
     stamps.begin = 0;  // whoever runs next was not switched to from a stamp
 }
 
 std::uint32_t middle(std::vector<std::uint32_t>& values) {
     if (values.empty()) return 0;
-    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                     values.end());
     return values[values.size() / 2];
 }
 

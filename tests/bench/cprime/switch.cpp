@@ -21,7 +21,8 @@ struct Pair {
 
 void answer_always(void* argument) {
     auto* pair = static_cast<Pair*>(argument);
-    for (;;) cprime_switch(&pair->other, pair->caller);
+    for (;;)
+        cprime_switch(&pair->other, pair->caller);
 }
 
 constexpr std::size_t kRing = 1000;
@@ -67,7 +68,8 @@ Measured switch_pair(std::uint64_t count) {
         make_first_frame(reinterpret_cast<std::uint64_t>(stack + sizeof stack), answer_always, &pair));
     const std::uint64_t round_trips = (count + 1) / 2;
     const std::uint64_t begin_ns = now_ns();
-    for (std::uint64_t i = 0; i < round_trips; ++i) cprime_switch(&pair.caller, pair.other);
+    for (std::uint64_t i = 0; i < round_trips; ++i)
+        cprime_switch(&pair.caller, pair.other);
     const std::uint64_t end_ns = now_ns();
     return {.elapsed_ns = end_ns - begin_ns, .operations = 2 * round_trips, .extra = {}};
 }
@@ -86,9 +88,11 @@ Measured switch_ring_1000(std::uint64_t count) {
             gate.receive();
         }));
     }
-    while (rooms.size() != kRing) cprime::yield();
+    while (rooms.size() != kRing)
+        cprime::yield();
     for (std::size_t i = 0; i < kRing; ++i) {
-        g_ring.contexts[i] = reinterpret_cast<void*>(make_first_frame(rooms[i] & ~std::uintptr_t{63}, go_round, nullptr));
+        g_ring.contexts[i] = reinterpret_cast<void*>(
+            make_first_frame(rooms[i] & ~std::uintptr_t{63}, go_round, nullptr));
     }
     g_ring.current = 0;
     spin(2 * kRing);  // everybody has run before the clock starts
@@ -96,7 +100,8 @@ Measured switch_ring_1000(std::uint64_t count) {
     spin(count);
     const std::uint64_t end_ns = now_ns();
     gate.close();
-    for (auto& handle : waiting) handle.join();
+    for (auto& handle : waiting)
+        handle.join();
     return {.elapsed_ns = end_ns - begin_ns, .operations = count, .extra = {}};
 }
 

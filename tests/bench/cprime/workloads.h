@@ -8,18 +8,18 @@
 
 namespace coroscope::bench::cprime_side {
 
-Measured switch_pair(std::uint64_t count);           // switch.cpp
-Measured switch_ring_1000(std::uint64_t count);      // switch.cpp
-Measured yield_2(std::uint64_t count);               // yield.cpp
-Measured yield_1000(std::uint64_t count);            // yield.cpp
-Measured yield_1000_micro(std::uint64_t count);      // yield.cpp
-Measured stamped_yield_2(std::uint64_t count);       // stamped_yield.cpp
-Measured spawn_join(std::uint64_t count);            // spawn_join.cpp
-Measured spawn_join_1000(std::uint64_t count);       // spawn_join.cpp
-Measured channel_unbuffered(std::uint64_t count);    // channel.cpp
-Measured channel_buffered_128(std::uint64_t count);  // channel.cpp
-Measured parked_micro(std::uint64_t count);          // parked.cpp
+Measured switch_pair(std::uint64_t count);              // switch.cpp
+Measured switch_ring_1000(std::uint64_t count);         // switch.cpp
+Measured yield_2(std::uint64_t count);                  // yield.cpp
+Measured yield_1000(std::uint64_t count);               // yield.cpp
+Measured yield_1000_micro(std::uint64_t count);         // yield.cpp
+Measured stamped_yield_2(std::uint64_t count);          // stamped_yield.cpp
+Measured spawn_join(std::uint64_t count);               // spawn_join.cpp
+Measured spawn_join_1000(std::uint64_t count);          // spawn_join.cpp
+Measured channel_unbuffered(std::uint64_t count);       // channel.cpp
+Measured channel_buffered_128(std::uint64_t count);     // channel.cpp
+Measured parked_micro(std::uint64_t count);             // parked.cpp
 Measured parked_micro_own_handle(std::uint64_t count);  // parked.cpp
-Measured parked_medium(std::uint64_t count);         // parked.cpp
+Measured parked_medium(std::uint64_t count);            // parked.cpp
 
 }  // namespace coroscope::bench::cprime_side

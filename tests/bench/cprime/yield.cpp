@@ -17,7 +17,8 @@ struct Round {
 void yielder(Round& round) {
     cprime::yield();  // everybody has started when the clock does
     if (round.begin_ns == 0) round.begin_ns = now_ns();
-    for (std::uint64_t n = 0; n < round.each; ++n) cprime::yield();
+    for (std::uint64_t n = 0; n < round.each; ++n)
+        cprime::yield();
     if (round.end_ns == 0) round.end_ns = now_ns();
 }
 
@@ -30,14 +31,22 @@ Measured yield_among(std::size_t coroutines_count, std::uint64_t count, cprime::
         handles.push_back(
             cprime::spawn({.name = "yielder", .size_class = size_class}, [&round] { yielder(round); }));
     }
-    for (auto& handle : handles) handle.join();
-    return {.elapsed_ns = round.end_ns - round.begin_ns, .operations = round.each * coroutines_count, .extra = {}};
+    for (auto& handle : handles)
+        handle.join();
+    return {
+        .elapsed_ns = round.end_ns - round.begin_ns, .operations = round.each * coroutines_count, .extra = {}};
 }
 
 }  // namespace
 
-Measured yield_2(std::uint64_t count) { return yield_among(2, count, cprime::size_class::medium); }
-Measured yield_1000(std::uint64_t count) { return yield_among(1000, count, cprime::size_class::medium); }
-Measured yield_1000_micro(std::uint64_t count) { return yield_among(1000, count, cprime::size_class::micro); }
+Measured yield_2(std::uint64_t count) {
+    return yield_among(2, count, cprime::size_class::medium);
+}
+Measured yield_1000(std::uint64_t count) {
+    return yield_among(1000, count, cprime::size_class::medium);
+}
+Measured yield_1000_micro(std::uint64_t count) {
+    return yield_among(1000, count, cprime::size_class::micro);
+}
 
 }  // namespace coroscope::bench::cprime_side

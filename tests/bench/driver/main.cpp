@@ -55,7 +55,8 @@ CommandLine parse(int count, char** arguments) {
         } else if (std::strcmp(word, "--list") == 0) {
             line.list = true;
         } else if (std::strcmp(word, "--quick") == 0) {
-            line.effort = {.generations = 1, .rounds = 2, .batch_ns = 2e6, .bytes_scale = 0.05, .memory_rounds = 1};
+            line.effort = {
+                .generations = 1, .rounds = 2, .batch_ns = 2e6, .bytes_scale = 0.05, .memory_rounds = 1};
         } else if (std::strcmp(word, "--generations") == 0) {
             line.effort.generations = positive(word, after);
             ++i;
@@ -63,13 +64,15 @@ CommandLine parse(int count, char** arguments) {
             line.effort.rounds = positive(word, after);
             ++i;
         } else if (word[0] == '-') {
-            wrong(std::string("there is no option '") + word + "'; usage: bench [NAME...] [--json] [--list] [--quick]");
+            wrong(std::string("there is no option '") + word +
+                  "'; usage: bench [NAME...] [--json] [--list] [--quick]");
         } else {
             line.rows.push_back(row_named(word));
         }
     }
     if (line.rows.empty()) {
-        for (const Row& row : all_rows()) line.rows.push_back(&row);
+        for (const Row& row : all_rows())
+            line.rows.push_back(&row);
     }
     return line;
 }
@@ -80,7 +83,8 @@ int main(int count, char** arguments) {
     std::signal(SIGPIPE, SIG_IGN);  // a runner that died is an error, not our end
     const CommandLine line = parse(count, arguments);
     if (line.list) {
-        for (const Row* row : line.rows) std::printf("%-24s %s\n", row->name.c_str(), row->meaning.c_str());
+        for (const Row* row : line.rows)
+            std::printf("%-24s %s\n", row->name.c_str(), row->meaning.c_str());
         return 0;
     }
     if (!line.json) std::printf("%s\n", machine_text().c_str());

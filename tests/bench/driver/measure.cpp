@@ -18,7 +18,8 @@ struct Subject {
 };
 
 base::Result<Subject> start(const Series& series) {
-    base::Result<RunnerProcess> process = RunnerProcess::start(program_folder() + "/" + series.runner, series.environment);
+    base::Result<RunnerProcess> process = RunnerProcess::start(program_folder() + "/" + series.runner,
+                                                               series.environment);
     if (!process.ok()) return process.error();
     Subject subject{std::move(process).value(), nullptr, 0};
     if (series.watch != Watch::kNobody) {
@@ -51,11 +52,13 @@ base::Status calibrate(Subject& subject, const std::string& workload, double bat
         if (!answer.ok()) return answer.error();
         const double elapsed_ns = std::max(answer->elapsed_ns, 1000.0);
         if (elapsed_ns >= batch_ns / 2) {
-            subject.count = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(answer->operations * batch_ns / elapsed_ns));
+            subject.count = std::max<std::uint64_t>(
+                1, static_cast<std::uint64_t>(answer->operations * batch_ns / elapsed_ns));
             return base::ok_status();
         }
         // At most tenfold: the first, cold measurement says little about a warm one.
-        count = static_cast<std::uint64_t>(answer->operations * std::min(10.0, 1.1 * batch_ns / elapsed_ns)) + 1;
+        count = static_cast<std::uint64_t>(answer->operations * std::min(10.0, 1.1 * batch_ns / elapsed_ns)) +
+                1;
     }
 }
 
@@ -106,7 +109,8 @@ base::Result<RowResult> measure_time(const Row& row, const Effort& effort) {
 }
 
 base::Result<RowResult> measure_bytes(const Row& row, const Effort& effort) {
-    const auto count = std::max<std::uint64_t>(1000, static_cast<std::uint64_t>(static_cast<double>(row.count) * effort.bytes_scale));
+    const auto count = std::max<std::uint64_t>(
+        1000, static_cast<std::uint64_t>(static_cast<double>(row.count) * effort.bytes_scale));
     std::vector<Samples> samples(row.series.size());
     for (unsigned round = 0; round < effort.memory_rounds; ++round) {
         for (std::size_t i = 0; i < row.series.size(); ++i) {
@@ -136,9 +140,12 @@ double median_of(std::vector<double> values) {
 
 base::Result<RowResult> measure_row(const Row& row, const Effort& effort) {
     switch (row.measure) {
-        case Measure::kTime: return measure_time(row, effort);
-        case Measure::kBytes: return measure_bytes(row, effort);
-        case Measure::kSwitchHistogram: return measure_switch_histogram(row, effort);
+        case Measure::kTime:
+            return measure_time(row, effort);
+        case Measure::kBytes:
+            return measure_bytes(row, effort);
+        case Measure::kSwitchHistogram:
+            return measure_switch_histogram(row, effort);
     }
     return base::error(base::ErrorCode::kInternal, "the row " + row.name + " has no way of being measured");
 }

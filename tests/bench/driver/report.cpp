@@ -31,24 +31,27 @@ std::string formatted(const char* format, Arguments... arguments) {
 std::string machine_text() {
     utsname system{};
     uname(&system);
-    return formatted("%s, %ld processors, %s %s, g++ %s", processor_name().c_str(), sysconf(_SC_NPROCESSORS_ONLN),
-                     system.sysname, system.release, __VERSION__);
+    return formatted("%s, %ld processors, %s %s, g++ %s", processor_name().c_str(),
+                     sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release, __VERSION__);
 }
 
 std::string as_json(const std::vector<RowResult>& results) {
-    nlohmann::ordered_json root = {{"machine", machine_text()}, {"versions", nlohmann::ordered_json::object()}};
+    nlohmann::ordered_json root = {{"machine", machine_text()},
+                                   {"versions", nlohmann::ordered_json::object()}};
     auto rows = nlohmann::ordered_json::array();
     for (const RowResult& result : results) {
         const auto nothing = nlohmann::ordered_json::object();
         const Figures& ours = result.series.front();
-        nlohmann::ordered_json row = {{"name", result.row->name}, {"unit", result.row->unit}, {"ours", ours.minimum},
-                                      {"peers", nothing},         {"ratio", nothing},         {"ours_median", ours.median},
+        nlohmann::ordered_json row = {{"name", result.row->name}, {"unit", result.row->unit},
+                                      {"ours", ours.minimum},     {"peers", nothing},
+                                      {"ratio", nothing},         {"ours_median", ours.median},
                                       {"peers_median", nothing},  {"details", nothing}};
         for (std::size_t i = 0; i < result.series.size(); ++i) {
             const Figures& figures = result.series[i];
             const std::string& label = result.row->series[i].label;
             root["versions"][label] = figures.version;
-            for (const auto& [key, value] : figures.extra) row["details"][label][key] = value;
+            for (const auto& [key, value] : figures.extra)
+                row["details"][label][key] = value;
             if (i == 0) continue;
             row["peers"][label] = figures.minimum;
             row["peers_median"][label] = figures.median;
@@ -62,14 +65,17 @@ std::string as_json(const std::vector<RowResult>& results) {
 
 std::string as_table(const RowResult& result) {
     const Figures& ours = result.series.front();
-    std::string text = formatted("%s  (%s)  ", result.row->name.c_str(), result.row->unit.c_str()) + result.row->meaning +
+    std::string text = formatted("%s  (%s)  ", result.row->name.c_str(), result.row->unit.c_str()) +
+                       result.row->meaning +
                        formatted("\n  %-28s %10s %10s %8s\n", "", "minimum", "median", "ratio");
     for (std::size_t i = 0; i < result.series.size(); ++i) {
         const Figures& figures = result.series[i];
-        text += formatted("  %-28s %10.2f %10.2f", result.row->series[i].label.c_str(), figures.minimum, figures.median);
+        text += formatted("  %-28s %10.2f %10.2f", result.row->series[i].label.c_str(), figures.minimum,
+                          figures.median);
         if (i > 0 && figures.minimum > 0) text += formatted(" %8.3f", ours.minimum / figures.minimum);
         std::string extra;
-        for (const auto& [key, value] : figures.extra) extra += formatted("  %s %.6g", key.c_str(), value);
+        for (const auto& [key, value] : figures.extra)
+            extra += formatted("  %s %.6g", key.c_str(), value);
         text += extra + "\n";
     }
     return text;

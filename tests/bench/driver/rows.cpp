@@ -12,13 +12,25 @@ Environment plain_and(const char* name, const char* value) {
     return all;
 }
 
-Series ours(const char* workload) { return {"ours", "bench_cprime", workload, kPlain}; }
-Series boost_fiber(const char* workload) { return {"boost_fiber", "bench_boost", workload, kPlain}; }
-Series boost_context(const char* workload) { return {"boost_context", "bench_boost", workload, kPlain}; }
-Series cpp20(const char* workload) { return {"cpp20", "bench_cpp20", workload, kPlain}; }
-Series go(const char* workload) { return {"go", "bench_go", workload, kPlain}; }
+Series ours(const char* workload) {
+    return {"ours", "bench_cprime", workload, kPlain};
+}
+Series boost_fiber(const char* workload) {
+    return {"boost_fiber", "bench_boost", workload, kPlain};
+}
+Series boost_context(const char* workload) {
+    return {"boost_context", "bench_boost", workload, kPlain};
+}
+Series cpp20(const char* workload) {
+    return {"cpp20", "bench_cpp20", workload, kPlain};
+}
+Series go(const char* workload) {
+    return {"go", "bench_go", workload, kPlain};
+}
 
-Series emit(const char* label, const char* workload) { return {label, "bench_emit", workload, kPlain}; }
+Series emit(const char* label, const char* workload) {
+    return {label, "bench_emit", workload, kPlain};
+}
 
 // The same yields, in the conditions that a program can be in.
 std::vector<Series> yield_conditions(const char* workload) {
@@ -33,46 +45,119 @@ constexpr std::uint64_t kParked = 200'000;
 
 std::vector<Row> make_rows() {
     return {
-        {"switch", "ns", "one bare switch between two contexts", Measure::kTime, 0,
+        {"switch",
+         "ns",
+         "one bare switch between two contexts",
+         Measure::kTime,
+         0,
          {ours("switch"), boost_context("switch")}},
-        {"switch_ring_1000", "ns", "one bare switch around a ring of 1000 contexts, each on a 16 KiB stack", Measure::kTime, 0,
+        {"switch_ring_1000",
+         "ns",
+         "one bare switch around a ring of 1000 contexts, each on a 16 KiB stack",
+         Measure::kTime,
+         0,
          {ours("switch_ring_1000"), boost_context("switch_ring_1000")}},
-        {"yield_2", "ns", "one yield among 2 coroutines", Measure::kTime, 0,
+        {"yield_2",
+         "ns",
+         "one yield among 2 coroutines",
+         Measure::kTime,
+         0,
          {ours("yield_2"), go("yield_2"), boost_fiber("yield_2"), cpp20("yield_2")}},
-        {"yield_1000", "ns", "one yield among 1000 coroutines", Measure::kTime, 0,
+        {"yield_1000",
+         "ns",
+         "one yield among 1000 coroutines",
+         Measure::kTime,
+         0,
          {ours("yield_1000"), go("yield_1000"), boost_fiber("yield_1000"), cpp20("yield_1000")}},
-        {"yield_1000_micro", "ns", "the same, our coroutines in the micro class", Measure::kTime, 0,
+        {"yield_1000_micro",
+         "ns",
+         "the same, our coroutines in the micro class",
+         Measure::kTime,
+         0,
          {ours("yield_1000_micro"), go("yield_1000"), boost_fiber("yield_1000"), cpp20("yield_1000")}},
-        {"spawn_join", "ns", "spawn a coroutine that ends at once, join it", Measure::kTime, 0,
+        {"spawn_join",
+         "ns",
+         "spawn a coroutine that ends at once, join it",
+         Measure::kTime,
+         0,
          {ours("spawn_join"), go("spawn_join"), boost_fiber("spawn_join"), cpp20("spawn_join")}},
-        {"spawn_join_1000", "ns", "the same, 1000 spawned before they are joined", Measure::kTime, 0,
-         {ours("spawn_join_1000"), go("spawn_join_1000"), boost_fiber("spawn_join_1000"), cpp20("spawn_join_1000")}},
-        {"channel_unbuffered", "ns", "one message from one coroutine to another, capacity 0", Measure::kTime, 0,
+        {"spawn_join_1000",
+         "ns",
+         "the same, 1000 spawned before they are joined",
+         Measure::kTime,
+         0,
+         {ours("spawn_join_1000"), go("spawn_join_1000"), boost_fiber("spawn_join_1000"),
+          cpp20("spawn_join_1000")}},
+        {"channel_unbuffered",
+         "ns",
+         "one message from one coroutine to another, capacity 0",
+         Measure::kTime,
+         0,
          {ours("channel_unbuffered"), go("channel_unbuffered"), boost_fiber("channel_unbuffered")}},
-        {"channel_buffered_128", "ns", "one message from one coroutine to another, capacity 128", Measure::kTime, 0,
+        {"channel_buffered_128",
+         "ns",
+         "one message from one coroutine to another, capacity 128",
+         Measure::kTime,
+         0,
          {ours("channel_buffered_128"), go("channel_buffered_128"), boost_fiber("channel_buffered_128")}},
-        {"parked_micro_bytes", "bytes", "memory that one coroutine adds which waits for a channel, smallest stack",
-         Measure::kBytes, kParked, {ours("parked_micro"), go("parked"), boost_fiber("parked_micro")}},
-        {"parked_micro_handle_bytes", "bytes", "the same, each of ours with a channel handle of its own", Measure::kBytes, kParked,
+        {"parked_micro_bytes",
+         "bytes",
+         "memory that one coroutine adds which waits for a channel, smallest stack",
+         Measure::kBytes,
+         kParked,
+         {ours("parked_micro"), go("parked"), boost_fiber("parked_micro")}},
+        {"parked_micro_handle_bytes",
+         "bytes",
+         "the same, each of ours with a channel handle of its own",
+         Measure::kBytes,
+         kParked,
          {ours("parked_micro_own_handle"), go("parked"), boost_fiber("parked_micro")}},
-        {"parked_medium_bytes", "bytes", "memory that one coroutine adds which waits for a channel, 16 KiB stack", Measure::kBytes, kParked,
+        {"parked_medium_bytes",
+         "bytes",
+         "memory that one coroutine adds which waits for a channel, 16 KiB stack",
+         Measure::kBytes,
+         kParked,
          {ours("parked_medium"), go("parked"), boost_fiber("parked_medium")}},
-        {"event", "ns", "one event of 16 bytes written to a ring that somebody listens to, stamp included", Measure::kTime, 0,
+        {"event",
+         "ns",
+         "one event of 16 bytes written to a ring that somebody listens to, stamp included",
+         Measure::kTime,
+         0,
          {emit("ours", "event"), emit("rdtsc_store", "rdtsc_store"), emit("rdtsc", "rdtsc")}},
-        {"event_wide", "ns", "the same, an event of 32 bytes", Measure::kTime, 0,
+        {"event_wide",
+         "ns",
+         "the same, an event of 32 bytes",
+         Measure::kTime,
+         0,
          {emit("ours", "event_wide"), emit("rdtsc_store", "rdtsc_store")}},
-        {"event_stamped", "ns", "an event of 16 bytes whose stamp is there already", Measure::kTime, 0,
+        {"event_stamped",
+         "ns",
+         "an event of 16 bytes whose stamp is there already",
+         Measure::kTime,
+         0,
          {emit("ours", "event_stamped"), emit("rdtsc", "rdtsc")}},
-        {"probe_dormant", "ns", "one yield among 1000 coroutines, probes dormant against compiled out", Measure::kTime, 0,
+        {"probe_dormant",
+         "ns",
+         "one yield among 1000 coroutines, probes dormant against compiled out",
+         Measure::kTime,
+         0,
          {ours("yield_1000"), {"no_probe", "bench_cprime_probes_off", "yield_1000", kPlain}}},
-        {"probe_dormant_2", "ns", "one yield among 2 coroutines, probes dormant against compiled out", Measure::kTime, 0,
+        {"probe_dormant_2",
+         "ns",
+         "one yield among 2 coroutines, probes dormant against compiled out",
+         Measure::kTime,
+         0,
          {ours("yield_2"), {"no_probe", "bench_cprime_probes_off", "yield_2", kPlain}}},
-        {"yield_1000_conditions", "ns", "one yield among 1000 coroutines, dormant, against other conditions", Measure::kTime, 0,
-         yield_conditions("yield_1000")},
-        {"yield_2_conditions", "ns", "one yield among 2 coroutines, dormant, against other conditions", Measure::kTime, 0,
-         yield_conditions("yield_2")},
-        {"switch_histogram", "ticks", "p50 of the runtime's switch histogram against stamps taken by the bench",
-         Measure::kSwitchHistogram, 0, {ours("stamped_yield_2"), {"bench_stamps", "bench_cprime", "stamped_yield_2", kPlain}}},
+        {"yield_1000_conditions", "ns", "one yield among 1000 coroutines, dormant, against other conditions",
+         Measure::kTime, 0, yield_conditions("yield_1000")},
+        {"yield_2_conditions", "ns", "one yield among 2 coroutines, dormant, against other conditions",
+         Measure::kTime, 0, yield_conditions("yield_2")},
+        {"switch_histogram",
+         "ticks",
+         "p50 of the runtime's switch histogram against stamps taken by the bench",
+         Measure::kSwitchHistogram,
+         0,
+         {ours("stamped_yield_2"), {"bench_stamps", "bench_cprime", "stamped_yield_2", kPlain}}},
     };
 }
 

@@ -22,11 +22,13 @@ base::Error failed(const std::string& program, const std::string& what) {
 // The environment of this process with `additions` in front: the first of two equal names wins in getenv().
 std::vector<std::string> environment_with(const Environment& additions) {
     std::vector<std::string> all;
-    for (const auto& [name, value] : additions) all.push_back(name + "=" + value);
+    for (const auto& [name, value] : additions)
+        all.push_back(name + "=" + value);
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string text = *entry;
         bool replaced = false;
-        for (const auto& [name, value] : additions) replaced |= text.starts_with(name + "=");
+        for (const auto& [name, value] : additions)
+            replaced |= text.starts_with(name + "=");
         if (!replaced) all.push_back(text);
     }
     return all;
@@ -45,7 +47,8 @@ std::string program_folder() {
 base::Result<RunnerProcess> RunnerProcess::start(const std::string& program, const Environment& environment) {
     int to_runner[2];
     int from_runner[2];
-    if (pipe2(to_runner, O_CLOEXEC) != 0) return failed(program, std::string("got no pipe: ") + std::strerror(errno));
+    if (pipe2(to_runner, O_CLOEXEC) != 0)
+        return failed(program, std::string("got no pipe: ") + std::strerror(errno));
     if (pipe2(from_runner, O_CLOEXEC) != 0) {
         close(to_runner[0]);
         close(to_runner[1]);
@@ -53,7 +56,8 @@ base::Result<RunnerProcess> RunnerProcess::start(const std::string& program, con
     }
     std::vector<std::string> variables = environment_with(environment);
     std::vector<char*> variable_pointers;
-    for (std::string& variable : variables) variable_pointers.push_back(variable.data());
+    for (std::string& variable : variables)
+        variable_pointers.push_back(variable.data());
     variable_pointers.push_back(nullptr);
     std::string argument = program;
     char* arguments[] = {argument.data(), nullptr};
@@ -63,7 +67,8 @@ base::Result<RunnerProcess> RunnerProcess::start(const std::string& program, con
     posix_spawn_file_actions_adddup2(&actions, to_runner[0], STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, from_runner[1], STDOUT_FILENO);
     pid_t pid = -1;
-    const int problem = posix_spawn(&pid, program.c_str(), &actions, nullptr, arguments, variable_pointers.data());
+    const int problem = posix_spawn(&pid, program.c_str(), &actions, nullptr, arguments,
+                                    variable_pointers.data());
     posix_spawn_file_actions_destroy(&actions);
     close(to_runner[0]);
     close(from_runner[1]);
@@ -81,8 +86,11 @@ base::Result<RunnerProcess> RunnerProcess::start(const std::string& program, con
 }
 
 RunnerProcess::RunnerProcess(RunnerProcess&& other) noexcept
-    : program_(std::move(other.program_)), version_(std::move(other.version_)), unread_(std::move(other.unread_)),
-      pid_(std::exchange(other.pid_, -1)), to_runner_(std::exchange(other.to_runner_, -1)),
+    : program_(std::move(other.program_)),
+      version_(std::move(other.version_)),
+      unread_(std::move(other.unread_)),
+      pid_(std::exchange(other.pid_, -1)),
+      to_runner_(std::exchange(other.to_runner_, -1)),
       from_runner_(std::exchange(other.from_runner_, -1)) {}
 
 RunnerProcess::~RunnerProcess() {
@@ -99,7 +107,8 @@ base::Status RunnerProcess::ask(const std::string& workload, std::uint64_t count
     do {
         put = write(to_runner_, line.data(), line.size());  // shorter than PIPE_BUF: whole or not at all
     } while (put < 0 && errno == EINTR);
-    if (put != static_cast<ssize_t>(line.size())) return failed(program_, "is gone before '" + workload + "'");
+    if (put != static_cast<ssize_t>(line.size()))
+        return failed(program_, "is gone before '" + workload + "'");
     return base::ok_status();
 }
 
@@ -110,10 +119,12 @@ base::Result<Answer> RunnerProcess::answer() {
     std::string verdict;
     Answer answer;
     words >> verdict >> answer.elapsed_ns >> answer.operations;
-    if (verdict != "ok" || !words || answer.operations <= 0) return failed(program_, "answered '" + *line + "'");
+    if (verdict != "ok" || !words || answer.operations <= 0)
+        return failed(program_, "answered '" + *line + "'");
     std::string key;
     double value = 0;
-    while (words >> key >> value) answer.extra[key] = value;
+    while (words >> key >> value)
+        answer.extra[key] = value;
     if (!words.eof()) return failed(program_, "answered '" + *line + "'");
     return answer;
 }

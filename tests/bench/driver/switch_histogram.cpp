@@ -51,8 +51,9 @@ base::Result<inspect::HistogramImage> profiled_yields(RunnerProcess& process, in
     if (!after.ok()) return after.error();
     inspect::HistogramImage sampled = gained(std::move(after).value(), *before);
     if (sampled.samples == 0) {
-        return base::error(base::ErrorCode::kUnreadable,
-                           "the histogram gained no sample while switches were profiled; is the runtime built with probes?");
+        return base::error(
+            base::ErrorCode::kUnreadable,
+            "the histogram gained no sample while switches were profiled; is the runtime built with probes?");
     }
     return sampled;
 }
@@ -93,10 +94,11 @@ base::Result<RowResult> measure_switch_histogram(const Row& row, const Effort& e
     const Series& series = row.series.front();
     Rounds rounds;
     for (unsigned generation = 0; generation < effort.generations; ++generation) {
-        base::Result<RunnerProcess> process =
-            RunnerProcess::start(program_folder() + "/" + series.runner, series.environment);
+        base::Result<RunnerProcess> process = RunnerProcess::start(program_folder() + "/" + series.runner,
+                                                                   series.environment);
         if (!process.ok()) return process.error();
-        auto target = inspect::Target::attach(static_cast<std::uint32_t>(process->pid()), {.role = wire::Role::kRecorder});
+        auto target = inspect::Target::attach(static_cast<std::uint32_t>(process->pid()),
+                                              {.role = wire::Role::kRecorder});
         if (!target.ok()) return target.error();
         for (unsigned round = 0; round < effort.rounds; ++round) {
             base::Status measured = one_round(*process, **target, rounds);
@@ -110,7 +112,8 @@ base::Result<RowResult> measure_switch_histogram(const Row& row, const Effort& e
     rounds.peer.minimum = *std::min_element(rounds.bench.begin(), rounds.bench.end());
     rounds.peer.median = median_of(rounds.bench);
     const double difference = rounds.ours.median - rounds.peer.median;
-    const double resolution = 2 * rounds.ours.extra["resolution_ticks"];  // the bench's stamps resolve no better
+    const double resolution = 2 *
+                              rounds.ours.extra["resolution_ticks"];  // the bench's stamps resolve no better
     rounds.ours.extra["difference_ticks"] = difference;
     rounds.ours.extra["agrees"] = std::abs(difference) <= resolution ? 1 : 0;
     return RowResult{&row, {rounds.ours, rounds.peer}};

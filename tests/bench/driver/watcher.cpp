@@ -80,8 +80,10 @@ Watcher::Tally Watcher::totals() const {
     Tally sum;
     for (std::uint32_t ring = 0; ring < target_->rings_count(); ++ring) {
         const inspect::Target::RingCounts counts = target_->ring_counts(ring);
-        for (const std::uint64_t emitted : counts.emitted) sum.events += emitted;
-        for (const std::uint64_t dropped : counts.dropped) sum.lost += dropped;
+        for (const std::uint64_t emitted : counts.emitted)
+            sum.events += emitted;
+        for (const std::uint64_t dropped : counts.dropped)
+            sum.lost += dropped;
     }
     return sum;
 }

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
@@ -29,7 +28,8 @@ template <typename Write>
 Measured write_events(std::uint64_t count, std::uint32_t mask, Write write) {
     g_segment->listen(mask, wire::RingMode::kOverwrite, 0);
     const std::uint64_t begin_ns = bench::now_ns();
-    for (std::uint64_t i = 0; i < count; ++i) write(static_cast<std::uint32_t>(i));
+    for (std::uint64_t i = 0; i < count; ++i)
+        write(static_cast<std::uint32_t>(i));
     const std::uint64_t end_ns = bench::now_ns();
     g_segment->listen(0, wire::RingMode::kOff, 0);
     return {.elapsed_ns = end_ns - begin_ns, .operations = count, .extra = {}};
@@ -63,7 +63,7 @@ Measured event_dormant(std::uint64_t count) {
 
 Measured rdtsc_store(std::uint64_t count) {
     constexpr std::size_t kSlots = wire::kWorkerRingBytes / sizeof(__m128i);
-    static const std::unique_ptr<__m128i[]> slots = std::make_unique<__m128i[]>(kSlots);
+    static __m128i slots[kSlots];
     const std::uint64_t begin_ns = bench::now_ns();
     for (std::uint64_t i = 0; i < count; ++i) {
         _mm_store_si128(&slots[i & (kSlots - 1)],
@@ -76,14 +76,19 @@ Measured rdtsc_store(std::uint64_t count) {
 
 Measured rdtsc(std::uint64_t count) {
     const std::uint64_t begin_ns = bench::now_ns();
-    for (std::uint64_t i = 0; i < count; ++i) bench::keep(base::read_tsc());
+    for (std::uint64_t i = 0; i < count; ++i)
+        bench::keep(base::read_tsc());
     const std::uint64_t end_ns = bench::now_ns();
     return {.elapsed_ns = end_ns - begin_ns, .operations = count, .extra = {}};
 }
 
 constexpr bench::Workload kWorkloads[] = {
-    {"event", event},         {"event_wide", event_wide},   {"event_stamped", event_stamped},
-    {"event_dormant", event_dormant}, {"rdtsc_store", rdtsc_store}, {"rdtsc", rdtsc},
+    {"event", event},
+    {"event_wide", event_wide},
+    {"event_stamped", event_stamped},
+    {"event_dormant", event_dormant},
+    {"rdtsc_store", rdtsc_store},
+    {"rdtsc", rdtsc},
 };
 
 }  // namespace

@@ -53,10 +53,11 @@ std::uint64_t status_kib(const char* status, const char* key) {
 
 void answer(const Measured& measured) {
     char text[kLineBytesMax];
-    int length = std::snprintf(text, sizeof text, "ok %" PRIu64 " %" PRIu64, measured.elapsed_ns, measured.operations);
+    int length = std::snprintf(text, sizeof text, "ok %" PRIu64 " %" PRIu64, measured.elapsed_ns,
+                               measured.operations);
     for (const auto& [key, value] : measured.extra) {
-        length += std::snprintf(text + length, sizeof text - static_cast<std::size_t>(length), " %s %.17g", key.c_str(),
-                                value);
+        length += std::snprintf(text + length, sizeof text - static_cast<std::size_t>(length), " %s %.17g",
+                                key.c_str(), value);
         if (length + 1 >= static_cast<int>(sizeof text)) {
             write_all("error the answer is too long\n");
             return;
@@ -91,7 +92,8 @@ MemoryUse memory_use() {
 
 Measured memory_result(const MemoryUse& empty, const MemoryUse& full, std::uint64_t count) {
     const auto grown = [&](std::uint64_t MemoryUse::*field) {
-        return static_cast<double>(static_cast<std::int64_t>(full.*field - empty.*field)) / static_cast<double>(count);
+        return static_cast<double>(static_cast<std::int64_t>(full.*field - empty.*field)) /
+               static_cast<double>(count);
     };
     const double rss = grown(&MemoryUse::rss_bytes);
     const double page_tables = grown(&MemoryUse::page_table_bytes);
@@ -116,7 +118,8 @@ int serve(const char* version, std::span<const Workload> workloads) {
             if (std::strcmp(workload.name, line) == 0) wanted = &workload;
         }
         if (wanted == nullptr || count == 0) {
-            write_all(wanted == nullptr ? "error this runner has no such workload\n" : "error the count is missing\n");
+            write_all(wanted == nullptr ? "error this runner has no such workload\n"
+                                        : "error the count is missing\n");
             continue;
         }
         answer(wanted->run(count));
