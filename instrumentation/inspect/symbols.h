@@ -24,6 +24,13 @@ public:
     std::vector<Frame> frames(const std::vector<std::uint64_t>& pcs);
     // Start and end of the function around an address, and its name; false when unknown.
     bool function_range(std::uint64_t pc, std::uint64_t* low, std::uint64_t* high, std::string* name);
+    // Source position of an instruction itself (not of a return address): the innermost function's file and line; line 0 when
+    // unknown.
+    struct Position {
+        std::string file;
+        std::uint32_t line = 0;
+    };
+    Position position(std::uint64_t address);
     // Reads bytes of code of a module file at a target address; returns bytes read.
     std::size_t read_code(std::uint64_t address, std::uint8_t* to, std::size_t bytes) const;
 

@@ -1,0 +1,221 @@
+// Walking DWARF for the ranges of functions and inlined calls, and the symbol table for the rest.
+#include "instrumentation/inspect/function_index.h"
+
+#include <cxxabi.h>
+#include <dwarf.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+namespace coroscope::inspect {
+namespace {
+
+constexpr std::uint32_t kNoScope = ~0U;
+constexpr std::uint32_t kDepthMax = 200;  // of nested DIEs: files that nest deeper are broken
+
+// What may contain functions, besides functions.
+bool is_container(int tag) {
+    switch (tag) {
+        case DW_TAG_lexical_block:
+        case DW_TAG_try_block:
+        case DW_TAG_catch_block:
+        case DW_TAG_namespace:
+        case DW_TAG_structure_type:
+        case DW_TAG_class_type:
+        case DW_TAG_union_type:
+        case DW_TAG_module:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+std::string demangle(const char* name) {
+    int status = 0;
+    const std::unique_ptr<char, void (*)(void*)> plain(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+                                                       std::free);
+    return status == 0 && plain != nullptr ? std::string(plain.get()) : std::string(name);
+}
+
+std::string function_name(Dwarf_Die* die) {
+    Dwarf_Attribute attribute;
+    for (const unsigned name : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name}) {
+        if (dwarf_attr_integrate(die, name, &attribute) == nullptr) continue;
+        if (const char* mangled = dwarf_formstring(&attribute)) return demangle(mangled);
+    }
+    if (dwarf_attr_integrate(die, DW_AT_name, &attribute) == nullptr) return "";
+    const char* plain = dwarf_formstring(&attribute);
+    return plain != nullptr ? plain : "";
+}
+
+UnitIndex::UnitIndex(Dwarf_Die unit, std::uint64_t bias) : unit_(unit), bias_(bias) {
+    Dwarf_Die first;
+    if (dwarf_child(&unit_, &first) == 0) visit(&first, kNoScope, 0);
+    std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) {
+        return a.low != b.low ? a.low < b.low : a.depth < b.depth;
+    });
+    std::uint64_t high_max = 0;
+    for (Range& range : ranges_)
+        range.high_max = high_max = std::max(high_max, range.high);
+}
+
+void UnitIndex::visit(Dwarf_Die* first, std::uint32_t parent, std::uint32_t depth) {
+    if (depth > kDepthMax) return;
+    Dwarf_Die die = *first;
+    do {
+        const int tag = dwarf_tag(&die);
+        std::uint32_t scope = parent;
+        if (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine) {
+            scope = static_cast<std::uint32_t>(scopes_.size());
+            // A subprogram inside another (of a local class, say) is a function of its own.
+            scopes_.push_back({die, tag == DW_TAG_inlined_subroutine ? parent : kNoScope});
+            add_ranges(&die, scope, depth);
+        } else if (!is_container(tag)) {
+            continue;
+        }
+        Dwarf_Die child;
+        if (dwarf_child(&die, &child) == 0) visit(&child, scope, depth + 1);
+    } while (dwarf_siblingof(&die, &die) == 0);
+}
+
+void UnitIndex::add_ranges(Dwarf_Die* die, std::uint32_t scope, std::uint32_t depth) {
+    Dwarf_Addr base = 0;
+    Dwarf_Addr low = 0;
+    Dwarf_Addr high = 0;
+    std::ptrdiff_t offset = 0;
+    while ((offset = dwarf_ranges(die, offset, &base, &low, &high)) > 0) {
+        // Functions that the linker dropped begin at 0 (or 1): they cover nothing.
+        if (high > low && low > 1) ranges_.push_back({low + bias_, high + bias_, 0, scope, depth});
+    }
+}
+
+const UnitIndex::Range* UnitIndex::innermost(std::uint64_t address) const {
+    auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                                  [](std::uint64_t value, const Range& range) { return value < range.low; });
+    const Range* best = nullptr;
+    while (after != ranges_.begin()) {
+        --after;
+        if (after->high_max <= address) break;
+        if (after->high > address && (best == nullptr || after->depth > best->depth)) best = &*after;
+        if (after->depth == 0 && after->high > address) break;
+    }
+    return best;
+}
+
+std::vector<const FunctionScope*> UnitIndex::scopes(std::uint64_t address) const {
+    std::vector<const FunctionScope*> chain;
+    const Range* range = innermost(address);
+    if (range == nullptr) return chain;
+    for (std::uint32_t scope = range->scope; scope != kNoScope; scope = scopes_[scope].parent) {
+        chain.push_back(&scopes_[scope]);
+    }
+    return chain;
+}
+
+bool UnitIndex::function_piece(std::uint64_t address, std::uint64_t* low, std::uint64_t* high) const {
+    for (const Range& range : ranges_) {
+        if (range.low > address) return false;
+        if (range.high > address && scopes_[range.scope].parent == kNoScope) {
+            *low = range.low;
+            *high = range.high;
+            return true;
+        }
+    }
+    return false;
+}
+
+FunctionIndex::FunctionIndex(Dwfl_Module* module) : module_(module) {}
+
+void FunctionIndex::find_units() {
+    units_found_ = true;
+    Dwarf_Die* die = nullptr;
+    Dwarf_Addr bias = 0;
+    while ((die = dwfl_module_nextcu(module_, die, &bias)) != nullptr) {
+        Dwarf_Addr base = 0;
+        Dwarf_Addr low = 0;
+        Dwarf_Addr high = 0;
+        std::ptrdiff_t offset = 0;
+        const auto number = static_cast<std::uint32_t>(indices_.size());
+        bool covers = false;
+        while ((offset = dwarf_ranges(die, offset, &base, &low, &high)) > 0) {
+            if (high <= low || low <= 1) continue;
+            units_.push_back({low + bias, high + bias, *die, bias, number});
+            covers = true;
+        }
+        if (covers) indices_.emplace_back();
+    }
+    std::sort(units_.begin(), units_.end(), [](const Unit& a, const Unit& b) { return a.low < b.low; });
+}
+
+const FunctionIndex::Unit* FunctionIndex::unit_at(std::uint64_t address) {
+    if (!units_found_) find_units();
+    const auto after = std::upper_bound(
+        units_.begin(), units_.end(), address,
+        [](std::uint64_t value, const Unit& unit) { return value < unit.low; });
+    if (after == units_.begin() || address >= std::prev(after)->high) return nullptr;
+    return &*std::prev(after);
+}
+
+UnitIndex* FunctionIndex::unit(std::uint64_t address) {
+    const Unit* found = unit_at(address);
+    if (found == nullptr) return nullptr;
+    auto& index = indices_[found->number];
+    if (index == nullptr) {
+        // With split debug information the unit in the program is a skeleton; what it describes lies elsewhere.
+        Dwarf_Die split{};
+        Dwarf_Die whole = found->die;
+        if (dwarf_cu_info(whole.cu, nullptr, nullptr, nullptr, &split, nullptr, nullptr, nullptr) == 0 &&
+            split.addr != nullptr) {
+            whole = split;
+        }
+        index = std::make_unique<UnitIndex>(whole, found->bias);
+    }
+    return index.get();
+}
+
+FunctionIndex::Position FunctionIndex::position(std::uint64_t address) {
+    Position position;
+    const Unit* found = unit_at(address);
+    if (found == nullptr) return position;
+    Dwarf_Die die = found->die;
+    Dwarf_Line* line = dwarf_getsrc_die(&die, address - found->bias);
+    int number = 0;
+    if (line == nullptr || dwarf_lineno(line, &number) != 0) return position;
+    const char* file = dwarf_linesrc(line, nullptr, nullptr);
+    if (file == nullptr) return position;
+    position.file = file;
+    position.line = static_cast<std::uint32_t>(number);
+    return position;
+}
+
+void FunctionIndex::find_symbols() {
+    symbols_found_ = true;
+    const int count = dwfl_module_getsymtab(module_);
+    for (int i = 1; i < count; ++i) {
+        GElf_Sym symbol;
+        GElf_Addr address = 0;
+        const char* name = dwfl_module_getsym_info(module_, i, &symbol, &address, nullptr, nullptr, nullptr);
+        const int type = GELF_ST_TYPE(symbol.st_info);
+        const bool code = type == STT_FUNC || type == STT_GNU_IFUNC;
+        if (name == nullptr || name[0] == '\0' || !code || symbol.st_shndx == SHN_UNDEF) continue;
+        symbols_.push_back({address, address + std::max<std::uint64_t>(symbol.st_size, 1), name});
+    }
+    // Aliases share an address: the longest one covers most, then the shortest name reads best.
+    std::stable_sort(symbols_.begin(), symbols_.end(), [](const Symbol& a, const Symbol& b) {
+        return a.low != b.low ? a.low < b.low : a.high < b.high;
+    });
+}
+
+FunctionIndex::Symbol FunctionIndex::symbol(std::uint64_t address) {
+    if (!symbols_found_) find_symbols();
+    const auto after = std::upper_bound(
+        symbols_.begin(), symbols_.end(), address,
+        [](std::uint64_t value, const Symbol& symbol) { return value < symbol.low; });
+    if (after == symbols_.begin() || address >= std::prev(after)->high) return {};
+    return *std::prev(after);
+}
+
+}  // namespace coroscope::inspect
