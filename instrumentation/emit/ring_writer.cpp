@@ -142,9 +142,9 @@ std::uint64_t RingWriter::clamped_tail(std::uint64_t known) const {
 
 bool RingWriter::open_room(std::uint64_t wanted_slots) {
     if (mode_ == RingMode::kOverwrite) return true;
-    if (head_ + wanted_slots <= tail_ + usable_slots()) return true;
+    if (wire::ring_has_room(head_, wanted_slots, tail_, slots_count_)) return true;
     tail_ = clamped_tail(tail_);
-    if (head_ + wanted_slots <= tail_ + usable_slots()) return true;
+    if (wire::ring_has_room(head_, wanted_slots, tail_, slots_count_)) return true;
     return mode_ == RingMode::kBlock && wait_for_reader(wanted_slots);
 }
 
@@ -159,7 +159,7 @@ bool RingWriter::wait_for_reader(std::uint64_t wanted_slots) {
         if (now_ns > std::max(beat_ns, since_ns) + kReaderPatienceNs) break;
         nanosleep(&kReaderPoll, nullptr);
         tail_ = clamped_tail(tail_);
-        room = head_ + wanted_slots <= tail_ + usable_slots();
+        room = wire::ring_has_room(head_, wanted_slots, tail_, slots_count_);
         now_ns = monotonic_ns();
     }
     ring_->blocked_ns.store(ring_->blocked_ns.load(std::memory_order_relaxed) + (now_ns - since_ns),

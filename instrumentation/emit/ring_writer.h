@@ -82,7 +82,7 @@ private:
     void publish(std::uint64_t slots);
     void count(wire::EventType type, std::uint64_t events = 1);
     void drop(std::uint64_t stamp, wire::EventType type);
-    std::uint64_t usable_slots() const { return slots_count_ - wire::kRingGroupSlotsMax; }
+    std::uint64_t usable_slots() const { return wire::ring_usable_slots(slots_count_); }
 
     // The thread's own; only what `ring_`, `entry_` and `slots_` point to is shared memory.
     std::uint64_t head_ = 0;       // next position

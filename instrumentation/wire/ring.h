@@ -93,6 +93,18 @@ struct ReaderPage {
 };
 inline constexpr std::uint64_t kReaderPageBytes = (sizeof(ReaderPage) + kPageBytes - 1) / kPageBytes * kPageBytes;
 
+// The three rules of the protocol. Writer and reader use exactly these, and so does the model that tries every order of
+// their steps (tests/model/ring_model.cpp).
+inline constexpr std::uint64_t ring_usable_slots(std::uint32_t slots) { return slots - kRingGroupSlotsMax; }
+// Writer: whether `count` more slots fit without touching what the reader has not consumed.
+inline constexpr bool ring_has_room(std::uint64_t head, std::uint64_t count, std::uint64_t tail, std::uint32_t slots) {
+    return head + count <= tail + ring_usable_slots(slots);
+}
+// Reader: whether a copy of the slot at `position`, made before head was seen at `head`, is whole.
+inline constexpr bool ring_slot_settled(std::uint64_t head, std::uint64_t position, std::uint32_t slots) {
+    return head - position <= ring_usable_slots(slots);
+}
+
 inline constexpr std::uint8_t ring_lap(std::uint64_t position, std::uint32_t slots) {
     return static_cast<std::uint8_t>(position / slots);
 }

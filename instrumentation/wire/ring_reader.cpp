@@ -73,7 +73,7 @@ RingLocation RingSegmentView::ring(std::uint32_t ring, std::uint64_t* needs_byte
 // Where to go on when the writer is (or may be) over position_: well ahead of it, so that it does not overtake again at
 // once, and at the start of a block, so that the first slot is a SYNC. Returns how many slots that skips.
 std::uint64_t RingReader::overtake(std::uint64_t head, std::uint32_t slots_count) {
-    const std::uint64_t oldest = head - slots_count + kRingGroupSlotsMax;
+    const std::uint64_t oldest = head - ring_usable_slots(slots_count);
     std::uint64_t target = oldest + slots_count / 8;
     const std::uint64_t block = (target + kBlockSlots - 1) / kBlockSlots * kBlockSlots;
     if (block < head) target = block;
@@ -88,13 +88,13 @@ RingBatch RingReader::read(const RingLocation& location, std::span<EventSlot> ou
     batch.first_position = position_;
     const std::uint32_t slots_count = location.slots_count;
     if (slots_count == 0) return batch;
-    const std::uint64_t usable = slots_count - kRingGroupSlotsMax;
+    const std::uint64_t usable = ring_usable_slots(slots_count);
 
     // [ring.publish] acquire: everything before head has been stored.
     const std::uint64_t head = location.header->head.load(std::memory_order_acquire);
     if (head < position_)
         return batch;  // a head that goes backwards is no head: nothing to read until it is past us
-    if (head - position_ > usable) batch.skipped += overtake(head, slots_count);
+    if (!ring_slot_settled(head, position_, slots_count)) batch.skipped += overtake(head, slots_count);
 
     const std::uint64_t wanted = std::min<std::uint64_t>(head - position_, out.size());
     const std::uint64_t mask = slots_count - 1;
@@ -105,7 +105,7 @@ RingBatch RingReader::read(const RingLocation& location, std::span<EventSlot> ou
     const std::uint64_t head_after = location.header->head.load(std::memory_order_relaxed);
 
     std::uint64_t first = 0;  // of the copy that is good
-    if (head_after - position_ > usable) {
+    if (!ring_slot_settled(head_after, position_, slots_count)) {
         first = std::min(head_after - usable - position_, wanted);
         overtaken_ += first;
         position_ += first;
