@@ -38,11 +38,14 @@
 
 namespace cprime::detail {
 
+// CoroutineDetail::private_word, touched only by the worker that runs the coroutine (or spawns it): the identity whose
+// slot a closure is being moved into (0 = none; see holder_identity), and two bits.
+inline constexpr std::uint64_t kPrivateAdopting = wire::kIdentityMask;
+inline constexpr std::uint64_t kPrivatePainted = 1ULL << 48;  // its stack was painted at spawn
+inline constexpr std::uint64_t kPrivateFailed = 1ULL << 49;   // an exception escaped it
+
 // The coroutine that called goes on: no switch.
-inline ResumePoint keep_running(Worker& worker) {
-    worker.sample_spoiled = true;
-    return worker.current;
-}
+inline ResumePoint keep_running(Worker& worker) { return worker.current; }
 
 // Takes the running coroutine `index` off its worker (P1); the caller then publishes it. `object` as the reason says
 // (kNone if none); deadline_ticks: TSC at which a timer will wake it, 0 = none; it is shown, not armed (timer_arm does).
@@ -97,7 +100,11 @@ inline std::uint64_t current_identity(const Worker* worker, std::uint32_t index)
 // slot, else the running coroutine, 0 for a thread that is no worker.
 std::uint64_t holder_identity(const Worker* worker, std::uint32_t index);
 
-// The ring that the calling thread emits into (the worker's own, or the thread's).
-emit::RingWriter& ring_of(Worker* worker);
+// The same for a thread that is no worker, while it spawns: the child's identity, else 0. Thread-local.
+std::uint64_t& outside_adopting();
+
+// The ring that the calling thread emits into: the worker's own, or the thread's, made at its first use. Ask only while
+// somebody listens. Null when there is none left; probes take that.
+emit::RingWriter* ring_of(Worker* worker);
 
 }  // namespace cprime::detail

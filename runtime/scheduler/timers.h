@@ -5,10 +5,14 @@
 // the others. Idle workers sleep until the earliest deadline; busy ones look every few picks.
 //
 // Thread: any, on a worker's own stack or on a thread that is none. Blocks only for the spin lock.
+// Tested in tests/unit/runtime/sleep_test.cpp.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <vector>
 
+#include "runtime/scheduler/spin_lock.h"
 #include "runtime/scheduler/worker.h"
 
 namespace cprime::detail {
@@ -16,17 +20,34 @@ namespace cprime::detail {
 inline constexpr std::uint64_t kNoDeadline = ~0ULL;
 
 // Arms the deadline of a coroutine that suspend_current() has just suspended, before its wait object's lock is released.
-// Emits TIMER_SET. When it fires, unlink_parked(..., kTimer) runs: the reason's hook decides what the waiter is told.
-// For kSleep this is the publication itself.
+// `sequence`: the record's, read by the caller after suspending. Emits TIMER_SET. When it fires, unlink_parked(..., kTimer) runs:
+// the hook of the wait reason decides what the waiter is told. For kSleep this is the publication itself.
 void timer_arm(Worker& worker, std::uint32_t index, std::uint32_t sequence, std::uint64_t deadline_ticks);
 
-// The coroutine was woken otherwise: its entry is stale. Only bookkeeping; may be called or not.
-void timer_cancel(std::uint32_t index, std::uint32_t sequence);
+// A coroutine with an armed deadline was woken otherwise, so its entry is stale. Optional bookkeeping: without it the
+// entry stays until its deadline.
+void timer_cancel();
 
-// Wakes whoever is due; returns the earliest deadline left, kNoDeadline if none.
-std::uint64_t timers_fire(Worker* worker, std::uint64_t now_ticks);
+// Wakes whoever is due at `now_ticks`.
+void timers_fire(Worker& worker, std::uint64_t now_ticks);
 
-// Earliest deadline, kNoDeadline if none. May be a little stale.
+// Earliest deadline, kNoDeadline if none.
 std::uint64_t timers_next();
+
+// Deadline `duration_ns` from now, in ticks; saturates.
+std::uint64_t deadline_after_ns(std::int64_t duration_ns);
+
+// The heap behind the functions above.
+struct Timers {
+    struct Entry {
+        std::uint64_t deadline_ticks;
+        std::uint32_t index;
+        std::uint32_t sequence;
+    };
+    SpinLock lock;               // guards the two below; also who may wake a sleeper (park of kSleep)
+    std::vector<Entry> heap;     // earliest first
+    std::size_t stale = 0;       // at most this many entries' coroutines were woken otherwise
+    std::atomic<std::uint64_t> next_ticks{kNoDeadline};  // of heap.front(); writer: holders of lock; readers: hint
+};
 
 }  // namespace cprime::detail

@@ -7,6 +7,8 @@
 // the next switch: never keep one on a coroutine's stack.
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -35,20 +37,20 @@ struct alignas(64) Worker {
     std::uint64_t stack_top = 0;                 // where runtime calls start on this worker's stack
     wire::CoroutineRecord* current = nullptr;    // that runs, or ran last; &home between coroutines
     std::uint32_t current_index = wire::kNone;   // of `current`; kNone for home
-    std::uint32_t sampling = 0;                  // not 0: stamp both sides of the next switch
+    std::uint32_t sampling = 0;                  // 1: stamp the next call's entry, which makes it 2: stamp its exit
     std::uint64_t stamp_in = 0;                  // ticks at the stub's entry, if sampling
     std::uint64_t stamp_out = 0;                 // ticks right before the next coroutine's first instruction
-    std::uint64_t home_rsp = 0;                  // SavedFrame of the thread's own function
+    // Control block of the thread's own function: a runtime call that answers with it ends cprime_enter().
+    alignas(64) wire::CoroutineRecord home{};
 
     // --- the scheduler's
     std::uint32_t index = 0;
-    std::uint32_t picks = 0;                     // counts down to the next look at the injection list and the timers
+    std::uint32_t picks_left = 1;                // until the next look at the injection list and the timers
     ReadyQueue ready;                            // coroutines that will run here next
     EhGlobals* eh_globals = nullptr;             // this thread's
     wire::WorkerRecord* record = nullptr;        // in the segment
     emit::RingWriter* ring = nullptr;            // for the probes
     std::uint64_t switch_stamp = 0;              // taken by the suspend, shared by the resume after it; 0 = none
-    std::uint64_t random_state = 0;
 
     // --- spawn's
     std::uint64_t identity_next = 0;             // block of identities: [next, end)
@@ -58,14 +60,17 @@ struct alignas(64) Worker {
     std::uint32_t free_records_count = 0;
 
     // --- switch histogram
-    wire::HistogramRecord* histogram = nullptr;  // nullptr: no switch was measured yet
-    std::uint32_t sample_countdown = 0;
-    bool sample_spoiled = false;                 // idled, or returned to the same coroutine, since stamp_in
+    wire::HistogramRecord* histogram = nullptr;
+    std::uint32_t sample_countdown = 1;          // switches until the next one is stamped
+    bool sample_pending = false;                 // both stamps stand once the present call has returned
+    void* asan_fake_stack = nullptr;             // of the worker's own stack while a coroutine runs
 
     // --- shared: [worker.futex] writer: whoever wakes it; the worker sleeps while it is 0
     alignas(64) std::atomic<std::uint32_t> wake_word{0};
+    std::atomic<std::uint32_t> ready_to_run{0};   // futex [worker.ready]: the thread has set itself up
+    pthread_t thread{};
     std::uint64_t stack_low = 0, stack_high = 0;  // the thread's own stack; constant
-    void* sanitizer_fiber = nullptr;              // TSan's name of the thread's own stack; ASan's fake stack
+    void* tsan_fiber = nullptr;                   // TSan's name of the thread's own stack; constant
 };
 static_assert(offsetof(Worker, stack_top) == CPRIME_WORKER_STACK_TOP);
 static_assert(offsetof(Worker, current) == CPRIME_WORKER_CURRENT);
@@ -73,6 +78,7 @@ static_assert(offsetof(Worker, current_index) == CPRIME_WORKER_CURRENT_INDEX);
 static_assert(offsetof(Worker, sampling) == CPRIME_WORKER_SAMPLING);
 static_assert(offsetof(Worker, stamp_in) == CPRIME_WORKER_STAMP_IN);
 static_assert(offsetof(Worker, stamp_out) == CPRIME_WORKER_STAMP_OUT);
-static_assert(offsetof(Worker, home_rsp) == CPRIME_WORKER_HOME_RSP);
+static_assert(offsetof(Worker, home) == CPRIME_WORKER_HOME);
+static_assert(CPRIME_WORKER_HOME_RSP == CPRIME_WORKER_HOME + COROSCOPE_COROUTINE_RSP);
 
 }  // namespace cprime::detail

@@ -1,0 +1,58 @@
+// Strict: a variable that is set means something, or is an error.
+#include "runtime/entry/environment.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+
+#include "instrumentation/wire/limits.h"
+#include "runtime/entry/runtime_state.h"
+
+namespace cprime::detail {
+namespace {
+
+std::string_view value_of(const char* variable) {
+    const char* value = std::getenv(variable);
+    return value != nullptr ? value : "";
+}
+
+std::uint32_t processors_allowed() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    return std::max(1U, static_cast<std::uint32_t>(CPU_COUNT(&set)));
+}
+
+bool is_on(const char* variable, bool standard) {
+    const std::string_view value = value_of(variable);
+    if (value.empty()) return standard;
+    if (value == "1" || value == "on") return true;
+    if (value == "0" || value == "off") return false;
+    fatal(std::string(variable) + "=" + std::string(value) + " means nothing; use on or off", 2);
+}
+
+}  // namespace
+
+Environment read_environment(unsigned workers_wished) {
+    Environment environment;
+    environment.workers_count = workers_wished;
+    if (const std::string_view value = value_of("CPRIME_WORKERS"); workers_wished == 0 && !value.empty()) {
+        const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), environment.workers_count);
+        if (problem != std::errc{} || end != value.data() + value.size() || environment.workers_count == 0) {
+            fatal("CPRIME_WORKERS=" + std::string(value) + " is no number of workers; use 1 to " + std::to_string(wire::kWorkersMax), 2);
+        }
+    }
+    if (environment.workers_count == 0) environment.workers_count = processors_allowed();
+    if (environment.workers_count > wire::kWorkersMax) {
+        fatal(std::to_string(environment.workers_count) + " workers are too many; use 1 to " + std::to_string(wire::kWorkersMax), 2);
+    }
+    environment.profile = is_on("CPRIME_PROFILE", false);
+    environment.state_plane = is_on("CPRIME_STATE_PLANE", true);
+    environment.size_table_path = value_of("CPRIME_SIZES");
+    return environment;
+}
+
+}  // namespace cprime::detail

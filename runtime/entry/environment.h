@@ -1,0 +1,19 @@
+// The environment variables of the runtime, read once; documented in cprime/runtime.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace cprime::detail {
+
+struct Environment {
+    std::uint32_t workers_count = 1;
+    bool profile = false;
+    bool state_plane = true;
+    std::string size_table_path;  // "" = none
+};
+
+// `workers_wished`: what the program says, 0 = nothing. A value that cannot be used ends the process: one sentence, exit code 2.
+Environment read_environment(unsigned workers_wished);
+
+}  // namespace cprime::detail

@@ -1,0 +1,16 @@
+// CPrime: stackful coroutines whose stacks never move, observable by Coroscope.
+//
+// Everything a program needs, in one header. In parts: runtime.h (enter), spawn.h (make and join coroutines), this_coroutine.h
+// (yield, sleep), channel.h (talk), signal.h (signals as coroutines), result.h (what calls that wait give back). C: co.h.
+#pragma once
+
+#include "cprime/result.h"
+#include "cprime/runtime.h"
+#include "cprime/spawn.h"
+#include "cprime/this_coroutine.h"
+#if __has_include("cprime/channel.h")
+#include "cprime/channel.h"
+#endif
+#if __has_include("cprime/signal.h")
+#include "cprime/signal.h"
+#endif

@@ -1,0 +1,80 @@
+// What the spawn templates and the runtime tell each other. Not part of the public interface.
+//
+// A spawn is two runtime calls, with user code in between:
+//   spawn_begin   (worker's stack)  a control block and a stack for the child; where its closure goes
+//   user code     (caller's stack)  the closure is constructed there: captures are moved straight onto the child's stack
+//   spawn_commit  (worker's stack)  the child is published; or spawn_abort, when a capture's constructor threw
+// Between the two, channel handles that are made or moved belong to the child already.
+//
+// Thread: any, one spawn each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <source_location>
+#include <string_view>
+
+#include "cprime/detail/park.h"
+#include "cprime/result.h"
+
+namespace cprime::detail {
+
+// What the runtime must know of a closure's type; one constant object a type.
+struct ClosureType {
+    void (*entry)(void* closure);  // runs and destroys the closure, on the coroutine's stack
+    std::size_t bytes;
+    std::size_t alignment;
+    std::size_t result_bytes;  // of the counted result record to allocate; 0 = none
+};
+
+enum SpawnFlag : std::uint8_t {
+    kSpawnHandle = 1U << 0,  // a join handle will be held
+    kSpawnSignal = 1U << 1,  // made by the signal thread: own pool, runs before others
+};
+
+struct SpawnRequest {
+    // in
+    const ClosureType* type = nullptr;
+    std::string_view name;
+    std::source_location place;
+    std::uint8_t wish = 0;  // size_class; 0 = none
+    std::uint8_t flags = 0;
+    // out
+    std::uint32_t coroutine = kNoCoroutine;  // kNoCoroutine: no memory for another one
+    std::uint64_t identity = 0;
+    void* closure = nullptr;  // uninitialised memory on the child's stack
+    void* result = nullptr;   // uninitialised memory of type->result_bytes
+    // between begin and commit
+    std::uint64_t adopting_before = 0;
+};
+
+ResumePoint spawn_begin(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint spawn_commit(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint spawn_abort(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+
+struct JoinRequest {
+    std::uint32_t target = kNoCoroutine;
+    std::uint64_t identity = 0;
+    Status status = Status::ok;             // ok: the target is gone; cancelled: the caller was asked to end
+    std::exception_ptr* failure = nullptr;  // where take_failure puts what escaped the target
+};
+ResumePoint join_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+// After join_coroutine said ok: what escaped the target, or null. A call of its own, because whoever wakes the joiner must not
+// have to touch the table of failures for it.
+ResumePoint take_failure(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+
+struct HandleRequest {
+    std::uint32_t target = kNoCoroutine;
+    std::uint64_t identity = 0;
+    bool found = false;  // it was still alive
+};
+ResumePoint cancel_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint drop_handle(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+
+// The running coroutine ends by this exception (std::exception_ptr*): kept for the joiner, or reported. Taken from *exception.
+ResumePoint keep_failure(Worker* worker, std::uint32_t coroutine, void* exception) noexcept;
+// Gives the memory of a result record back.
+ResumePoint free_result(Worker* worker, std::uint32_t coroutine, void* memory) noexcept;
+
+}  // namespace cprime::detail

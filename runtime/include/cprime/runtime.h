@@ -1,0 +1,93 @@
+// Runtime: workers, stacks and the segment that viewers read. run() is how a program enters it.
+//
+//   int main() {
+//       return cprime::run({.workers = 2}, [] { ...; return 0; });
+//   }
+//
+// The function becomes the first coroutine, "main", on a Large stack. run() returns its result when it and every coroutine that came of it
+// have ended, and throws what escaped it. One Runtime lives at a time; several after one another are fine.
+//
+// Environment, read when the Runtime is made:
+//   CPRIME_WORKERS=N         number of workers where the program does not say
+//   CPRIME_SIZES=FILE        size table that 'coroscope sizes' wrote: classes by spawn site; a line on stderr says that it is used
+//   CPRIME_PROFILE=1         measure how deep stacks are used even while nobody watches
+//   CPRIME_STATE_PLANE=off   no shared memory, no agent: nobody can attach
+// A value that cannot be used is one sentence on stderr and exit code 2.
+//
+// While a Runtime lives SIGSEGV and SIGBUS are handled on alternate stacks, to name a coroutine that ran out of stack; other faults go
+// to whoever handled them before. Workers block all signals but faults. A forked child may exec or exit: any call into the
+// runtime ends it with one sentence.
+//
+// Thread: make, run and destroy a Runtime on one thread that is no worker. Tested in tests/unit/runtime/runtime_test.cpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "cprime/spawn.h"
+
+namespace cprime {
+
+struct RuntimeOptions {
+    unsigned workers = 0;                 // threads that run coroutines; 0 = CPRIME_WORKERS, else one a processor; at most 256
+    unsigned shutdown_grace_ms = 2000;    // after shutdown: coroutines that have not ended by then are named on stderr
+    ::cprime::size_class main_size_class = ::cprime::size_class::large;  // of the coroutine that run() makes
+};
+
+namespace detail {
+struct RuntimeState;
+}
+
+class Runtime {
+public:
+    // Starts the workers. Ends the process with a sentence when there is no memory or no thread to be had, or when
+    // a Runtime exists already.
+    explicit Runtime(const RuntimeOptions& options = {});
+    // Cancels and waits for whatever is left, announces the end to viewers before anything is freed, stops the workers.
+    ~Runtime();
+    Runtime(const Runtime&) = delete;
+    Runtime& operator=(const Runtime&) = delete;
+
+    // Runs function() as a coroutine and blocks until it and everybody else have ended. Returns its result; throws what escaped it.
+    // May be called again afterwards.
+    template <typename F>
+    std::invoke_result_t<std::decay_t<F>&> run(F&& function, std::source_location place = std::source_location::current()) {
+        auto handle = spawn({.name = "main", .size_class = options_.main_size_class}, std::forward<F>(function), place);
+        wait_until_finished();
+        auto result = handle.join();
+        if constexpr (!std::is_void_v<std::invoke_result_t<std::decay_t<F>&>>) {
+            if (!result) throw Cancelled();
+            return std::move(*result);
+        }
+    }
+
+    // How many workers there are.
+    unsigned workers() const noexcept;
+
+private:
+    void wait_until_finished();
+
+    RuntimeOptions options_;
+    std::unique_ptr<detail::RuntimeState> state_;
+};
+
+// Makes a Runtime, runs the function in it, and takes it apart.
+template <typename F>
+std::invoke_result_t<std::decay_t<F>&> run(const RuntimeOptions& options, F&& function,
+                                           std::source_location place = std::source_location::current()) {
+    Runtime runtime(options);
+    return runtime.run(std::forward<F>(function), place);
+}
+
+namespace detail {
+ResumePoint shut_down(Worker* worker, std::uint32_t coroutine, void* nothing) noexcept;
+}
+
+// Asks every coroutine to end, and every one that is spawned from now on: each of their calls that would wait answers
+// `cancelled`, so that their functions return and destructors run. Does not wait: run() does, and names whoever
+// takes longer than the grace. Any thread while a Runtime lives, coroutines included.
+inline void shutdown() noexcept { detail::park(&detail::shut_down, nullptr); }
+
+}  // namespace cprime

@@ -1,0 +1,253 @@
+// spawn: make a coroutine. JoinHandle: wait for it, ask it to end, or let it go.
+//
+//   auto handle = cprime::spawn("parser", [source] { return parse(source); });
+//   if (auto tree = handle.join()) use(*tree);
+//
+//   cprime::spawn({.name = "worker", .size_class = cprime::size_class::micro}, work).detach();
+//
+// The closure is constructed directly on the new coroutine's stack; the coroutine runs it once, on any worker, and destroys it
+// there. Which stack it gets: the size class wished for here, else the row of the size table (CPRIME_SIZES) for this source line,
+// else Medium. A table row that asks for more than the wish wins over it. A closure too large for its class gets the next one.
+//
+// An exception that leaves the function makes it *failed*: join() throws it again; without a joiner it becomes one sentence on stderr.
+// Throwing cprime::Cancelled (check_cancelled() does) only ends the coroutine.
+//
+// Thread: any, once a Runtime exists; on a thread that is no worker join() blocks it. In a coroutine nothing here blocks the
+// worker. Tested in tests/unit/runtime/{spawn,join,exceptions}_test.cpp.
+#pragma once
+
+#include <atomic>
+#include <new>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "cprime/detail/spawn_request.h"
+#include "cprime/result.h"
+#include "cprime/this_coroutine.h"
+
+namespace cprime {
+
+// How much stack a coroutine gets. What overflows ends the program with a report that names the coroutine.
+enum class size_class : std::uint8_t {
+    unspecified = 0,
+    micro = 1,   // 256 B: a loop that only sends, receives and computes; nothing that allocates, prints or throws
+    small = 2,   // 2 KiB: may allocate; no printf, no throwing
+    medium = 3,  // 16 KiB and a guard page: ordinary code
+    large = 4,   // 8 MiB reserved and a guard page: deep recursion, big frames; costs what it touches
+};
+
+// What can be said about a coroutine at its spawn.
+struct SpawnOptions {
+    std::string_view name = {};  // copied; "" = that of the site
+    ::cprime::size_class size_class = ::cprime::size_class::unspecified;
+};
+
+namespace detail {
+
+// The counted home of a result: one reference is the coroutine's, one the handle's.
+template <typename T>
+struct ResultRecord {
+    std::atomic<std::uint32_t> references{2};
+    std::optional<T> value;  // writer: the coroutine, before it exits; reader: the joiner, after
+
+    void release() noexcept {
+        // acq_rel: whoever is last sees everything the other did with the value.
+        if (references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        this->~ResultRecord();
+        park(&free_result, this);
+    }
+};
+
+// What lies on the child's stack.
+template <typename F, typename T>
+struct Closure {
+    F function;
+    ResultRecord<T>* result;
+};
+template <typename F>
+struct Closure<F, void> {
+    F function;
+};
+
+// Runs the function; what it throws stays inside. Out of the entry function so that its landing pads are, too.
+template <typename F, typename T>
+void run_closure(void* memory) noexcept {
+    auto* closure = static_cast<Closure<F, T>*>(memory);
+    try {
+        if constexpr (std::is_void_v<T>) {
+            closure->function();
+        } else {
+            closure->result->value.emplace(closure->function());
+        }
+    } catch (const Cancelled&) {
+    } catch (...) {
+        std::exception_ptr failure = std::current_exception();
+        park(&keep_failure, &failure);
+    }
+    if constexpr (!std::is_void_v<T>) closure->result->release();
+    closure->~Closure<F, T>();
+}
+
+template <typename F, typename T>
+inline constexpr ClosureType closure_type = {
+    &run_closure<F, T>, sizeof(Closure<F, T>), alignof(Closure<F, T>),
+    []() -> std::size_t {
+        if constexpr (std::is_void_v<T>) {
+            return 0;
+        } else {
+            return sizeof(ResultRecord<T>);
+        }
+    }()};
+
+// Ends a spawn that begun, one way or the other.
+struct SpawnGuard {
+    SpawnRequest& request;
+    bool constructed = false;
+    ~SpawnGuard() { park(constructed ? &spawn_commit : &spawn_abort, &request); }
+};
+
+template <typename F>
+void spawn_closure(SpawnRequest& request, F&& function) {
+    using Function = std::decay_t<F>;
+    using T = std::invoke_result_t<Function&>;
+    request.type = &closure_type<Function, T>;
+    park(&spawn_begin, &request);
+    if (request.coroutine == kNoCoroutine) throw std::bad_alloc();
+    SpawnGuard guard{request};
+    if constexpr (std::is_void_v<T>) {
+        ::new (request.closure) Closure<Function, T>{std::forward<F>(function)};
+    } else {
+        auto* result = ::new (request.result) ResultRecord<T>;
+        ::new (request.closure) Closure<Function, T>{std::forward<F>(function), result};
+    }
+    guard.constructed = true;
+}
+
+}  // namespace detail
+
+// The right to wait for a coroutine, and to ask it to end. T: what its function returns. Move-only; dropping it lets the
+// coroutine run on by itself (as detach() says aloud).
+template <typename T>
+class [[nodiscard]] JoinHandle {
+public:
+    JoinHandle() = default;
+    JoinHandle(JoinHandle&& other) noexcept
+        : identity_(std::exchange(other.identity_, 0)), result_(other.result_), coroutine_(other.coroutine_) {}
+    JoinHandle& operator=(JoinHandle&& other) noexcept {
+        if (this != &other) {
+            detach();
+            identity_ = std::exchange(other.identity_, 0);
+            result_ = other.result_;
+            coroutine_ = other.coroutine_;
+        }
+        return *this;
+    }
+    ~JoinHandle() { detach(); }
+
+    // Whether there is a coroutine to join.
+    bool joinable() const noexcept { return identity_ != 0; }
+
+    // Waits until the coroutine has ended and takes its result; the handle is empty then. Throws what the coroutine threw.
+    // `cancelled`: the *caller* was asked to end while it waited; the handle stays as it is. `closed`: there is no
+    // value, because the coroutine ended by throwing Cancelled.
+    [[gnu::always_inline]] Result<T> join() {
+        std::exception_ptr failure;
+        detail::JoinRequest request{coroutine_, identity_, Status::ok, &failure};
+        detail::park(&detail::join_coroutine, &request);
+        if (request.status != Status::ok) return request.status;
+        detail::park(&detail::take_failure, &request);
+        identity_ = 0;
+        return take(failure);
+    }
+
+    // Asks the coroutine to end: from now on each of its calls that would wait answers `cancelled` at once. Does not wait. False
+    // when it had ended already.
+    bool cancel() {
+        detail::HandleRequest request{coroutine_, identity_, false};
+        detail::park(&detail::cancel_coroutine, &request);
+        return request.found;
+    }
+
+    // Lets the coroutine go on alone; the handle is empty afterwards.
+    void detach() noexcept {
+        if (identity_ == 0) return;
+        detail::HandleRequest request{coroutine_, std::exchange(identity_, 0), false};
+        detail::park(&detail::drop_handle, &request);
+        if constexpr (!std::is_void_v<T>) result_->release();
+    }
+
+    // Never reused; 0 when the handle is empty.
+    std::uint64_t id() const noexcept { return identity_; }
+
+private:
+    template <typename F>
+    friend JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions&, F&&, std::source_location);
+
+    using Record = std::conditional_t<std::is_void_v<T>, void, detail::ResultRecord<std::conditional_t<std::is_void_v<T>, int, T>>>;
+
+    explicit JoinHandle(const detail::SpawnRequest& request)
+        : identity_(request.identity), result_(static_cast<Record*>(request.result)), coroutine_(request.coroutine) {}
+
+    Result<T> take(std::exception_ptr& failure) {
+        if constexpr (std::is_void_v<T>) {
+            if (failure) std::rethrow_exception(std::move(failure));
+            return Status::ok;
+        } else {
+            struct Releaser {
+                Record* record;
+                ~Releaser() { record->release(); }
+            } releaser{result_};
+            if (failure) std::rethrow_exception(std::move(failure));
+            if (!result_->value.has_value()) return Status::closed;
+            return Result<T>(std::move(*result_->value));
+        }
+    }
+
+    std::uint64_t identity_ = 0;
+    [[no_unique_address]] Record* result_ = nullptr;
+    std::uint32_t coroutine_ = detail::kNoCoroutine;
+};
+
+// Makes a coroutine that runs function() once, and returns its handle. Throws std::bad_alloc when there is no memory for it, and
+// whatever copying or moving the function throws. The place of the call becomes its site.
+template <typename F>
+JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions& options, F&& function,
+                                                         std::source_location place = std::source_location::current()) {
+    detail::SpawnRequest request;
+    request.name = options.name;
+    request.place = place;
+    request.wish = static_cast<std::uint8_t>(options.size_class);
+    request.flags = detail::kSpawnHandle;
+    detail::spawn_closure(request, std::forward<F>(function));
+    return JoinHandle<std::invoke_result_t<std::decay_t<F>&>>(request);
+}
+template <typename F>
+auto spawn(std::string_view name, F&& function, std::source_location place = std::source_location::current()) {
+    return spawn(SpawnOptions{.name = name}, std::forward<F>(function), place);
+}
+template <typename F>
+    requires std::is_invocable_v<std::decay_t<F>&>
+auto spawn(F&& function, std::source_location place = std::source_location::current()) {
+    return spawn(SpawnOptions{}, std::forward<F>(function), place);
+}
+
+// The same without a handle: cheaper, for coroutines nobody will join. What the function returns is dropped.
+template <typename F>
+void spawn_detached(const SpawnOptions& options, F&& function, std::source_location place = std::source_location::current()) {
+    detail::SpawnRequest request;
+    request.name = options.name;
+    request.place = place;
+    request.wish = static_cast<std::uint8_t>(options.size_class);
+    if constexpr (std::is_void_v<std::invoke_result_t<std::decay_t<F>&>>) {
+        detail::spawn_closure(request, std::forward<F>(function));
+    } else {
+        detail::spawn_closure(request, [f = std::decay_t<F>(std::forward<F>(function))]() mutable { static_cast<void>(f()); });
+    }
+}
+template <typename F>
+void spawn_detached(std::string_view name, F&& function, std::source_location place = std::source_location::current()) {
+    spawn_detached(SpawnOptions{.name = name}, std::forward<F>(function), place);
+}
+
+}  // namespace cprime

@@ -1,0 +1,83 @@
+// What a coroutine says about itself: yield, sleep, and whether it was asked to end.
+//
+//   while (work_left()) {
+//       do_some();
+//       if (!cprime::yield()) return;      // somebody asked us to end
+//   }
+//
+// Cancellation stays: once asked to end, every call of the coroutine that would have to wait answers `cancelled` at once; calls
+// that need not wait (a channel with an item in it) still do their work, so that loops can drain and return.
+//
+// Thread: any. On a thread that is no worker, yield() yields the thread and sleep blocks it; neither is ever cancelled.
+// Tested in tests/unit/runtime/{yield,sleep,cancel}_test.cpp.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+
+#include "cprime/detail/park.h"
+#include "cprime/result.h"
+
+namespace cprime {
+
+// Thrown by check_cancelled() only. Leaving a coroutine's function by it is an orderly end.
+struct Cancelled : std::exception {
+    const char* what() const noexcept override { return "the coroutine was cancelled"; }
+};
+
+namespace detail {
+
+struct YieldRequest {
+    Status status = Status::ok;
+};
+struct SleepRequest {
+    std::int64_t duration_ns = 0;
+    Status status = Status::ok;
+};
+struct SelfRequest {
+    std::uint64_t identity = 0;
+    bool cancelled = false;
+};
+ResumePoint yield_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint sleep_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint describe_self(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+
+}  // namespace detail
+
+// Lets every other coroutine that is ready on this worker run first. `cancelled` when the caller was asked to end (it has
+// yielded all the same).
+[[gnu::always_inline]] inline Result<void> yield() noexcept {
+    detail::YieldRequest request;
+    detail::park(&detail::yield_coroutine, &request);
+    return request.status;
+}
+
+// Parks the caller for at least `duration`. `cancelled`: it was asked to end before or meanwhile.
+template <typename Rep, typename Period>
+[[gnu::always_inline]] inline Result<void> sleep_for(std::chrono::duration<Rep, Period> duration) noexcept {
+    detail::SleepRequest request{std::chrono::ceil<std::chrono::nanoseconds>(duration).count(), Status::ok};
+    detail::park(&detail::sleep_coroutine, &request);
+    return request.status;
+}
+
+// Whether somebody asked the caller to end. False on a thread that is no worker.
+[[gnu::always_inline]] inline bool cancel_requested() noexcept {
+    detail::SelfRequest request;
+    detail::park(&detail::describe_self, &request);
+    return request.cancelled;
+}
+
+// Throws Cancelled if somebody asked the caller to end. Wants a stack that exceptions fit on: Medium or Large.
+inline void check_cancelled() {
+    if (cancel_requested()) throw Cancelled();
+}
+
+// Identity of the running coroutine, never reused; 0 on a thread that is no worker.
+[[gnu::always_inline]] inline std::uint64_t this_id() noexcept {
+    detail::SelfRequest request;
+    detail::park(&detail::describe_self, &request);
+    return request.identity;
+}
+
+}  // namespace cprime

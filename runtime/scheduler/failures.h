@@ -1,0 +1,40 @@
+// Failures: exceptions that escaped coroutines whose handles are still held, until somebody joins.
+//
+// Only failures cost anything: a coroutine that ends well leaves nothing here. Keyed by identity. When the handle is
+// dropped without a join, the exception is reported by one sentence on stderr instead.
+//
+// Thread: any; a lock inside. Tested in tests/unit/runtime/exceptions_test.cpp.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace cprime::detail {
+
+class Failures {
+public:
+    // Keeps the exception for the joiner. `name`: of the coroutine, for the report.
+    void add(std::uint64_t identity, std::exception_ptr exception, std::string name);
+    // Takes it out; null when that coroutine did not fail.
+    std::exception_ptr take(std::uint64_t identity);
+    // The handle is gone: reports and forgets the failure, if there was one.
+    void drop(std::uint64_t identity);
+
+private:
+    struct Failure {
+        std::exception_ptr exception;
+        std::string name;
+    };
+    std::atomic<std::size_t> count_{0};  // writer: holders of lock_; readers: "is there any?", ordered by the join
+    std::mutex lock_;
+    std::unordered_map<std::uint64_t, Failure> failures_;
+};
+
+// One sentence on stderr: which coroutine ended by which exception.
+void report_failure(const std::string& name, std::uint64_t identity, const std::exception_ptr& exception);
+
+}  // namespace cprime::detail

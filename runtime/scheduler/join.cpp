@@ -1,0 +1,138 @@
+// Joining, cancelling and letting go: what a JoinHandle does.
+#include <mutex>
+
+#include "cprime/detail/spawn_request.h"
+#include "runtime/entry/runtime_state.h"
+#include "runtime/scheduler/joiners.h"
+#include "runtime/scheduler/parking.h"
+
+namespace cprime::detail {
+
+using wire::CoroutineRecord;
+
+TakenJoiners take_joiners(std::uint32_t target) {
+    Joiners& joiners = g_runtime->joiners;
+    TakenJoiners taken;
+    taken.first = record(target).first_joiner.exchange(wire::kNone, std::memory_order_relaxed);
+    if (joiners.threads_count.load(std::memory_order_relaxed) == 0) return taken;
+    const std::lock_guard<SpinLock> hold(joiners.threads_lock);
+    for (ThreadJoiner** link = &joiners.threads; *link != nullptr;) {
+        ThreadJoiner* joiner = *link;
+        if (joiner->target != target) {
+            link = &joiner->next;
+            continue;
+        }
+        *link = joiner->next;
+        joiner->next = taken.threads;
+        taken.threads = joiner;
+        joiners.threads_count.fetch_sub(1, std::memory_order_relaxed);
+    }
+    return taken;
+}
+
+void wake_joiners(Worker& worker, const TakenJoiners& taken, std::uint64_t stamp) {
+    for (std::uint32_t index = taken.first; index != wire::kNone;) {
+        const std::uint32_t next = record(index).next.load(std::memory_order_relaxed);
+        make_ready(&worker, index, wire::WakeCause::kExit, stamp);
+        index = next;
+    }
+    for (ThreadJoiner* joiner = taken.threads; joiner != nullptr;) {
+        ThreadJoiner* next = joiner->next;
+        joiner->waiter.wake();
+        joiner = next;
+    }
+}
+
+bool unlink_joiner(Worker* worker, std::uint32_t index, std::uint32_t target, std::uint32_t sequence, wire::WakeCause cause) {
+    if (target == wire::kNone) return false;
+    {
+        const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[target]);
+        if (!still_parked(index, wire::WaitReason::kJoin, target, sequence)) return false;
+        std::atomic<std::uint32_t>* link = &record(target).first_joiner;
+        while (link->load(std::memory_order_relaxed) != index) {
+            const std::uint32_t here = link->load(std::memory_order_relaxed);
+            if (here == wire::kNone) return false;  // the target has ended: its exit wakes the joiner
+            link = &record(here).next;
+        }
+        link->store(record(index).next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        reinterpret_cast<JoinRequest*>(record(index).transfer)->status = Status::cancelled;
+    }
+    make_ready(worker, index, cause);
+    return true;
+}
+
+namespace {
+
+// A thread that is no worker joins: it links itself where exit looks, and blocks.
+void join_from_outside(JoinRequest& request) {
+    Joiners& joiners = runtime("join").joiners;
+    ThreadJoiner self;
+    self.target = request.target;
+    {
+        const std::lock_guard<SpinLock> hold(joiners.locks[request.target]);
+        if (!still_alive(request.target, request.identity)) return;
+        const std::lock_guard<SpinLock> threads(joiners.threads_lock);
+        self.next = joiners.threads;
+        joiners.threads = &self;
+        joiners.threads_count.fetch_add(1, std::memory_order_relaxed);
+    }
+    self.waiter.wait();
+}
+
+}  // namespace
+
+ResumePoint join_coroutine(Worker* worker, std::uint32_t index, void* argument) noexcept {
+    auto& request = *static_cast<JoinRequest*>(argument);
+    if (worker == nullptr) {
+        join_from_outside(request);
+        return nullptr;
+    }
+    SpinLock& lock = g_runtime->joiners.locks[request.target];
+    lock.lock();
+    if (!still_alive(request.target, request.identity)) {
+        lock.unlock();
+        return keep_running(*worker);
+    }
+    CoroutineRecord& self = record(index);
+    self.transfer = reinterpret_cast<std::uint64_t>(&request);
+    if (!suspend_current(*worker, index, wire::WaitReason::kJoin, request.target)) {
+        lock.unlock();
+        request.status = Status::cancelled;
+        return keep_running(*worker);
+    }
+    std::atomic<std::uint32_t>& first = record(request.target).first_joiner;
+    self.next.store(first.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    first.store(index, std::memory_order_relaxed);
+    lock.unlock();
+    return pick_next(*worker);
+}
+
+ResumePoint take_failure(Worker* worker, std::uint32_t, void* argument) noexcept {
+    auto& request = *static_cast<JoinRequest*>(argument);
+    if (worker == nullptr) runtime("join");
+    *request.failure = g_runtime->failures.take(request.identity);
+    return worker != nullptr ? keep_running(*worker) : nullptr;
+}
+
+ResumePoint cancel_coroutine(Worker* worker, std::uint32_t, void* argument) noexcept {
+    auto& request = *static_cast<HandleRequest*>(argument);
+    if (worker == nullptr) runtime("cancel");
+    request.found = request.identity != 0 && request_cancel(worker, request.target, request.identity);
+    return worker != nullptr ? keep_running(*worker) : nullptr;
+}
+
+ResumePoint drop_handle(Worker* worker, std::uint32_t, void* argument) noexcept {
+    const auto& request = *static_cast<HandleRequest*>(argument);
+    // A handle in a static variable may be dropped after the runtime is gone: then there is nothing to let go of.
+    if (g_runtime == nullptr || emit::forked_child()) return nullptr;
+    {
+        const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[request.target]);
+        if (still_alive(request.target, request.identity)) {
+            record(request.target).flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineHandleHeld), std::memory_order_relaxed);
+        }
+    }
+    g_runtime->failures.drop(request.identity);
+    return worker != nullptr ? keep_running(*worker) : nullptr;
+}
+
+}  // namespace cprime::detail

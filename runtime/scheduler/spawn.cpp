@@ -1,0 +1,237 @@
+// Spawning: a control block, a slot, a closure, and then the child is everybody's. And the other end: exit.
+#include <algorithm>
+#include <cstdlib>
+#include <mutex>
+
+#include "cprime/detail/spawn_request.h"
+#include "instrumentation/emit/probes.h"
+#include "runtime/entry/eager_binding.h"
+#include "runtime/entry/runtime_state.h"
+#include "runtime/scheduler/parking.h"
+#include "runtime/stacks/high_water.h"
+#include "runtime/stacks/overflow.h"
+#include "runtime/switch/sanitizer.h"
+#include "runtime/switch/switch.h"
+
+namespace cprime::detail {
+
+using wire::CoroutineRecord;
+using wire::CoroutineState;
+using wire::SizeClass;
+
+namespace {
+
+constexpr std::uint8_t kNormalPriority = 2;
+constexpr std::uint8_t kSignalPriority = 0;
+// The least that must be left below a closure for the entry function and a park; see trampoline and SavedFrame.
+constexpr std::size_t kRoomBesideClosure = 160;
+
+// The wished class, or the smallest one above it in which the closure leaves room.
+std::uint8_t choose_pool(const SpawnRequest& request, std::uint32_t site, const Pools& pools) {
+    if ((request.flags & kSpawnSignal) != 0) return kPoolSignal;
+    auto pool = static_cast<std::uint8_t>(g_runtime->sites.choose_class(site, request.wish));
+    while (pool < kPoolLarge && request.type->bytes + request.type->alignment + kRoomBesideClosure > pools.geometry(pool).slot_bytes) ++pool;
+    return pool;
+}
+
+// Where the closure goes: as high as its alignment allows, above the first frame.
+std::uint64_t closure_address(const wire::StackBounds& bounds, const ClosureType& type) {
+    const std::uint64_t alignment = std::max<std::uint64_t>(type.alignment, 16);
+    return (bounds.high - type.bytes) & ~(alignment - 1);
+}
+
+void fill_record(const SpawnRequest& request, std::uint8_t pool, std::uint32_t slot, const wire::StackBounds& bounds) {
+    CoroutineRecord& child = record(request.coroutine);
+    child.pool = pool;
+    child.slot = slot;
+    std::uint8_t flags = wire::kCoroutineNeverRan;
+    if ((request.flags & kSpawnHandle) != 0) flags |= wire::kCoroutineHandleHeld;
+    if ((request.flags & kSpawnSignal) != 0) flags |= wire::kCoroutineSignal;
+    if (g_runtime->shutting_down.load(std::memory_order_relaxed)) flags |= wire::kCoroutineCancelRequested;
+    child.flags.store(flags, std::memory_order_relaxed);
+    child.reason.store(wire::WaitReason::kNothing, std::memory_order_relaxed);
+    child.wait_object.store(wire::kNone, std::memory_order_relaxed);
+    child.next.store(wire::kNone, std::memory_order_relaxed);
+    child.previous.store(wire::kNone, std::memory_order_relaxed);
+    child.first_joiner.store(wire::kNone, std::memory_order_relaxed);
+    child.caught_exceptions = 0;
+    child.uncaught_exceptions = 0;
+    child.transfer = 0;
+    const std::uint64_t closure = closure_address(bounds, *request.type);
+    child.rsp.store(make_first_frame(closure, request.type->entry, reinterpret_cast<void*>(closure)), std::memory_order_relaxed);
+    child.rip.store(reinterpret_cast<std::uint64_t>(&cprime_trampoline), std::memory_order_relaxed);
+}
+
+void fill_detail(const SpawnRequest& request, const Worker* worker, std::uint64_t spawner, std::uint32_t site) {
+    wire::CoroutineDetail& child = detail(request.coroutine);
+    // Identity first, then a live state (in spawn_commit): see still_alive().
+    child.identity.store(request.identity, std::memory_order_relaxed);
+    child.spawner.store(spawner, std::memory_order_relaxed);
+    child.site.store(site, std::memory_order_relaxed);
+    child.name.store(g_runtime->sites.name_of(site, request.name), std::memory_order_relaxed);
+    child.high_water_bytes.store(0, std::memory_order_relaxed);
+    child.priority.store((request.flags & kSpawnSignal) != 0 ? kSignalPriority : kNormalPriority, std::memory_order_relaxed);
+    child.worker.store(worker != nullptr ? static_cast<std::uint8_t>(worker->index) : 0, std::memory_order_relaxed);
+    child.deadline_ticks.store(0, std::memory_order_relaxed);
+    child.private_word = 0;
+}
+
+void set_adopting(const Worker* worker, std::uint32_t index, std::uint64_t identity) {
+    if (worker == nullptr) {
+        outside_adopting() = identity;
+    } else {
+        std::uint64_t& word = detail(index).private_word;
+        word = (word & ~kPrivateAdopting) | identity;
+    }
+}
+
+ResumePoint back_to_caller(Worker* worker) { return worker != nullptr ? keep_running(*worker) : nullptr; }
+
+void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
+    counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noexcept {
+    auto& request = *static_cast<SpawnRequest*>(argument);
+    RuntimeState& state = worker != nullptr ? *g_runtime : runtime("spawn");
+    const Place place{request.place.file_name(), request.place.function_name(), request.place.line(), request.place.column()};
+    const std::uint32_t site = state.sites.find(place, request.name, reinterpret_cast<std::uint64_t>(request.type->entry));
+    const std::uint8_t pool = choose_pool(request, site, state.pools);
+    if (pool <= kPoolSmall) warn_if_binding_is_lazy();
+    const std::uint32_t child = state.records.allocate(worker);
+    if (child == wire::kNone) return back_to_caller(worker);
+    const std::uint32_t slot = state.pools.allocate(worker, pool);
+    void* result = slot != wire::kNone && request.type->result_bytes != 0 ? std::malloc(request.type->result_bytes) : nullptr;
+    if (slot == wire::kNone || (request.type->result_bytes != 0 && result == nullptr)) {
+        if (slot != wire::kNone) state.pools.free(worker, pool, slot);
+        state.records.free(worker, child);
+        return back_to_caller(worker);
+    }
+    request.coroutine = child;
+    request.result = result;
+    request.identity = state.records.new_identity(worker);
+    const wire::StackBounds bounds = state.pools.bounds(pool, slot);
+    CoroutineRecord& made = record(child);
+    made.pool = pool;
+    made.slot = slot;
+    fill_detail(request, worker, current_identity(worker, index), site);
+    sanitizer_create(child, bounds);
+    if (state.pools.has_canaries(pool)) state.pools.arm_canary(pool, slot);
+    if (__builtin_expect(profiling_stacks(), 0)) paint_stack(child);
+    fill_record(request, pool, slot, bounds);
+    request.closure = reinterpret_cast<void*>(closure_address(bounds, *request.type));
+    request.adopting_before = worker != nullptr ? detail(index).private_word & kPrivateAdopting : outside_adopting();
+    set_adopting(worker, index, request.identity);
+    return back_to_caller(worker);
+}
+
+ResumePoint spawn_commit(Worker* worker, std::uint32_t index, void* argument) noexcept {
+    const auto& request = *static_cast<const SpawnRequest*>(argument);
+    set_adopting(worker, index, request.adopting_before);
+    const std::uint32_t child = request.coroutine;
+    CoroutineRecord& made = record(child);
+    const std::uint32_t sequence = made.sequence.load(std::memory_order_relaxed) + 2;
+    made.sequence.store(sequence, std::memory_order_relaxed);
+    // Release: who sees a live state sees the whole record, the identity first of all.
+    made.state.store(CoroutineState::kReady, std::memory_order_release);
+    if (emit::listening(wire::kCategoryCoroutine | wire::kCategoryPool)) {
+        const wire::CoroutineDetail& d = detail(child);
+        emit::RingWriter* ring = ring_of(worker);
+        const std::uint64_t stamp = emit::stamp();
+        emit::probe::pool_allocate(ring, stamp, made.slot, made.pool);
+        emit::probe::spawn(ring, stamp,
+                           {child, d.site.load(std::memory_order_relaxed), request.identity, made.slot, made.pool,
+                            made.flags.load(std::memory_order_relaxed), d.priority.load(std::memory_order_relaxed),
+                            d.spawner.load(std::memory_order_relaxed), d.name.load(std::memory_order_relaxed), sequence});
+    }
+    const bool first = (request.flags & kSpawnSignal) != 0;
+    if (worker == nullptr) {
+        // Counted before it can run: [scheduler.finished].
+        g_runtime->segment->header().outside_spawned.fetch_add(1, std::memory_order_release);
+        g_runtime->scheduler.inject(child, first);
+        return nullptr;
+    }
+    add(worker->record->spawned, 1);
+    worker->ready.push(child);
+    g_runtime->scheduler.share_surplus(*worker, 0);
+    return keep_running(*worker);
+}
+
+ResumePoint spawn_abort(Worker* worker, std::uint32_t index, void* argument) noexcept {
+    const auto& request = *static_cast<const SpawnRequest*>(argument);
+    set_adopting(worker, index, request.adopting_before);
+    CoroutineRecord& made = record(request.coroutine);
+    std::free(request.result);
+    sanitizer_destroy(request.coroutine);
+    g_runtime->pools.free(worker, made.pool, made.slot);
+    g_runtime->records.free(worker, request.coroutine);
+    return back_to_caller(worker);
+}
+
+ResumePoint free_result(Worker* worker, std::uint32_t, void* memory) noexcept {
+    std::free(memory);
+    return back_to_caller(worker);
+}
+
+ResumePoint keep_failure(Worker* worker, std::uint32_t index, void* argument) noexcept {
+    const auto& exception = *static_cast<const std::exception_ptr*>(argument);
+    wire::CoroutineDetail& self = detail(index);
+    self.private_word |= kPrivateFailed;
+    const std::uint64_t identity = self.identity.load(std::memory_order_relaxed);
+    const std::uint32_t site = self.site.load(std::memory_order_relaxed);
+    const std::uint32_t own_name = self.name.load(std::memory_order_relaxed);
+    const std::uint32_t name = own_name != wire::kNone || site == wire::kNone ? own_name : g_runtime->sites.record(site).name;
+    std::string text(g_runtime->segment->string(name));
+    bool held = false;
+    {
+        // Under the join lock: a handle is dropped either before, and is not held any more, or after, and finds the failure.
+        const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[index]);
+        held = (record(index).flags.load(std::memory_order_relaxed) & wire::kCoroutineHandleHeld) != 0;
+        if (held) g_runtime->failures.add(identity, exception, text);
+    }
+    if (!held) report_failure(text, identity, exception);
+    return keep_running(*worker);
+}
+
+// On the worker's stack; the coroutine's own is done with. Nothing of it may be touched after its slot and record are free.
+extern "C" ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t index, void*) noexcept {
+    CoroutineRecord& self = record(index);
+    const wire::CoroutineDetail& about = detail(index);
+    check_stack(*worker, index, self.rsp.load(std::memory_order_relaxed));
+    const std::uint32_t high_water = high_water_at_exit(index);
+    const std::uint8_t flags = self.flags.load(std::memory_order_relaxed);
+    const auto status = (about.private_word & kPrivateFailed) != 0            ? wire::ExitStatus::kFailed
+                        : (flags & wire::kCoroutineCancelRequested) != 0 ? wire::ExitStatus::kCancelled
+                                                                          : wire::ExitStatus::kFinished;
+    const std::uint64_t stamp = emit::stamp();
+    worker->switch_stamp = stamp;
+    const std::uint32_t sequence = self.sequence.load(std::memory_order_relaxed) + 1;
+    emit::probe::exit(worker->ring, stamp, index, sequence, status, about.identity.load(std::memory_order_relaxed), high_water);
+    emit::probe::pool_free(worker->ring, stamp, self.slot, self.pool);
+    worker->record->current.store(wire::kNone, std::memory_order_relaxed);
+    worker->record->state.store(wire::WorkerState::kScheduling, std::memory_order_relaxed);
+    TakenJoiners joiners;
+    {
+        const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[index]);  // [join.lock]
+        joiners = take_joiners(index);
+        self.state.store(CoroutineState::kExited, std::memory_order_relaxed);
+        self.sequence.store(sequence, std::memory_order_release);
+    }
+    sanitizer_destroy(index);
+    wake_joiners(*worker, joiners, stamp);
+    const std::uint8_t pool = self.pool;
+    g_runtime->pools.free(worker, pool, self.slot);
+    self.state.store(CoroutineState::kFree, std::memory_order_release);
+    g_runtime->records.free(worker, index);
+    if (status == wire::ExitStatus::kFailed) add(worker->record->failed, 1);
+    if (status == wire::ExitStatus::kCancelled) add(worker->record->cancelled, 1);
+    // [scheduler.finished] release, and last: who sees it counted sees everything it did.
+    worker->record->exited.store(worker->record->exited.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    worker->current = &worker->home;
+    worker->current_index = wire::kNone;
+    return pick_next(*worker);
+}
+
+}  // namespace cprime::detail

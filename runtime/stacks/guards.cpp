@@ -1,0 +1,65 @@
+// Guard pages by MADV_GUARD_INSTALL, batched through process_madvise where the kernel lets a process do that to itself,
+// else one madvise a guard, else mprotect.
+#include "runtime/stacks/guards.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+
+namespace cprime::detail {
+namespace {
+
+constexpr int kMadvGuardInstall = 102;
+constexpr std::uint32_t kBatch = 256;
+
+std::atomic<bool> marking_enabled{true};  // written by tests only
+
+int own_pidfd() {
+    static const int fd = static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0));
+    return fd;
+}
+
+// All guards in few system calls; false when this kernel cannot.
+bool mark_batched(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t count, std::uint64_t bytes) {
+    if (own_pidfd() < 0) return false;
+    std::array<iovec, kBatch> guards;
+    for (std::uint32_t done = 0; done < count;) {
+        const std::uint32_t now = count - done < kBatch ? count - done : kBatch;
+        for (std::uint32_t i = 0; i < now; ++i) {
+            guards[i] = {reinterpret_cast<void*>(base + (done + i) * stride_bytes), bytes};
+        }
+        const long marked =
+            syscall(SYS_process_madvise, own_pidfd(), guards.data(), static_cast<unsigned long>(now), kMadvGuardInstall, 0);
+        if (marked != static_cast<long>(now * bytes)) return false;
+        done += now;
+    }
+    return true;
+}
+
+bool mark_one_by_one(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t count, std::uint64_t bytes) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (madvise(reinterpret_cast<void*>(base + i * stride_bytes), bytes, kMadvGuardInstall) != 0) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+void set_guard_marking(bool enabled) { marking_enabled.store(enabled, std::memory_order_relaxed); }
+
+GuardKind install_guards(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t count, std::uint64_t bytes) {
+    if (marking_enabled.load(std::memory_order_relaxed) && (mark_batched(base, stride_bytes, count, bytes) ||
+                                                            mark_one_by_one(base, stride_bytes, count, bytes))) {
+        return GuardKind::kMarked;
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (mprotect(reinterpret_cast<void*>(base + i * stride_bytes), bytes, PROT_NONE) != 0) return GuardKind::kRefused;
+    }
+    return GuardKind::kProtected;
+}
+
+}  // namespace cprime::detail

@@ -1,0 +1,23 @@
+// Guard pages: unreadable pages below stacks, thousands of them.
+//
+// MADV_GUARD_INSTALL (Linux 6.13) marks pages in the page table and splits no mapping: 100,000 guards cost 41 lines of
+// /proc/PID/maps. Older kernels get mprotect, which splits the mapping at each guard and ends at vm.max_map_count
+// (65,530, about 32,700 guards); past that the caller is told, and says so to the user.
+//
+// Thread: any. Enters the kernel. Tested in tests/unit/runtime/guards_test.cpp.
+#pragma once
+
+#include <cstdint>
+
+namespace cprime::detail {
+
+enum class GuardKind { kMarked, kProtected, kRefused };
+
+// Makes `bytes` at base, base + stride, ... (count of them) fault on any access. `base` is page aligned, memory private and
+// anonymous. kRefused: the kernel would not do it for all of them.
+GuardKind install_guards(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t count, std::uint64_t bytes);
+
+// For tests: pretend that the kernel has no MADV_GUARD_INSTALL.
+void set_guard_marking(bool enabled);
+
+}  // namespace cprime::detail

@@ -1,0 +1,25 @@
+// High water: how deep each stack was used, while somebody profiles.
+//
+// Micro and Small slots are painted whole at the spawn and scanned at every park and at the exit. Medium and Large slots are
+// painted in their top page only; what lies deeper is read off the kernel's residency (mincore), after what an earlier coroutine left
+// resident was given back, so that the measurement does not itself make 16 KiB of each stack resident. Within the deepest
+// resident page the first word that is not zero counts.
+//
+// A frame that never writes its lowest words is seen too short by those; the stack pointer at parks is a second lower bound.
+//
+// Thread: the worker that spawns, runs or ends the coroutine. Tested in tests/unit/runtime/high_water_test.cpp.
+#pragma once
+
+#include <cstdint>
+
+namespace cprime::detail {
+
+// Before anything is put on the stack of a coroutine about to be spawned; sets kPrivatePainted.
+void paint_stack(std::uint32_t index);
+
+// At a park: micro and small only. At an exit: all. Both do nothing for a stack that was not painted.
+void note_high_water_at_park(std::uint32_t index);
+// Bytes used at most; 0 = not measured.
+std::uint32_t high_water_at_exit(std::uint32_t index);
+
+}  // namespace cprime::detail

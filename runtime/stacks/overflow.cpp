@@ -1,0 +1,158 @@
+// The reports. Both run where little can be trusted: fixed buffers, write(2), no allocation.
+#include "runtime/stacks/overflow.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "runtime/switch/switch.h"
+
+namespace cprime::detail {
+namespace {
+
+constexpr std::size_t kAlternateStackBytes = 64U << 10;
+constexpr const char* kClassNames[] = {"micro", "small", "medium", "large"};
+constexpr const char* kNextClass[] = {"small", "medium", "large", "large"};
+
+struct sigaction old_segv;
+struct sigaction old_bus;
+
+// One line to stderr; truncated rather than allocated. vsnprintf with %s, %u and %llu allocates nothing.
+[[gnu::format(printf, 1, 2)]] void say(const char* format, ...) {
+    char line[768];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = std::vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (length >= static_cast<int>(sizeof line)) length = sizeof line - 1;
+    for (int written = 0; written < length;) {
+        const ssize_t more = write(STDERR_FILENO, line + written, static_cast<std::size_t>(length - written));
+        if (more <= 0) return;
+        written += static_cast<int>(more);
+    }
+}
+
+struct Identified {
+    char name[64];
+    char file[192];
+    unsigned line;
+    unsigned long long identity;
+    unsigned size_class;
+    unsigned slot_bytes;
+};
+
+void copy(char* to, std::size_t bytes, std::string_view from) {
+    const std::size_t length = from.size() < bytes - 1 ? from.size() : bytes - 1;
+    std::memcpy(to, from.data(), length);
+    to[length] = '\0';
+}
+
+Identified identify(std::uint32_t index) {
+    Identified who{};
+    const wire::CoroutineRecord& self = record(index);
+    const std::uint32_t site = detail(index).site.load(std::memory_order_relaxed);
+    const std::uint32_t name = detail(index).name.load(std::memory_order_relaxed);
+    who.identity = detail(index).identity.load(std::memory_order_relaxed);
+    if (site != wire::kNone) {
+        const wire::SiteRecord& place = g_runtime->sites.record(site);
+        copy(who.name, sizeof who.name, g_runtime->segment->string(name != wire::kNone ? name : place.name));
+        copy(who.file, sizeof who.file, g_runtime->segment->string(place.file));
+        who.line = place.line;
+    } else {
+        copy(who.file, sizeof who.file, "unknown site");
+    }
+    who.size_class = self.pool == kPoolSignal ? kPoolMedium : self.pool;
+    who.slot_bytes = g_runtime->pools.geometry(self.pool).slot_bytes;
+    return who;
+}
+
+void say_overflow(std::uint32_t index, std::uint32_t worker, const char* sign) {
+    const Identified who = identify(index);
+    const char* fix = who.size_class == 3 ? "reduce its recursion or its frames"
+                                          : "spawn it with a larger cprime::size_class, or record a run and let 'coroscope sizes' choose";
+    say("cprime: stack overflow in coroutine %llu \"%s\" spawned at %s:%u on worker %u: %s; its class is %s (%u bytes): %s%s%s\n",
+        who.identity, who.name, who.file, who.line, worker, sign, kClassNames[who.size_class], who.slot_bytes, fix,
+        who.size_class == 3 ? "" : ", e.g. size_class::", who.size_class == 3 ? "" : kNextClass[who.size_class]);
+}
+
+void hand_on(int number, siginfo_t* info, void* context) {
+    const struct sigaction& old = number == SIGBUS ? old_bus : old_segv;
+    if ((old.sa_flags & SA_SIGINFO) != 0 && old.sa_sigaction != nullptr) {
+        old.sa_sigaction(number, info, context);
+        return;
+    }
+    if (old.sa_handler != SIG_DFL && old.sa_handler != SIG_IGN) {
+        old.sa_handler(number);
+        return;
+    }
+    // The default action: the faulting instruction runs again and ends the process with this signal.
+    struct sigaction standard{};
+    standard.sa_handler = SIG_DFL;
+    sigaction(number, &standard, nullptr);
+}
+
+// On the alternate stack. Touches only memory that is never unmapped while the runtime lives.
+void on_fault(int number, siginfo_t* info, void* context) {
+    const auto address = reinterpret_cast<std::uint64_t>(info->si_addr);
+    if (emit::forked_child() && g_runtime != nullptr && g_runtime->segment->contains(info->si_addr)) {
+        say("cprime: a forked child used the runtime of its parent; a child may only exec or exit\n");
+        _exit(134);
+    }
+    std::uint8_t pool = 0;
+    std::uint32_t slot = 0;
+    const Worker* worker = cprime_current_worker;
+    if (g_runtime != nullptr && worker != nullptr && worker->current_index != wire::kNone &&
+        g_runtime->pools.find_address(address, &pool, &slot)) {
+        const wire::CoroutineRecord& running = record(worker->current_index);
+        // The guard of a slot lies below it; a fault in the guard of the running coroutine's slot is its overflow.
+        if (running.pool == pool && running.slot == slot) {
+            say_overflow(worker->current_index, worker->index, "it ran into its guard page");
+        }
+    }
+    hand_on(number, info, context);
+}
+
+}  // namespace
+
+void report_overflow(const Worker& worker, std::uint32_t index, const char* sign) {
+    say_overflow(index, worker.index, sign);
+    std::abort();
+}
+
+void install_fault_handlers() {
+    struct sigaction action{};
+    action.sa_sigaction = &on_fault;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGSEGV, &action, &old_segv);
+    sigaction(SIGBUS, &action, &old_bus);
+}
+
+void remove_fault_handlers() {
+    sigaction(SIGSEGV, &old_segv, nullptr);
+    sigaction(SIGBUS, &old_bus, nullptr);
+}
+
+AlternateStack::AlternateStack() {
+    void* memory = mmap(nullptr, kAlternateStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED) return;
+    stack_t stack{};
+    stack.ss_sp = memory;
+    stack.ss_size = kAlternateStackBytes;
+    if (sigaltstack(&stack, nullptr) == 0) memory_ = memory;
+}
+
+AlternateStack::~AlternateStack() {
+    if (memory_ == nullptr) return;
+    stack_t none{};
+    none.ss_flags = SS_DISABLE;
+    sigaltstack(&none, nullptr);
+    munmap(memory_, kAlternateStackBytes);
+}
+
+}  // namespace cprime::detail

@@ -1,0 +1,45 @@
+// Stack overflow: seen at a park or exit (range of the stack pointer, canaries), or at once by a guard page, and reported by
+// one sentence that names the coroutine, its site, the class and the way out. The process then ends.
+//
+// Thread: check_stack on the worker's own stack; the fault handler on the alternate stack of whichever thread faulted.
+// Tested in tests/unit/runtime/overflow_test.cpp.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/entry/runtime_state.h"
+#include "runtime/scheduler/tables.h"
+
+namespace cprime::detail {
+
+// Prints the report and aborts. `sign`: what was seen.
+[[noreturn]] void report_overflow(const Worker& worker, std::uint32_t index, const char* sign);
+
+// The coroutine that is about to leave the worker: its stack pointer lies in its slot, canaries are whole.
+inline void check_stack(const Worker& worker, std::uint32_t index, std::uint64_t rsp) {
+    const wire::CoroutineRecord& self = record(index);
+    const Pools& pools = g_runtime->pools;
+    const wire::StackBounds bounds = pools.bounds(self.pool, self.slot);
+    if (__builtin_expect(rsp < bounds.low || rsp >= bounds.high, 0)) report_overflow(worker, index, "its stack pointer has left the slot");
+    if (pools.has_canaries(self.pool) && __builtin_expect(!pools.canary_intact(self.pool, self.slot), 0)) {
+        report_overflow(worker, index, "a canary at the end of its slot or of the one below was overwritten");
+    }
+}
+
+// Installs the handlers of SIGSEGV and SIGBUS (SA_ONSTACK), keeping those that were there for faults that are none of ours.
+void install_fault_handlers();
+void remove_fault_handlers();
+
+// An alternate signal stack for the calling thread, so that a fault on a coroutine's stack can be reported at all.
+class AlternateStack {
+public:
+    AlternateStack();
+    ~AlternateStack();
+    AlternateStack(const AlternateStack&) = delete;
+    AlternateStack& operator=(const AlternateStack&) = delete;
+
+private:
+    void* memory_ = nullptr;
+};
+
+}  // namespace cprime::detail

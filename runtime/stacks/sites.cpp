@@ -1,0 +1,117 @@
+// The hash table of places, and the ladder of evidence.
+#include "runtime/stacks/sites.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+
+namespace cprime::detail {
+
+using coroscope::wire::ClassEvidence;
+using coroscope::wire::kNone;
+using coroscope::wire::SiteRecord;
+using coroscope::wire::SizeClass;
+
+coroscope::base::Status Sites::start(coroscope::emit::StateSegment& segment, SizeTable table) {
+    segment_ = &segment;
+    table_ = std::move(table);
+    records_ = segment.records<SiteRecord>(coroscope::wire::SectionKind::kSites);
+    void* memory = mmap(nullptr, kEntries * sizeof(Entry), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        return coroscope::base::error(coroscope::base::ErrorCode::kRefused, "cprime has no memory for its table of spawn sites");
+    }
+    entries_ = static_cast<Entry*>(memory);
+    return coroscope::base::ok_status();
+}
+
+Sites::~Sites() {
+    if (entries_ != nullptr) munmap(entries_, kEntries * sizeof(Entry));
+}
+
+std::uint32_t Sites::find(const Place& place, std::string_view name, std::uint64_t entry) {
+    for (std::uint32_t at = hash(place);; at = (at + 1) % kEntries) {
+        const Entry& found = entries_[at];
+        const std::uint32_t site = found.site_plus_one.load(std::memory_order_acquire);  // [sites.publish]
+        if (site == 0) return add(place, name, entry);
+        if (found.file == place.file && found.line == place.line && found.column == place.column) return site - 1;
+    }
+}
+
+std::uint32_t Sites::add(const Place& place, std::string_view name, std::uint64_t entry) {
+    const std::lock_guard<std::mutex> hold(lock_);
+    std::uint32_t at = hash(place);
+    for (; entries_[at].site_plus_one.load(std::memory_order_relaxed) != 0; at = (at + 1) % kEntries) {
+        const Entry& found = entries_[at];
+        if (found.file == place.file && found.line == place.line && found.column == place.column) {
+            return found.site_plus_one.load(std::memory_order_relaxed) - 1;
+        }
+    }
+    if (entries_count_ >= kEntries / 2) return kNone;
+    std::string text = std::string(place.file) + ":" + std::to_string(place.line) + ":" + std::to_string(place.column);
+    auto known = by_text_.find(text);
+    if (known == by_text_.end()) {
+        const std::uint32_t site = make_record(place, name, entry);
+        if (site == kNone) return kNone;
+        known = by_text_.emplace(std::move(text), site).first;
+    }
+    entries_[at].file = place.file;
+    entries_[at].line = place.line;
+    entries_[at].column = place.column;
+    entries_[at].site_plus_one.store(known->second + 1, std::memory_order_release);  // [sites.publish]
+    ++entries_count_;
+    return known->second;
+}
+
+std::uint32_t Sites::make_record(const Place& place, std::string_view name, std::uint64_t entry) {
+    const std::uint32_t file = segment_->intern(place.file);
+    const std::uint32_t function = segment_->intern(place.function);
+    const std::uint32_t name_string = segment_->intern(name);
+    const std::uint32_t site = segment_->allocate_records(coroscope::wire::SectionKind::kSites, 1);
+    if (site == kNone) return kNone;
+    SiteRecord& record = records_[site];
+    record.file = file;
+    record.function = function;
+    record.name = name_string;
+    record.line = place.line;
+    record.column = place.column;
+    record.entry_address = entry;
+    record.size_class.store(SizeClass::kMedium, std::memory_order_relaxed);
+    record.evidence.store(ClassEvidence::kUnknown, std::memory_order_relaxed);
+    if (const SizeRow* row = table_.find(std::string(place.file) + ":" + std::to_string(place.line)); row != nullptr) {
+        record.size_class.store(row->size_class, std::memory_order_relaxed);
+        record.evidence.store(row->evidence, std::memory_order_relaxed);
+        record.predicted_bytes = row->predicted_bytes;
+    }
+    return site;
+}
+
+SizeClass Sites::choose_class(std::uint32_t site, std::uint8_t wish) {
+    if (site == kNone) return wish != 0 ? static_cast<SizeClass>(wish - 1) : SizeClass::kMedium;
+    SiteRecord& record = records_[site];
+    const SizeClass known = record.size_class.load(std::memory_order_relaxed);
+    if (wish == 0) return known;
+    const auto wished = static_cast<SizeClass>(wish - 1);
+    if (record.wished_class.load(std::memory_order_relaxed) != wish) record.wished_class.store(wish, std::memory_order_relaxed);
+    const ClassEvidence evidence = record.evidence.load(std::memory_order_relaxed);
+    if (evidence == ClassEvidence::kProfiled || evidence == ClassEvidence::kProven) {
+        if (known > wished) return known;
+    }
+    if (known != wished || evidence == ClassEvidence::kUnknown) {
+        record.size_class.store(wished, std::memory_order_relaxed);
+        record.evidence.store(ClassEvidence::kWish, std::memory_order_relaxed);
+    }
+    return wished;
+}
+
+std::uint32_t Sites::name_of(std::uint32_t site, std::string_view name) {
+    if (name.empty()) return kNone;
+    if (site != kNone && segment_->string(records_[site].name) == name) return kNone;
+    return segment_->intern(name);
+}
+
+std::string Sites::text(std::uint32_t site) const {
+    if (site == kNone) return "an unknown site";
+    return std::string(segment_->string(records_[site].file)) + ":" + std::to_string(records_[site].line);
+}
+
+}  // namespace cprime::detail

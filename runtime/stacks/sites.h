@@ -1,0 +1,79 @@
+// Sites: the places in the source where coroutines and channels are made, and the class that each gets.
+//
+// find() runs at every spawn, so the common case is one probe of a hash table without a lock: keyed by the address of the
+// file name, the line and the column. A place that is new under that key is compared by text under the lock (a header seen from
+// two files has two addresses), so "file:line:column" names one record.
+//
+// The class of a site (the ladder of evidence): the programmer's wish at the spawn; else the row of the size table; else
+// Medium. A table row that asks for *more* than the wish wins over it: the operator has seen what the programmer guessed.
+//
+// Thread: any. Blocks for a lock only the first time a place is seen. Tested in tests/unit/runtime/sites_test.cpp.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "instrumentation/emit/state_segment.h"
+#include "instrumentation/wire/site.h"
+#include "runtime/stacks/size_table.h"
+
+namespace cprime::detail {
+
+// A place in the source; the strings live as long as the program.
+struct Place {
+    const char* file;
+    const char* function;
+    std::uint32_t line;
+    std::uint32_t column;
+};
+
+class Sites {
+public:
+    ~Sites();
+
+    coroscope::base::Status start(coroscope::emit::StateSegment& segment, SizeTable table);
+
+    // Index of the place's record, made when it is new (with `name`: that of the first coroutine made there, and `entry`: address
+    // of its entry function, 0 for channels). kNone when there are kSitesMax.
+    std::uint32_t find(const Place& place, std::string_view name, std::uint64_t entry);
+
+    // The class a coroutine spawned at `site` gets; `wish`: SizeClass + 1, 0 = none. Medium for kNone.
+    coroscope::wire::SizeClass choose_class(std::uint32_t site, std::uint8_t wish);
+
+    // String index of a coroutine's name: kNone when it is its site's.
+    std::uint32_t name_of(std::uint32_t site, std::string_view name);
+
+    coroscope::wire::SiteRecord& record(std::uint32_t site) { return records_[site]; }
+    // "file:line", for reports.
+    std::string text(std::uint32_t site) const;
+
+private:
+    struct Entry {  // of the hash table; written once under lock_, published by `site` [sites.publish]
+        const char* file;
+        std::uint32_t line;
+        std::uint32_t column;
+        std::atomic<std::uint32_t> site_plus_one;  // 0 = empty
+    };
+    static constexpr std::uint32_t kEntries = 1U << 17;  // at most half full
+
+    static std::uint32_t hash(const Place& place) {
+        const auto mixed = (reinterpret_cast<std::uint64_t>(place.file) ^ (std::uint64_t{place.line} << 32) ^ place.column) * 0x9e3779b97f4a7c15ULL;
+        return static_cast<std::uint32_t>(mixed >> 47);
+    }
+    std::uint32_t add(const Place& place, std::string_view name, std::uint64_t entry);
+    std::uint32_t make_record(const Place& place, std::string_view name, std::uint64_t entry);
+
+    coroscope::emit::StateSegment* segment_ = nullptr;
+    coroscope::wire::SiteRecord* records_ = nullptr;
+    Entry* entries_ = nullptr;
+    std::mutex lock_;  // guards by_text_, entries_count_ and additions to entries_
+    std::unordered_map<std::string, std::uint32_t> by_text_;
+    std::uint32_t entries_count_ = 0;
+    SizeTable table_;
+};
+
+}  // namespace cprime::detail

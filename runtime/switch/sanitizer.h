@@ -1,0 +1,46 @@
+// Fiber annotations: what AddressSanitizer and ThreadSanitizer must be told around every change of stack.
+//
+// Empty in ordinary builds, in which the assembly does not call them either. The four functions named after places are called by
+// park_x86_64.S in between the two stacks, so they are not instrumented themselves.
+//
+// Thread: the worker's own; create and destroy: whoever spawns or ends the coroutine.
+#pragma once
+
+#include <cstdint>
+
+#include "instrumentation/wire/pool.h"
+#include "runtime/switch/switch.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CPRIME_FIBER_ANNOTATIONS 1
+#endif
+
+namespace cprime::detail {
+
+#ifdef CPRIME_FIBER_ANNOTATIONS
+
+inline constexpr bool kSanitizer = true;
+
+// On the worker's thread at its start.
+void sanitizer_start(Worker& worker);
+void sanitizer_create(std::uint32_t coroutine, const coroscope::wire::StackBounds& bounds);
+void sanitizer_destroy(std::uint32_t coroutine);
+
+extern "C" {
+// On the coroutine's stack, about to leave it for `function`; on the worker's, just arrived; about to leave it for `record`; arrived.
+void cprime_sanitizer_leave_coroutine(Worker* worker, ParkFunction function);
+void cprime_sanitizer_on_worker(Worker* worker);
+void cprime_sanitizer_leave_worker(Worker* worker, coroscope::wire::CoroutineRecord* record);
+void cprime_sanitizer_on_coroutine(Worker* worker);
+}
+
+#else
+
+inline constexpr bool kSanitizer = false;
+inline void sanitizer_start(Worker&) {}
+inline void sanitizer_create(std::uint32_t, const coroscope::wire::StackBounds&) {}
+inline void sanitizer_destroy(std::uint32_t) {}
+
+#endif
+
+}  // namespace cprime::detail

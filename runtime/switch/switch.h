@@ -1,0 +1,47 @@
+// C++ names of the assembly in park_x86_64.S, and the frame a new coroutine starts from.
+//
+// Thread: see each function. Measured by the `switch` bench; tested in tests/unit/runtime/switch_test.cpp.
+#pragma once
+
+#include <cstdint>
+
+#include "cprime/detail/park.h"
+#include "instrumentation/wire/coroutine.h"
+#include "runtime/scheduler/worker.h"
+
+namespace cprime::detail {
+
+extern "C" {
+// The calling thread's worker; nullptr on threads that are none. Read it only on a worker's own stack or on such a thread,
+// never on a coroutine's: the compiler may keep the address over a switch.
+extern thread_local constinit Worker* cprime_current_worker __attribute__((tls_model("initial-exec")));
+
+// The worker's thread runs coroutines, `record` first, until a runtime function answers with the home record.
+void cprime_enter(Worker* worker, coroscope::wire::CoroutineRecord* record) noexcept;
+
+// Saves the calling context to *save_rsp and continues the one at to_rsp (a SavedFrame). Any thread; knows no worker.
+void cprime_switch(void** save_rsp, void* to_rsp) noexcept;
+
+// Ticks between two stamps taken back to back with the instructions of a measured switch. The worker's thread.
+std::uint64_t cprime_stamp_pair(Worker* worker) noexcept;
+
+// Addresses only.
+void cprime_trampoline();
+void cprime_park_end();
+
+// Called by the trampoline when the entry function has returned.
+ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t coroutine, void* nothing) noexcept;
+}
+
+// Lays out the first frame of a coroutine below `top` (a multiple of 16): entry(argument), then cprime_exit_coroutine.
+// Returns the stack pointer to continue from.
+inline std::uint64_t make_first_frame(std::uint64_t top, void (*entry)(void*), void* argument) {
+    auto* frame = reinterpret_cast<coroscope::wire::SavedFrame*>(top) - 1;
+    *frame = {};
+    frame->rbx = reinterpret_cast<std::uint64_t>(entry);
+    frame->r12 = reinterpret_cast<std::uint64_t>(argument);
+    frame->return_address = reinterpret_cast<std::uint64_t>(&cprime_trampoline);
+    return reinterpret_cast<std::uint64_t>(frame);
+}
+
+}  // namespace cprime::detail
