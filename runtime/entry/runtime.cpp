@@ -208,7 +208,7 @@ Runtime::~Runtime() {
     // 2. Whoever is left is asked to end, and waited for.
     if (state.scheduler.alive() != 0) {
         detail::cancel_everybody(nullptr);
-        wait_until_finished();
+        wait();
     }
     // 3. Threads that are no workers do not wait on channels any more.
     detail::cancel_channel_threads();
@@ -233,7 +233,7 @@ Runtime::~Runtime() {
     detail::g_tables = {};
 }
 
-void Runtime::wait_until_finished() {
+void Runtime::wait() {
     RuntimeState& state = *state_;
     if (state.scheduler.wait_finished(0, &state.shutting_down)) return;
     if (state.scheduler.wait_finished(std::uint64_t{options_.shutdown_grace_ms} * 1'000'000 + 1, nullptr)) return;
@@ -242,5 +242,10 @@ void Runtime::wait_until_finished() {
 }
 
 unsigned Runtime::workers() const noexcept { return state_->workers_count; }
+
+std::uint64_t Runtime::stack_bytes_peak() const noexcept {
+    state_->pools.sample_high_water();
+    return state_->segment->header().stack_bytes_peak.load(std::memory_order_relaxed);
+}
 
 }  // namespace cprime

@@ -4,13 +4,9 @@
 // (yield, sleep), channel.h (talk), signal.h (signals as coroutines), result.h (what calls that wait give back). C: co.h.
 #pragma once
 
+#include "cprime/channel.h"
 #include "cprime/result.h"
 #include "cprime/runtime.h"
+#include "cprime/signal.h"
 #include "cprime/spawn.h"
 #include "cprime/this_coroutine.h"
-#if __has_include("cprime/channel.h")
-#include "cprime/channel.h"
-#endif
-#if __has_include("cprime/signal.h")
-#include "cprime/signal.h"
-#endif

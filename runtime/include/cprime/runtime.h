@@ -55,7 +55,7 @@ public:
     template <typename F>
     std::invoke_result_t<std::decay_t<F>&> run(F&& function, std::source_location place = std::source_location::current()) {
         auto handle = spawn({.name = "main", .size_class = options_.main_size_class}, std::forward<F>(function), place);
-        wait_until_finished();
+        wait();
         auto result = handle.join();
         if constexpr (!std::is_void_v<std::invoke_result_t<std::decay_t<F>&>>) {
             if (!result) throw Cancelled();
@@ -63,12 +63,18 @@ public:
         }
     }
 
+    // Blocks until every coroutine has ended; after a shutdown names those that take longer than the grace.
+    void wait();
+
+    // Blocks until no coroutine is left, whoever made them. After shutdown() it names, on stderr, those who take longer than the grace.
+    void wait();
+
     // How many workers there are.
     unsigned workers() const noexcept;
+    // Most bytes of stacks that were in use at once, whole slots counted.
+    std::uint64_t stack_bytes_peak() const noexcept;
 
 private:
-    void wait_until_finished();
-
     RuntimeOptions options_;
     std::unique_ptr<detail::RuntimeState> state_;
 };

@@ -1,0 +1,240 @@
+// The signal thread's loop, the forwarder, and the start and stop of both.
+#include "runtime/signals/signal_thread.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <system_error>
+
+#include "cprime/runtime.h"
+#include "cprime/spawn.h"
+#include "instrumentation/base/tsc.h"
+#include "instrumentation/emit/probes.h"
+#include "runtime/entry/runtime_state.h"
+#include "runtime/signals/signals.h"
+
+namespace cprime::detail {
+namespace {
+
+using coroscope::wire::kSignalsMax;
+
+std::unique_ptr<SignalThread> g_signal_thread;  // writer: start and stop of the runtime
+
+// Where the forwarder sends to. Writer: the signal thread, before any handler is installed, and stop. Readers: signal
+// handlers on any thread; relaxed, since both only name a thread that exists.
+std::atomic<pid_t> g_forward_process{0};
+std::atomic<pid_t> g_forward_thread{0};
+
+constexpr int kFaults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+
+bool can_be_handled(int number) {
+    if (number <= 0 || number >= static_cast<int>(kSignalsMax) || number == SIGKILL || number == SIGSTOP)
+        return false;
+    for (const int fault : kFaults) {
+        if (number == fault) return false;
+    }
+    return number < __SIGRTMIN || number >= SIGRTMIN;  // the C library's own
+}
+
+// "SIGUSR1", "SIGRTMIN+3".
+std::string signal_name(int number) {
+    if (number >= SIGRTMIN) return "SIGRTMIN+" + std::to_string(number - SIGRTMIN);
+    const char* abbreviation = sigabbrev_np(number);
+    return abbreviation != nullptr ? std::string("SIG") + abbreviation : "signal " + std::to_string(number);
+}
+
+// A signal has arrived at a thread that does not block it: on to the signal thread with it, and no more of them here.
+void forward(int number, siginfo_t* info, void* context) {
+    const int error_before = errno;
+    if (getpid() != g_forward_process.load(std::memory_order_relaxed)) {
+        // A forked child: there is no runtime here. What the signal does to any process, as soon as this handler returns.
+        signal(number, SIG_DFL);
+        raise(number);
+        return;
+    }
+    const pid_t thread = g_forward_thread.load(std::memory_order_relaxed);
+    if (thread != 0 && syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, number, info) == 0) {
+        sigaddset(&static_cast<ucontext_t*>(context)->uc_sigmask, number);
+    }
+    errno = error_before;
+}
+
+}  // namespace
+
+bool start_signals() {
+    g_signal_thread = SignalThread::start();
+    return g_signal_thread != nullptr;
+}
+
+void stop_signals() {
+    g_signal_thread.reset();
+}
+
+std::unique_ptr<SignalThread> SignalThread::start() {
+    std::unique_ptr<SignalThread> made(new SignalThread);
+    sigemptyset(&made->taken_);
+    made->stop_.reset(eventfd(0, EFD_CLOEXEC));
+    made->signals_.reset(signalfd(-1, &made->taken_, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!made->stop_ || !made->signals_) return nullptr;
+    // The new thread inherits a mask that blocks everything; ours comes back afterwards.
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &made->mask_before_);
+    try {
+        made->thread_ = std::thread(&SignalThread::loop, made.get());
+    } catch (const std::system_error&) {
+        pthread_sigmask(SIG_SETMASK, &made->mask_before_, nullptr);
+        return nullptr;
+    }
+    pthread_sigmask(SIG_SETMASK, &made->mask_before_, nullptr);
+    while (g_forward_thread.load(std::memory_order_acquire) == 0)
+        std::this_thread::yield();
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &ignore, &made->pipe_before_);
+    const auto here = std::source_location::current();
+    const auto end = [](const SignalInfo&) { shutdown(); };
+    made->take(SIGINT, end, here, true);
+    made->take(SIGTERM, end, here, true);
+    made->take(
+        SIGUSR1, [](const SignalInfo&) {}, here, false);
+    return made;
+}
+
+SignalThread::~SignalThread() {
+    const std::uint64_t one = 1;
+    while (write(stop_.get(), &one, sizeof one) < 0 && errno == EINTR) {
+    }
+    thread_.join();
+    g_forward_thread.store(0, std::memory_order_relaxed);
+    for (int number = 1; number < static_cast<int>(kSignalsMax); ++number) {
+        if (sigismember(&taken_, number) == 1)
+            sigaction(number, &before_[static_cast<std::size_t>(number)], nullptr);
+    }
+    sigaction(SIGPIPE, &pipe_before_, nullptr);
+    pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+}
+
+void SignalThread::handle(int number, Signals::Handler handler, const std::source_location& place) {
+    take(number, std::move(handler), place, false);
+}
+
+void SignalThread::take(int number, Signals::Handler handler, const std::source_location& place,
+                        bool ends_runtime) {
+    auto action = std::make_shared<const Action>(Action{std::move(handler), place, ends_runtime});
+    const std::lock_guard<std::mutex> hold(lock_);
+    actions_[static_cast<std::size_t>(number)] = std::move(action);
+    if (sigismember(&taken_, number) == 1) return;
+    sigaddset(&taken_, number);
+    // First the descriptor, then the handler, then the mask: wherever the signal arrives in between, it is taken.
+    signalfd(signals_.get(), &taken_, 0);
+    struct sigaction forwarded {};
+    forwarded.sa_sigaction = &forward;
+    forwarded.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+    sigaction(number, &forwarded, &before_[static_cast<std::size_t>(number)]);
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    pthread_sigmask(SIG_BLOCK, &one, nullptr);
+}
+
+void SignalThread::loop() {
+    pthread_setname_np(pthread_self(), "cprime-signals");
+    g_forward_process.store(getpid(), std::memory_order_relaxed);
+    g_forward_thread.store(static_cast<pid_t>(syscall(SYS_gettid)), std::memory_order_release);
+    pollfd waits[] = {{signals_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
+    while (true) {
+        if (poll(waits, 2, -1) < 0 && errno != EINTR) return;
+        if ((waits[1].revents & POLLIN) != 0) return;
+        signalfd_siginfo arrived;
+        while (read(signals_.get(), &arrived, sizeof arrived) == static_cast<ssize_t>(sizeof arrived)) {
+            deliver({static_cast<int>(arrived.ssi_signo), static_cast<pid_t>(arrived.ssi_pid),
+                     arrived.ssi_uid, arrived.ssi_int});
+        }
+    }
+}
+
+void SignalThread::deliver(const SignalInfo& info) {
+    const std::uint64_t arrival_ticks = coroscope::base::read_tsc();
+    std::shared_ptr<const Action> action;
+    {
+        const std::lock_guard<std::mutex> hold(lock_);
+        action = actions_[static_cast<std::size_t>(info.number)];
+    }
+    if (action == nullptr) return;
+    if (action->ends_runtime) {
+        if (ending_) {  // asked for the second time: the orderly way takes too long
+            signal(info.number, SIG_DFL);
+            sigset_t one;
+            sigemptyset(&one);
+            sigaddset(&one, info.number);
+            raise(info.number);
+            pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+        }
+        ending_ = true;
+    }
+    const std::string name = signal_name(info.number);
+    SpawnRequest request;
+    request.name = name;
+    request.place = action->place;
+    request.flags = kSpawnSignal;
+    try {
+        spawn_closure(request, [action, info] { action->handler(info); });
+    } catch (const std::exception&) {
+        std::fprintf(stderr, "cprime: %s is lost: there is no memory for a coroutine to handle it\n",
+                     name.c_str());
+        return;
+    }
+    g_runtime->segment->header().signals_delivered[info.number].fetch_add(1, std::memory_order_relaxed);
+    if (emit::listening(wire::kCategorySignal)) {
+        emit::probe::signal(emit::thread_writer(), 0, static_cast<std::uint32_t>(info.number),
+                            request.coroutine, static_cast<std::uint64_t>(info.sender), arrival_ticks);
+    }
+}
+
+}  // namespace cprime::detail
+
+namespace cprime {
+
+Signals& signals() {
+    static Signals one;
+    return one;
+}
+
+Signals& Signals::handle(int number, Handler handler, std::source_location place) {
+    detail::runtime("signals().handle");
+    if (detail::g_signal_thread == nullptr) {
+        std::fprintf(stderr, "cprime: %s cannot be handled: the runtime was started without a signal thread\n",
+                     detail::signal_name(number).c_str());
+        std::abort();
+    }
+    if (!detail::can_be_handled(number)) {
+        std::fprintf(stderr,
+                     "cprime: signal %d cannot be handled by a coroutine: it is a fault, cannot be caught, "
+                     "or is no signal\n",
+                     number);
+        std::abort();
+    }
+    detail::g_signal_thread->handle(number, std::move(handler), place);
+    return *this;
+}
+
+unsigned long long Signals::delivered(int number) const {
+    if (number <= 0 || number >= static_cast<int>(detail::kSignalsMax)) return 0;
+    return detail::runtime("signals().delivered")
+        .segment->header()
+        .signals_delivered[number]
+        .load(std::memory_order_relaxed);
+}
+
+}  // namespace cprime
