@@ -1,0 +1,343 @@
+// Applying events; what is made of them at the end stands in model_finish.cpp.
+#include "traces/model.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace coroscope::traces {
+namespace {
+
+using wire::EventType;
+
+// The 32-bit sequence nearest to `near` whose low 24 bits are these.
+std::uint32_t widen(std::uint32_t low24, std::uint32_t near) {
+    return near + static_cast<std::uint32_t>(wire::distance24(low24, near & 0xffffffU));
+}
+bool newer(std::uint32_t a, std::uint32_t b) {
+    return static_cast<std::int32_t>(a - b) > 0;
+}
+
+}  // namespace
+
+Model::Model(inspect::StateImage keyframe)
+    : image_(std::move(keyframe)), keyframe_end_ticks_(image_.read_end_ticks) {
+    for (inspect::CoroutineImage& row : image_.coroutines) {
+        Coroutine& coroutine = coroutines_[row.index];
+        coroutine.image = row;
+        coroutine.base = coroutine.top = row.sequence;
+        // Of a torn copy no field is known to belong to another: the next event begins anew.
+        coroutine.sequence_known = row.consistency != inspect::Consistency::kTorn;
+        coroutine.in_use = true;
+        coroutine.identity_known = true;
+    }
+    for (inspect::ChannelImage& row : image_.channels) {
+        Channel& channel = channels_[row.index];
+        channel.image = row;
+        channel.base = channel.top = row.operations;
+        channel.operations_known = row.consistency != inspect::Consistency::kTorn;
+        channel.live = true;
+        channel.identity_known = true;
+    }
+    image_.coroutines.clear();
+    image_.channels.clear();
+}
+
+void Model::lose(std::uint64_t, std::uint64_t until_ticks) {
+    lost_until_ticks_ = std::max(lost_until_ticks_, until_ticks);
+}
+
+void Model::apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index) {
+    switch (event.type) {
+        case EventType::kSpawn:
+            spawn(event);
+            break;
+        case EventType::kResume:
+            resume(event, owner_index);
+            break;
+        case EventType::kSuspend:
+            suspend(event);
+            break;
+        case EventType::kWake:
+            wake(event);
+            break;
+        case EventType::kExit:
+            exit(event);
+            break;
+        case EventType::kChannelCreate:
+        case EventType::kChannelSend:
+        case EventType::kChannelReceive:
+        case EventType::kChannelBlock:
+        case EventType::kChannelClose:
+        case EventType::kChannelDestroy:
+            channel(event);
+            break;
+        case EventType::kLoss:
+            lose(event.ext64[0], event.tsc);
+            break;
+        case EventType::kSignal:
+            if (event.tsc > keyframe_end_ticks_ && event.object < image_.signals_delivered.size()) {
+                ++image_.signals_delivered[event.object];
+            }
+            break;
+        default:
+            break;
+    }
+    worker(event, owner, owner_index);
+}
+
+// ---- coroutines
+
+// A first event about a record of which no sequence is known. False when it is history that the keyframe has already forgotten: the
+// coroutine was gone by then.
+bool Model::begin_unseen(Coroutine& coroutine, std::uint32_t sequence, std::uint32_t step,
+                         std::uint64_t ticks) {
+    if (coroutine.sequence_known) return true;
+    if (!coroutine.in_use && ticks <= keyframe_end_ticks_) return false;
+    coroutine.base = coroutine.top = sequence - step;
+    coroutine.sequence_known = true;
+    return true;
+}
+
+Model::Place Model::advance(Coroutine& coroutine, std::uint32_t sequence, std::uint32_t step,
+                            std::uint64_t ticks) {
+    if (!newer(sequence, coroutine.base)) return Place::kOld;
+    coroutine.steps += step;
+    if (!newer(sequence, coroutine.top)) return Place::kLate;
+    coroutine.top = sequence;
+    coroutine.changed_ticks = std::max<std::uint64_t>(ticks, 1);
+    coroutine.image.sequence = sequence;
+    coroutine.image.since_ticks = ticks;
+    coroutine.image.consistency = inspect::Consistency::kExact;
+    return Place::kNewest;
+}
+
+void Model::spawn(const wire::DecodedEvent& event) {
+    Coroutine& coroutine = coroutines_[event.object];
+    const std::uint32_t sequence = wire::spawn_sequence(event);
+    if (!coroutine.sequence_known) {
+        coroutine.base = coroutine.top = sequence - 2;
+        coroutine.sequence_known = true;
+    }
+    const Place place = advance(coroutine, sequence, 2, event.tsc);
+    if (place == Place::kOld || (place == Place::kLate && !newer(sequence, coroutine.spawned_at))) return;
+    inspect::CoroutineImage& image = coroutine.image;
+    coroutine.spawned_at = sequence;
+    coroutine.identity_known = true;
+    image.index = event.object;
+    image.identity = wire::spawn_identity(event);
+    image.spawner = wire::spawn_spawner(event);
+    image.site = event.argument;
+    image.name = wire::spawn_name(event);
+    image.pool = wire::spawn_pool(event);
+    image.slot = wire::spawn_slot(event);
+    image.flags = wire::spawn_flags(event);
+    image.high_water_bytes = 0;
+    image.rsp = 0;
+    if (place == Place::kLate) return;
+    image.state = wire::CoroutineState::kReady;
+    image.reason = wire::WaitReason::kNothing;
+    image.wait_object = wire::kNone;
+    image.deadline_ticks = 0;
+    image.rip = image_.trampoline_address;
+    image.worker = 0;
+    coroutine.in_use = true;
+}
+
+void Model::resume(const wire::DecodedEvent& event, std::uint32_t worker) {
+    Coroutine& coroutine = coroutines_[event.object];
+    const std::uint32_t sequence = widen(wire::low24(event.argument), coroutine.top);
+    if (!begin_unseen(coroutine, sequence, 1, event.tsc)) return;
+    if (advance(coroutine, sequence, 1, event.tsc) != Place::kNewest) return;
+    inspect::CoroutineImage& image = coroutine.image;
+    image.index = event.object;
+    image.state = wire::CoroutineState::kRunning;
+    image.consistency = inspect::Consistency::kRunning;
+    image.reason = wire::WaitReason::kNothing;
+    image.wait_object = wire::kNone;
+    image.deadline_ticks = 0;
+    image.worker = static_cast<std::uint8_t>(worker);
+    image.flags &= static_cast<std::uint8_t>(~wire::kCoroutineNeverRan);
+    // Another coroutine at this index whose spawn was lost: of the one before nothing holds.
+    const bool same = coroutine.in_use &&
+                      static_cast<std::uint8_t>(image.identity) == wire::high8(event.argument);
+    if (!same) coroutine.identity_known = false;
+    coroutine.in_use = true;
+}
+
+void Model::suspend(const wire::DecodedEvent& event) {
+    if (!event.current_known || event.current == wire::kNone) return;
+    Coroutine& coroutine = coroutines_[event.current];
+    const std::uint32_t sequence = widen(wire::low24(event.argument), coroutine.top);
+    if (!begin_unseen(coroutine, sequence, 1, event.tsc)) return;
+    const Place place = advance(coroutine, sequence, 1, event.tsc);
+    if (place == Place::kOld) return;
+    inspect::CoroutineImage& image = coroutine.image;
+    if (place == Place::kNewest || newer(sequence, coroutine.suspended_at)) {
+        coroutine.suspended_at = sequence;
+        image.rip = event.ext48[0];
+    }
+    if (place != Place::kNewest) return;
+    const std::uint8_t reason = std::min<std::uint8_t>(wire::high8(event.argument),
+                                                       wire::kWaitReasonsCount - 1);
+    image.index = event.current;
+    image.reason = static_cast<wire::WaitReason>(reason);
+    image.state = image.reason == wire::WaitReason::kYield ? wire::CoroutineState::kReady
+                                                           : wire::CoroutineState::kParked;
+    image.wait_object = event.object;
+    image.deadline_ticks = event.ext64[0];
+    if (!coroutine.in_use) coroutine.identity_known = false;
+    coroutine.in_use = true;
+}
+
+void Model::wake(const wire::DecodedEvent& event) {
+    Coroutine& coroutine = coroutines_[event.object];
+    const std::uint32_t sequence = widen(wire::low24(event.argument), coroutine.top);
+    if (!begin_unseen(coroutine, sequence, 2, event.tsc)) return;
+    if (advance(coroutine, sequence, 2, event.tsc) != Place::kNewest) return;
+    coroutine.image.index = event.object;
+    coroutine.image.state = wire::CoroutineState::kReady;
+    coroutine.image.reason = wire::WaitReason::kNothing;
+    coroutine.image.wait_object = wire::kNone;
+    coroutine.image.deadline_ticks = 0;
+    if (!coroutine.in_use) coroutine.identity_known = false;
+    coroutine.in_use = true;
+}
+
+void Model::exit(const wire::DecodedEvent& event) {
+    Coroutine& coroutine = coroutines_[event.object];
+    const std::uint32_t sequence = widen(wire::low24(event.argument), coroutine.top);
+    if (!begin_unseen(coroutine, sequence, 1, event.tsc)) return;
+    if (advance(coroutine, sequence, 1, event.tsc) != Place::kNewest) return;
+    coroutine.in_use = false;
+    coroutine.image.state = wire::CoroutineState::kFree;
+}
+
+// ---- channels
+
+void Model::channel_create(Channel& channel, const wire::DecodedEvent& event) {
+    inspect::ChannelImage fresh;
+    fresh.index = event.object;
+    fresh.capacity = event.argument;
+    fresh.identity = event.ext48[0];
+    fresh.name = static_cast<std::uint32_t>(event.ext64[0]);
+    fresh.operations = channel.top;
+    fresh.creator = event.ext48[1];
+    fresh.totals = static_cast<std::uint32_t>(event.ext64[1]);
+    channel.image = fresh;
+    channel.live = true;
+    channel.identity_known = true;
+    if (fresh.totals < image_.channel_totals.size()) ++image_.channel_totals[fresh.totals].channels;
+}
+
+void Model::channel_destroyed(Channel& channel) {
+    if (channel.live && channel.image.totals < image_.channel_totals.size()) {
+        inspect::ChannelTotalsImage& totals = image_.channel_totals[channel.image.totals];
+        totals.sent += channel.image.sent;
+        totals.received += channel.image.received;
+    }
+    channel.live = false;
+}
+
+void Model::channel(const wire::DecodedEvent& event) {
+    Channel& channel = channels_[event.object];
+    const bool creates = event.type == EventType::kChannelCreate;
+    const std::uint32_t operation = creates ? static_cast<std::uint32_t>(event.ext64[0] >> 32)
+                                            : widen(wire::low24(event.argument), channel.top);
+    if (!channel.operations_known) {
+        if (!creates && !channel.live && event.tsc <= keyframe_end_ticks_) return;
+        channel.base = channel.top = operation - 1;
+        channel.operations_known = true;
+    }
+    if (!newer(operation, channel.base)) return;
+    ++channel.steps;
+    if (newer(operation, channel.top)) {
+        channel.top = operation;
+        channel.changed_ticks = std::max<std::uint64_t>(event.tsc, 1);
+    }
+    if (creates) return channel_create(channel, event);
+    if (!channel.live) {  // its creation was lost
+        channel.image = {};
+        channel.image.index = event.object;
+        channel.live = true;
+        channel.identity_known = false;
+    }
+    inspect::ChannelImage& image = channel.image;
+    image.operations = channel.top;
+    switch (event.type) {
+        case EventType::kChannelSend:
+            ++image.sent;
+            break;
+        case EventType::kChannelReceive:
+            ++image.received;
+            break;
+        case EventType::kChannelClose:
+            image.closed = true;
+            break;
+        case EventType::kChannelDestroy:
+            channel_destroyed(channel);
+            break;
+        default:
+            break;
+    }
+}
+
+// ---- workers
+
+void Model::worker(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index) {
+    const bool counts = event.tsc > keyframe_end_ticks_;
+    if (owner != wire::RingOwner::kWorker || owner_index >= wire::kWorkersMax) {
+        if (counts && event.type == EventType::kSpawn) ++image_.outside_spawned;
+        return;
+    }
+    while (image_.workers.size() <= owner_index) {
+        image_.workers.push_back({});
+        image_.workers.back().index = static_cast<std::uint32_t>(image_.workers.size() - 1);
+    }
+    inspect::WorkerImage& worker = image_.workers[owner_index];
+    const auto does = [&](wire::WorkerState state, std::uint32_t current) {
+        worker.state = state;
+        worker.current = current;
+    };
+    switch (event.type) {
+        case EventType::kSpawn:
+            worker.spawned += counts ? 1 : 0;
+            break;
+        case EventType::kResume:
+            does(wire::WorkerState::kRunning, event.object);
+            worker.switches += counts ? 1 : 0;
+            break;
+        case EventType::kSuspend:
+            does(wire::WorkerState::kScheduling, wire::kNone);
+            break;
+        case EventType::kWake:
+            worker.wakes += counts ? 1 : 0;
+            break;
+        case EventType::kExit: {
+            does(wire::WorkerState::kScheduling, wire::kNone);
+            if (!counts) break;
+            const auto status = static_cast<wire::ExitStatus>(wire::high8(event.argument));
+            ++worker.exited;
+            worker.failed += status == wire::ExitStatus::kFailed ? 1 : 0;
+            worker.cancelled += status == wire::ExitStatus::kCancelled ? 1 : 0;
+            break;
+        }
+        case EventType::kWorkerPark:
+            does(wire::WorkerState::kParked, wire::kNone);
+            worker.parks += counts ? 1 : 0;
+            break;
+        case EventType::kWorkerUnpark:
+            does(wire::WorkerState::kScheduling, wire::kNone);
+            break;
+        case EventType::kPoolGrow:
+            if (event.argument < image_.pools.size() && event.object < wire::kSlabsPerPoolMax) {
+                auto& slabs = image_.pools[event.argument].slabs;
+                if (event.object >= slabs.size()) slabs.resize(event.object + 1);
+                slabs[event.object].owner = owner_index;
+            }
+            break;
+        default:
+            break;
+    }
+}
+
+}  // namespace coroscope::traces

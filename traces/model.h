@@ -1,0 +1,95 @@
+// Model: a keyframe and the events after it make the state at a later moment.
+//
+// The keyframe was copied while the program ran: of the events around it some are in it and some are not. Time cannot tell (a change
+// is stamped before it is written), sequence numbers can: every record carries the number of its last change, every event the low
+// 24 bits of the number that the change gave it.
+//
+//   coroutine  the newest event by sequence says the state. Every event adds a known step to the sequence (SPAWN 2, RESUME 1, SUSPEND 1,
+//              WAKE 2, EXIT 1), so the sum of the steps seen tells whether one is missing in between.
+//   channel    sends and receives are counted, each once: an event is taken if its operation number is above the keyframe's.
+//   pool       a slot is used while a coroutine has it.
+//   worker     the last event of its own ring says what it does.
+//
+// What a field's value is made of stands in wire/fields.h; the test takes its comparison from there.
+//
+//   M1  Events of one ring arrive in order; rings may be ahead of each other by far less than 2^23 changes of one record.
+//   M2  After a loss nothing is guessed: a record is kUnknown unless an event after the loss named it without a gap in its sequence, or
+//       the next keyframe proves (same sequence) that nothing happened.
+//   M3  Nothing in an event or keyframe is trusted to be in range; memory follows the number of events, not what they say.
+//
+// Thread: one at a time. Blocks: never. Tested in tests/unit/traces/model_test.cpp (generated histories against a plain oracle) and
+// model_live_test.cpp (keyframes of the running demo).
+#pragma once
+
+#include <cstdint>
+
+#include "instrumentation/inspect/state_image.h"
+#include "instrumentation/wire/event_decoder.h"
+#include "instrumentation/wire/ring.h"
+#include "traces/sparse_table.h"
+
+namespace coroscope::traces {
+
+class Model {
+public:
+    explicit Model(inspect::StateImage keyframe);
+
+    // Takes an event that the ring of this owner carried. Those stamped long before the keyframe must not be handed in (M1).
+    void apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
+    // Events of some ring with stamps in [since, until] are missing.
+    void lose(std::uint64_t since_ticks, std::uint64_t until_ticks);
+
+    // The state once every event up to `ticks` was applied. `later`: a keyframe taken after it, or null; it proves what losses left
+    // open and names what was made since the first keyframe (sites, slabs). Leaves the model empty.
+    inspect::StateImage finish(std::uint64_t ticks, const inspect::StateImage* later);
+
+private:
+    struct Coroutine {
+        inspect::CoroutineImage image;
+        std::uint32_t base = 0, top = 0;  // sequence in the keyframe, and of the newest event
+        std::uint32_t steps = 0;          // that the events seen after `base` account for
+        std::uint32_t spawned_at = 0, suspended_at = 0;
+        std::uint64_t changed_ticks = 0;  // stamp of the newest event; 0 = none seen
+        bool sequence_known = false;
+        bool in_use = false;
+        bool identity_known = false;
+    };
+    struct Channel {
+        inspect::ChannelImage image;
+        std::uint32_t base = 0, top = 0, steps = 0;
+        std::uint64_t changed_ticks = 0;
+        bool operations_known = false;
+        bool live = false;
+        bool identity_known = false;
+    };
+    enum class Place {
+        kOld,
+        kLate,
+        kNewest
+    };  // in the keyframe already; older than the newest applied; the newest
+
+    Place advance(Coroutine& coroutine, std::uint32_t sequence, std::uint32_t step, std::uint64_t ticks);
+    bool begin_unseen(Coroutine& coroutine, std::uint32_t sequence, std::uint32_t step, std::uint64_t ticks);
+    void spawn(const wire::DecodedEvent& event);
+    void resume(const wire::DecodedEvent& event, std::uint32_t worker);
+    void suspend(const wire::DecodedEvent& event);
+    void wake(const wire::DecodedEvent& event);
+    void exit(const wire::DecodedEvent& event);
+    void channel(const wire::DecodedEvent& event);
+    void channel_create(Channel& channel, const wire::DecodedEvent& event);
+    void channel_destroyed(Channel& channel);
+    void worker(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
+
+    void settle(Coroutine& coroutine, const inspect::CoroutineImage* proof);
+    void collect_coroutines(const inspect::StateImage* later);
+    void collect_channels(const inspect::StateImage* later);
+    void collect_pools(const inspect::StateImage* later);
+
+    inspect::StateImage image_;
+    std::uint64_t keyframe_end_ticks_ = 0;
+    SparseTable<Coroutine> coroutines_;
+    SparseTable<Channel> channels_;
+    std::uint64_t lost_until_ticks_ = 0;  // of the latest loss; 0 = none
+};
+
+}  // namespace coroscope::traces

@@ -1,0 +1,116 @@
+// From what the events left to an image: which records are known, whose slots are used, who waits where.
+#include <algorithm>
+#include <unordered_map>
+
+#include "traces/model.h"
+
+namespace coroscope::traces {
+
+// Decides how far a coroutine's record can be trusted (M2).
+void Model::settle(Coroutine& coroutine, const inspect::CoroutineImage* proof) {
+    const bool gap = coroutine.sequence_known && coroutine.steps < coroutine.top - coroutine.base;
+    const bool stale = lost_until_ticks_ != 0 && coroutine.changed_ticks <= lost_until_ticks_;
+    if (coroutine.identity_known && !gap && !stale) return;
+    if (proof != nullptr && proof->sequence == coroutine.top &&
+        proof->consistency != inspect::Consistency::kTorn) {
+        if (coroutine.identity_known && proof->identity == coroutine.image.identity) return;
+        // Its spawn was lost, but the record has not changed since: all of it is in the later keyframe.
+        const std::uint64_t since = coroutine.image.since_ticks;
+        coroutine.image = *proof;
+        coroutine.image.since_ticks = since;
+        coroutine.identity_known = true;
+        return;
+    }
+    coroutine.image.consistency = inspect::Consistency::kUnknown;
+}
+
+void Model::collect_coroutines(const inspect::StateImage* later) {
+    coroutines_.for_each([&](std::uint32_t index, Coroutine& coroutine) {
+        if (!coroutine.in_use) return;
+        settle(coroutine, later == nullptr ? nullptr : later->coroutine_at(index));
+        // Without an identity there is nobody to show; the loss itself is counted.
+        if (coroutine.identity_known && coroutine.image.identity != 0)
+            image_.coroutines.push_back(coroutine.image);
+    });
+    std::sort(image_.coroutines.begin(), image_.coroutines.end(),
+              [](const auto& a, const auto& b) { return a.index < b.index; });
+}
+
+void Model::collect_channels(const inspect::StateImage* later) {
+    channels_.for_each([&](std::uint32_t index, Channel& channel) {
+        if (!channel.live) return;
+        const bool gap = channel.operations_known && channel.steps < channel.top - channel.base;
+        const bool stale = lost_until_ticks_ != 0 && channel.changed_ticks <= lost_until_ticks_;
+        if (gap || stale || !channel.identity_known) {
+            const inspect::ChannelImage* proof = later == nullptr ? nullptr : later->channel_at(index);
+            if (proof != nullptr && proof->operations == channel.top &&
+                proof->consistency != inspect::Consistency::kTorn) {
+                channel.image = *proof;
+                channel.identity_known = true;
+            } else {
+                channel.image.consistency = inspect::Consistency::kUnknown;
+            }
+        }
+        if (!channel.identity_known) return;
+        channel.image.length = static_cast<std::uint32_t>(channel.image.sent - channel.image.received);
+        channel.image.senders_waiting = channel.image.receivers_waiting = 0;
+        image_.channels.push_back(channel.image);
+    });
+    std::sort(image_.channels.begin(), image_.channels.end(),
+              [](const auto& a, const auto& b) { return a.index < b.index; });
+    std::unordered_map<std::uint32_t, inspect::ChannelImage*> by_index;
+    for (inspect::ChannelImage& channel : image_.channels)
+        by_index.emplace(channel.index, &channel);
+    for (const inspect::CoroutineImage& coroutine : image_.coroutines) {
+        if (coroutine.state != wire::CoroutineState::kParked) continue;
+        const bool sends = coroutine.reason == wire::WaitReason::kChannelSend;
+        if (!sends && coroutine.reason != wire::WaitReason::kChannelReceive) continue;
+        const auto at = by_index.find(coroutine.wait_object);
+        if (at != by_index.end()) ++(sends ? at->second->senders_waiting : at->second->receivers_waiting);
+    }
+}
+
+void Model::collect_pools(const inspect::StateImage* later) {
+    for (std::size_t p = 0; later != nullptr && p < std::min(later->pools.size(), image_.pools.size()); ++p) {
+        auto& slabs = image_.pools[p].slabs;
+        const auto& later_slabs = later->pools[p].slabs;
+        for (std::size_t s = 0; s < std::min(slabs.size(), later_slabs.size()); ++s) {
+            if (slabs[s].stack_base == 0) slabs[s].stack_base = later_slabs[s].stack_base;
+        }
+    }
+    for (inspect::PoolImage& pool : image_.pools) {
+        for (inspect::SlabImage& slab : pool.slabs)
+            std::fill(std::begin(slab.used), std::end(slab.used), 0);
+    }
+    for (const inspect::CoroutineImage& coroutine : image_.coroutines) {
+        if (coroutine.pool >= image_.pools.size()) continue;
+        auto& slabs = image_.pools[coroutine.pool].slabs;
+        const std::uint32_t slab = coroutine.slot / wire::kSlotsPerSlab;
+        const std::uint32_t position = coroutine.slot % wire::kSlotsPerSlab;
+        if (slab >= wire::kSlabsPerPoolMax) continue;
+        if (slab >= slabs.size()) slabs.resize(slab + 1);
+        slabs[slab].used[position / 64] |= 1ULL << (position % 64);
+    }
+}
+
+inspect::StateImage Model::finish(std::uint64_t ticks, const inspect::StateImage* later) {
+    collect_coroutines(later);
+    collect_channels(later);
+    collect_pools(later);
+    if (later != nullptr) {
+        for (std::size_t site = image_.sites.size(); site < later->sites.size(); ++site)
+            image_.sites.push_back(later->sites[site]);
+    }
+    image_.read_begin_ticks = image_.read_end_ticks = std::max(ticks, image_.read_end_ticks);
+    image_.torn_coroutines = image_.torn_channels = 0;
+    for (const auto& row : image_.coroutines)
+        image_.torn_coroutines += row.consistency == inspect::Consistency::kTorn ? 1 : 0;
+    for (const auto& row : image_.channels)
+        image_.torn_channels += row.consistency == inspect::Consistency::kTorn ? 1 : 0;
+    for (std::size_t w = 0; w < image_.workers.size(); ++w)
+        image_.workers[w].index = static_cast<std::uint32_t>(w);
+    image_.index();
+    return std::move(image_);
+}
+
+}  // namespace coroscope::traces

@@ -1,0 +1,100 @@
+// TraceReader: opens a trace file and hands out what its chunks hold.
+//
+// A complete file opens by its footer; one whose recorder was killed by walking from header to header, up to the last whole
+// chunk. Nothing read is trusted: every length is checked against the file before it is used, every payload against its checksum.
+// The small tables (strings, stacks, modules, symbols, counts) are read when opening; events and keyframes on request.
+//
+// Thread: after open() everything is const and may be called from any thread. Blocks: reads the file. Tested in
+// tests/unit/traces/trace_file_test.cpp; fuzzed by tests/fuzz/trace_file_fuzz.cpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "instrumentation/base/result.h"
+#include "instrumentation/inspect/stack.h"
+#include "instrumentation/inspect/state_image.h"
+#include "instrumentation/wire/event.h"
+#include "traces/format.h"
+#include "traces/tables.h"
+
+namespace coroscope::traces {
+
+struct ChunkRef {
+    std::uint64_t offset = 0;  // of the header in the file
+    ChunkHeader header{};
+    std::vector<TypeCount> counts;
+};
+
+class TraceReader {
+public:
+    // Errors: kUnreadable, kCorrupt (no trace, or nothing usable in it), kVersion (which side to upgrade).
+    static base::Result<std::unique_ptr<TraceReader>> open(const std::string& path);
+    ~TraceReader();
+    TraceReader(const TraceReader&) = delete;
+    TraceReader& operator=(const TraceReader&) = delete;
+
+    const std::string& path() const { return path_; }
+    const TraceMeta& meta() const { return meta_; }
+    std::uint64_t file_bytes() const { return file_bytes_; }
+    // Whether the recorder closed the file; if not, its last words are missing and `end()` is empty.
+    bool complete() const { return complete_; }
+    const TraceEnd& end() const { return end_; }
+    // Chunks whose payload turned out to be broken while opening.
+    std::uint32_t broken_chunks() const { return broken_; }
+
+    std::span<const ChunkRef> chunks() const { return chunks_; }  // all, in file order
+    std::span<const std::uint32_t> events() const {
+        return events_;
+    }  // positions in chunks(): events, in file order
+    std::span<const std::uint32_t> keyframes() const { return keyframes_; }  // ascending time
+    std::span<const std::uint32_t> stacks() const { return stacks_; }
+    const std::vector<Counts>& counts() const { return counts_; }  // ascending time
+
+    const std::string& strings() const { return strings_; }
+    std::shared_ptr<const inspect::StackTable> stack_table() const { return stack_table_; }
+    const std::vector<inspect::Module>& modules() const { return modules_; }
+    const Symbols& symbols() const { return symbols_; }
+    // What is known of a ring; kFree when no counts were written yet.
+    RingCount ring(std::uint32_t ring) const;
+
+    // Payloads. Errors: kCorrupt, kUnreadable; the caller decides whether a broken chunk is a loss or the end.
+    base::Result<std::vector<wire::EventSlot>> read_events(const ChunkRef& chunk) const;
+    base::Result<inspect::StateImage> read_keyframe(const ChunkRef& chunk) const;
+    // Stack numbers beyond the table become kNone.
+    base::Result<inspect::StackSnapshot> read_stacks(const ChunkRef& chunk) const;
+
+private:
+    TraceReader(std::string path, int fd, std::uint64_t file_bytes)
+        : path_(std::move(path)), fd_(fd), file_bytes_(file_bytes) {}
+    bool read_at(std::uint64_t offset, void* to, std::size_t bytes) const;
+    base::Result<Bytes> read_payload(const ChunkRef& chunk) const;
+    base::Status read_file_header();
+    bool read_chunk_header(std::uint64_t offset, ChunkRef& chunk) const;
+    bool open_by_footer();
+    void open_by_walking();
+    base::Status read_tables();
+    base::Status read_table(const ChunkRef& chunk);
+    base::Error corrupt(const std::string& how) const;
+
+    const std::string path_;
+    int fd_ = -1;
+    std::uint64_t file_bytes_ = 0;
+    bool complete_ = false;
+    std::uint32_t broken_ = 0;
+    TraceMeta meta_;
+    TraceEnd end_;
+    std::vector<ChunkRef> chunks_;
+    std::vector<std::uint32_t> events_, keyframes_, stacks_;
+    std::vector<Counts> counts_;
+    std::string strings_;
+    std::shared_ptr<const inspect::StackTable> stack_table_;
+    std::shared_ptr<inspect::StackTable> table_being_read_;
+    std::vector<inspect::Module> modules_;
+    Symbols symbols_;
+};
+
+}  // namespace coroscope::traces

@@ -1,0 +1,284 @@
+// Each chunk is assembled in memory and written by one pwrite loop at the end of the last whole chunk.
+#include "traces/trace_writer.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "instrumentation/wire/segment.h"
+#include "traces/bytes.h"
+#include "traces/image_codec.h"
+#include "traces/packing.h"
+#include "traces/slot_codec.h"
+
+namespace coroscope::traces {
+namespace {
+
+template <typename T>
+BytesView bytes_of(const T& value) {
+    return {reinterpret_cast<const std::uint8_t*>(&value), sizeof value};
+}
+
+ChunkHeader plain_header(ChunkType type) {
+    ChunkHeader header{};
+    header.magic = kChunkMagic;
+    header.type = type;
+    header.ring = wire::kNone;
+    header.context_current = wire::kNone;
+    return header;
+}
+
+// Writing past RLIMIT_FSIZE raises SIGXFSZ, whose default action kills us before the error can be told. It stays pending for this
+// thread while blocked and is taken back.
+class FileSizeSignalBlocked {
+public:
+    FileSizeSignalBlocked() {
+        sigemptyset(&only_);
+        sigaddset(&only_, SIGXFSZ);
+        pthread_sigmask(SIG_BLOCK, &only_, &before_);
+    }
+    ~FileSizeSignalBlocked() {
+        if (sigismember(&before_, SIGXFSZ) == 0) {
+            const timespec at_once{};
+            while (sigtimedwait(&only_, nullptr, &at_once) > 0) {
+            }
+        }
+        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+    FileSizeSignalBlocked(const FileSizeSignalBlocked&) = delete;
+    FileSizeSignalBlocked& operator=(const FileSizeSignalBlocked&) = delete;
+
+private:
+    sigset_t only_;
+    sigset_t before_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<TraceWriter>> TraceWriter::create(const std::string& path, const TraceMeta& meta) {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        return base::error(base::ErrorCode::kIo, "cannot write the trace " + path + ": " +
+                                                     std::strerror(errno) + "; choose another file with -o");
+    }
+    std::unique_ptr<TraceWriter> writer(new TraceWriter(path, fd));
+    FileHeader header{};
+    std::memcpy(header.magic, kTraceMagic, sizeof header.magic);
+    header.version_major = kTraceMajor;
+    header.version_minor = kTraceMinor;
+    header.wire_major = wire::kWireMajor;
+    header.wire_minor = wire::kWireMinor;
+    header.segment_nonce = meta.segment_nonce;
+    header.start_ticks = meta.start_ticks;
+    header.hash = checksum(&header, offsetof(FileHeader, hash));
+    {
+        const std::lock_guard lock(writer->lock_);
+        const base::Status written = writer->write_locked(bytes_of(header));
+        if (!written.ok()) return written.error();
+    }
+    const base::Status written = writer->append(plain_header(ChunkType::kMeta), {}, encode_meta(meta),
+                                                Compression::kNone);
+    if (!written.ok()) return written.error();
+    return writer;
+}
+
+TraceWriter::~TraceWriter() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+base::Status TraceWriter::status_locked() const {
+    if (failed_) return error_;
+    return base::ok_status();
+}
+
+base::Status TraceWriter::status() const {
+    const std::lock_guard lock(lock_);
+    return status_locked();
+}
+
+std::uint64_t TraceWriter::file_bytes() const {
+    const std::lock_guard lock(lock_);
+    return offset_;
+}
+
+std::uint64_t TraceWriter::chunks_count() const {
+    const std::lock_guard lock(lock_);
+    return chunks_;
+}
+
+std::uint64_t TraceWriter::keyframes_count() const {
+    const std::lock_guard lock(lock_);
+    return keyframes_;
+}
+
+base::Status TraceWriter::write_locked(BytesView bytes) {
+    const FileSizeSignalBlocked no_signal;
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const ssize_t written = ::pwrite(fd_, bytes.data() + done, bytes.size() - done,
+                                         static_cast<off_t>(offset_ + done));
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) {
+            const int why = written < 0 ? errno : ENOSPC;
+            // Cutting back can fail on a device; a reader then stops at the broken chunk by its checksum.
+            const bool cut = ::ftruncate(fd_, static_cast<off_t>(offset_)) == 0;
+            failed_ = true;
+            error_ = base::error(base::ErrorCode::kIo,
+                                 "cannot write the trace " + path_ + " any further: " + std::strerror(why) +
+                                     (cut && chunks_ > 0 ? "; what was written stays a readable trace" : "") +
+                                     "; free some space or choose another file with -o");
+            return error_;
+        }
+        done += static_cast<std::size_t>(written);
+    }
+    offset_ += bytes.size();
+    return base::ok_status();
+}
+
+base::Status TraceWriter::append_locked(ChunkHeader& header, std::span<const TypeCount> counts,
+                                        BytesView payload) {
+    if (failed_) return error_;
+    CHECK(!finished_);
+    header.number = chunks_;
+    header.types_count = static_cast<std::uint16_t>(counts.size());
+    header.header_hash = header_checksum(header, counts);
+    const BytesView count_bytes(reinterpret_cast<const std::uint8_t*>(counts.data()), counts.size_bytes());
+    ByteWriter out;
+    out.bytes().reserve(sizeof header + count_bytes.size() + payload.size());
+    out.put_bytes(bytes_of(header));
+    out.put_bytes(count_bytes);
+    out.put_bytes(payload);
+    const std::uint64_t offset = offset_;
+    const base::Status written = write_locked(out.bytes());
+    if (!written.ok()) return written;
+    ByteWriter index;
+    index.put(offset);
+    index.put_bytes(bytes_of(header));
+    index.put_bytes(count_bytes);
+    index_.insert(index_.end(), index.bytes().begin(), index.bytes().end());
+    ++chunks_;
+    return base::ok_status();
+}
+
+base::Status TraceWriter::append(ChunkHeader header, std::span<const TypeCount> counts, Bytes payload,
+                                 Compression wish) {
+    CHECK(payload.size() <= kPayloadBytesMax);
+    header.unpacked_bytes = payload.size();
+    const Packed packed = pack(std::move(payload), wish);
+    header.compression = packed.compression;
+    header.payload_bytes = packed.bytes.size();
+    header.payload_hash = checksum(packed.bytes.data(), packed.bytes.size());
+    const std::lock_guard lock(lock_);
+    return append_locked(header, counts, packed.bytes);
+}
+
+base::Status TraceWriter::add_events(const EventsChunk& chunk, bool hurry) {
+    CHECK(chunk.slots.size() <= kChunkSlotsMax);
+    ChunkHeader header = plain_header(ChunkType::kEvents);
+    header.ring = chunk.ring;
+    header.first_position = chunk.first_position;
+    header.ticks_min = chunk.ticks_min;
+    header.ticks_max = chunk.ticks_max;
+    header.slots_count = static_cast<std::uint32_t>(chunk.slots.size());
+    header.events_count = chunk.events_count;
+    header.lost_count = chunk.lost_count;
+    header.lost_since_ticks = chunk.lost_since_ticks;
+    header.context_ticks = chunk.context_ticks;
+    header.context_current = chunk.context_current;
+    header.context_known = chunk.context_known ? 1 : 0;
+    std::vector<TypeCount> counts;
+    for (std::size_t type = 0; type < chunk.counts.size(); ++type) {
+        if (chunk.counts[type] != 0)
+            counts.push_back({static_cast<std::uint8_t>(type), {}, chunk.counts[type]});
+    }
+    return append(header, counts, encode_slots(chunk.slots), hurry ? Compression::kNone : Compression::kLz4);
+}
+
+base::Status TraceWriter::add_keyframe(const inspect::StateImage& image) {
+    std::uint64_t strings_begin = 0;
+    {
+        const std::lock_guard lock(lock_);
+        if (failed_) return error_;
+        strings_begin = strings_written_;
+        strings_written_ = std::max<std::uint64_t>(strings_written_, image.strings.size());
+    }
+    if (image.strings.size() > strings_begin) {
+        ByteWriter strings;
+        strings.put(strings_begin);
+        strings.put_text(std::string_view(image.strings).substr(strings_begin));
+        const base::Status written = append(plain_header(ChunkType::kStrings), {}, std::move(strings.bytes()),
+                                            Compression::kZstd);
+        if (!written.ok()) return written;
+    }
+    ChunkHeader header = plain_header(ChunkType::kKeyframe);
+    header.ticks_min = image.read_begin_ticks;
+    header.ticks_max = image.read_end_ticks;
+    const base::Status written = append(header, {}, encode_image(image), Compression::kZstd);
+    if (!written.ok()) return written;
+    const std::lock_guard lock(lock_);
+    ++keyframes_;
+    return written;
+}
+
+base::Status TraceWriter::add_stacks(const inspect::StackSnapshot& stacks, const inspect::StackTable& table) {
+    const auto end = static_cast<std::uint32_t>(table.size());
+    std::uint32_t first = 0;
+    {
+        const std::lock_guard lock(lock_);
+        if (failed_) return error_;
+        first = stacks_written_;
+        stacks_written_ = end;
+    }
+    if (first < end) {
+        const base::Status written = append(plain_header(ChunkType::kStackTable), {},
+                                            encode_stack_table(table, first, end), Compression::kZstd);
+        if (!written.ok()) return written;
+    }
+    ChunkHeader header = plain_header(ChunkType::kStacks);
+    header.ticks_min = header.ticks_max = stacks.taken_ticks;
+    return append(header, {}, encode_stacks(stacks), Compression::kZstd);
+}
+
+base::Status TraceWriter::add_modules(const std::vector<inspect::Module>& modules) {
+    return append(plain_header(ChunkType::kModules), {}, encode_modules(modules), Compression::kZstd);
+}
+
+base::Status TraceWriter::add_symbols(const Symbols& symbols) {
+    return append(plain_header(ChunkType::kSymbols), {}, encode_symbols(symbols), Compression::kZstd);
+}
+
+base::Status TraceWriter::add_counts(const Counts& counts) {
+    ChunkHeader header = plain_header(ChunkType::kCounts);
+    header.ticks_min = header.ticks_max = counts.mark_ticks;
+    return append(header, {}, encode_counts(counts), Compression::kZstd);
+}
+
+base::Status TraceWriter::finish(const TraceEnd& end) {
+    ChunkHeader last_words = plain_header(ChunkType::kEnd);
+    last_words.ticks_min = last_words.ticks_max = end.ticks;
+    const base::Status said = append(last_words, {}, encode_end(end), Compression::kNone);
+    if (!said.ok()) return said;
+    std::uint64_t footer_offset = 0;
+    Bytes index;
+    {
+        const std::lock_guard lock(lock_);
+        footer_offset = offset_;
+        index = index_;
+    }
+    const base::Status written = append(plain_header(ChunkType::kFooter), {}, std::move(index),
+                                        Compression::kZstd);
+    if (!written.ok()) return written;
+    Trailer trailer{};
+    trailer.magic = kTrailerMagic;
+    trailer.footer_offset = footer_offset;
+    trailer.hash = checksum(&trailer, offsetof(Trailer, hash));
+    const std::lock_guard lock(lock_);
+    finished_ = true;
+    return write_locked(bytes_of(trailer));
+}
+
+}  // namespace coroscope::traces

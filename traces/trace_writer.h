@@ -1,0 +1,91 @@
+// TraceWriter: appends chunks to a trace file (format.h), each whole or not at all.
+//
+// Every add_… packs its payload on the calling thread and appends the chunk under a lock, so that compressing keyframes and compressing
+// events go on at the same time. What was appended is in the kernel when the call returns: killing the recorder loses nothing that
+// was added. When the disk is full (or the file size limit reached, or the medium fails) the file is cut back to its last whole
+// chunk, the error is kept, and everything after it returns the same error: the trace stays readable.
+//
+// Thread: any, several at once. Blocks: for compression and for write(2). Tested in tests/unit/traces/trace_file_test.cpp and
+// disk_full_test.cpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "instrumentation/base/result.h"
+#include "instrumentation/inspect/stack.h"
+#include "instrumentation/inspect/state_image.h"
+#include "instrumentation/wire/event.h"
+#include "traces/format.h"
+#include "traces/tables.h"
+
+namespace coroscope::traces {
+
+// Slots of one ring without a gap, and what stood before them.
+struct EventsChunk {
+    std::uint32_t ring = wire::kNone;
+    std::uint64_t first_position = 0;
+    std::vector<wire::EventSlot> slots;  // <= kChunkSlotsMax, whole groups
+    std::array<std::uint32_t, wire::kEventTypesMax> counts{};
+    std::uint32_t events_count = 0;
+    std::uint64_t ticks_min = 0, ticks_max = 0;
+    std::uint64_t lost_count = 0;
+    std::uint64_t lost_since_ticks = 0;
+    std::uint64_t context_ticks = 0;
+    std::uint32_t context_current = wire::kNone;
+    bool context_known = false;
+};
+
+class TraceWriter {
+public:
+    // Makes (or empties) the file and writes its header and meta. Errors: kIo.
+    static base::Result<std::unique_ptr<TraceWriter>> create(const std::string& path, const TraceMeta& meta);
+    ~TraceWriter();
+    TraceWriter(const TraceWriter&) = delete;
+    TraceWriter& operator=(const TraceWriter&) = delete;
+
+    // `hurry`: store without compressing, because the program emits faster than this machine packs.
+    base::Status add_events(const EventsChunk& chunk, bool hurry);
+    // Also adds the strings that are new since the last one.
+    base::Status add_keyframe(const inspect::StateImage& image);
+    // Also adds the stacks of the table that are new since the last call. One caller at a time.
+    base::Status add_stacks(const inspect::StackSnapshot& stacks, const inspect::StackTable& table);
+    base::Status add_modules(const std::vector<inspect::Module>& modules);
+    base::Status add_symbols(const Symbols& symbols);
+    base::Status add_counts(const Counts& counts);
+    // The last words, the footer and the trailer. Nothing may be added afterwards.
+    base::Status finish(const TraceEnd& end);
+
+    // Good, or the error that ended the writing.
+    base::Status status() const;
+    std::uint64_t file_bytes() const;
+    std::uint64_t chunks_count() const;
+    std::uint64_t keyframes_count() const;
+
+private:
+    TraceWriter(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+    base::Status append(ChunkHeader header, std::span<const TypeCount> counts, Bytes payload,
+                        Compression wish);
+    base::Status append_locked(ChunkHeader& header, std::span<const TypeCount> counts, BytesView payload);
+    base::Status write_locked(BytesView bytes);
+    base::Status status_locked() const;
+
+    const std::string path_;
+    mutable std::mutex lock_;  // guards everything below
+    int fd_ = -1;
+    std::uint64_t offset_ = 0;  // end of the last whole chunk
+    std::uint32_t chunks_ = 0;
+    std::uint32_t keyframes_ = 0;
+    std::uint64_t strings_written_ = 0;  // bytes of the arena
+    std::uint32_t stacks_written_ = 0;   // of the stack table
+    Bytes index_;                        // footer's payload so far
+    bool finished_ = false;
+    bool failed_ = false;
+    base::Error error_;
+};
+
+}  // namespace coroscope::traces
