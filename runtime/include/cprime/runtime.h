@@ -63,11 +63,6 @@ public:
         }
     }
 
-    // Blocks until every coroutine has ended; after a shutdown names those that take longer than the grace.
-    void wait();
-
-    // Blocks until no coroutine is left, whoever made them. After shutdown() it names, on stderr, those who take longer than the grace.
-    void wait();
 
     // How many workers there are.
     unsigned workers() const noexcept;
