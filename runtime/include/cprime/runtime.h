@@ -63,6 +63,8 @@ public:
         }
     }
 
+    // Blocks until no coroutine is left, whoever made them. After shutdown() it names, on stderr, those who take longer than the grace.
+    void wait();
 
     // How many workers there are.
     unsigned workers() const noexcept;
