@@ -75,6 +75,7 @@ enum CoroutineFlag : std::uint8_t {
     kCoroutineGrown = 1U << 4,       // reserved: its stack grew
     kCoroutineNeverRan = 1U << 5,    // rip is the trampoline
     kCoroutineAbandoned = 1U << 6,   // memory taken back without unwinding
+    kCoroutineHandleHeld = 1U << 7,  // somebody holds its join handle
 };
 
 // How a coroutine ended (EXIT events; join).

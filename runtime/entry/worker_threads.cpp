@@ -19,7 +19,7 @@
 
 namespace cprime::detail {
 
-extern "C" thread_local constinit Worker* cprime_current_worker = nullptr;
+thread_local constinit Worker* cprime_current_worker = nullptr;
 
 namespace {
 
@@ -102,8 +102,8 @@ void start_workers(RuntimeState& state) {
         if (pthread_create(&worker.thread, &attributes, &thread_main, &worker) != 0) {
             fatal("the system gives no thread for worker " + std::to_string(i) + "; use fewer workers (CPRIME_WORKERS)", 1);
         }
-        char name[16];
-        std::snprintf(name, sizeof name, "cprime-%u", i);
+        char name[24];
+        std::snprintf(name, sizeof name, "cprime-%u", i % wire::kWorkersMax);
         pthread_setname_np(worker.thread, name);
     }
     pthread_attr_destroy(&attributes);
