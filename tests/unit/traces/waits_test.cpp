@@ -1,0 +1,228 @@
+// Who waits for whom, on states built by hand: what is a deadlock, what is only suspected, and what is neither.
+#include <gtest/gtest.h>
+
+#include "traces/analysis.h"
+
+namespace coroscope::traces {
+namespace {
+
+using wire::CoroutineState;
+using wire::WaitReason;
+
+// A few coroutines and channels; identities are 100 + index.
+class Program {
+public:
+    std::uint32_t coroutine(CoroutineState state = CoroutineState::kReady) {
+        inspect::CoroutineImage image;
+        image.index = static_cast<std::uint32_t>(moment_.state.coroutines.size());
+        image.identity = 100 + image.index;
+        image.state = state;
+        moment_.state.coroutines.push_back(image);
+        return image.index;
+    }
+    std::uint32_t channel(std::uint32_t capacity = 0) {
+        inspect::ChannelImage image;
+        image.index = static_cast<std::uint32_t>(moment_.state.channels.size());
+        image.identity = 1 + image.index;
+        image.capacity = capacity;
+        moment_.state.channels.push_back(image);
+        return image.index;
+    }
+    void holds_sender(std::uint64_t identity, std::uint32_t channel) {
+        hold(identity, channel, wire::kHandleSend);
+    }
+    void holds_receiver(std::uint64_t identity, std::uint32_t channel) {
+        hold(identity, channel, wire::kHandleReceive);
+    }
+    void hold(std::uint64_t identity, std::uint32_t channel, std::uint32_t rights) {
+        moment_.state.handles.push_back({channel, rights, identity});
+        auto& image = moment_.state.channels[channel];
+        if ((rights & wire::kHandleSend) != 0) ++image.sender_handles;
+        if ((rights & wire::kHandleReceive) != 0) ++image.receiver_handles;
+    }
+    void parks(std::uint32_t coroutine, WaitReason reason, std::uint32_t object) {
+        auto& image = moment_.state.coroutines[coroutine];
+        image.state = CoroutineState::kParked;
+        image.reason = reason;
+        image.wait_object = object;
+        if (reason == WaitReason::kChannelReceive) ++moment_.state.channels[object].receivers_waiting;
+        if (reason == WaitReason::kChannelSend) ++moment_.state.channels[object].senders_waiting;
+    }
+    inspect::CoroutineImage& at(std::uint32_t coroutine) { return moment_.state.coroutines[coroutine]; }
+    inspect::ChannelImage& channel_at(std::uint32_t channel) { return moment_.state.channels[channel]; }
+    Waits waits() {
+        moment_.state.index();
+        return compute_waits(moment_);
+    }
+    static std::uint64_t id(std::uint32_t coroutine) { return 100 + coroutine; }
+
+private:
+    Moment moment_;
+};
+
+// left receives from a (right sends), right receives from b (left sends).
+struct Crossed : Program {
+    std::uint32_t left = coroutine(), right = coroutine();
+    std::uint32_t a = channel(), b = channel();
+    Crossed() {
+        holds_receiver(id(left), a);
+        holds_sender(id(right), a);
+        holds_receiver(id(right), b);
+        holds_sender(id(left), b);
+        parks(left, WaitReason::kChannelReceive, a);
+        parks(right, WaitReason::kChannelReceive, b);
+    }
+};
+
+TEST(Waits, two_that_wait_for_each_other_are_a_deadlock) {
+    Crossed program;
+    const Waits waits = program.waits();
+    ASSERT_EQ(waits.cycles.size(), 1U);
+    EXPECT_TRUE(waits.cycles[0].certain);
+    EXPECT_EQ(waits.cycles[0].ids, (std::vector<std::string>{"100", "channel:#1", "101", "channel:#2"}));
+    EXPECT_NE(waits.cycles[0].sentence.find("which only coroutine (101) can send to"), std::string::npos)
+        << waits.cycles[0].sentence;
+}
+
+TEST(Waits, a_third_that_runs_and_can_send_makes_it_no_cycle) {
+    Crossed program;
+    program.holds_sender(Program::id(program.coroutine(CoroutineState::kRunning)), program.a);
+    EXPECT_TRUE(program.waits().cycles.empty());
+}
+
+TEST(Waits, a_third_that_sleeps_and_can_send_makes_it_no_cycle) {
+    Crossed program;
+    const std::uint32_t sleeper = program.coroutine();
+    program.holds_sender(Program::id(sleeper), program.b);
+    program.parks(sleeper, WaitReason::kSleep, wire::kNone);
+    EXPECT_TRUE(program.waits().cycles.empty());
+}
+
+TEST(Waits, a_wait_with_a_deadline_makes_it_no_cycle) {
+    Crossed program;
+    program.at(program.left).deadline_ticks = 12345;
+    EXPECT_TRUE(program.waits().cycles.empty());
+}
+
+TEST(Waits, a_sender_outside_makes_it_suspected) {
+    Crossed program;
+    program.holds_sender(wire::kHolderOutside, program.a);
+    const Waits waits = program.waits();
+    ASSERT_EQ(waits.cycles.size(), 1U);
+    EXPECT_FALSE(waits.cycles[0].certain);
+}
+
+TEST(Waits, two_handles_of_one_holder_change_nothing) {
+    Crossed program;
+    program.holds_sender(Program::id(program.right), program.a);
+    const Waits waits = program.waits();
+    ASSERT_EQ(waits.cycles.size(), 1U);
+    EXPECT_TRUE(waits.cycles[0].certain);
+}
+
+TEST(Waits, a_handle_that_the_image_missed_makes_it_suspected) {
+    Crossed program;
+    ++program.channel_at(program.a).sender_handles;
+    const Waits waits = program.waits();
+    ASSERT_EQ(waits.cycles.size(), 1U);
+    EXPECT_FALSE(waits.cycles[0].certain);
+}
+
+TEST(Waits, waiting_for_an_item_that_only_oneself_could_send_is_a_deadlock) {
+    Program program;
+    const std::uint32_t me = program.coroutine();
+    const std::uint32_t channel = program.channel(4);
+    program.hold(Program::id(me), channel, wire::kHandleSend | wire::kHandleReceive);
+    program.parks(me, WaitReason::kChannelReceive, channel);
+    const Waits waits = program.waits();
+    ASSERT_EQ(waits.cycles.size(), 1U);
+    EXPECT_TRUE(waits.cycles[0].certain);
+}
+
+TEST(Waits, an_item_in_the_buffer_makes_it_no_cycle) {
+    Program program;
+    const std::uint32_t me = program.coroutine();
+    const std::uint32_t channel = program.channel(4);
+    program.hold(Program::id(me), channel, wire::kHandleSend | wire::kHandleReceive);
+    program.parks(me, WaitReason::kChannelReceive, channel);
+    program.channel_at(channel).length = 1;
+    EXPECT_TRUE(program.waits().cycles.empty());
+}
+
+TEST(Waits, workers_fed_from_outside_are_at_rest_not_suspected) {
+    Program program;
+    const std::uint32_t jobs = program.channel(16);
+    program.hold(wire::kHolderOutside, jobs, wire::kHandleSend | wire::kHandleReceive);
+    for (int i = 0; i < 3; ++i) {
+        const std::uint32_t worker = program.coroutine();
+        program.hold(Program::id(worker), jobs, wire::kHandleSend | wire::kHandleReceive);
+        program.parks(worker, WaitReason::kChannelReceive, jobs);
+    }
+    const Waits waits = program.waits();
+    EXPECT_TRUE(waits.cycles.empty());
+    EXPECT_EQ(waits.edges.size(), 3U);
+}
+
+TEST(Waits, whoever_joins_a_deadlocked_one_is_an_orphan_and_not_in_the_cycle) {
+    Crossed program;
+    const std::uint32_t main = program.coroutine();
+    program.parks(main, WaitReason::kJoin, program.left);
+    const Waits waits = program.waits();
+    ASSERT_EQ(waits.cycles.size(), 1U);
+    EXPECT_EQ(waits.orphans, std::vector<std::string>{"102"});
+    ASSERT_EQ(waits.edges.size(), 3U);
+    EXPECT_EQ(waits.edges[2].to, "100");
+    EXPECT_EQ(waits.edges[2].kind, "join");
+}
+
+TEST(Waits, a_holder_that_ended_leaves_its_receiver_an_orphan) {
+    Program program;
+    const std::uint32_t me = program.coroutine();
+    const std::uint32_t channel = program.channel();
+    program.holds_receiver(Program::id(me), channel);
+    program.holds_sender(4711, channel);
+    program.parks(me, WaitReason::kChannelReceive, channel);
+    const Waits waits = program.waits();
+    EXPECT_TRUE(waits.cycles.empty());
+    EXPECT_EQ(waits.orphans, std::vector<std::string>{"100"});
+}
+
+TEST(Waits, a_ring_of_joins_and_channels_is_found_whole) {
+    Program program;
+    const std::uint32_t first = program.coroutine(), second = program.coroutine(), third = program.coroutine();
+    const std::uint32_t channel = program.channel(1);
+    program.holds_sender(Program::id(third), channel);
+    program.holds_receiver(Program::id(first), channel);
+    program.parks(first, WaitReason::kChannelReceive, channel);
+    program.parks(second, WaitReason::kJoin, first);
+    program.parks(third, WaitReason::kJoin, second);
+    const Waits waits = program.waits();
+    ASSERT_EQ(waits.cycles.size(), 1U);
+    EXPECT_TRUE(waits.cycles[0].certain);
+    EXPECT_EQ(waits.cycles[0].ids.size(), 4U);
+}
+
+TEST(Waits, could_wake_names_the_holders_and_the_joined) {
+    Crossed program;
+    const Waits waits = program.waits();
+    ASSERT_EQ(waits.could_wake.size(), 2U);
+    EXPECT_EQ(waits.could_wake[0].from, "101");
+    EXPECT_EQ(waits.could_wake[0].to, "channel:#1");
+}
+
+TEST(Waits, a_chain_of_a_hundred_thousand_does_not_overflow_our_own_stack) {
+    Program program;
+    std::uint32_t before = program.coroutine(CoroutineState::kRunning);
+    for (int i = 0; i < 100'000; ++i) {
+        const std::uint32_t next = program.coroutine();
+        program.parks(next, WaitReason::kJoin, before);
+        before = next;
+    }
+    const Waits waits = program.waits();
+    EXPECT_TRUE(waits.cycles.empty());
+    EXPECT_TRUE(waits.orphans.empty());
+    EXPECT_EQ(waits.edges.size(), 100'000U);
+}
+
+}  // namespace
+}  // namespace coroscope::traces

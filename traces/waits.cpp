@@ -1,0 +1,260 @@
+// compute_waits: the wait graph as edges, cycles with their sentences, and orphans; its JSON, text and dot.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "traces/analysis.h"
+#include "traces/wait_graph.h"
+
+namespace coroscope::traces {
+namespace {
+
+using inspect::ChannelImage;
+using inspect::CoroutineImage;
+using inspect::StateImage;
+using wire::WaitReason;
+
+// "receive" rather than "channel-receive": the edge's end says that it is a channel.
+const char* edge_kind(WaitReason reason) {
+    switch (reason) {
+        case WaitReason::kChannelSend:
+            return "send";
+        case WaitReason::kChannelReceive:
+            return "receive";
+        default:
+            return inspect::reason_name(reason);
+    }
+}
+
+std::string identity_text(const CoroutineImage& coroutine) {
+    return std::to_string(coroutine.identity);
+}
+
+std::string awaited(const StateImage& state, const CoroutineImage& coroutine) {
+    switch (coroutine.reason) {
+        case WaitReason::kChannelSend:
+        case WaitReason::kChannelReceive: {
+            const ChannelImage* channel = state.channel_at(coroutine.wait_object);
+            return channel != nullptr ? state.channel_text(*channel) : "channel:?";
+        }
+        case WaitReason::kJoin: {
+            const CoroutineImage* joined = state.coroutine_at(coroutine.wait_object);
+            return joined != nullptr ? identity_text(*joined) : "coroutine:?";
+        }
+        case WaitReason::kSleep:
+            return "timer";
+        case WaitReason::kSignal:
+            return fmt::format("signal:{}", coroutine.wait_object);
+        default:
+            return inspect::reason_name(coroutine.reason);
+    }
+}
+
+std::string called(const StateImage& state, const CoroutineImage& coroutine) {
+    return fmt::format("{} ({})", state.coroutine_name(coroutine), coroutine.identity);
+}
+
+void add_edges(const StateImage& state, Waits& waits) {
+    for (const CoroutineImage& coroutine : state.coroutines) {
+        if (coroutine.state != wire::CoroutineState::kParked) continue;
+        waits.edges.push_back(
+            {identity_text(coroutine), awaited(state, coroutine), edge_kind(coroutine.reason)});
+    }
+}
+
+void add_could_wake(const StateImage& state, const WaitGraph& graph, Waits& waits) {
+    for (const WaitGraph::Node& node : graph.nodes()) {
+        if (node.is_coroutine) {
+            const CoroutineImage& coroutine = state.coroutines[node.position];
+            if (coroutine.state != wire::CoroutineState::kParked || coroutine.reason != WaitReason::kJoin)
+                continue;
+            if (const CoroutineImage* joined = state.coroutine_at(coroutine.wait_object)) {
+                waits.could_wake.push_back({identity_text(*joined), identity_text(coroutine), "could-wake"});
+            }
+            continue;
+        }
+        const ChannelImage& channel = state.channels[node.position];
+        if ((node.waits_to_receive ? channel.receivers_waiting : channel.senders_waiting) == 0) continue;
+        for (const std::uint32_t holder : node.to) {
+            waits.could_wake.push_back(
+                {identity_text(state.coroutines[holder]), state.channel_text(channel), "could-wake"});
+        }
+    }
+}
+
+// "left (3) waits to receive from channel:a, which only right (4) can send to"
+std::string step_sentence(const StateImage& state, const WaitGraph& graph, std::uint32_t id) {
+    const WaitGraph::Node& node = graph.nodes()[id];
+    const CoroutineImage& coroutine = state.coroutines[node.position];
+    const WaitGraph::Node& next = graph.nodes()[node.to.front()];
+    if (next.is_coroutine) {
+        return fmt::format("{} waits for {} to end", called(state, coroutine),
+                           called(state, state.coroutines[next.position]));
+    }
+    const ChannelImage& channel = state.channels[next.position];
+    std::string holders;
+    constexpr std::size_t kNamed = 3;
+    for (std::size_t i = 0; i < std::min(kNamed, next.to.size()); ++i) {
+        if (i > 0) holders += i + 1 == next.to.size() ? " and " : ", ";
+        holders += called(state, state.coroutines[next.to[i]]);
+    }
+    if (next.to.size() > kNamed) holders += fmt::format(" and {} more", next.to.size() - kNamed);
+    if (next.unknown_holder)
+        holders += next.outside_holder ? ", or a thread outside," : ", or a holder nobody knows,";
+    return fmt::format("{} waits to {} {}, which only {} can {}", called(state, coroutine),
+                       next.waits_to_receive ? "receive from" : "send to", state.channel_text(channel),
+                       holders, next.waits_to_receive ? "send to" : "receive from");
+}
+
+void add_cycles(const StateImage& state, const WaitGraph& graph, Waits& waits,
+                std::unordered_set<std::uint32_t>& in_ring) {
+    for (const std::vector<std::uint32_t>& ring : graph.rings()) {
+        WaitCycle cycle;
+        cycle.certain = true;
+        std::set<std::string> objects;
+        std::string steps;
+        for (const std::uint32_t id : ring) {
+            cycle.certain = cycle.certain && graph.stuck()[id] == 2;
+            const WaitGraph::Node& node = graph.nodes()[id];
+            if (!node.is_coroutine) {
+                cycle.ids.push_back(state.channel_text(state.channels[node.position]));
+                continue;
+            }
+            const CoroutineImage& coroutine = state.coroutines[node.position];
+            cycle.ids.push_back(identity_text(coroutine));
+            objects.insert(awaited(state, coroutine));
+            steps += (steps.empty() ? "" : "; ") + step_sentence(state, graph, id);
+        }
+        // Workers that share one channel both ways and are fed from outside look like a ring of one object; that is how they rest.
+        if (!cycle.certain && objects.size() < 2) continue;
+        in_ring.insert(ring.begin(), ring.end());
+        cycle.sentence = fmt::format("{}: {}.", cycle.certain ? "deadlock" : "suspected deadlock", steps);
+        waits.cycles.push_back(std::move(cycle));
+    }
+}
+
+// Stuck for certain without being part of a ring, or waiting for handles that only ended coroutines held.
+void add_orphans(const StateImage& state, const WaitGraph& graph,
+                 const std::unordered_set<std::uint32_t>& in_ring, Waits& waits) {
+    for (std::uint32_t id = 0; id < state.coroutines.size(); ++id) {
+        if (in_ring.count(id) != 0 || graph.stuck()[id] == 0) continue;
+        const WaitGraph::Node& node = graph.nodes()[id];
+        bool orphan = graph.stuck()[id] == 2;
+        if (!orphan && node.to.size() == 1) {
+            const WaitGraph::Node& side = graph.nodes()[node.to.front()];
+            orphan = !side.is_coroutine && side.to.empty() && side.unknown_holder && !side.outside_holder;
+        }
+        if (orphan) waits.orphans.push_back(identity_text(state.coroutines[id]));
+    }
+}
+
+// Identities are numbers in JSON, everything else is text.
+nlohmann::json id_json(const std::string& id) {
+    if (!id.empty() && std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; }))
+        return std::stoull(id);
+    return id;
+}
+
+nlohmann::json edges_json(const std::vector<WaitEdge>& edges) {
+    nlohmann::json rows = nlohmann::json::array();
+    for (const WaitEdge& edge : edges)
+        rows.push_back({{"from", id_json(edge.from)}, {"to", id_json(edge.to)}, {"kind", edge.kind}});
+    return rows;
+}
+
+}  // namespace
+
+Waits compute_waits(const Moment& moment) {
+    const StateImage& state = moment.state;
+    const WaitGraph graph(state);
+    Waits waits;
+    add_edges(state, waits);
+    add_could_wake(state, graph, waits);
+    std::unordered_set<std::uint32_t> in_ring;
+    add_cycles(state, graph, waits, in_ring);
+    add_orphans(state, graph, in_ring, waits);
+    return waits;
+}
+
+nlohmann::json to_json(const Waits& waits) {
+    nlohmann::json cycles = nlohmann::json::array();
+    for (const WaitCycle& cycle : waits.cycles) {
+        nlohmann::json ids = nlohmann::json::array();
+        for (const std::string& id : cycle.ids)
+            ids.push_back(id_json(id));
+        cycles.push_back({{"ids", ids},
+                          {"certainty", cycle.certain ? "deadlock" : "suspected"},
+                          {"sentence", cycle.sentence}});
+    }
+    nlohmann::json orphans = nlohmann::json::array();
+    for (const std::string& id : waits.orphans)
+        orphans.push_back(id_json(id));
+    return {{"edges", edges_json(waits.edges)},
+            {"could_wake", edges_json(waits.could_wake)},
+            {"cycles", cycles},
+            {"orphans", orphans}};
+}
+
+std::string to_text(const Waits& waits) {
+    // Look-alikes share a line: who waits is counted by what for.
+    std::map<std::pair<std::string, std::string>, std::pair<std::size_t, std::string>> by_object;
+    for (const WaitEdge& edge : waits.edges) {
+        auto& [count, example] = by_object[{edge.kind, edge.to}];
+        if (count++ == 0) example = edge.from;
+    }
+    std::string text;
+    for (const WaitCycle& cycle : waits.cycles)
+        text += cycle.sentence + "\n";
+    if (!waits.cycles.empty()) text += "\n";
+    text += fmt::format("{:>10}  {:<10} {}\n", "coroutines", "wait to", "object");
+    for (const auto& [object, who] : by_object) {
+        text += fmt::format("{:>10}  {:<10} {}{}\n", who.first, object.first, object.second,
+                            who.first == 1 ? fmt::format("   (coroutine {})", who.second) : "");
+    }
+    if (waits.edges.empty()) text += "nobody waits\n";
+    if (!waits.orphans.empty()) {
+        text += fmt::format("\n{} stuck behind something that nobody can do any more", waits.orphans.size());
+        for (std::size_t i = 0; i < std::min<std::size_t>(waits.orphans.size(), 10); ++i)
+            text += (i == 0 ? ": " : ", ") + waits.orphans[i];
+        text += waits.orphans.size() > 10 ? ", ...\n" : "\n";
+    }
+    return text;
+}
+
+std::string to_dot(const Waits& waits) {
+    std::set<std::string> red;
+    for (const WaitCycle& cycle : waits.cycles)
+        red.insert(cycle.ids.begin(), cycle.ids.end());
+    std::string text = "digraph waits {\n  rankdir=LR;\n  node [fontname=\"Inter\"];\n";
+    std::set<std::string> nodes;
+    for (const auto* edges : {&waits.edges, &waits.could_wake}) {
+        for (const WaitEdge& edge : *edges) {
+            nodes.insert(edge.from);
+            nodes.insert(edge.to);
+        }
+    }
+    const auto quoted = [](const std::string& id) {
+        std::string out = "\"";
+        for (const char c : id) {
+            if (c == '"' || c == '\\') out += '\\';
+            out += c;
+        }
+        return out + "\"";
+    };
+    for (const std::string& node : nodes) {
+        text += fmt::format("  {} [shape={}{}];\n", quoted(node),
+                            node.rfind("channel:", 0) == 0 ? "box" : "ellipse",
+                            red.count(node) != 0 ? ", color=red" : "");
+    }
+    for (const WaitEdge& edge : waits.edges)
+        text += fmt::format("  {} -> {} [label=\"{}\"];\n", quoted(edge.from), quoted(edge.to), edge.kind);
+    for (const WaitEdge& edge : waits.could_wake)
+        text += fmt::format("  {} -> {} [style=dashed];\n", quoted(edge.from), quoted(edge.to));
+    return text + "}\n";
+}
+
+}  // namespace coroscope::traces
