@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "traces/analysis.h"
+#include "traces/awaited.h"
 #include "traces/wait_graph.h"
 
 namespace coroscope::traces {
@@ -34,26 +35,6 @@ std::string identity_text(const CoroutineImage& coroutine) {
     return std::to_string(coroutine.identity);
 }
 
-std::string awaited(const StateImage& state, const CoroutineImage& coroutine) {
-    switch (coroutine.reason) {
-        case WaitReason::kChannelSend:
-        case WaitReason::kChannelReceive: {
-            const ChannelImage* channel = state.channel_at(coroutine.wait_object);
-            return channel != nullptr ? state.channel_text(*channel) : "channel:?";
-        }
-        case WaitReason::kJoin: {
-            const CoroutineImage* joined = state.coroutine_at(coroutine.wait_object);
-            return joined != nullptr ? identity_text(*joined) : "coroutine:?";
-        }
-        case WaitReason::kSleep:
-            return "timer";
-        case WaitReason::kSignal:
-            return fmt::format("signal:{}", coroutine.wait_object);
-        default:
-            return inspect::reason_name(coroutine.reason);
-    }
-}
-
 std::string called(const StateImage& state, const CoroutineImage& coroutine) {
     return fmt::format("{} ({})", state.coroutine_name(coroutine), coroutine.identity);
 }
@@ -62,7 +43,7 @@ void add_edges(const StateImage& state, Waits& waits) {
     for (const CoroutineImage& coroutine : state.coroutines) {
         if (coroutine.state != wire::CoroutineState::kParked) continue;
         waits.edges.push_back(
-            {identity_text(coroutine), awaited(state, coroutine), edge_kind(coroutine.reason)});
+            {identity_text(coroutine), awaited_text(state, coroutine), edge_kind(coroutine.reason)});
     }
 }
 
@@ -126,7 +107,7 @@ void add_cycles(const StateImage& state, const WaitGraph& graph, Waits& waits,
             }
             const CoroutineImage& coroutine = state.coroutines[node.position];
             cycle.ids.push_back(identity_text(coroutine));
-            objects.insert(awaited(state, coroutine));
+            objects.insert(awaited_text(state, coroutine));
             steps += (steps.empty() ? "" : "; ") + step_sentence(state, graph, id);
         }
         // Workers that share one channel both ways and are fed from outside look like a ring of one object; that is how they rest.
