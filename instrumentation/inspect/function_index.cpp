@@ -15,20 +15,27 @@ constexpr std::uint32_t kNoScope = ~0U;
 constexpr std::uint32_t kDepthMax = 200;  // of nested DIEs: files that nest deeper are broken
 
 // What may contain functions, besides functions.
-bool is_container(int tag) {
-    switch (tag) {
-        case DW_TAG_lexical_block:
-        case DW_TAG_try_block:
-        case DW_TAG_catch_block:
-        case DW_TAG_namespace:
-        case DW_TAG_structure_type:
-        case DW_TAG_class_type:
-        case DW_TAG_union_type:
-        case DW_TAG_module:
-            return true;
-        default:
-            return false;
+bool is_block(int tag) {
+    return tag == DW_TAG_lexical_block || tag == DW_TAG_try_block || tag == DW_TAG_catch_block;
+}
+bool is_named_container(int tag) {
+    return tag == DW_TAG_namespace || tag == DW_TAG_structure_type || tag == DW_TAG_class_type ||
+           tag == DW_TAG_union_type || tag == DW_TAG_module;
+}
+
+// The DIE that says what a concrete or inlined function is an instance of, in the end its first declaration.
+Dwarf_Die declaration_of(Dwarf_Die die) {
+    for (int hops = 0; hops < 4; ++hops) {
+        Dwarf_Attribute attribute;
+        Dwarf_Die next;
+        if (dwarf_attr(&die, DW_AT_abstract_origin, &attribute) == nullptr &&
+            dwarf_attr(&die, DW_AT_specification, &attribute) == nullptr) {
+            break;
+        }
+        if (dwarf_formref_die(&attribute, &next) == nullptr) break;
+        die = next;
     }
+    return die;
 }
 
 }  // namespace
@@ -40,20 +47,9 @@ std::string demangle(const char* name) {
     return status == 0 && plain != nullptr ? std::string(plain.get()) : std::string(name);
 }
 
-std::string function_name(Dwarf_Die* die) {
-    Dwarf_Attribute attribute;
-    for (const unsigned name : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name}) {
-        if (dwarf_attr_integrate(die, name, &attribute) == nullptr) continue;
-        if (const char* mangled = dwarf_formstring(&attribute)) return demangle(mangled);
-    }
-    if (dwarf_attr_integrate(die, DW_AT_name, &attribute) == nullptr) return "";
-    const char* plain = dwarf_formstring(&attribute);
-    return plain != nullptr ? plain : "";
-}
-
 UnitIndex::UnitIndex(Dwarf_Die unit, std::uint64_t bias) : unit_(unit), bias_(bias) {
     Dwarf_Die first;
-    if (dwarf_child(&unit_, &first) == 0) visit(&first, kNoScope, 0);
+    if (dwarf_child(&unit_, &first) == 0) visit(&first, kNoScope, kNoScope, 0);
     std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) {
         return a.low != b.low ? a.low < b.low : a.depth < b.depth;
     });
@@ -62,23 +58,60 @@ UnitIndex::UnitIndex(Dwarf_Die unit, std::uint64_t bias) : unit_(unit), bias_(bi
         range.high_max = high_max = std::max(high_max, range.high);
 }
 
-void UnitIndex::visit(Dwarf_Die* first, std::uint32_t parent, std::uint32_t depth) {
+void UnitIndex::visit(Dwarf_Die* first, std::uint32_t parent, std::uint32_t container, std::uint32_t depth) {
     if (depth > kDepthMax) return;
     Dwarf_Die die = *first;
     do {
         const int tag = dwarf_tag(&die);
+        const bool function = tag == DW_TAG_subprogram;
         std::uint32_t scope = parent;
-        if (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine) {
+        std::uint32_t inside = container;
+        if (function || tag == DW_TAG_inlined_subroutine) {
             scope = static_cast<std::uint32_t>(scopes_.size());
             // A subprogram inside another (of a local class, say) is a function of its own.
-            scopes_.push_back({die, tag == DW_TAG_inlined_subroutine ? parent : kNoScope});
+            scopes_.push_back({die, function ? kNoScope : parent});
             add_ranges(&die, scope, depth);
-        } else if (!is_container(tag)) {
+        } else if (!is_block(tag) && !is_named_container(tag)) {
             continue;
         }
+        if (function) declared_.push_back({dwarf_dieoffset(&die), container});
         Dwarf_Die child;
-        if (dwarf_child(&die, &child) == 0) visit(&child, scope, depth + 1);
+        if (dwarf_child(&die, &child) != 0) continue;
+        if (function || is_named_container(tag)) {
+            inside = static_cast<std::uint32_t>(containers_.size());
+            containers_.push_back({die, container});
+        }
+        visit(&child, scope, inside, depth + 1);
     } while (dwarf_siblingof(&die, &die) == 0);
+}
+
+std::string UnitIndex::qualifier(std::uint32_t container) const {
+    if (container == kNoScope) return "";
+    Dwarf_Die die = containers_[container].die;
+    const bool names_nothing = dwarf_tag(&die) != DW_TAG_namespace;
+    Dwarf_Attribute attribute;
+    const char* name = nullptr;
+    if (dwarf_attr_integrate(&die, DW_AT_name, &attribute) != nullptr) name = dwarf_formstring(&attribute);
+    if (name == nullptr) name = names_nothing ? "(unnamed)" : "(anonymous namespace)";
+    return qualifier(containers_[container].parent) + name + "::";
+}
+
+std::string UnitIndex::name(const FunctionScope& scope) const {
+    Dwarf_Die die = scope.die;
+    Dwarf_Attribute attribute;
+    for (const unsigned linkage : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name}) {
+        if (dwarf_attr_integrate(&die, linkage, &attribute) == nullptr) continue;
+        if (const char* mangled = dwarf_formstring(&attribute)) return demangle(mangled);
+    }
+    if (dwarf_attr_integrate(&die, DW_AT_name, &attribute) == nullptr) return "";
+    const char* plain = dwarf_formstring(&attribute);
+    if (plain == nullptr) return "";
+    Dwarf_Die declaration = declaration_of(die);
+    const Dwarf_Off offset = dwarf_dieoffset(&declaration);
+    const auto at = std::lower_bound(declared_.begin(), declared_.end(), offset,
+                                     [](const Declared& one, Dwarf_Off wanted) { return one.die < wanted; });
+    const bool here = at != declared_.end() && at->die == offset;  // else in a unit shared by several
+    return (here ? qualifier(at->container) : "") + plain;
 }
 
 void UnitIndex::add_ranges(Dwarf_Die* die, std::uint32_t scope, std::uint32_t depth) {

@@ -34,6 +34,9 @@ public:
     std::vector<const FunctionScope*> scopes(std::uint64_t address) const;
     // The piece of the function's code that contains `address`; false when there is none.
     bool function_piece(std::uint64_t address, std::uint64_t* low, std::uint64_t* high) const;
+    // "ns::Class::f(int)" where the compiler wrote down the mangled name; what has internal linkage has none, and is put together
+    // from the DIEs around it, without parameters: "(anonymous namespace)::f". "" when the function has no name.
+    std::string name(const FunctionScope& scope) const;
     Dwarf_Die& unit() { return unit_; }
 
 private:
@@ -41,7 +44,17 @@ private:
         std::uint64_t low, high, high_max;  // high_max: of this and all before it
         std::uint32_t scope, depth;
     };
-    void visit(Dwarf_Die* first, std::uint32_t parent, std::uint32_t depth);
+    // A namespace, class or function that something is declared in.
+    struct Container {
+        Dwarf_Die die;
+        std::uint32_t parent;  // ~0 = the unit
+    };
+    struct Declared {
+        Dwarf_Off die;
+        std::uint32_t container;
+    };
+    void visit(Dwarf_Die* first, std::uint32_t parent, std::uint32_t container, std::uint32_t depth);
+    std::string qualifier(std::uint32_t container) const;
     void add_ranges(Dwarf_Die* die, std::uint32_t scope, std::uint32_t depth);
     const Range* innermost(std::uint64_t address) const;
 
@@ -49,6 +62,8 @@ private:
     std::uint64_t bias_;
     std::vector<FunctionScope> scopes_;
     std::vector<Range> ranges_;  // by low, then outer before inner
+    std::vector<Container> containers_;
+    std::vector<Declared> declared_;  // every subprogram, by the offset of its DIE
 };
 
 class FunctionIndex {
@@ -90,8 +105,6 @@ private:
     std::vector<Symbol> symbols_;  // by low
 };
 
-// The demangled name of a function's DIE; "" when it has none.
-std::string function_name(Dwarf_Die* die);
 // "ns::f(int)" for "_ZN2ns1fEi"; anything that is no mangled name stays as it is.
 std::string demangle(const char* name);
 

@@ -26,7 +26,11 @@ struct LibunwindWalker::Impl {
     bool word(std::uint64_t address, std::uint64_t* to) {
         if (stack.word(address, to)) return true;
         if (modules.read(address, to, sizeof *to) == sizeof *to) return true;
-        return target != nullptr && target->read_memory(address, to, sizeof *to) == sizeof *to;
+        if (target != nullptr && target->read_memory(address, to, sizeof *to) == sizeof *to) return true;
+        // A word of a module's data that nobody can read any more: libunwind looks up the personality routine there, which
+        // plays no part in where the caller is.
+        *to = 0;
+        return modules.find(address) != nullptr;
     }
     bool table_of(const ModuleSet::Entry& entry, unw_dyn_info_t* table);
 };

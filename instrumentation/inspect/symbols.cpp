@@ -56,7 +56,7 @@ struct Symbolizer::Impl {
         for (const FunctionScope* scope : unit->scopes(address)) {
             Dwarf_Die die = scope->die;
             Frame frame;
-            frame.function = function_name(&die);
+            frame.function = unit->name(*scope);
             frame.file = position.file;
             frame.line = position.line;
             frame.inlined = dwarf_tag(&die) == DW_TAG_inlined_subroutine;
@@ -123,9 +123,7 @@ bool Symbolizer::function_range(std::uint64_t pc, std::uint64_t* low, std::uint6
         if (functions == nullptr) continue;
         UnitIndex* unit = functions->unit(address);
         if (unit != nullptr && unit->function_piece(address, low, high)) {
-            const auto scopes = unit->scopes(address);
-            Dwarf_Die die = scopes.back()->die;
-            *name = function_name(&die);
+            *name = unit->name(*unit->scopes(address).back());
             return true;
         }
         const FunctionIndex::Symbol symbol = functions->symbol(address);

@@ -1,0 +1,107 @@
+// Look-ups over images, the index map, quantiles and tables of stacks.
+#include "instrumentation/inspect/state_image.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <unordered_map>
+
+#include "instrumentation/inspect/index_map.h"
+#include "instrumentation/inspect/stack.h"
+
+namespace coroscope::inspect {
+namespace {
+
+TEST(IndexMap, answers_like_a_standard_map) {
+    std::mt19937_64 random(7);
+    IndexMap map;
+    EXPECT_EQ(map.find(0), wire::kNone);
+    for (const std::size_t count : {0, 1, 7, 8, 9, 1000, 20000}) {
+        std::unordered_map<std::uint64_t, std::uint32_t> expected;
+        map.reset(count);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            const std::uint64_t key = i % 3 == 0 ? random() : random() % (count + 1);
+            map.set(key, i);
+            expected[key] = i;
+        }
+        for (const auto& [key, position] : expected)
+            ASSERT_EQ(map.find(key), position);
+        for (int i = 0; i < 1000; ++i) {
+            const std::uint64_t key = random() % (2 * count + 2);
+            const auto at = expected.find(key);
+            ASSERT_EQ(map.find(key), at == expected.end() ? wire::kNone : at->second);
+        }
+    }
+}
+
+TEST(StateImage, look_ups_after_a_vector_shrank_find_nobody) {
+    StateImage image;
+    image.coroutines.resize(3);
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        image.coroutines[i].index = i;
+        image.coroutines[i].identity = 10 + i;
+        image.coroutines[i].slot = i;
+    }
+    image.index();
+    ASSERT_EQ(image.coroutine_of(12), &image.coroutines[2]);
+    image.coroutines.pop_back();
+    EXPECT_EQ(image.coroutine_of(12), nullptr);
+    EXPECT_EQ(image.coroutine_at(2), nullptr);
+    EXPECT_EQ(image.owner_of(0, 2), nullptr);
+}
+
+TEST(StateImage, strings_out_of_bounds_are_empty) {
+    StateImage image;
+    image.strings = std::string(
+        "\x03\x00"
+        "abc"
+        "\xff\xff"
+        "x",
+        8);
+    EXPECT_EQ(image.text(0), "abc");
+    EXPECT_EQ(image.text(5), "");  // longer than what is there
+    EXPECT_EQ(image.text(7), "");  // no room for a length
+    EXPECT_EQ(image.text(8), "");
+    EXPECT_EQ(image.text(wire::kNone), "");
+    EXPECT_EQ(image.text(wire::kNone - 1), "");
+}
+
+TEST(HistogramImage, quantiles_count_samples_below_resolution_as_lowest) {
+    HistogramImage histogram;
+    histogram.buckets.resize(wire::kHistogramBuckets);
+    EXPECT_EQ(histogram.quantile(0.5), -1);
+    histogram.samples = 10;
+    histogram.below_resolution = 4;
+    histogram.buckets[20] = 5;
+    histogram.buckets[wire::histogram_bucket(5000)] = 1;
+    EXPECT_EQ(histogram.quantile(0.3), 0);
+    EXPECT_EQ(histogram.quantile(0.5), 20);
+    EXPECT_EQ(histogram.quantile(0.9), 20);
+    EXPECT_NEAR(histogram.quantile(0.99), 5000, 5000 / 32.0);
+    HistogramImage sum = histogram;
+    sum.merge(histogram);
+    EXPECT_EQ(sum.samples, 20U);
+    EXPECT_EQ(sum.buckets[20], 10U);
+}
+
+TEST(StackTable, keeps_each_distinct_stack_once) {
+    StackTable table;
+    const std::uint32_t first = table.add({1, 2, 3});
+    EXPECT_EQ(table.add({1, 2}), first + 1);
+    EXPECT_EQ(table.add({1, 2, 3}), first);
+    EXPECT_EQ(table.add({}), first + 2);
+    EXPECT_EQ(table.size(), 3U);
+    EXPECT_EQ(table.pcs(first), (std::vector<std::uint64_t>{1, 2, 3}));
+}
+
+TEST(Names, values_that_are_none_have_a_name_too) {
+    EXPECT_STREQ(state_name(static_cast<wire::CoroutineState>(200)), "?");
+    EXPECT_STREQ(reason_name(static_cast<wire::WaitReason>(200)), "?");
+    EXPECT_STREQ(reason_name(wire::WaitReason::kChannelReceive), "channel-receive");
+    EXPECT_STREQ(reason_name(wire::WaitReason::kForeign), "foreign");
+    EXPECT_STREQ(size_class_name(static_cast<wire::SizeClass>(9)), "?");
+    EXPECT_STREQ(unwind_end_name(UnwindEnd::kEntry), "entry");
+}
+
+}  // namespace
+}  // namespace coroscope::inspect

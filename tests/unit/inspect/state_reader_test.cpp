@@ -1,0 +1,239 @@
+// Reading segments: what is in them comes out, and nothing that is wrong with them does any harm.
+#include "instrumentation/inspect/state_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/unit/inspect/segment_builder.h"
+
+namespace coroscope::inspect {
+namespace {
+
+using testing::make_memfd;
+using testing::sample_segment;
+using testing::SegmentBuilder;
+
+base::Result<StateImage> read(const std::vector<std::uint8_t>& bytes) {
+    auto reader = StateReader::open(make_memfd(bytes), "process 4711");
+    if (!reader) return reader.error();
+    return reader->read();
+}
+
+// One sentence: text, no line break, and it says whom it is about.
+void expect_sentence(const base::Error& error) {
+    EXPECT_FALSE(error.message.empty());
+    EXPECT_EQ(error.message.find('\n'), std::string::npos);
+    EXPECT_NE(error.message.find("process 4711"), std::string::npos) << error.message;
+}
+
+// Touches everything that can be looked up, as the views do.
+std::uint64_t use(const StateImage& image) {
+    std::uint64_t sum = 0;
+    for (const CoroutineImage& coroutine : image.coroutines) {
+        sum += image.coroutine_name(coroutine).size() + image.site_text(coroutine.site).size();
+        sum += image.stack_of(coroutine).high + state_name(coroutine.state)[0] +
+               reason_name(coroutine.reason)[0];
+        if (const ChannelImage* channel = image.channel_at(coroutine.wait_object))
+            sum += image.channel_text(*channel).size();
+        sum += image.coroutine_of(coroutine.identity) != nullptr ? 1 : 0;
+        sum += image.owner_of(coroutine.pool, coroutine.slot) != nullptr ? 1 : 0;
+    }
+    for (const PoolImage& pool : image.pools) {
+        sum += pool.used() + pool.slots() + pool.bounds(0).low + pool.bounds(0xffffffff).low +
+               image.text(pool.name).size();
+        sum += static_cast<std::uint64_t>(size_class_name(pool.size_class)[0]);
+    }
+    for (const HistogramImage& histogram : image.histograms)
+        sum += static_cast<std::uint64_t>(histogram.quantile(0.5) + 1);
+    for (const WorkerImage& worker : image.workers)
+        sum += image.coroutine_at(worker.current) != nullptr ? 1 : 0;
+    sum += static_cast<std::uint64_t>(image.since_start_ns(image.start_ticks + 100));
+    return sum;
+}
+
+TEST(StateReader, everything_in_a_segment_comes_out_of_it) {
+    SegmentBuilder built = sample_segment();
+    const auto result = read(built.bytes());
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    const StateImage& image = *result;
+    EXPECT_EQ(image.pid, 4711U);
+    EXPECT_EQ(image.program, "/bin/built-by-hand");
+    EXPECT_EQ(image.since_start_ns(1'000'200), 100);
+    ASSERT_EQ(image.coroutines.size(), 4U);  // record 1 is free
+    EXPECT_EQ(image.coroutine_at(1), nullptr);
+    const CoroutineImage* second = image.coroutine_of(102);
+    ASSERT_NE(second, nullptr);
+    EXPECT_EQ(second->index, 2U);
+    EXPECT_EQ(second->consistency, Consistency::kExact);
+    EXPECT_EQ(second->sequence, 14U);
+    EXPECT_EQ(image.coroutine_name(*second), "own name");
+    EXPECT_EQ(image.coroutine_name(*image.coroutine_at(0)), "parser");
+    EXPECT_EQ(image.site_text(0), "demo.cpp:42");
+    EXPECT_EQ(image.coroutine_at(3)->consistency, Consistency::kRunning);
+    EXPECT_EQ(image.owner_of(0, 4)->identity, 104U);
+    ASSERT_EQ(image.pools.size(), 1U);
+    EXPECT_EQ(image.pools[0].used(), 4U);  // owned & ~remote
+    EXPECT_EQ(image.pools[0].slots(), 512U);
+    const wire::StackBounds bounds = image.stack_of(*second);
+    EXPECT_EQ(bounds.low, 0x7000'0000'0000ULL + 2 * 0x5000 + 0x1000);
+    EXPECT_EQ(bounds.high, 0x7000'0000'0000ULL + 3 * 0x5000 - 2 * 64);
+    ASSERT_EQ(image.channels.size(), 2U);
+    EXPECT_TRUE(image.channels[0].closed);
+    EXPECT_EQ(image.channel_text(image.channels[0]), "channel:numbers");
+    EXPECT_EQ(image.channels[0].consistency, Consistency::kExact);
+    EXPECT_EQ(image.channel_text(image.channels[1]), "channel:#10");
+    EXPECT_EQ(image.channels[1].consistency, Consistency::kTorn);
+    EXPECT_EQ(image.torn_channels, 1U);
+    ASSERT_EQ(image.handles.size(), 1U);
+    EXPECT_EQ(image.handles[0].holder, 102U);
+    EXPECT_EQ(image.channel_totals.at(0).sent, 1000U);
+    ASSERT_EQ(image.workers.size(), 1U);
+    EXPECT_EQ(image.workers[0].current, 3U);
+    EXPECT_EQ(image.histograms.at(0).samples, 4U);
+    EXPECT_DOUBLE_EQ(image.histograms[0].quantile(0.5), 10.0);
+    EXPECT_DOUBLE_EQ(image.histograms[0].quantile(1.0), 50.0);
+    EXPECT_LE(image.read_begin_ticks, image.read_end_ticks);
+}
+
+TEST(StateReader, a_chunk_that_is_not_live_is_not_read) {
+    SegmentBuilder built = sample_segment();
+    const std::uint64_t offset = built.add_chunk(wire::SectionKind::kCoroutines,
+                                                 sizeof(wire::CoroutineRecord), 64);
+    built.add_chunk(wire::SectionKind::kCoroutineDetails, sizeof(wire::CoroutineDetail), 64);
+    built.record<wire::CoroutineRecord>(wire::SectionKind::kCoroutines, 64)
+        .state.store(wire::CoroutineState::kParked);
+    built.record<wire::CoroutineDetail>(wire::SectionKind::kCoroutineDetails, 64).identity.store(500);
+    ASSERT_EQ(read(built.bytes())->coroutines.size(), 5U);
+    built.set_word(wire::SectionKind::kCoroutines, 1,
+                   wire::make_chunk_word(offset, wire::ChunkState::kTrimmed));
+    EXPECT_EQ(read(built.bytes())->coroutines.size(), 4U);
+}
+
+TEST(StateReader, records_published_after_the_file_grew_are_seen_by_the_next_read) {
+    SegmentBuilder built = sample_segment();
+    base::FileDescriptor fd = make_memfd(built.bytes());
+    const int writer = fd.get();
+    auto reader = StateReader::open(std::move(fd), "process 4711");
+    ASSERT_TRUE(reader.ok());
+    ASSERT_EQ(reader->read()->coroutines.size(), 4U);
+    built.add_chunk(wire::SectionKind::kCoroutines, sizeof(wire::CoroutineRecord), 64);
+    built.add_chunk(wire::SectionKind::kCoroutineDetails, sizeof(wire::CoroutineDetail), 64);
+    built.record<wire::CoroutineRecord>(wire::SectionKind::kCoroutines, 70)
+        .state.store(wire::CoroutineState::kReady);
+    built.record<wire::CoroutineDetail>(wire::SectionKind::kCoroutineDetails, 70).identity.store(570);
+    ASSERT_EQ(pwrite(writer, built.bytes().data(), built.bytes().size(), 0),
+              static_cast<ssize_t>(built.bytes().size()));
+    const auto image = reader->read();
+    ASSERT_TRUE(image.ok()) << image.error().message;
+    EXPECT_NE(image->coroutine_of(570), nullptr);
+}
+
+TEST(StateReader, another_version_says_which_side_to_upgrade) {
+    SegmentBuilder built = sample_segment();
+    built.header().version_major = wire::kWireMajor + 1;
+    const auto newer = read(built.bytes());
+    ASSERT_FALSE(newer.ok());
+    EXPECT_EQ(newer.error().code, base::ErrorCode::kVersion);
+    EXPECT_NE(newer.error().message.find("upgrade coroscope"), std::string::npos) << newer.error().message;
+    built.header().version_major = 0;
+    const auto older = read(built.bytes());
+    ASSERT_FALSE(older.ok());
+    EXPECT_EQ(older.error().code, base::ErrorCode::kVersion);
+    EXPECT_NE(older.error().message.find("runtime"), std::string::npos) << older.error().message;
+    built.header().version_major = wire::kWireMajor;
+    built.header().saved_frame_layout = 2;
+    EXPECT_EQ(read(built.bytes()).error().code, base::ErrorCode::kVersion);
+}
+
+TEST(StateReader, a_file_that_could_shrink_under_us_is_refused) {
+    const auto reader = StateReader::open(make_memfd(sample_segment().bytes(), false), "process 4711");
+    ASSERT_FALSE(reader.ok());
+    expect_sentence(reader.error());
+    EXPECT_NE(reader.error().message.find("sealed"), std::string::npos);
+}
+
+TEST(StateReader, a_truncated_segment_gives_one_sentence_or_what_is_left) {
+    const std::vector<std::uint8_t> whole = sample_segment().bytes();
+    std::size_t refused = 0;
+    for (std::size_t size = 0; size < whole.size(); size += 509) {
+        const auto result = read({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)});
+        if (result) {
+            use(*result);
+        } else {
+            expect_sentence(result.error());
+            ++refused;
+        }
+    }
+    EXPECT_GT(refused, whole.size() / 509 / 2);
+}
+
+// Most of what can go wrong sits in few bytes: the header, the directories, and the first records of each section. Words there are
+// replaced by values that hurt (0, all ones, near misses of what stood there) and by noise.
+TEST(StateReader, a_damaged_segment_gives_one_sentence_or_an_image_that_is_safe_to_use) {
+    const std::vector<std::uint8_t> whole = sample_segment().bytes();
+    const unsigned seed = 20240611;
+    std::mt19937_64 random(seed);
+    std::size_t refused = 0;
+    std::size_t read_anyway = 0;
+    for (int round = 0; round < 4000; ++round) {
+        std::vector<std::uint8_t> damaged = whole;
+        const int changes = 1 + static_cast<int>(random() % 4);
+        for (int i = 0; i < changes; ++i) {
+            const std::size_t where = random() % 4;
+            const std::size_t range = where == 0   ? sizeof(wire::SegmentHeader)
+                                      : where == 1 ? 2 * wire::kPageBytes
+                                                   : damaged.size();
+            const std::size_t at = random() % (range / 4) * 4;
+            std::uint32_t word = 0;
+            std::memcpy(&word, &damaged[at], sizeof word);
+            switch (random() % 5) {
+                case 0:
+                    word = 0;
+                    break;
+                case 1:
+                    word = 0xffffffff;
+                    break;
+                case 2:
+                    word += static_cast<std::uint32_t>(random() % 5) - 2;
+                    break;
+                case 3:
+                    word ^= 1U << (random() % 32);
+                    break;
+                default:
+                    word = static_cast<std::uint32_t>(random());
+            }
+            std::memcpy(&damaged[at], &word, sizeof word);
+        }
+        SCOPED_TRACE("seed " + std::to_string(seed) + " round " + std::to_string(round));
+        const auto result = read(damaged);
+        if (result) {
+            use(*result);
+            ++read_anyway;
+        } else {
+            expect_sentence(result.error());
+            ++refused;
+        }
+    }
+    EXPECT_GT(refused, 100U);  // the damage is not lost on the reader
+    EXPECT_GT(read_anyway, 100U);
+}
+
+TEST(StateReader, sections_that_claim_more_than_the_file_holds_are_refused) {
+    SegmentBuilder built = sample_segment();
+    auto& entry = built.header().sections[static_cast<std::uint32_t>(wire::SectionKind::kChannels)];
+    // Eight directory words that all name one chunk, and a count to match: an image of any size from a small file.
+    entry.records_used.store(0xffffffff);
+    entry.chunks_max = 64;
+    entry.chunks_published.store(64);
+    const auto result = read(built.bytes());
+    if (result) {
+        EXPECT_LE(result->channels.size(), 64U * 32);
+        use(*result);
+    } else {
+        expect_sentence(result.error());
+    }
+}
+
+}  // namespace
+}  // namespace coroscope::inspect
