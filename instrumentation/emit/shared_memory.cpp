@@ -43,6 +43,8 @@ std::byte* reserve(int fd, std::uint64_t bytes) {
     void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
     if (base == MAP_FAILED) return nullptr;
     madvise(base, bytes, MADV_DONTFORK);
+    // A core dump would allocate every page of the reservation that it writes: only what is populated goes into it.
+    madvise(base, bytes, MADV_DONTDUMP);
     guard_region(base, bytes);
     return static_cast<std::byte*>(base);
 }
@@ -65,7 +67,12 @@ std::uint64_t reservation_limit(std::uint64_t wish) {
     return wish;
 }
 
+void include_in_core(std::byte* address, std::uint64_t bytes) {
+    madvise(address, bytes, MADV_DODUMP);
+}
+
 bool populate_pages(std::byte* address, std::uint64_t bytes) {
+    include_in_core(address, bytes);
     int result = 0;
     do {
         result = madvise(address, bytes, MADV_POPULATE_WRITE);

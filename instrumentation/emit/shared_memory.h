@@ -28,6 +28,9 @@ void unreserve(std::byte* base, std::uint64_t bytes);
 // Most address space that should be asked for: `wish`, less under RLIMIT_AS (a quarter of it) and RLIMIT_FSIZE.
 std::uint64_t reservation_limit(std::uint64_t wish);
 
+// Lets core dumps contain these pages; reserve() leaves all of them out. populate_pages() does it too.
+void include_in_core(std::byte* address, std::uint64_t bytes);
+
 // Makes pages exist, writable, zeroed where they were never touched. False when memory is short; never a signal.
 bool populate_pages(std::byte* address, std::uint64_t bytes);
 

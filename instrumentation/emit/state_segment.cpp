@@ -135,6 +135,7 @@ base::Status StateSegment::map(std::uint64_t bytes_max) {
                                "there is no memory for the header of the state segment");
         }
         file_bytes_ = std::max(file_bytes_, first);
+        include_in_core(base_, first);
         return base::ok_status();
     }
     return base::error(base::ErrorCode::kRefused,
