@@ -17,7 +17,8 @@ bool is_lazy(const dl_phdr_info& object) {
         if (object.dlpi_phdr[i].p_type != PT_DYNAMIC) continue;
         bool has_plt = false;
         bool now = false;
-        for (auto* entry = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + object.dlpi_phdr[i].p_vaddr); entry->d_tag != DT_NULL; ++entry) {
+        for (auto* entry = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + object.dlpi_phdr[i].p_vaddr);
+             entry->d_tag != DT_NULL; ++entry) {
             if (entry->d_tag == DT_PLTRELSZ) has_plt = entry->d_un.d_val != 0;
             if (entry->d_tag == DT_BIND_NOW) now = true;
             if (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_BIND_NOW) != 0) now = true;
@@ -50,9 +51,11 @@ bool binding_is_eager() {
 
 void warn_once_if_binding_is_lazy() {
     if (binding_checked.exchange(true, std::memory_order_relaxed) || binding_is_eager()) return;
-    std::fprintf(stderr,
-                 "cprime: library calls are bound lazily, and the first call of each takes 3.2 KiB of stack, more than a micro or small "
-                 "coroutine has; start the program with LD_BIND_NOW=1 ('coroscope launch' and 'record' do)\n");
+    std::fprintf(
+        stderr,
+        "cprime: library calls are bound lazily, and the first call of each takes 3.2 KiB of stack, more "
+        "than a micro or small "
+        "coroutine has; start the program with LD_BIND_NOW=1 ('coroscope launch' and 'record' do)\n");
 }
 
 }  // namespace cprime::detail

@@ -40,14 +40,19 @@ Environment read_environment(unsigned workers_wished) {
     Environment environment;
     environment.workers_count = workers_wished;
     if (const std::string_view value = value_of("CPRIME_WORKERS"); workers_wished == 0 && !value.empty()) {
-        const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), environment.workers_count);
+        const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(),
+                                                    environment.workers_count);
         if (problem != std::errc{} || end != value.data() + value.size() || environment.workers_count == 0) {
-            fatal("CPRIME_WORKERS=" + std::string(value) + " is no number of workers; use 1 to " + std::to_string(wire::kWorkersMax), 2);
+            fatal("CPRIME_WORKERS=" + std::string(value) + " is no number of workers; use 1 to " +
+                      std::to_string(wire::kWorkersMax),
+                  2);
         }
     }
     if (environment.workers_count == 0) environment.workers_count = processors_allowed();
     if (environment.workers_count > wire::kWorkersMax) {
-        fatal(std::to_string(environment.workers_count) + " workers are too many; use 1 to " + std::to_string(wire::kWorkersMax), 2);
+        fatal(std::to_string(environment.workers_count) + " workers are too many; use 1 to " +
+                  std::to_string(wire::kWorkersMax),
+              2);
     }
     environment.profile = is_on("CPRIME_PROFILE", false);
     environment.state_plane = is_on("CPRIME_STATE_PLANE", true);

@@ -98,7 +98,9 @@ void print_context(char* buffer, unsigned long bytes) {
         return;
     }
     std::snprintf(buffer, bytes, "coroutine %llu on worker %u",
-                  static_cast<unsigned long long>(detail(worker->current_index).identity.load(std::memory_order_relaxed)), worker->index);
+                  static_cast<unsigned long long>(
+                      detail(worker->current_index).identity.load(std::memory_order_relaxed)),
+                  worker->index);
 }
 
 // One line a coroutine that has not ended: who, and what it waits for.
@@ -114,11 +116,16 @@ void name_the_living(unsigned grace_ms) {
         const wire::CoroutineDetail& about = detail(index);
         const std::uint32_t site = about.site.load(std::memory_order_relaxed);
         const std::uint32_t own = about.name.load(std::memory_order_relaxed);
-        const std::uint32_t name = own != wire::kNone || site == wire::kNone ? own : g_runtime->sites.record(site).name;
-        std::fprintf(stderr, "cprime: shutdown: coroutine %llu \"%s\" spawned at %s has not ended after %u ms (%s)\n",
+        const std::uint32_t name = own != wire::kNone || site == wire::kNone
+                                       ? own
+                                       : g_runtime->sites.record(site).name;
+        std::fprintf(stderr,
+                     "cprime: shutdown: coroutine %llu \"%s\" spawned at %s has not ended after %u ms (%s)\n",
                      static_cast<unsigned long long>(about.identity.load(std::memory_order_relaxed)),
-                     std::string(g_runtime->segment->string(name)).c_str(), g_runtime->sites.text(site).c_str(), grace_ms,
-                     state == wire::CoroutineState::kRunning ? "it runs and makes no call that waits" : "it goes on after being cancelled");
+                     std::string(g_runtime->segment->string(name)).c_str(),
+                     g_runtime->sites.text(site).c_str(), grace_ms,
+                     state == wire::CoroutineState::kRunning ? "it runs and makes no call that waits"
+                                                             : "it goes on after being cancelled");
     }
     if (named > 16) std::fprintf(stderr, "cprime: shutdown: and %u more\n", named - 16);
 }
@@ -132,11 +139,17 @@ void fatal(const std::string& sentence, int exit_code) {
 
 RuntimeState& runtime(const char* call) {
     if (emit::forked_child()) {
-        std::fprintf(stderr, "cprime: %s was called in a forked child of a program with a Runtime; a child may only exec or exit\n", call);
+        std::fprintf(stderr,
+                     "cprime: %s was called in a forked child of a program with a Runtime; a child may only "
+                     "exec or exit\n",
+                     call);
         std::abort();
     }
     if (g_runtime == nullptr) {
-        std::fprintf(stderr, "cprime: %s was called while there is no cprime::Runtime; make one first, or enter through cprime::run\n", call);
+        std::fprintf(stderr,
+                     "cprime: %s was called while there is no cprime::Runtime; make one first, or enter "
+                     "through cprime::run\n",
+                     call);
         std::abort();
     }
     return *g_runtime;
@@ -165,13 +178,16 @@ ResumePoint shut_down(Worker* worker, std::uint32_t, void*) noexcept {
 
 using detail::RuntimeState;
 
-Runtime::Runtime(const RuntimeOptions& options) : options_(options), state_(std::make_unique<RuntimeState>()) {
-    if (detail::g_runtime != nullptr) detail::fatal("a second cprime::Runtime was made while one exists; one at a time", 1);
+Runtime::Runtime(const RuntimeOptions& options)
+    : options_(options), state_(std::make_unique<RuntimeState>()) {
+    if (detail::g_runtime != nullptr)
+        detail::fatal("a second cprime::Runtime was made while one exists; one at a time", 1);
     const detail::Environment environment = detail::read_environment(options.workers);
     detail::SizeTable table;
     if (!environment.size_table_path.empty()) {
         table = detail::take_or_die(detail::SizeTable::load(environment.size_table_path), 2);
-        std::fprintf(stderr, "cprime: stack sizes of %zu spawn sites come from %s\n", table.size(), environment.size_table_path.c_str());
+        std::fprintf(stderr, "cprime: stack sizes of %zu spawn sites come from %s\n", table.size(),
+                     environment.size_table_path.c_str());
     }
     RuntimeState& state = *state_;
     state.workers_count = environment.workers_count;
@@ -186,7 +202,8 @@ Runtime::Runtime(const RuntimeOptions& options) : options_(options), state_(std:
     coroscope::base::check_context() = &detail::print_context;
     detail::install_fault_handlers();
     detail::start_workers(state);
-    state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kRunning), std::memory_order_release);
+    state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kRunning),
+                                            std::memory_order_release);
     if (environment.state_plane) {
         auto agent = detail::emit::Agent::start({.state = state.segment.get(), .rings = state.rings.get()});
         if (agent) {
@@ -226,7 +243,8 @@ Runtime::~Runtime() {
     detail::stop_channels();
     detail::remove_fault_handlers();
     coroscope::base::check_context() = nullptr;
-    state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kEnded), std::memory_order_release);
+    state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kEnded),
+                                            std::memory_order_release);
     state.agent.reset();
     detail::first_identity = state.segment->header().next_identity.load(std::memory_order_relaxed);
     detail::g_runtime = nullptr;
@@ -236,12 +254,15 @@ Runtime::~Runtime() {
 void Runtime::wait() {
     RuntimeState& state = *state_;
     if (state.scheduler.wait_finished(0, &state.shutting_down)) return;
-    if (state.scheduler.wait_finished(std::uint64_t{options_.shutdown_grace_ms} * 1'000'000 + 1, nullptr)) return;
+    if (state.scheduler.wait_finished(std::uint64_t{options_.shutdown_grace_ms} * 1'000'000 + 1, nullptr))
+        return;
     detail::name_the_living(options_.shutdown_grace_ms);
     static_cast<void>(state.scheduler.wait_finished(0, nullptr));
 }
 
-unsigned Runtime::workers() const noexcept { return state_->workers_count; }
+unsigned Runtime::workers() const noexcept {
+    return state_->workers_count;
+}
 
 std::uint64_t Runtime::stack_bytes_peak() const noexcept {
     state_->pools.sample_high_water();

@@ -34,7 +34,8 @@ struct RuntimeState {
     std::unique_ptr<Worker[]> workers;
     std::uint32_t workers_count = 0;
     bool profile_always = false;  // CPRIME_PROFILE=1
-    std::atomic<bool> shutting_down{false};  // writer: shutdown(); what is spawned from then on is cancelled from its start
+    std::atomic<bool> shutting_down{
+        false};  // writer: shutdown(); what is spawned from then on is cancelled from its start
     Scheduler scheduler;
     Timers timers;
     CoroutineRecords records;

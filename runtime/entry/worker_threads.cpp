@@ -6,9 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cxxabi.h>
 #include <cstdio>
 #include <cstdlib>
-#include <cxxabi.h>
 
 #include "runtime/scheduler/futex.h"
 #include "runtime/scheduler/parking.h"
@@ -40,7 +40,9 @@ void warm_up() {
 }
 
 // A forked child has this thread only, and no runtime: calls must not take it for a worker.
-void forget_worker_in_child() { cprime_current_worker = nullptr; }
+void forget_worker_in_child() {
+    cprime_current_worker = nullptr;
+}
 
 void describe_stack(Worker& worker) {
     pthread_attr_t attributes;
@@ -60,8 +62,10 @@ void run_worker(Worker& worker) {
     describe_stack(worker);
     sanitizer_start(worker);
     worker.eh_globals = reinterpret_cast<EhGlobals*>(abi::__cxa_get_globals());
-    worker.ring = g_runtime->rings->register_thread(wire::RingOwner::kWorker, worker.index, &worker.record->current);
-    worker.record->ring.store(worker.ring != nullptr ? worker.ring->index() : wire::kNone, std::memory_order_relaxed);
+    worker.ring = g_runtime->rings->register_thread(wire::RingOwner::kWorker, worker.index,
+                                                    &worker.record->current);
+    worker.record->ring.store(worker.ring != nullptr ? worker.ring->index() : wire::kNone,
+                              std::memory_order_relaxed);
     worker.record->thread_id.store(static_cast<std::uint32_t>(syscall(SYS_gettid)), std::memory_order_relaxed);
     worker.record->state.store(wire::WorkerState::kScheduling, std::memory_order_relaxed);
     warm_up();
@@ -92,7 +96,8 @@ void start_workers(RuntimeState& state) {
     sigset_t blocked;
     sigset_t before;
     sigfillset(&blocked);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS}) sigdelset(&blocked, fault);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS})
+        sigdelset(&blocked, fault);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
@@ -100,7 +105,9 @@ void start_workers(RuntimeState& state) {
     for (std::uint32_t i = 0; i < state.workers_count; ++i) {
         Worker& worker = state.workers[i];
         if (pthread_create(&worker.thread, &attributes, &thread_main, &worker) != 0) {
-            fatal("the system gives no thread for worker " + std::to_string(i) + "; use fewer workers (CPRIME_WORKERS)", 1);
+            fatal("the system gives no thread for worker " + std::to_string(i) +
+                      "; use fewer workers (CPRIME_WORKERS)",
+                  1);
         }
         char name[24];
         std::snprintf(name, sizeof name, "cprime-%u", i % wire::kWorkersMax);
@@ -110,12 +117,14 @@ void start_workers(RuntimeState& state) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     for (std::uint32_t i = 0; i < state.workers_count; ++i) {
         std::atomic<std::uint32_t>& ready = state.workers[i].ready_to_run;
-        while (ready.load(std::memory_order_acquire) == 0) futex_wait(ready, 0);  // [worker.ready]
+        while (ready.load(std::memory_order_acquire) == 0)
+            futex_wait(ready, 0);  // [worker.ready]
     }
 }
 
 void join_workers(RuntimeState& state) {
-    for (std::uint32_t i = 0; i < state.workers_count; ++i) pthread_join(state.workers[i].thread, nullptr);
+    for (std::uint32_t i = 0; i < state.workers_count; ++i)
+        pthread_join(state.workers[i].thread, nullptr);
 }
 
 }  // namespace cprime::detail

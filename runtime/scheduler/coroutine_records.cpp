@@ -45,7 +45,8 @@ bool CoroutineRecords::refill(FreeList& list) {
         }
     }
     const std::uint32_t first = segment_->allocate_records(wire::SectionKind::kCoroutineDetails, kBatch);
-    if (first == wire::kNone || !segment_->ensure_records(wire::SectionKind::kCoroutines, first + kBatch)) return false;
+    if (first == wire::kNone || !segment_->ensure_records(wire::SectionKind::kCoroutines, first + kBatch))
+        return false;
     for (std::uint32_t index = first + kBatch; index-- > first;) {
         record(index).next.store(list.first, std::memory_order_relaxed);
         list.first = index;
@@ -68,7 +69,8 @@ void CoroutineRecords::free(Worker* worker, std::uint32_t index) {
     // Cut kBatch off the front, outside the lock, then hang them before the shared ones.
     const std::uint32_t first = worker->free_records;
     std::uint32_t last = first;
-    for (std::uint32_t i = 1; i < kBatch; ++i) last = record(last).next.load(std::memory_order_relaxed);
+    for (std::uint32_t i = 1; i < kBatch; ++i)
+        last = record(last).next.load(std::memory_order_relaxed);
     worker->free_records = record(last).next.load(std::memory_order_relaxed);
     worker->free_records_count -= kBatch;
     const std::lock_guard<SpinLock> hold(lock_);

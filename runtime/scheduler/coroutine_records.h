@@ -39,7 +39,7 @@ private:
     bool refill(FreeList& list);
 
     emit::StateSegment* segment_ = nullptr;
-    SpinLock lock_;      // guards shared_
+    SpinLock lock_;  // guards shared_
     FreeList shared_;
     SpinLock outside_lock_;  // guards the two below
     FreeList outside_;

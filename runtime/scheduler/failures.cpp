@@ -43,13 +43,13 @@ void report_failure(const std::string& name, std::uint64_t identity, const std::
         std::rethrow_exception(exception);
     } catch (const std::exception& known) {
         what = known.what();
-        std::fprintf(stderr, "cprime: coroutine %llu \"%s\" failed and nobody joins it: %s\n", static_cast<unsigned long long>(identity),
-                     name.c_str(), what);
+        std::fprintf(stderr, "cprime: coroutine %llu \"%s\" failed and nobody joins it: %s\n",
+                     static_cast<unsigned long long>(identity), name.c_str(), what);
         return;
     } catch (...) {
     }
-    std::fprintf(stderr, "cprime: coroutine %llu \"%s\" failed and nobody joins it: %s\n", static_cast<unsigned long long>(identity),
-                 name.c_str(), what);
+    std::fprintf(stderr, "cprime: coroutine %llu \"%s\" failed and nobody joins it: %s\n",
+                 static_cast<unsigned long long>(identity), name.c_str(), what);
 }
 
 }  // namespace cprime::detail

@@ -29,7 +29,8 @@ private:
         std::exception_ptr exception;
         std::string name;
     };
-    std::atomic<std::size_t> count_{0};  // writer: holders of lock_; readers: "is there any?", ordered by the join
+    std::atomic<std::size_t> count_{
+        0};  // writer: holders of lock_; readers: "is there any?", ordered by the join
     std::mutex lock_;
     std::unordered_map<std::uint64_t, Failure> failures_;
 };

@@ -12,8 +12,10 @@
 namespace cprime::detail {
 
 // Sleeps while `word` holds `expected`; at most timeout_ns (0 = no limit). May wake for no reason.
-inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, std::uint64_t timeout_ns = 0) {
-    timespec timeout{static_cast<time_t>(timeout_ns / 1'000'000'000), static_cast<long>(timeout_ns % 1'000'000'000)};
+inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                       std::uint64_t timeout_ns = 0) {
+    timespec timeout{static_cast<time_t>(timeout_ns / 1'000'000'000),
+                     static_cast<long>(timeout_ns % 1'000'000'000)};
     syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, timeout_ns != 0 ? &timeout : nullptr, nullptr, 0);
 }
 inline void futex_wake(std::atomic<std::uint32_t>& word, int count) {

@@ -43,7 +43,8 @@ void wake_joiners(Worker& worker, const TakenJoiners& taken, std::uint64_t stamp
     }
 }
 
-bool unlink_joiner(Worker* worker, std::uint32_t index, std::uint32_t target, std::uint32_t sequence, wire::WakeCause cause) {
+bool unlink_joiner(Worker* worker, std::uint32_t index, std::uint32_t target, std::uint32_t sequence,
+                   wire::WakeCause cause) {
     if (target == wire::kNone) return false;
     {
         const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[target]);
@@ -128,7 +129,9 @@ ResumePoint drop_handle(Worker* worker, std::uint32_t, void* argument) noexcept 
     {
         const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[request.target]);
         if (still_alive(request.target, request.identity)) {
-            record(request.target).flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineHandleHeld), std::memory_order_relaxed);
+            record(request.target)
+                .flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineHandleHeld),
+                                 std::memory_order_relaxed);
         }
     }
     g_runtime->failures.drop(request.identity);

@@ -30,7 +30,8 @@ struct Joiners {
     // Outside threads are few: one list for all targets, under its own lock, taken inside a shard's.
     SpinLock threads_lock;
     ThreadJoiner* threads = nullptr;
-    std::atomic<std::uint32_t> threads_count{0};  // writer: holders of threads_lock; exit reads it under its shard's lock
+    std::atomic<std::uint32_t> threads_count{
+        0};  // writer: holders of threads_lock; exit reads it under its shard's lock
 };
 
 // Whether `index` is still the coroutine with that identity. Under its lock in Joiners.
@@ -51,6 +52,7 @@ TakenJoiners take_joiners(std::uint32_t target);
 void wake_joiners(Worker& worker, const TakenJoiners& taken, std::uint64_t stamp);
 
 // Hook of WaitReason::kJoin.
-bool unlink_joiner(Worker* worker, std::uint32_t index, std::uint32_t target, std::uint32_t sequence, wire::WakeCause cause);
+bool unlink_joiner(Worker* worker, std::uint32_t index, std::uint32_t target, std::uint32_t sequence,
+                   wire::WakeCause cause);
 
 }  // namespace cprime::detail

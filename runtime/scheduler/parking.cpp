@@ -32,7 +32,8 @@ void count(std::atomic<std::uint64_t>& counter) {
 
 }  // namespace
 
-bool suspend_current(Worker& worker, std::uint32_t index, WaitReason reason, std::uint32_t object, std::uint64_t deadline_ticks) {
+bool suspend_current(Worker& worker, std::uint32_t index, WaitReason reason, std::uint32_t object,
+                     std::uint64_t deadline_ticks) {
     CoroutineRecord& self = record(index);
     self.reason.store(reason, std::memory_order_relaxed);
     self.wait_object.store(object, std::memory_order_relaxed);
@@ -60,8 +61,8 @@ bool suspend_current(Worker& worker, std::uint32_t index, WaitReason reason, std
     const std::uint32_t sequence = self.sequence.load(std::memory_order_relaxed) + 1;
     self.sequence.store(sequence, std::memory_order_release);
     worker.switch_stamp = emit::stamp();
-    emit::probe::suspend(worker.ring, worker.switch_stamp, sequence, reason, object, self.rip.load(std::memory_order_relaxed),
-                         deadline_ticks);
+    emit::probe::suspend(worker.ring, worker.switch_stamp, sequence, reason, object,
+                         self.rip.load(std::memory_order_relaxed), deadline_ticks);
     worker.record->current.store(wire::kNone, std::memory_order_relaxed);
     worker.record->state.store(WorkerState::kScheduling, std::memory_order_relaxed);
     return true;
@@ -70,7 +71,8 @@ bool suspend_current(Worker& worker, std::uint32_t index, WaitReason reason, std
 void make_ready(Worker* worker, std::uint32_t index, wire::WakeCause cause, std::uint64_t stamp) {
     CoroutineRecord& woken = record(index);
     if ((woken.flags.load(std::memory_order_relaxed) & wire::kCoroutineTimedWait) != 0) {
-        woken.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineTimedWait), std::memory_order_relaxed);
+        woken.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineTimedWait),
+                              std::memory_order_relaxed);
         detail(index).deadline_ticks.store(0, std::memory_order_relaxed);
         if (cause != wire::WakeCause::kTimer) timer_cancel();
     }
@@ -80,7 +82,8 @@ void make_ready(Worker* worker, std::uint32_t index, wire::WakeCause cause, std:
     const std::uint32_t sequence = woken.sequence.load(std::memory_order_relaxed) + 2;
     woken.sequence.store(sequence, std::memory_order_release);  // [coroutine.sequence]
     if (emit::listening(wire::kCategoryCoroutine)) {
-        emit::probe::wake(worker != nullptr ? worker->ring : emit::thread_writer(), stamp, index, sequence, cause);
+        emit::probe::wake(worker != nullptr ? worker->ring : emit::thread_writer(), stamp, index, sequence,
+                          cause);
     }
     if (worker == nullptr) {
         g_runtime->scheduler.inject(index, false);
@@ -91,7 +94,9 @@ void make_ready(Worker* worker, std::uint32_t index, wire::WakeCause cause, std:
     g_runtime->scheduler.share_surplus(*worker, 1);
 }
 
-void set_unlink_hook(WaitReason reason, UnlinkHook hook) { hooks[static_cast<std::size_t>(reason)] = hook; }
+void set_unlink_hook(WaitReason reason, UnlinkHook hook) {
+    hooks[static_cast<std::size_t>(reason)] = hook;
+}
 
 bool unlink_parked(Worker* worker, std::uint32_t index, std::uint32_t sequence, wire::WakeCause cause) {
     const CoroutineRecord& waiting = record(index);
@@ -108,16 +113,20 @@ bool request_cancel(Worker* worker, std::uint32_t index, std::uint64_t identity)
         // [join.lock]: while it is held the target cannot give its index to somebody else.
         const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[index]);
         if (!still_alive(index, identity)) return false;
-        const std::uint8_t before = target.flags.fetch_or(wire::kCoroutineCancelRequested, std::memory_order_seq_cst);  // [park.cancel]
+        const std::uint8_t before = target.flags.fetch_or(wire::kCoroutineCancelRequested,
+                                                          std::memory_order_seq_cst);  // [park.cancel]
         if ((before & wire::kCoroutineCancelRequested) != 0) return true;
-        if (emit::listening(wire::kCategoryCoroutine)) emit::probe::cancel(worker != nullptr ? worker->ring : emit::thread_writer(), 0, index, identity);
+        if (emit::listening(wire::kCategoryCoroutine))
+            emit::probe::cancel(worker != nullptr ? worker->ring : emit::thread_writer(), 0, index, identity);
     }
     while (true) {
         const std::uint32_t sequence = target.sequence.load(std::memory_order_acquire);
         // The sequence read is our target's or an earlier one's; the hook accepts nothing but an exact match.
         if (detail(index).identity.load(std::memory_order_acquire) != identity) return true;
-        if (target.state.load(std::memory_order_seq_cst) != CoroutineState::kParked) return true;  // [park.cancel]
-        if ((sequence & 1) == 0 && unlink_parked(worker, index, sequence, wire::WakeCause::kCancel)) return true;
+        if (target.state.load(std::memory_order_seq_cst) != CoroutineState::kParked)
+            return true;  // [park.cancel]
+        if ((sequence & 1) == 0 && unlink_parked(worker, index, sequence, wire::WakeCause::kCancel))
+            return true;
         _mm_pause();  // it is between its two steps, or was just woken by somebody else
     }
 }
@@ -133,7 +142,9 @@ std::uint64_t& outside_adopting() {
     return identity;
 }
 
-emit::RingWriter* ring_of(Worker* worker) { return worker != nullptr ? worker->ring : emit::thread_writer(); }
+emit::RingWriter* ring_of(Worker* worker) {
+    return worker != nullptr ? worker->ring : emit::thread_writer();
+}
 
 // The coroutine continues on this worker: everything that must stand before its first instruction.
 static ResumePoint resume(Worker& worker, std::uint32_t index) {
@@ -160,8 +171,10 @@ static ResumePoint resume(Worker& worker, std::uint32_t index) {
         detail(index).worker.store(static_cast<std::uint8_t>(worker.index), std::memory_order_relaxed);
     }
     if (emit::listening(wire::kCategoryCoroutine)) {
-        const std::uint64_t stamp = worker.switch_stamp != 0 ? worker.switch_stamp : coroscope::base::read_tsc_ordered();
-        emit::probe::resume(worker.ring, stamp, index, sequence, detail(index).identity.load(std::memory_order_relaxed));
+        const std::uint64_t stamp = worker.switch_stamp != 0 ? worker.switch_stamp
+                                                             : coroscope::base::read_tsc_ordered();
+        emit::probe::resume(worker.ring, stamp, index, sequence,
+                            detail(index).identity.load(std::memory_order_relaxed));
     }
     worker.switch_stamp = 0;
     note_switch(worker);

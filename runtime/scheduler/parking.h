@@ -45,14 +45,16 @@ inline constexpr std::uint64_t kPrivatePainted = 1ULL << 48;  // its stack was p
 inline constexpr std::uint64_t kPrivateFailed = 1ULL << 49;   // an exception escaped it
 
 // The coroutine that called goes on: no switch.
-inline ResumePoint keep_running(Worker& worker) { return worker.current; }
+inline ResumePoint keep_running(Worker& worker) {
+    return worker.current;
+}
 
 // Takes the running coroutine `index` off its worker (P1); the caller then publishes it. `object` as the reason says
 // (kNone if none); deadline_ticks: TSC at which a timer will wake it, 0 = none; it is shown, not armed (timer_arm does).
 // Returns false when cancellation was requested: then nothing happened and the coroutine is still running.
 // kYield never returns false and must be followed by push to a ready queue.
-[[nodiscard]] bool suspend_current(Worker& worker, std::uint32_t index, wire::WaitReason reason, std::uint32_t object,
-                                   std::uint64_t deadline_ticks = 0);
+[[nodiscard]] bool suspend_current(Worker& worker, std::uint32_t index, wire::WaitReason reason,
+                                   std::uint32_t object, std::uint64_t deadline_ticks = 0);
 
 // The next coroutine for this worker; sleeps while there is none. Call last: `return pick_next(worker)`.
 ResumePoint pick_next(Worker& worker);
@@ -72,7 +74,8 @@ using UnlinkHook = bool (*)(Worker* worker, std::uint32_t index, std::uint32_t o
 void set_unlink_hook(wire::WaitReason reason, UnlinkHook hook);
 
 // Under the lock of `object`: does `index` still wait for the same thing as when `sequence` was read?
-inline bool still_parked(std::uint32_t index, wire::WaitReason reason, std::uint32_t object, std::uint32_t sequence) {
+inline bool still_parked(std::uint32_t index, wire::WaitReason reason, std::uint32_t object,
+                         std::uint32_t sequence) {
     const wire::CoroutineRecord& waiting = record(index);
     return waiting.state.load(std::memory_order_relaxed) == wire::CoroutineState::kParked &&
            waiting.sequence.load(std::memory_order_relaxed) == sequence &&

@@ -40,7 +40,8 @@ public:
     }
     // Moves the oldest `count` (at most all) of `from` to the end of this queue.
     void take(ReadyQueue& from, std::uint32_t count) {
-        for (; count > 0 && !from.empty(); --count) push(from.pop());
+        for (; count > 0 && !from.empty(); --count)
+            push(from.pop());
     }
     std::uint32_t first() const { return length_ == 0 ? wire::kNone : first_; }
 

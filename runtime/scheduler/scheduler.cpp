@@ -90,7 +90,8 @@ bool Scheduler::idle(Worker& worker) {
     g_runtime->pools.sample_high_water();
     worker.record->ready_length.store(0, std::memory_order_relaxed);
     worker.record->state.store(WorkerState::kParked, std::memory_order_relaxed);
-    worker.record->parks.store(worker.record->parks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    worker.record->parks.store(worker.record->parks.load(std::memory_order_relaxed) + 1,
+                               std::memory_order_relaxed);
     emit::probe::worker_park(worker.ring, 0, worker.index);
     while (worker.wake_word.load(std::memory_order_acquire) == 0) {  // [worker.futex]
         std::uint64_t timeout_ns = 0;
@@ -98,7 +99,9 @@ bool Scheduler::idle(Worker& worker) {
             const std::uint64_t now = coroscope::base::read_tsc();
             if (now >= deadline) break;
             const auto& clock = g_runtime->segment->header().clock;
-            timeout_ns = static_cast<std::uint64_t>(clock.duration_ns(static_cast<std::int64_t>(deadline - now))) + 1;
+            timeout_ns = static_cast<std::uint64_t>(
+                             clock.duration_ns(static_cast<std::int64_t>(deadline - now))) +
+                         1;
         }
         futex_wait(worker.wake_word, 0, timeout_ns);
     }
@@ -131,8 +134,10 @@ void Scheduler::wake_waiters() {
 std::uint64_t Scheduler::alive() const {
     std::uint64_t exited = 0;
     std::uint64_t spawned = 0;
-    for (std::uint32_t i = 0; i < workers_count_; ++i) exited += workers_[i].record->exited.load(std::memory_order_acquire);
-    for (std::uint32_t i = 0; i < workers_count_; ++i) spawned += workers_[i].record->spawned.load(std::memory_order_acquire);
+    for (std::uint32_t i = 0; i < workers_count_; ++i)
+        exited += workers_[i].record->exited.load(std::memory_order_acquire);
+    for (std::uint32_t i = 0; i < workers_count_; ++i)
+        spawned += workers_[i].record->spawned.load(std::memory_order_acquire);
     spawned += g_runtime->segment->header().outside_spawned.load(std::memory_order_acquire);
     return spawned - exited;
 }
@@ -149,7 +154,8 @@ bool Scheduler::wait_finished(std::uint64_t timeout_ns, const std::atomic<bool>*
         if (timeout_ns != 0) {
             timespec now{};
             clock_gettime(CLOCK_MONOTONIC, &now);
-            const auto spent_ns = static_cast<std::uint64_t>((now.tv_sec - start.tv_sec) * 1'000'000'000 + (now.tv_nsec - start.tv_nsec));
+            const auto spent_ns = static_cast<std::uint64_t>((now.tv_sec - start.tv_sec) * 1'000'000'000 +
+                                                             (now.tv_nsec - start.tv_nsec));
             if (spent_ns >= timeout_ns) return false;
             left_ns = timeout_ns - spent_ns;
         }
@@ -165,7 +171,8 @@ void Scheduler::stop() {
         sleepers.swap(idle_);
         idle_count_.store(0, std::memory_order_relaxed);
     }
-    for (Worker* sleeper : sleepers) wake(*sleeper);
+    for (Worker* sleeper : sleepers)
+        wake(*sleeper);
 }
 
 }  // namespace cprime::detail

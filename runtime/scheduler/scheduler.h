@@ -46,7 +46,8 @@ public:
     // Hands the older half of the worker's queue over, if there is more than `keep` in it and somebody sleeps. The worker
     // itself; costs one load when nobody sleeps.
     void share_surplus(Worker& worker, std::uint32_t keep) {
-        if (__builtin_expect(idle_count_.load(std::memory_order_relaxed) != 0, 0) && worker.ready.length() > keep) {
+        if (__builtin_expect(idle_count_.load(std::memory_order_relaxed) != 0, 0) &&
+            worker.ready.length() > keep) {
             hand_over(worker, keep);
         }
     }
@@ -76,15 +77,16 @@ private:
 
     Worker* workers_ = nullptr;
     std::uint32_t workers_count_ = 0;
-    SpinLock lock_;            // guards injected_, idle_, watcher_, watcher_deadline_
+    SpinLock lock_;  // guards injected_, idle_, watcher_, watcher_deadline_
     ReadyQueue injected_;
     std::vector<Worker*> idle_;
-    Worker* watcher_ = nullptr;          // sleeps until watcher_deadline_ (ticks); null: nobody watches the timers
+    Worker* watcher_ = nullptr;  // sleeps until watcher_deadline_ (ticks); null: nobody watches the timers
     std::uint64_t watcher_deadline_ = 0;
     std::atomic<std::uint32_t> injected_length_{0};  // writer: holders of lock_; readers: a hint, relaxed
     std::atomic<std::uint32_t> idle_count_{0};       // the same
     std::atomic<bool> stopping_{false};              // writer: stop(), under lock_
-    std::atomic<std::uint32_t> finished_epoch_{0};   // futex: grows when somebody sees the end [scheduler.finished]
+    std::atomic<std::uint32_t> finished_epoch_{
+        0};  // futex: grows when somebody sees the end [scheduler.finished]
 };
 
 }  // namespace cprime::detail

@@ -30,7 +30,9 @@ constexpr std::size_t kRoomBesideClosure = 160;
 std::uint8_t choose_pool(const SpawnRequest& request, std::uint32_t site, const Pools& pools) {
     if ((request.flags & kSpawnSignal) != 0) return kPoolSignal;
     auto pool = static_cast<std::uint8_t>(g_runtime->sites.choose_class(site, request.wish));
-    while (pool < kPoolLarge && request.type->bytes + request.type->alignment + kRoomBesideClosure > pools.geometry(pool).slot_bytes) ++pool;
+    while (pool < kPoolLarge && request.type->bytes + request.type->alignment + kRoomBesideClosure >
+                                    pools.geometry(pool).slot_bytes)
+        ++pool;
     return pool;
 }
 
@@ -40,7 +42,8 @@ std::uint64_t closure_address(const wire::StackBounds& bounds, const ClosureType
     return (bounds.high - type.bytes) & ~(alignment - 1);
 }
 
-void fill_record(const SpawnRequest& request, std::uint8_t pool, std::uint32_t slot, const wire::StackBounds& bounds) {
+void fill_record(const SpawnRequest& request, std::uint8_t pool, std::uint32_t slot,
+                 const wire::StackBounds& bounds) {
     CoroutineRecord& child = record(request.coroutine);
     child.pool = pool;
     child.slot = slot;
@@ -58,7 +61,8 @@ void fill_record(const SpawnRequest& request, std::uint8_t pool, std::uint32_t s
     child.uncaught_exceptions = 0;
     child.transfer = 0;
     const std::uint64_t closure = closure_address(bounds, *request.type);
-    child.rsp.store(make_first_frame(closure, request.type->entry, reinterpret_cast<void*>(closure)), std::memory_order_relaxed);
+    child.rsp.store(make_first_frame(closure, request.type->entry, reinterpret_cast<void*>(closure)),
+                    std::memory_order_relaxed);
     child.rip.store(reinterpret_cast<std::uint64_t>(&cprime_trampoline), std::memory_order_relaxed);
 }
 
@@ -70,8 +74,10 @@ void fill_detail(const SpawnRequest& request, const Worker* worker, std::uint64_
     child.site.store(site, std::memory_order_relaxed);
     child.name.store(g_runtime->sites.name_of(site, request.name), std::memory_order_relaxed);
     child.high_water_bytes.store(0, std::memory_order_relaxed);
-    child.priority.store((request.flags & kSpawnSignal) != 0 ? kSignalPriority : kNormalPriority, std::memory_order_relaxed);
-    child.worker.store(worker != nullptr ? static_cast<std::uint8_t>(worker->index) : 0, std::memory_order_relaxed);
+    child.priority.store((request.flags & kSpawnSignal) != 0 ? kSignalPriority : kNormalPriority,
+                         std::memory_order_relaxed);
+    child.worker.store(worker != nullptr ? static_cast<std::uint8_t>(worker->index) : 0,
+                       std::memory_order_relaxed);
     child.deadline_ticks.store(0, std::memory_order_relaxed);
     child.private_word = 0;
 }
@@ -85,7 +91,9 @@ void set_adopting(const Worker* worker, std::uint32_t index, std::uint64_t ident
     }
 }
 
-ResumePoint back_to_caller(Worker* worker) { return worker != nullptr ? keep_running(*worker) : nullptr; }
+ResumePoint back_to_caller(Worker* worker) {
+    return worker != nullptr ? keep_running(*worker) : nullptr;
+}
 
 void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
     counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
@@ -96,14 +104,18 @@ void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
 ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noexcept {
     auto& request = *static_cast<SpawnRequest*>(argument);
     RuntimeState& state = worker != nullptr ? *g_runtime : runtime("spawn");
-    const Place place{request.place.file_name(), request.place.function_name(), request.place.line(), request.place.column()};
-    const std::uint32_t site = state.sites.find(place, request.name, reinterpret_cast<std::uint64_t>(request.type->entry));
+    const Place place{request.place.file_name(), request.place.function_name(), request.place.line(),
+                      request.place.column()};
+    const std::uint32_t site = state.sites.find(place, request.name,
+                                                reinterpret_cast<std::uint64_t>(request.type->entry));
     const std::uint8_t pool = choose_pool(request, site, state.pools);
     if (pool <= kPoolSmall) warn_if_binding_is_lazy();
     const std::uint32_t child = state.records.allocate(worker);
     if (child == wire::kNone) return back_to_caller(worker);
     const std::uint32_t slot = state.pools.allocate(worker, pool);
-    void* result = slot != wire::kNone && request.type->result_bytes != 0 ? std::malloc(request.type->result_bytes) : nullptr;
+    void* result = slot != wire::kNone && request.type->result_bytes != 0
+                       ? std::malloc(request.type->result_bytes)
+                       : nullptr;
     if (slot == wire::kNone || (request.type->result_bytes != 0 && result == nullptr)) {
         if (slot != wire::kNone) state.pools.free(worker, pool, slot);
         state.records.free(worker, child);
@@ -122,7 +134,8 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     if (__builtin_expect(profiling_stacks(), 0)) paint_stack(child);
     fill_record(request, pool, slot, bounds);
     request.closure = reinterpret_cast<void*>(closure_address(bounds, *request.type));
-    request.adopting_before = worker != nullptr ? detail(index).private_word & kPrivateAdopting : outside_adopting();
+    request.adopting_before = worker != nullptr ? detail(index).private_word & kPrivateAdopting
+                                                : outside_adopting();
     set_adopting(worker, index, request.identity);
     return back_to_caller(worker);
 }
@@ -141,10 +154,11 @@ ResumePoint spawn_commit(Worker* worker, std::uint32_t index, void* argument) no
         emit::RingWriter* ring = ring_of(worker);
         const std::uint64_t stamp = emit::stamp();
         emit::probe::pool_allocate(ring, stamp, made.slot, made.pool);
-        emit::probe::spawn(ring, stamp,
-                           {child, d.site.load(std::memory_order_relaxed), request.identity, made.slot, made.pool,
-                            made.flags.load(std::memory_order_relaxed), d.priority.load(std::memory_order_relaxed),
-                            d.spawner.load(std::memory_order_relaxed), d.name.load(std::memory_order_relaxed), sequence});
+        emit::probe::spawn(
+            ring, stamp,
+            {child, d.site.load(std::memory_order_relaxed), request.identity, made.slot, made.pool,
+             made.flags.load(std::memory_order_relaxed), d.priority.load(std::memory_order_relaxed),
+             d.spawner.load(std::memory_order_relaxed), d.name.load(std::memory_order_relaxed), sequence});
     }
     const bool first = (request.flags & kSpawnSignal) != 0;
     if (worker == nullptr) {
@@ -182,7 +196,9 @@ ResumePoint keep_failure(Worker* worker, std::uint32_t index, void* argument) no
     const std::uint64_t identity = self.identity.load(std::memory_order_relaxed);
     const std::uint32_t site = self.site.load(std::memory_order_relaxed);
     const std::uint32_t own_name = self.name.load(std::memory_order_relaxed);
-    const std::uint32_t name = own_name != wire::kNone || site == wire::kNone ? own_name : g_runtime->sites.record(site).name;
+    const std::uint32_t name = own_name != wire::kNone || site == wire::kNone
+                                   ? own_name
+                                   : g_runtime->sites.record(site).name;
     std::string text(g_runtime->segment->string(name));
     bool held = false;
     {
@@ -202,13 +218,14 @@ extern "C" ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t index
     check_stack(*worker, index, self.rsp.load(std::memory_order_relaxed));
     const std::uint32_t high_water = high_water_at_exit(index);
     const std::uint8_t flags = self.flags.load(std::memory_order_relaxed);
-    const auto status = (about.private_word & kPrivateFailed) != 0            ? wire::ExitStatus::kFailed
+    const auto status = (about.private_word & kPrivateFailed) != 0       ? wire::ExitStatus::kFailed
                         : (flags & wire::kCoroutineCancelRequested) != 0 ? wire::ExitStatus::kCancelled
-                                                                          : wire::ExitStatus::kFinished;
+                                                                         : wire::ExitStatus::kFinished;
     const std::uint64_t stamp = emit::stamp();
     worker->switch_stamp = stamp;
     const std::uint32_t sequence = self.sequence.load(std::memory_order_relaxed) + 1;
-    emit::probe::exit(worker->ring, stamp, index, sequence, status, about.identity.load(std::memory_order_relaxed), high_water);
+    emit::probe::exit(worker->ring, stamp, index, sequence, status,
+                      about.identity.load(std::memory_order_relaxed), high_water);
     emit::probe::pool_free(worker->ring, stamp, self.slot, self.pool);
     worker->record->current.store(wire::kNone, std::memory_order_relaxed);
     worker->record->state.store(wire::WorkerState::kScheduling, std::memory_order_relaxed);
@@ -228,7 +245,8 @@ extern "C" ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t index
     if (status == wire::ExitStatus::kFailed) add(worker->record->failed, 1);
     if (status == wire::ExitStatus::kCancelled) add(worker->record->cancelled, 1);
     // [scheduler.finished] release, and last: who sees it counted sees everything it did.
-    worker->record->exited.store(worker->record->exited.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    worker->record->exited.store(worker->record->exited.load(std::memory_order_relaxed) + 1,
+                                 std::memory_order_release);
     worker->current = &worker->home;
     worker->current_index = wire::kNone;
     return pick_next(*worker);

@@ -20,7 +20,8 @@ class SpinLock {
 public:
     // [spin.lock]: acquire takes over what the last holder wrote before its release.
     void lock() noexcept {
-        while (held_.exchange(true, std::memory_order_acquire)) wait();
+        while (held_.exchange(true, std::memory_order_acquire))
+            wait();
     }
     bool try_lock() noexcept { return !held_.exchange(true, std::memory_order_acquire); }
     void unlock() noexcept { held_.store(false, std::memory_order_release); }

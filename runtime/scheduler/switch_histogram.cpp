@@ -30,13 +30,15 @@ void count_sample(wire::HistogramRecord& histogram, std::uint64_t ticks) {
 
 void calibrate_stamps(Worker& worker) {
     std::array<std::uint64_t, 1024> pairs;
-    for (std::uint64_t& pair : pairs) pair = cprime_stamp_pair(&worker);
+    for (std::uint64_t& pair : pairs)
+        pair = cprime_stamp_pair(&worker);
     std::sort(pairs.begin(), pairs.end());
     // The median is what a stamp pair costs between other work; how far the middle half spreads cannot be told from nothing.
     const std::uint64_t cost = pairs[pairs.size() / 2];
     const std::uint64_t spread = pairs[pairs.size() * 3 / 4] - pairs[pairs.size() / 4];
     worker.histogram->stamp_cost_ticks.store(static_cast<std::uint32_t>(cost), std::memory_order_relaxed);
-    worker.histogram->resolution_ticks.store(static_cast<std::uint32_t>(std::max<std::uint64_t>(spread, 1)), std::memory_order_relaxed);
+    worker.histogram->resolution_ticks.store(static_cast<std::uint32_t>(std::max<std::uint64_t>(spread, 1)),
+                                             std::memory_order_relaxed);
     worker.stamp_in = worker.stamp_out = 0;
 }
 

@@ -26,6 +26,8 @@ inline void note_switch(Worker& worker) {
 }
 
 // The present call idles: what it takes is no switch.
-inline void spoil_sample(Worker& worker) { worker.sampling = 0; }
+inline void spoil_sample(Worker& worker) {
+    worker.sampling = 0;
+}
 
 }  // namespace cprime::detail

@@ -20,7 +20,11 @@ struct Tables {
 };
 extern Tables g_tables;  // writer: the thread that starts the runtime, before any worker exists
 
-inline wire::CoroutineRecord& record(std::uint32_t index) { return g_tables.records[index]; }
-inline wire::CoroutineDetail& detail(std::uint32_t index) { return g_tables.details[index]; }
+inline wire::CoroutineRecord& record(std::uint32_t index) {
+    return g_tables.records[index];
+}
+inline wire::CoroutineDetail& detail(std::uint32_t index) {
+    return g_tables.details[index];
+}
 
 }  // namespace cprime::detail

@@ -7,13 +7,14 @@ namespace cprime::detail {
 
 void ThreadWaiter::wait() noexcept {
     // [waiter.woken] acquire: what the waker left in the request is visible.
-    while (woken_.load(std::memory_order_acquire) == 0) futex_wait(woken_, 0);
+    while (woken_.load(std::memory_order_acquire) == 0)
+        futex_wait(woken_, 0);
 }
 
 void ThreadWaiter::wake() noexcept {
     std::atomic<std::uint32_t>& word = woken_;
     word.store(1, std::memory_order_release);  // [waiter.woken]; the waiter may return and be gone from here on
-    futex_wake(word, 1);  // only an address: waking a word that is gone is harmless
+    futex_wake(word, 1);                       // only an address: waking a word that is gone is harmless
 }
 
 }  // namespace cprime::detail

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::size_t kStaleWorthPurging = 1024;
 
-bool later(const Timers::Entry& a, const Timers::Entry& b) { return a.deadline_ticks > b.deadline_ticks; }
+bool later(const Timers::Entry& a, const Timers::Entry& b) {
+    return a.deadline_ticks > b.deadline_ticks;
+}
 
 bool is_stale(const Timers::Entry& entry) {
     return record(entry.index).sequence.load(std::memory_order_relaxed) != entry.sequence;
@@ -27,7 +29,8 @@ void purge(Timers& timers) {
 }
 
 void publish_next(Timers& timers) {
-    timers.next_ticks.store(timers.heap.empty() ? kNoDeadline : timers.heap.front().deadline_ticks, std::memory_order_relaxed);
+    timers.next_ticks.store(timers.heap.empty() ? kNoDeadline : timers.heap.front().deadline_ticks,
+                            std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -45,7 +48,8 @@ void timer_arm(Worker& worker, std::uint32_t index, std::uint32_t sequence, std:
         publish_next(timers);
     }
     // A worker that has other things to run may come late to this deadline; somebody who sleeps can watch it instead.
-    if (earliest && !worker.ready.empty() && g_runtime->scheduler.anybody_idle()) g_runtime->scheduler.wake_one();
+    if (earliest && !worker.ready.empty() && g_runtime->scheduler.anybody_idle())
+        g_runtime->scheduler.wake_one();
 }
 
 void timer_cancel() {
@@ -75,11 +79,14 @@ void timers_fire(Worker& worker, std::uint64_t now_ticks) {
     }
 }
 
-std::uint64_t timers_next() { return g_runtime->timers.next_ticks.load(std::memory_order_relaxed); }
+std::uint64_t timers_next() {
+    return g_runtime->timers.next_ticks.load(std::memory_order_relaxed);
+}
 
 std::uint64_t deadline_after_ns(std::int64_t duration_ns) {
     const std::uint64_t now = coroscope::base::read_tsc();
-    constexpr std::int64_t kLongestNs = 100LL * 365 * 24 * 3600 * 1'000'000'000;  // a century: the sum cannot overflow
+    constexpr std::int64_t kLongestNs = 100LL * 365 * 24 * 3600 *
+                                        1'000'000'000;  // a century: the sum cannot overflow
     const std::int64_t ns = std::clamp<std::int64_t>(duration_ns, 0, kLongestNs);
     return now + static_cast<std::uint64_t>(g_runtime->segment->header().clock.duration_ticks(ns));
 }

@@ -44,10 +44,11 @@ struct Timers {
         std::uint32_t index;
         std::uint32_t sequence;
     };
-    SpinLock lock;               // guards the two below; also who may wake a sleeper (park of kSleep)
-    std::vector<Entry> heap;     // earliest first
-    std::size_t stale = 0;       // at most this many entries' coroutines were woken otherwise
-    std::atomic<std::uint64_t> next_ticks{kNoDeadline};  // of heap.front(); writer: holders of lock; readers: hint
+    SpinLock lock;            // guards the two below; also who may wake a sleeper (park of kSleep)
+    std::vector<Entry> heap;  // earliest first
+    std::size_t stale = 0;    // at most this many entries' coroutines were woken otherwise
+    std::atomic<std::uint64_t> next_ticks{
+        kNoDeadline};  // of heap.front(); writer: holders of lock; readers: hint
 };
 
 }  // namespace cprime::detail

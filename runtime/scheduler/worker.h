@@ -34,40 +34,40 @@ struct EhGlobals {
 
 struct alignas(64) Worker {
     // --- read and written by the assembly
-    std::uint64_t stack_top = 0;                 // where runtime calls start on this worker's stack
-    wire::CoroutineRecord* current = nullptr;    // that runs, or ran last; &home between coroutines
-    std::uint32_t current_index = wire::kNone;   // of `current`; kNone for home
-    std::uint32_t sampling = 0;                  // 1: stamp the next call's entry, which makes it 2: stamp its exit
-    std::uint64_t stamp_in = 0;                  // ticks at the stub's entry, if sampling
-    std::uint64_t stamp_out = 0;                 // ticks right before the next coroutine's first instruction
+    std::uint64_t stack_top = 0;                // where runtime calls start on this worker's stack
+    wire::CoroutineRecord* current = nullptr;   // that runs, or ran last; &home between coroutines
+    std::uint32_t current_index = wire::kNone;  // of `current`; kNone for home
+    std::uint32_t sampling = 0;   // 1: stamp the next call's entry, which makes it 2: stamp its exit
+    std::uint64_t stamp_in = 0;   // ticks at the stub's entry, if sampling
+    std::uint64_t stamp_out = 0;  // ticks right before the next coroutine's first instruction
     // Control block of the thread's own function: a runtime call that answers with it ends cprime_enter().
     alignas(64) wire::CoroutineRecord home{};
 
     // --- the scheduler's
     std::uint32_t index = 0;
-    std::uint32_t picks_left = 1;                // until the next look at the injection list and the timers
-    ReadyQueue ready;                            // coroutines that will run here next
-    EhGlobals* eh_globals = nullptr;             // this thread's
-    wire::WorkerRecord* record = nullptr;        // in the segment
-    emit::RingWriter* ring = nullptr;            // for the probes
-    std::uint64_t switch_stamp = 0;              // taken by the suspend, shared by the resume after it; 0 = none
+    std::uint32_t picks_left = 1;          // until the next look at the injection list and the timers
+    ReadyQueue ready;                      // coroutines that will run here next
+    EhGlobals* eh_globals = nullptr;       // this thread's
+    wire::WorkerRecord* record = nullptr;  // in the segment
+    emit::RingWriter* ring = nullptr;      // for the probes
+    std::uint64_t switch_stamp = 0;        // taken by the suspend, shared by the resume after it; 0 = none
 
     // --- spawn's
-    std::uint64_t identity_next = 0;             // block of identities: [next, end)
+    std::uint64_t identity_next = 0;  // block of identities: [next, end)
     std::uint64_t identity_end = 0;
-    WorkerSlots slots;                           // free stacks by pool
-    std::uint32_t free_records = wire::kNone;    // list of unused control blocks, linked by `next`
+    WorkerSlots slots;                         // free stacks by pool
+    std::uint32_t free_records = wire::kNone;  // list of unused control blocks, linked by `next`
     std::uint32_t free_records_count = 0;
 
     // --- switch histogram
     wire::HistogramRecord* histogram = nullptr;
-    std::uint32_t sample_countdown = 1;          // switches until the next one is stamped
-    bool sample_pending = false;                 // both stamps stand once the present call has returned
-    void* asan_fake_stack = nullptr;             // of the worker's own stack while a coroutine runs
+    std::uint32_t sample_countdown = 1;  // switches until the next one is stamped
+    bool sample_pending = false;         // both stamps stand once the present call has returned
+    void* asan_fake_stack = nullptr;     // of the worker's own stack while a coroutine runs
 
     // --- shared: [worker.futex] writer: whoever wakes it; the worker sleeps while it is 0
     alignas(64) std::atomic<std::uint32_t> wake_word{0};
-    std::atomic<std::uint32_t> ready_to_run{0};   // futex [worker.ready]: the thread has set itself up
+    std::atomic<std::uint32_t> ready_to_run{0};  // futex [worker.ready]: the thread has set itself up
     pthread_t thread{};
     std::uint64_t stack_low = 0, stack_high = 0;  // the thread's own stack; constant
     void* tsan_fiber = nullptr;                   // TSan's name of the thread's own stack; constant

@@ -46,14 +46,16 @@ ResumePoint sleep_coroutine(Worker* worker, std::uint32_t index, void* argument)
     return pick_next(*worker);
 }
 
-bool unlink_sleeper(Worker* worker, std::uint32_t index, std::uint32_t, std::uint32_t sequence, wire::WakeCause cause) {
+bool unlink_sleeper(Worker* worker, std::uint32_t index, std::uint32_t, std::uint32_t sequence,
+                    wire::WakeCause cause) {
     {
         // A sleeper stands in no list: whoever changes its state under the timer lock has the right to wake it.
         const std::lock_guard<SpinLock> hold(g_runtime->timers.lock);
         if (!still_parked(index, wire::WaitReason::kSleep, wire::kNone, sequence)) return false;
         record(index).state.store(wire::CoroutineState::kReady, std::memory_order_relaxed);
     }
-    if (cause == wire::WakeCause::kCancel) reinterpret_cast<SleepRequest*>(record(index).transfer)->status = Status::cancelled;
+    if (cause == wire::WakeCause::kCancel)
+        reinterpret_cast<SleepRequest*>(record(index).transfer)->status = Status::cancelled;
     make_ready(worker, index, cause);
     return true;
 }

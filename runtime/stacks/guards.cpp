@@ -32,8 +32,8 @@ bool mark_batched(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t 
         for (std::uint32_t i = 0; i < now; ++i) {
             guards[i] = {reinterpret_cast<void*>(base + (done + i) * stride_bytes), bytes};
         }
-        const long marked =
-            syscall(SYS_process_madvise, own_pidfd(), guards.data(), static_cast<unsigned long>(now), kMadvGuardInstall, 0);
+        const long marked = syscall(SYS_process_madvise, own_pidfd(), guards.data(),
+                                    static_cast<unsigned long>(now), kMadvGuardInstall, 0);
         if (marked != static_cast<long>(now * bytes)) return false;
         done += now;
     }
@@ -42,22 +42,27 @@ bool mark_batched(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t 
 
 bool mark_one_by_one(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t count, std::uint64_t bytes) {
     for (std::uint32_t i = 0; i < count; ++i) {
-        if (madvise(reinterpret_cast<void*>(base + i * stride_bytes), bytes, kMadvGuardInstall) != 0) return false;
+        if (madvise(reinterpret_cast<void*>(base + i * stride_bytes), bytes, kMadvGuardInstall) != 0)
+            return false;
     }
     return true;
 }
 
 }  // namespace
 
-void set_guard_marking(bool enabled) { marking_enabled.store(enabled, std::memory_order_relaxed); }
+void set_guard_marking(bool enabled) {
+    marking_enabled.store(enabled, std::memory_order_relaxed);
+}
 
-GuardKind install_guards(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t count, std::uint64_t bytes) {
-    if (marking_enabled.load(std::memory_order_relaxed) && (mark_batched(base, stride_bytes, count, bytes) ||
-                                                            mark_one_by_one(base, stride_bytes, count, bytes))) {
+GuardKind install_guards(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t count,
+                         std::uint64_t bytes) {
+    if (marking_enabled.load(std::memory_order_relaxed) &&
+        (mark_batched(base, stride_bytes, count, bytes) || mark_one_by_one(base, stride_bytes, count, bytes))) {
         return GuardKind::kMarked;
     }
     for (std::uint32_t i = 0; i < count; ++i) {
-        if (mprotect(reinterpret_cast<void*>(base + i * stride_bytes), bytes, PROT_NONE) != 0) return GuardKind::kRefused;
+        if (mprotect(reinterpret_cast<void*>(base + i * stride_bytes), bytes, PROT_NONE) != 0)
+            return GuardKind::kRefused;
     }
     return GuardKind::kProtected;
 }

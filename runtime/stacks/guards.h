@@ -15,7 +15,8 @@ enum class GuardKind { kMarked, kProtected, kRefused };
 
 // Makes `bytes` at base, base + stride, ... (count of them) fault on any access. `base` is page aligned, memory private and
 // anonymous. kRefused: the kernel would not do it for all of them.
-GuardKind install_guards(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t count, std::uint64_t bytes);
+GuardKind install_guards(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t count,
+                         std::uint64_t bytes);
 
 // For tests: pretend that the kernel has no MADV_GUARD_INSTALL.
 void set_guard_marking(bool enabled);

@@ -19,9 +19,13 @@ namespace {
 constexpr std::uint64_t kPaint = 0xc0c0a5a5'c0c0a5a5ULL;
 constexpr std::uint64_t kPagesPerLook = 64;
 
-bool is_paged(const PoolGeometry& geometry) { return geometry.slot_bytes > kPageBytes && geometry.guard_bytes != 0; }
+bool is_paged(const PoolGeometry& geometry) {
+    return geometry.slot_bytes > kPageBytes && geometry.guard_bytes != 0;
+}
 
-std::uint64_t top_page(const StackBounds& bounds) { return (bounds.high - 1) & ~(kPageBytes - 1); }
+std::uint64_t top_page(const StackBounds& bounds) {
+    return (bounds.high - 1) & ~(kPageBytes - 1);
+}
 
 // Lowest painted address: the canary stays.
 std::uint64_t paint_low(const PoolGeometry& geometry, const StackBounds& bounds, std::uint8_t pool) {
@@ -30,11 +34,12 @@ std::uint64_t paint_low(const PoolGeometry& geometry, const StackBounds& bounds,
 }
 
 // First word in [low, high) that differs from `untouched`; high if none.
-[[gnu::no_sanitize("address"), gnu::no_sanitize("thread")]] std::uint64_t first_touched(std::uint64_t low, std::uint64_t high,
-                                                                                     std::uint64_t untouched) {
+[[gnu::no_sanitize("address"), gnu::no_sanitize("thread")]] std::uint64_t first_touched(
+    std::uint64_t low, std::uint64_t high, std::uint64_t untouched) {
     const auto* word = reinterpret_cast<const volatile std::uint64_t*>(low);
     const auto* end = reinterpret_cast<const volatile std::uint64_t*>(high);
-    while (word != end && *word == untouched) ++word;
+    while (word != end && *word == untouched)
+        ++word;
     return reinterpret_cast<std::uint64_t>(word);
 }
 
@@ -62,7 +67,8 @@ std::uint32_t measure(std::uint32_t index) {
         // A canary, where there is one in place of a guard, keeps the lowest page resident: that page is not looked at.
         const std::uint64_t first = bounds.low + (g_runtime->pools.has_canaries(self.pool) ? kPageBytes : 0);
         const std::uint64_t page = lowest_resident_page(first, low);
-        touched = page < low ? first_touched(page, page + kPageBytes, 0) : first_touched(low, bounds.high, kPaint);
+        touched = page < low ? first_touched(page, page + kPageBytes, 0)
+                             : first_touched(low, bounds.high, kPaint);
     } else {
         touched = first_touched(low, bounds.high, kPaint);
     }

@@ -48,12 +48,15 @@ private:
             column = text_[i] == '\n' ? 1 : column + 1;
             line += text_[i] == '\n' ? 1 : 0;
         }
-        return coroscope::base::error(ErrorCode::kCorrupt, "line " + std::to_string(line) + ", column " + std::to_string(column) +
-                                                               ": " + (problem_ != nullptr ? problem_ : "not JSON"));
+        return coroscope::base::error(ErrorCode::kCorrupt, "line " + std::to_string(line) + ", column " +
+                                                               std::to_string(column) + ": " +
+                                                               (problem_ != nullptr ? problem_ : "not JSON"));
     }
 
     void skip_space() {
-        while (position_ < text_.size() && std::string_view(" \t\r\n").find(text_[position_]) != std::string_view::npos) ++position_;
+        while (position_ < text_.size() &&
+               std::string_view(" \t\r\n").find(text_[position_]) != std::string_view::npos)
+            ++position_;
     }
     bool take(char wanted) {
         skip_space();
@@ -72,18 +75,27 @@ private:
         skip_space();
         if (position_ >= text_.size()) return complain("the text ends where a value was expected");
         switch (text_[position_]) {
-            case '{': return read_object(out, depth);
-            case '[': return read_array(out, depth);
+            case '{':
+                return read_object(out, depth);
+            case '[':
+                return read_array(out, depth);
             case '"': {
                 std::string text;
                 if (!read_string(text)) return false;
                 out.value = std::move(text);
                 return true;
             }
-            case 't': out.value = true; return take_word("true");
-            case 'f': out.value = false; return take_word("false");
-            case 'n': out.value = std::monostate{}; return take_word("null");
-            default: return read_number(out);
+            case 't':
+                out.value = true;
+                return take_word("true");
+            case 'f':
+                out.value = false;
+                return take_word("false");
+            case 'n':
+                out.value = std::monostate{};
+                return take_word("null");
+            default:
+                return read_number(out);
         }
     }
 
@@ -94,7 +106,8 @@ private:
             do {
                 skip_space();
                 std::string key;
-                if (position_ >= text_.size() || text_[position_] != '"') return complain("a member name in quotes was expected");
+                if (position_ >= text_.size() || text_[position_] != '"')
+                    return complain("a member name in quotes was expected");
                 if (!read_string(key)) return false;
                 if (!take(':')) return complain("':' was expected");
                 JsonValue member;
@@ -138,7 +151,8 @@ private:
         while (position_ < text_.size()) {
             const char c = text_[position_++];
             if (c == '"') return true;
-            if (static_cast<unsigned char>(c) < 0x20) return complain("a control character stands in a string");
+            if (static_cast<unsigned char>(c) < 0x20)
+                return complain("a control character stands in a string");
             if (c != '\\') {
                 out.push_back(c);
                 continue;
@@ -181,7 +195,8 @@ private:
         } else if (point < 0x10000) {
             put(0xe0 | point >> 12), put(0x80 | (point >> 6 & 0x3f)), put(0x80 | (point & 0x3f));
         } else {
-            put(0xf0 | point >> 18), put(0x80 | (point >> 12 & 0x3f)), put(0x80 | (point >> 6 & 0x3f)), put(0x80 | (point & 0x3f));
+            put(0xf0 | point >> 18), put(0x80 | (point >> 12 & 0x3f)), put(0x80 | (point >> 6 & 0x3f)),
+                put(0x80 | (point & 0x3f));
         }
         return true;
     }
@@ -193,6 +208,8 @@ private:
 
 }  // namespace
 
-Result<JsonValue> parse_json(std::string_view text) { return Reader(text).read(); }
+Result<JsonValue> parse_json(std::string_view text) {
+    return Reader(text).read();
+}
 
 }  // namespace cprime::detail

@@ -73,11 +73,15 @@ Identified identify(std::uint32_t index) {
 
 void say_overflow(std::uint32_t index, std::uint32_t worker, const char* sign) {
     const Identified who = identify(index);
-    const char* fix = who.size_class == 3 ? "reduce its recursion or its frames"
-                                          : "spawn it with a larger cprime::size_class, or record a run and let 'coroscope sizes' choose";
-    say("cprime: stack overflow in coroutine %llu \"%s\" spawned at %s:%u on worker %u: %s; its class is %s (%u bytes): %s%s%s\n",
-        who.identity, who.name, who.file, who.line, worker, sign, kClassNames[who.size_class], who.slot_bytes, fix,
-        who.size_class == 3 ? "" : ", e.g. size_class::", who.size_class == 3 ? "" : kNextClass[who.size_class]);
+    const char* fix =
+        who.size_class == 3
+            ? "reduce its recursion or its frames"
+            : "spawn it with a larger cprime::size_class, or record a run and let 'coroscope sizes' choose";
+    say("cprime: stack overflow in coroutine %llu \"%s\" spawned at %s:%u on worker %u: %s; its class is %s "
+        "(%u bytes): %s%s%s\n",
+        who.identity, who.name, who.file, who.line, worker, sign, kClassNames[who.size_class], who.slot_bytes,
+        fix, who.size_class == 3 ? "" : ", e.g. size_class::",
+        who.size_class == 3 ? "" : kNextClass[who.size_class]);
 }
 
 void hand_on(int number, siginfo_t* info, void* context) {
@@ -91,7 +95,7 @@ void hand_on(int number, siginfo_t* info, void* context) {
         return;
     }
     // The default action: the faulting instruction runs again and ends the process with this signal.
-    struct sigaction standard{};
+    struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
     sigaction(number, &standard, nullptr);
 }
@@ -125,7 +129,7 @@ void report_overflow(const Worker& worker, std::uint32_t index, const char* sign
 }
 
 void install_fault_handlers() {
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_sigaction = &on_fault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&action.sa_mask);
@@ -139,7 +143,8 @@ void remove_fault_handlers() {
 }
 
 AlternateStack::AlternateStack() {
-    void* memory = mmap(nullptr, kAlternateStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    void* memory = mmap(nullptr, kAlternateStackBytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) return;
     stack_t stack{};
     stack.ss_sp = memory;

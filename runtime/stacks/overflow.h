@@ -20,7 +20,8 @@ inline void check_stack(const Worker& worker, std::uint32_t index, std::uint64_t
     const wire::CoroutineRecord& self = record(index);
     const Pools& pools = g_runtime->pools;
     const wire::StackBounds bounds = pools.bounds(self.pool, self.slot);
-    if (__builtin_expect(rsp < bounds.low || rsp >= bounds.high, 0)) report_overflow(worker, index, "its stack pointer has left the slot");
+    if (__builtin_expect(rsp < bounds.low || rsp >= bounds.high, 0))
+        report_overflow(worker, index, "its stack pointer has left the slot");
     if (pools.has_canaries(self.pool) && __builtin_expect(!pools.canary_intact(self.pool, self.slot), 0)) {
         report_overflow(worker, index, "a canary at the end of its slot or of the one below was overwritten");
     }

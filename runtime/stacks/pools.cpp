@@ -47,11 +47,26 @@ struct PoolPlan {
 // Colours are taken from a slot's own top: 15 lines at most of a guarded pool. A Small slot has a line between it and the
 // next instead, and 256-byte slots never aliased.
 constexpr PoolPlan kPlans[kPoolsCount] = {
-    {"micro", SizeClass::kMicro, coroscope::wire::PoolPurpose::kOrdinary, {kMicroBytes, kMicroBytes, 0, 1, kCanaryBytes}},
-    {"small", SizeClass::kSmall, coroscope::wire::PoolPurpose::kOrdinary, {kSmallBytes + 64, kSmallBytes + 64, 0, 1, kCanaryBytes}},
-    {"medium", SizeClass::kMedium, coroscope::wire::PoolPurpose::kOrdinary, {kMediumBytes + kGuardBytes, kMediumBytes, kGuardBytes, 16, 0}},
-    {"large", SizeClass::kLarge, coroscope::wire::PoolPurpose::kOrdinary, {kLargeBytes + kGuardBytes, kLargeBytes, kGuardBytes, 16, 0}},
-    {"signal", SizeClass::kMedium, coroscope::wire::PoolPurpose::kSignal, {kMediumBytes + kGuardBytes, kMediumBytes, kGuardBytes, 16, 0}},
+    {"micro",
+     SizeClass::kMicro,
+     coroscope::wire::PoolPurpose::kOrdinary,
+     {kMicroBytes, kMicroBytes, 0, 1, kCanaryBytes}},
+    {"small",
+     SizeClass::kSmall,
+     coroscope::wire::PoolPurpose::kOrdinary,
+     {kSmallBytes + 64, kSmallBytes + 64, 0, 1, kCanaryBytes}},
+    {"medium",
+     SizeClass::kMedium,
+     coroscope::wire::PoolPurpose::kOrdinary,
+     {kMediumBytes + kGuardBytes, kMediumBytes, kGuardBytes, 16, 0}},
+    {"large",
+     SizeClass::kLarge,
+     coroscope::wire::PoolPurpose::kOrdinary,
+     {kLargeBytes + kGuardBytes, kLargeBytes, kGuardBytes, 16, 0}},
+    {"signal",
+     SizeClass::kMedium,
+     coroscope::wire::PoolPurpose::kSignal,
+     {kMediumBytes + kGuardBytes, kMediumBytes, kGuardBytes, 16, 0}},
 };
 
 void write_canary(std::uint64_t address) {
@@ -66,26 +81,32 @@ void write_canary(std::uint64_t address) {
 }
 
 // A guard costs a page of page table where no neighbour is near: Large slots get theirs at their first use.
-bool has_guards_by_slot(const PoolGeometry& geometry) { return geometry.guard_bytes != 0 && geometry.stride_bytes >= (2U << 20); }
+bool has_guards_by_slot(const PoolGeometry& geometry) {
+    return geometry.guard_bytes != 0 && geometry.stride_bytes >= (2U << 20);
+}
 
 void say_guards_are_refused(const char* pool) {
     static std::atomic<bool> said{false};
     if (said.exchange(true, std::memory_order_relaxed)) return;
     std::fprintf(stderr,
-                 "cprime: the kernel refuses more guard pages below stacks (it lacks MADV_GUARD_INSTALL, and mprotect ended at "
-                 "vm.max_map_count): further %s stacks have a canary instead; raise vm.max_map_count to twice the number of stacks\n",
+                 "cprime: the kernel refuses more guard pages below stacks (it lacks MADV_GUARD_INSTALL, and "
+                 "mprotect ended at "
+                 "vm.max_map_count): further %s stacks have a canary instead; raise vm.max_map_count to "
+                 "twice the number of stacks\n",
                  pool);
 }
 
 template <typename T>
 T* reserve_array(std::uint64_t count) {
-    void* memory = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* memory = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? nullptr : static_cast<T*>(memory);
 }
 
 }  // namespace
 
-coroscope::base::Status Pools::start(coroscope::emit::StateSegment& segment, Worker* workers, std::uint32_t workers_count) {
+coroscope::base::Status Pools::start(coroscope::emit::StateSegment& segment, Worker* workers,
+                                     std::uint32_t workers_count) {
     segment_ = &segment;
     workers_ = workers;
     workers_count_ = workers_count;
@@ -105,11 +126,13 @@ coroscope::base::Status Pools::start(coroscope::emit::StateSegment& segment, Wor
         record.colour_steps = plan.geometry.colour_steps;
         record.canary_bytes = plan.geometry.canary_bytes;
         record.name = segment.intern(plan.name);
-        const auto section = static_cast<SectionKind>(static_cast<std::uint32_t>(SectionKind::kSlabsFirst) + pool);
+        const auto section = static_cast<SectionKind>(static_cast<std::uint32_t>(SectionKind::kSlabsFirst) +
+                                                      pool);
         slabs_[pool] = segment.records<SlabRecord>(section);
         states_[pool] = reserve_array<SlabState>(segment.records_max(section));
         if (states_[pool] == nullptr) {
-            return coroscope::base::error(ErrorCode::kRefused, "cprime has no address space for its stack pools");
+            return coroscope::base::error(ErrorCode::kRefused,
+                                          "cprime has no address space for its stack pools");
         }
     }
     return coroscope::base::ok_status();
@@ -123,7 +146,8 @@ Pools::~Pools() {
             const std::uint64_t base = slabs_[pool][slab].stack_base;
             munmap(reinterpret_cast<void*>(base - kGuardBytes), slabs_[pool][slab].stack_bytes + kGuardBytes);
         }
-        const auto section = static_cast<SectionKind>(static_cast<std::uint32_t>(SectionKind::kSlabsFirst) + pool);
+        const auto section = static_cast<SectionKind>(static_cast<std::uint32_t>(SectionKind::kSlabsFirst) +
+                                                      pool);
         munmap(states_[pool], segment_->records_max(section) * sizeof(SlabState));
     }
 }
@@ -184,7 +208,8 @@ void Pools::sweep(PoolShare& share, std::uint8_t pool) {
             const std::uint64_t back = record.remote[word].load(std::memory_order_acquire);
             if (back == 0) continue;
             // First owned, then remote: used = owned & ~remote never shows a freed slot.
-            record.owned[word].store(record.owned[word].load(std::memory_order_relaxed) & ~back, std::memory_order_release);
+            record.owned[word].store(record.owned[word].load(std::memory_order_relaxed) & ~back,
+                                     std::memory_order_release);
             record.remote[word].fetch_and(~back, std::memory_order_release);
             found = true;
         }
@@ -199,8 +224,8 @@ bool Pools::claim_slab(Worker* worker, PoolShare& share, std::uint8_t pool) {
     const PoolGeometry& geometry = geometries_[pool];
     const std::uint64_t bytes = geometry.stride_bytes * kSlotsPerSlab;
     // One guard page below the lowest slot, whatever the class.
-    void* memory = mmap(nullptr, bytes + kGuardBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK,
-                        -1, 0);
+    void* memory = mmap(nullptr, bytes + kGuardBytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) return false;
     const std::uint64_t base = reinterpret_cast<std::uint64_t>(memory) + kGuardBytes;
     madvise(memory, bytes + kGuardBytes, MADV_NOHUGEPAGE);  // a huge page would be resident for one frame
@@ -216,9 +241,11 @@ bool Pools::claim_slab(Worker* worker, PoolShare& share, std::uint8_t pool) {
     record.stack_base = base;
     record.stack_bytes = bytes;
     // Release: whoever sees an owner sees where the memory is.
-    record.owner.store(worker != nullptr ? worker->index : coroscope::wire::kSlabOwnerOutside, std::memory_order_release);
+    record.owner.store(worker != nullptr ? worker->index : coroscope::wire::kSlabOwnerOutside,
+                       std::memory_order_release);
     std::uint32_t count = slabs_count_[pool].load(std::memory_order_relaxed);
-    while (count < slab + 1 && !slabs_count_[pool].compare_exchange_weak(count, slab + 1, std::memory_order_release)) {
+    while (count < slab + 1 &&
+           !slabs_count_[pool].compare_exchange_weak(count, slab + 1, std::memory_order_release)) {
     }
     new (&states_[pool][slab]) SlabState;
     states_[pool][slab].listed = true;
@@ -233,9 +260,13 @@ bool Pools::claim_slab(Worker* worker, PoolShare& share, std::uint8_t pool) {
 
 bool Pools::install_guards(std::uint8_t pool, std::uint64_t stack_base) {
     const PoolGeometry& geometry = geometries_[pool];
-    if (detail::install_guards(stack_base - kGuardBytes, geometry.stride_bytes, 1, kGuardBytes) == GuardKind::kRefused) return false;
+    if (detail::install_guards(stack_base - kGuardBytes, geometry.stride_bytes, 1, kGuardBytes) ==
+        GuardKind::kRefused)
+        return false;
     if (geometry.guard_bytes == 0 || has_guards_by_slot(geometry)) return true;
-    if (detail::install_guards(stack_base, geometry.stride_bytes, kSlotsPerSlab, geometry.guard_bytes) != GuardKind::kRefused) return true;
+    if (detail::install_guards(stack_base, geometry.stride_bytes, kSlotsPerSlab, geometry.guard_bytes) !=
+        GuardKind::kRefused)
+        return true;
     say_guards_are_refused(kPlans[pool].name);
     return false;
 }
@@ -243,9 +274,11 @@ bool Pools::install_guards(std::uint8_t pool, std::uint64_t stack_base) {
 void Pools::arm_guard(std::uint8_t pool, std::uint32_t slot) {
     auto& armed = states_[pool][slot / kSlotsPerSlab].armed[(slot % kSlotsPerSlab) / 64];
     const std::uint64_t bit = 1ULL << (slot % 64);
-    if ((armed.load(std::memory_order_relaxed) & bit) != 0 || unguarded_[pool].load(std::memory_order_relaxed)) return;
+    if ((armed.load(std::memory_order_relaxed) & bit) != 0 || unguarded_[pool].load(std::memory_order_relaxed))
+        return;
     const std::uint64_t guard = bounds(pool, slot).low - geometries_[pool].guard_bytes;
-    if (detail::install_guards(guard, geometries_[pool].stride_bytes, 1, geometries_[pool].guard_bytes) == GuardKind::kRefused) {
+    if (detail::install_guards(guard, geometries_[pool].stride_bytes, 1, geometries_[pool].guard_bytes) ==
+        GuardKind::kRefused) {
         say_guards_are_refused(kPlans[pool].name);
         unguarded_[pool].store(true, std::memory_order_relaxed);
         return;
@@ -272,7 +305,8 @@ void Pools::free(Worker* worker, std::uint8_t pool, std::uint32_t slot) {
         // [pool.remote] release: the owner that takes the slot back sees everything done on this stack.
         const std::uint64_t before = record.remote[word].fetch_or(bit, std::memory_order_release);
         CHECK((before & bit) == 0);
-        PoolShare& share = owner == coroscope::wire::kSlabOwnerOutside ? outside_slots_.pools[pool] : workers_[owner].slots.pools[pool];
+        PoolShare& share = owner == coroscope::wire::kSlabOwnerOutside ? outside_slots_.pools[pool]
+                                                                       : workers_[owner].slots.pools[pool];
         share.remote_freed.fetch_add(1, std::memory_order_relaxed);
     }
     if (worker != nullptr) {
@@ -315,11 +349,13 @@ bool Pools::find_address(std::uint64_t address, std::uint8_t* pool, std::uint32_
         const std::uint32_t count = slabs_count_[p].load(std::memory_order_acquire);
         for (std::uint32_t slab = 0; slab < count; ++slab) {
             const SlabRecord& record = slabs_[p][slab];
-            if (address < record.stack_base - kGuardBytes || address >= record.stack_base + record.stack_bytes) continue;
+            if (address < record.stack_base - kGuardBytes || address >= record.stack_base + record.stack_bytes)
+                continue;
             *pool = p;
             *slot = slab * kSlotsPerSlab + (address < record.stack_base
                                                 ? 0
-                                                : static_cast<std::uint32_t>((address - record.stack_base) / geometries_[p].stride_bytes));
+                                                : static_cast<std::uint32_t>((address - record.stack_base) /
+                                                                             geometries_[p].stride_bytes));
             return true;
         }
     }
@@ -331,7 +367,8 @@ std::uint64_t Pools::used(std::uint8_t pool) const {
     for (std::uint32_t i = 0; i < workers_count_; ++i) {
         sum += workers_[i].record->used[pool].load(std::memory_order_relaxed);
     }
-    return sum > 0 ? static_cast<std::uint64_t>(sum) : 0;  // read one by one: may be off by what moves meanwhile
+    return sum > 0 ? static_cast<std::uint64_t>(sum)
+                   : 0;  // read one by one: may be off by what moves meanwhile
 }
 
 void Pools::sample_high_water() {

@@ -43,8 +43,8 @@ inline constexpr std::uint32_t kCanaryBytes = 16;
 // What every use of a pool's slots needs, beside its record.
 struct PoolGeometry {
     std::uint64_t stride_bytes = 0;
-    std::uint32_t slot_bytes = 0;    // usable, before colouring
-    std::uint32_t guard_bytes = 0;   // 0: canaries instead
+    std::uint32_t slot_bytes = 0;   // usable, before colouring
+    std::uint32_t guard_bytes = 0;  // 0: canaries instead
     std::uint32_t colour_steps = 1;
     std::uint32_t canary_bytes = 0;
 };
@@ -54,7 +54,8 @@ public:
     ~Pools();
 
     // Makes the pool records. `workers`: array of `workers_count`, for the owners of slabs.
-    coroscope::base::Status start(coroscope::emit::StateSegment& segment, Worker* workers, std::uint32_t workers_count);
+    coroscope::base::Status start(coroscope::emit::StateSegment& segment, Worker* workers,
+                                  std::uint32_t workers_count);
 
     // A free slot of the pool, marked used; kNone when there is no memory for another slab.
     std::uint32_t allocate(Worker* worker, std::uint8_t pool);
@@ -66,10 +67,11 @@ public:
     coroscope::wire::StackBounds bounds(std::uint8_t pool, std::uint32_t slot) const {
         const PoolGeometry& g = geometries_[pool];
         const std::uint32_t position = slot % coroscope::wire::kSlotsPerSlab;
-        const std::uint64_t low =
-            slabs_[pool][slot / coroscope::wire::kSlotsPerSlab].stack_base + position * g.stride_bytes;
-        const std::uint64_t colour =
-            g.colour_steps > 1 ? (position % g.colour_steps) * coroscope::wire::kCacheLineBytes : 0;
+        const std::uint64_t low = slabs_[pool][slot / coroscope::wire::kSlotsPerSlab].stack_base +
+                                  position * g.stride_bytes;
+        const std::uint64_t colour = g.colour_steps > 1
+                                         ? (position % g.colour_steps) * coroscope::wire::kCacheLineBytes
+                                         : 0;
         return {low + g.guard_bytes, low + g.stride_bytes - colour};
     }
 
@@ -93,8 +95,8 @@ public:
     void sample_high_water();
 
 private:
-    struct SlabState {  // private side of a slab record
-        bool listed = false;           // in its owner's with_room; the owner's
+    struct SlabState {        // private side of a slab record
+        bool listed = false;  // in its owner's with_room; the owner's
         std::atomic<std::uint64_t> armed[coroscope::wire::kSlabWords];  // canary written, or a Large slot's guard made
     };
 
@@ -107,7 +109,9 @@ private:
     bool claim_slab(Worker* worker, PoolShare& share, std::uint8_t pool);
     bool install_guards(std::uint8_t pool, std::uint64_t stack_base);
     void arm_guard(std::uint8_t pool, std::uint32_t slot);
-    std::uint64_t canary_address(std::uint8_t pool, std::uint32_t slot) const { return bounds(pool, slot).low; }
+    std::uint64_t canary_address(std::uint8_t pool, std::uint32_t slot) const {
+        return bounds(pool, slot).low;
+    }
 
     coroscope::emit::StateSegment* segment_ = nullptr;
     Worker* workers_ = nullptr;
@@ -118,9 +122,10 @@ private:
     SlabState* states_[kPoolsCount] = {};
     std::atomic<std::uint32_t> slabs_count_[kPoolsCount] = {};  // published ones [segment.publish]
     std::atomic<bool> unguarded_[kPoolsCount] = {};  // a slab has canaries because it could have no guard pages
-    SpinLock outside_lock_;  // guards outside_slots_
+    SpinLock outside_lock_;                          // guards outside_slots_
     WorkerSlots outside_slots_;
-    std::atomic<std::int64_t> outside_used_[kPoolsCount] = {};  // taken minus given back by threads that are no workers
+    std::atomic<std::int64_t> outside_used_[kPoolsCount] =
+        {};  // taken minus given back by threads that are no workers
 };
 
 }  // namespace cprime::detail

@@ -16,9 +16,11 @@ coroscope::base::Status Sites::start(coroscope::emit::StateSegment& segment, Siz
     segment_ = &segment;
     table_ = std::move(table);
     records_ = segment.records<SiteRecord>(coroscope::wire::SectionKind::kSites);
-    void* memory = mmap(nullptr, kEntries * sizeof(Entry), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* memory = mmap(nullptr, kEntries * sizeof(Entry), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
-        return coroscope::base::error(coroscope::base::ErrorCode::kRefused, "cprime has no memory for its table of spawn sites");
+        return coroscope::base::error(coroscope::base::ErrorCode::kRefused,
+                                      "cprime has no memory for its table of spawn sites");
     }
     entries_ = static_cast<Entry*>(memory);
     return coroscope::base::ok_status();
@@ -33,7 +35,8 @@ std::uint32_t Sites::find(const Place& place, std::string_view name, std::uint64
         const Entry& found = entries_[at];
         const std::uint32_t site = found.site_plus_one.load(std::memory_order_acquire);  // [sites.publish]
         if (site == 0) return add(place, name, entry);
-        if (found.file == place.file && found.line == place.line && found.column == place.column) return site - 1;
+        if (found.file == place.file && found.line == place.line && found.column == place.column)
+            return site - 1;
     }
 }
 
@@ -47,7 +50,8 @@ std::uint32_t Sites::add(const Place& place, std::string_view name, std::uint64_
         }
     }
     if (entries_count_ >= kEntries / 2) return kNone;
-    std::string text = std::string(place.file) + ":" + std::to_string(place.line) + ":" + std::to_string(place.column);
+    std::string text = std::string(place.file) + ":" + std::to_string(place.line) + ":" +
+                       std::to_string(place.column);
     auto known = by_text_.find(text);
     if (known == by_text_.end()) {
         const std::uint32_t site = make_record(place, name, entry);
@@ -77,7 +81,8 @@ std::uint32_t Sites::make_record(const Place& place, std::string_view name, std:
     record.entry_address = entry;
     record.size_class.store(SizeClass::kMedium, std::memory_order_relaxed);
     record.evidence.store(ClassEvidence::kUnknown, std::memory_order_relaxed);
-    if (const SizeRow* row = table_.find(std::string(place.file) + ":" + std::to_string(place.line)); row != nullptr) {
+    if (const SizeRow* row = table_.find(std::string(place.file) + ":" + std::to_string(place.line));
+        row != nullptr) {
         record.size_class.store(row->size_class, std::memory_order_relaxed);
         record.evidence.store(row->evidence, std::memory_order_relaxed);
         record.predicted_bytes = row->predicted_bytes;
@@ -91,7 +96,8 @@ SizeClass Sites::choose_class(std::uint32_t site, std::uint8_t wish) {
     const SizeClass known = record.size_class.load(std::memory_order_relaxed);
     if (wish == 0) return known;
     const auto wished = static_cast<SizeClass>(wish - 1);
-    if (record.wished_class.load(std::memory_order_relaxed) != wish) record.wished_class.store(wish, std::memory_order_relaxed);
+    if (record.wished_class.load(std::memory_order_relaxed) != wish)
+        record.wished_class.store(wish, std::memory_order_relaxed);
     const ClassEvidence evidence = record.evidence.load(std::memory_order_relaxed);
     if (evidence == ClassEvidence::kProfiled || evidence == ClassEvidence::kProven) {
         if (known > wished) return known;

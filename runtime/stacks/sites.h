@@ -61,7 +61,9 @@ private:
     static constexpr std::uint32_t kEntries = 1U << 17;  // at most half full
 
     static std::uint32_t hash(const Place& place) {
-        const auto mixed = (reinterpret_cast<std::uint64_t>(place.file) ^ (std::uint64_t{place.line} << 32) ^ place.column) * 0x9e3779b97f4a7c15ULL;
+        const auto mixed = (reinterpret_cast<std::uint64_t>(place.file) ^ (std::uint64_t{place.line} << 32) ^
+                            place.column) *
+                           0x9e3779b97f4a7c15ULL;
         return static_cast<std::uint32_t>(mixed >> 47);
     }
     std::uint32_t add(const Place& place, std::string_view name, std::uint64_t entry);

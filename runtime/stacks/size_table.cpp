@@ -32,7 +32,8 @@ std::uint32_t predicted_bytes(const JsonValue& row) {
         const JsonValue* seen = row.member("high_water_bytes");
         bytes = seen != nullptr ? seen->member("max") : nullptr;
     }
-    if (bytes == nullptr || bytes->number() == nullptr || !(*bytes->number() > 0) || *bytes->number() > 4e9) return 0;
+    if (bytes == nullptr || bytes->number() == nullptr || !(*bytes->number() > 0) || *bytes->number() > 4e9)
+        return 0;
     return static_cast<std::uint32_t>(*bytes->number());
 }
 
@@ -40,8 +41,9 @@ std::uint32_t predicted_bytes(const JsonValue& row) {
 
 Result<SizeTable> SizeTable::parse(std::string_view text, const std::string& origin) {
     const auto bad = [&](const std::string& what) {
-        return coroscope::base::error(ErrorCode::kCorrupt, "the size table " + origin + " cannot be used: " + what +
-                                                               "; write it anew with 'coroscope sizes TRACE -o " + origin + "'");
+        return coroscope::base::error(ErrorCode::kCorrupt,
+                                      "the size table " + origin + " cannot be used: " + what +
+                                          "; write it anew with 'coroscope sizes TRACE -o " + origin + "'");
     };
     const Result<JsonValue> root = parse_json(text);
     if (!root) return bad(root.error().message);
@@ -53,14 +55,19 @@ Result<SizeTable> SizeTable::parse(std::string_view text, const std::string& ori
         ++number;
         const std::string where = "site " + std::to_string(number) + " of its list";
         const JsonValue* site = row.member("site");
-        if (site == nullptr || site->string() == nullptr) return bad(where + " has no \"site\" (\"file:line\")");
+        if (site == nullptr || site->string() == nullptr)
+            return bad(where + " has no \"site\" (\"file:line\")");
         const JsonValue* advised = row.member("class_advised");
-        const auto size_class =
-            advised != nullptr && advised->string() != nullptr ? class_named(*advised->string()) : std::nullopt;
-        if (!size_class) return bad(where + " (" + *site->string() + ") has no \"class_advised\" of micro, small, medium or large");
+        const auto size_class = advised != nullptr && advised->string() != nullptr
+                                    ? class_named(*advised->string())
+                                    : std::nullopt;
+        if (!size_class)
+            return bad(where + " (" + *site->string() +
+                       ") has no \"class_advised\" of micro, small, medium or large");
         SizeRow made;
         made.size_class = *size_class;
-        if (const JsonValue* evidence = row.member("evidence"); evidence != nullptr && evidence->string() != nullptr) {
+        if (const JsonValue* evidence = row.member("evidence");
+            evidence != nullptr && evidence->string() != nullptr) {
             if (*evidence->string() == "unknown") continue;
             if (*evidence->string() == "proven") made.evidence = ClassEvidence::kProven;
         }
@@ -73,8 +80,10 @@ Result<SizeTable> SizeTable::parse(std::string_view text, const std::string& ori
 Result<SizeTable> SizeTable::load(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file) {
-        return coroscope::base::error(ErrorCode::kUnreadable, "the size table " + path + " named by CPRIME_SIZES cannot be opened (" +
-                                                                  std::strerror(errno) + "); name one that 'coroscope sizes' wrote, or unset CPRIME_SIZES");
+        return coroscope::base::error(ErrorCode::kUnreadable,
+                                      "the size table " + path + " named by CPRIME_SIZES cannot be opened (" +
+                                          std::strerror(errno) +
+                                          "); name one that 'coroscope sizes' wrote, or unset CPRIME_SIZES");
     }
     const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     return parse(text, path);

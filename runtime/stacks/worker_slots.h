@@ -14,7 +14,7 @@
 namespace cprime::detail {
 
 struct PoolShare {
-    std::vector<std::uint32_t> slabs;     // all owned
+    std::vector<std::uint32_t> slabs;      // all owned
     std::vector<std::uint32_t> with_room;  // of those: may have a free slot; the last one is allocated from
     std::atomic<std::uint64_t> remote_freed{0};  // about how many slots others gave back; a hint, relaxed
 };

@@ -36,9 +36,15 @@ void** const all_tags = tags();
 
 #if defined(__SANITIZE_THREAD__)
 
-void sanitizer_start(Worker& worker) { worker.tsan_fiber = __tsan_get_current_fiber(); }
-void sanitizer_create(std::uint32_t coroutine, const coroscope::wire::StackBounds&) { all_tags[coroutine] = __tsan_create_fiber(0); }
-void sanitizer_destroy(std::uint32_t coroutine) { __tsan_destroy_fiber(all_tags[coroutine]); }
+void sanitizer_start(Worker& worker) {
+    worker.tsan_fiber = __tsan_get_current_fiber();
+}
+void sanitizer_create(std::uint32_t coroutine, const coroscope::wire::StackBounds&) {
+    all_tags[coroutine] = __tsan_create_fiber(0);
+}
+void sanitizer_destroy(std::uint32_t coroutine) {
+    __tsan_destroy_fiber(all_tags[coroutine]);
+}
 
 extern "C" {
 CPRIME_UNINSTRUMENTED void cprime_sanitizer_leave_coroutine(Worker* worker, ParkFunction) {
@@ -65,15 +71,18 @@ extern "C" {
 CPRIME_UNINSTRUMENTED void cprime_sanitizer_leave_coroutine(Worker* worker, ParkFunction function) {
     // Without a place to save it to, the fake stack of a coroutine that ends is given back.
     void** save = function == &cprime_exit_coroutine ? nullptr : &all_tags[worker->current_index];
-    __sanitizer_start_switch_fiber(save, reinterpret_cast<void*>(worker->stack_low), worker->stack_high - worker->stack_low);
+    __sanitizer_start_switch_fiber(save, reinterpret_cast<void*>(worker->stack_low),
+                                   worker->stack_high - worker->stack_low);
 }
 CPRIME_UNINSTRUMENTED void cprime_sanitizer_on_worker(Worker* worker) {
     __sanitizer_finish_switch_fiber(worker->asan_fake_stack, nullptr, nullptr);
 }
-CPRIME_UNINSTRUMENTED void cprime_sanitizer_leave_worker(Worker* worker, coroscope::wire::CoroutineRecord* record) {
+CPRIME_UNINSTRUMENTED void cprime_sanitizer_leave_worker(Worker* worker,
+                                                         coroscope::wire::CoroutineRecord* record) {
     if (worker->current_index == wire::kNone) return;  // home: the same stack
     const wire::StackBounds bounds = g_runtime->pools.bounds(record->pool, record->slot);
-    __sanitizer_start_switch_fiber(&worker->asan_fake_stack, reinterpret_cast<void*>(bounds.low), bounds.high - bounds.low);
+    __sanitizer_start_switch_fiber(&worker->asan_fake_stack, reinterpret_cast<void*>(bounds.low),
+                                   bounds.high - bounds.low);
 }
 CPRIME_UNINSTRUMENTED void cprime_sanitizer_on_coroutine(Worker* worker) {
     if (worker->current_index == wire::kNone) return;

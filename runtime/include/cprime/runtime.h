@@ -31,8 +31,8 @@
 namespace cprime {
 
 struct RuntimeOptions {
-    unsigned workers = 0;                 // threads that run coroutines; 0 = CPRIME_WORKERS, else one a processor; at most 256
-    unsigned shutdown_grace_ms = 2000;    // after shutdown: coroutines that have not ended by then are named on stderr
+    unsigned workers = 0;  // threads that run coroutines; 0 = CPRIME_WORKERS, else one a processor; at most 256
+    unsigned shutdown_grace_ms = 2000;  // after shutdown: coroutines that have not ended by then are named on stderr
     ::cprime::size_class main_size_class = ::cprime::size_class::large;  // of the coroutine that run() makes
 };
 
@@ -53,8 +53,10 @@ public:
     // Runs function() as a coroutine and blocks until it and everybody else have ended. Returns its result; throws what escaped it.
     // May be called again afterwards.
     template <typename F>
-    std::invoke_result_t<std::decay_t<F>&> run(F&& function, std::source_location place = std::source_location::current()) {
-        auto handle = spawn({.name = "main", .size_class = options_.main_size_class}, std::forward<F>(function), place);
+    std::invoke_result_t<std::decay_t<F>&> run(F&& function,
+                                               std::source_location place = std::source_location::current()) {
+        auto handle = spawn({.name = "main", .size_class = options_.main_size_class},
+                            std::forward<F>(function), place);
         wait();
         auto result = handle.join();
         if constexpr (!std::is_void_v<std::invoke_result_t<std::decay_t<F>&>>) {
@@ -91,6 +93,8 @@ ResumePoint shut_down(Worker* worker, std::uint32_t coroutine, void* nothing) no
 // Asks every coroutine to end, and every one that is spawned from now on: each of their calls that would wait answers
 // `cancelled`, so that their functions return and destructors run. Does not wait: run() does, and names whoever
 // takes longer than the grace. Any thread while a Runtime lives, coroutines included.
-inline void shutdown() noexcept { detail::park(&detail::shut_down, nullptr); }
+inline void shutdown() noexcept {
+    detail::park(&detail::shut_down, nullptr);
+}
 
 }  // namespace cprime

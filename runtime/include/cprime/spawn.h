@@ -31,7 +31,7 @@ namespace cprime {
 // How much stack a coroutine gets. What overflows ends the program with a report that names the coroutine.
 enum class size_class : std::uint8_t {
     unspecified = 0,
-    micro = 1,   // 256 B: a loop that only sends, receives and computes; nothing that allocates, prints or throws
+    micro = 1,  // 256 B: a loop that only sends, receives and computes; nothing that allocates, prints or throws
     small = 2,   // 2 KiB: may allocate; no printf, no throwing
     medium = 3,  // 16 KiB and a guard page: ordinary code
     large = 4,   // 8 MiB reserved and a guard page: deep recursion, big frames; costs what it touches
@@ -90,15 +90,14 @@ void run_closure(void* memory) noexcept {
 }
 
 template <typename F, typename T>
-inline constexpr ClosureType closure_type = {
-    &run_closure<F, T>, sizeof(Closure<F, T>), alignof(Closure<F, T>),
-    []() -> std::size_t {
-        if constexpr (std::is_void_v<T>) {
-            return 0;
-        } else {
-            return sizeof(ResultRecord<T>);
-        }
-    }()};
+inline constexpr ClosureType closure_type = {&run_closure<F, T>, sizeof(Closure<F, T>),
+                                             alignof(Closure<F, T>), []() -> std::size_t {
+                                                 if constexpr (std::is_void_v<T>) {
+                                                     return 0;
+                                                 } else {
+                                                     return sizeof(ResultRecord<T>);
+                                                 }
+                                             }()};
 
 // Ends a spawn that begun, one way or the other.
 struct SpawnGuard {
@@ -182,12 +181,16 @@ public:
 
 private:
     template <typename F>
-    friend JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions&, F&&, std::source_location);
+    friend JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions&, F&&,
+                                                                    std::source_location);
 
-    using Record = std::conditional_t<std::is_void_v<T>, void, detail::ResultRecord<std::conditional_t<std::is_void_v<T>, int, T>>>;
+    using Record = std::conditional_t<std::is_void_v<T>, void,
+                                      detail::ResultRecord<std::conditional_t<std::is_void_v<T>, int, T>>>;
 
     explicit JoinHandle(const detail::SpawnRequest& request)
-        : identity_(request.identity), result_(static_cast<Record*>(request.result)), coroutine_(request.coroutine) {}
+        : identity_(request.identity),
+          result_(static_cast<Record*>(request.result)),
+          coroutine_(request.coroutine) {}
 
     Result<T> take(std::exception_ptr& failure) {
         if constexpr (std::is_void_v<T>) {
@@ -212,8 +215,8 @@ private:
 // Makes a coroutine that runs function() once, and returns its handle. Throws std::bad_alloc when there is no memory for it, and
 // whatever copying or moving the function throws. The place of the call becomes its site.
 template <typename F>
-JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions& options, F&& function,
-                                                         std::source_location place = std::source_location::current()) {
+JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(
+    const SpawnOptions& options, F&& function, std::source_location place = std::source_location::current()) {
     detail::SpawnRequest request;
     request.name = options.name;
     request.place = place;
@@ -227,14 +230,15 @@ auto spawn(std::string_view name, F&& function, std::source_location place = std
     return spawn(SpawnOptions{.name = name}, std::forward<F>(function), place);
 }
 template <typename F>
-    requires std::is_invocable_v<std::decay_t<F>&>
-auto spawn(F&& function, std::source_location place = std::source_location::current()) {
+requires std::is_invocable_v < std::decay_t<F>
+& > auto spawn(F&& function, std::source_location place = std::source_location::current()) {
     return spawn(SpawnOptions{}, std::forward<F>(function), place);
 }
 
 // The same without a handle: cheaper, for coroutines nobody will join. What the function returns is dropped.
 template <typename F>
-void spawn_detached(const SpawnOptions& options, F&& function, std::source_location place = std::source_location::current()) {
+void spawn_detached(const SpawnOptions& options, F&& function,
+                    std::source_location place = std::source_location::current()) {
     detail::SpawnRequest request;
     request.name = options.name;
     request.place = place;
@@ -242,11 +246,13 @@ void spawn_detached(const SpawnOptions& options, F&& function, std::source_locat
     if constexpr (std::is_void_v<std::invoke_result_t<std::decay_t<F>&>>) {
         detail::spawn_closure(request, std::forward<F>(function));
     } else {
-        detail::spawn_closure(request, [f = std::decay_t<F>(std::forward<F>(function))]() mutable { static_cast<void>(f()); });
+        detail::spawn_closure(
+            request, [f = std::decay_t<F>(std::forward<F>(function))]() mutable { static_cast<void>(f()); });
     }
 }
 template <typename F>
-void spawn_detached(std::string_view name, F&& function, std::source_location place = std::source_location::current()) {
+void spawn_detached(std::string_view name, F&& function,
+                    std::source_location place = std::source_location::current()) {
     spawn_detached(SpawnOptions{.name = name}, std::forward<F>(function), place);
 }
 

@@ -1,0 +1,168 @@
+// Pools: bitmaps, remote frees, canaries, guards, addresses.
+#include "runtime/stacks/pools.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <vector>
+
+#include "instrumentation/emit/state_segment.h"
+#include "runtime/stacks/guards.h"
+
+namespace cprime::detail {
+namespace {
+
+using coroscope::wire::kNone;
+using coroscope::wire::SlabRecord;
+
+class PoolsOf : public testing::Test {
+protected:
+    void SetUp() override {
+        segment_ = std::move(*coroscope::emit::StateSegment::create({.shared = false}));
+        ASSERT_TRUE(segment_->ensure_records(wire::SectionKind::kWorkers, 2));
+        for (std::uint32_t i = 0; i < 2; ++i) {
+            workers_[i].index = i;
+            workers_[i].record = segment_->records<wire::WorkerRecord>(wire::SectionKind::kWorkers) + i;
+        }
+        ASSERT_TRUE(pools_.start(*segment_, workers_, 2));
+    }
+    const SlabRecord& slab_of(std::uint8_t pool, std::uint32_t slot) {
+        const auto section = static_cast<wire::SectionKind>(
+            static_cast<std::uint32_t>(wire::SectionKind::kSlabsFirst) + pool);
+        return segment_->records<SlabRecord>(section)[slot / wire::kSlotsPerSlab];
+    }
+    bool bit(const std::atomic<std::uint64_t>* words, std::uint32_t slot) {
+        return ((words[slot % wire::kSlotsPerSlab / 64].load() >> (slot % 64)) & 1) != 0;
+    }
+
+    std::unique_ptr<coroscope::emit::StateSegment> segment_;
+    Worker workers_[2];
+    Pools pools_;
+};
+
+TEST_F(PoolsOf, slots_are_handed_out_once_and_shown_as_owned) {
+    std::set<std::uint32_t> slots;
+    for (int i = 0; i < 1500; ++i) {
+        const std::uint32_t slot = pools_.allocate(&workers_[0], kPoolMicro);
+        ASSERT_NE(slot, kNone);
+        EXPECT_TRUE(slots.insert(slot).second);
+        EXPECT_TRUE(bit(slab_of(kPoolMicro, slot).owned, slot));
+    }
+    EXPECT_EQ(pools_.used(kPoolMicro), 1500U);
+    EXPECT_EQ(*slots.rbegin(), 1499U) << "the first zero bit is taken first";
+    for (const std::uint32_t slot : slots)
+        pools_.free(&workers_[0], kPoolMicro, slot);
+    EXPECT_EQ(pools_.used(kPoolMicro), 0U);
+}
+
+TEST_F(PoolsOf, a_freed_slot_is_the_next_one_handed_out) {
+    std::vector<std::uint32_t> slots;
+    for (int i = 0; i < 600; ++i)
+        slots.push_back(pools_.allocate(&workers_[0], kPoolSmall));
+    pools_.free(&workers_[0], kPoolSmall, slots[100]);
+    EXPECT_EQ(pools_.allocate(&workers_[0], kPoolSmall), slots[100]);
+}
+
+TEST_F(PoolsOf, a_remote_free_sets_a_bit_beside_and_leaves_the_owners_alone) {
+    const std::uint32_t slot = pools_.allocate(&workers_[0], kPoolMicro);
+    pools_.free(&workers_[1], kPoolMicro, slot);
+    EXPECT_TRUE(bit(slab_of(kPoolMicro, slot).owned, slot));
+    EXPECT_TRUE(bit(slab_of(kPoolMicro, slot).remote, slot));
+    EXPECT_EQ(pools_.used(kPoolMicro), 0U);
+    EXPECT_NE(pools_.allocate(&workers_[0], kPoolMicro), slot) << "the owner has not swept yet";
+}
+
+TEST_F(PoolsOf, the_owner_takes_remote_frees_back_before_it_grows_again_and_again) {
+    std::uint32_t highest = 0;
+    for (int round = 0; round < 50; ++round) {
+        std::vector<std::uint32_t> slots;
+        for (std::uint32_t i = 0; i < wire::kSlotsPerSlab; ++i) {
+            slots.push_back(pools_.allocate(&workers_[0], kPoolMicro));
+            highest = std::max(highest, slots.back());
+        }
+        for (const std::uint32_t slot : slots)
+            pools_.free(&workers_[1], kPoolMicro, slot);
+    }
+    EXPECT_LT(highest, 3 * wire::kSlotsPerSlab);
+    EXPECT_EQ(pools_.used(kPoolMicro), 0U);
+}
+
+TEST_F(PoolsOf, workers_and_outside_threads_own_slabs_of_their_own) {
+    const std::uint32_t a = pools_.allocate(&workers_[0], kPoolMedium);
+    const std::uint32_t b = pools_.allocate(&workers_[1], kPoolMedium);
+    const std::uint32_t c = pools_.allocate(nullptr, kPoolMedium);
+    EXPECT_EQ(slab_of(kPoolMedium, a).owner.load(), 0U);
+    EXPECT_EQ(slab_of(kPoolMedium, b).owner.load(), 1U);
+    EXPECT_EQ(slab_of(kPoolMedium, c).owner.load(), wire::kSlabOwnerOutside);
+    pools_.free(&workers_[0], kPoolMedium, c);
+    EXPECT_EQ(pools_.used(kPoolMedium), 2U);
+}
+
+TEST_F(PoolsOf, bounds_agree_with_the_wire_formula_and_lie_within_the_slab) {
+    for (std::uint8_t pool = 0; pool < kPoolsCount; ++pool) {
+        const std::uint32_t slot = pools_.allocate(&workers_[0], pool);
+        const wire::PoolRecord& record = segment_->records<wire::PoolRecord>(wire::SectionKind::kPools)[pool];
+        const auto expected = wire::stack_bounds(record, slab_of(pool, slot).stack_base, slot);
+        const auto bounds = pools_.bounds(pool, slot);
+        EXPECT_EQ(bounds.low, expected.low);
+        EXPECT_EQ(bounds.high, expected.high);
+        EXPECT_EQ(bounds.high % 16, 0U);
+        std::uint8_t found_pool = 99;
+        std::uint32_t found_slot = 0;
+        EXPECT_TRUE(pools_.find_address(bounds.high - 1, &found_pool, &found_slot));
+        EXPECT_EQ(found_pool, pool);
+        EXPECT_EQ(found_slot, slot);
+    }
+}
+
+TEST_F(PoolsOf, a_damaged_canary_is_seen_in_the_own_slot_and_in_the_one_below) {
+    const std::uint32_t lower = pools_.allocate(&workers_[0], kPoolMicro);
+    const std::uint32_t upper = pools_.allocate(&workers_[0], kPoolMicro);
+    ASSERT_EQ(upper, lower + 1);
+    pools_.arm_canary(kPoolMicro, upper);
+    EXPECT_TRUE(pools_.canary_intact(kPoolMicro, upper)) << "the slot below has no canary yet";
+    pools_.arm_canary(kPoolMicro, lower);
+    EXPECT_TRUE(pools_.canary_intact(kPoolMicro, upper));
+    auto* below = reinterpret_cast<std::uint64_t*>(pools_.bounds(kPoolMicro, lower).low);
+    below[1] ^= 1;
+    EXPECT_FALSE(pools_.canary_intact(kPoolMicro, upper));
+    EXPECT_FALSE(pools_.canary_intact(kPoolMicro, lower));
+    below[1] ^= 1;
+    auto* own = reinterpret_cast<std::uint64_t*>(pools_.bounds(kPoolMicro, upper).low);
+    own[0] = 0;
+    EXPECT_FALSE(pools_.canary_intact(kPoolMicro, upper));
+    EXPECT_TRUE(pools_.canary_intact(kPoolMicro, lower));
+}
+
+TEST_F(PoolsOf, high_water_is_the_most_that_was_used_at_once) {
+    std::vector<std::uint32_t> slots;
+    for (int i = 0; i < 700; ++i)
+        slots.push_back(pools_.allocate(&workers_[0], kPoolMedium));
+    pools_.sample_high_water();
+    for (const std::uint32_t slot : slots)
+        pools_.free(&workers_[0], kPoolMedium, slot);
+    pools_.sample_high_water();
+    EXPECT_EQ(
+        segment_->records<wire::PoolRecord>(wire::SectionKind::kPools)[kPoolMedium].high_water_slots.load(),
+        700U);
+    EXPECT_EQ(segment_->header().stack_bytes_peak.load(), 700U * pools_.geometry(kPoolMedium).slot_bytes);
+}
+
+TEST_F(PoolsOf, guards_fault_and_the_page_above_does_not) {
+    for (const std::uint8_t pool : {kPoolMedium, kPoolLarge}) {
+        const auto bounds = pools_.bounds(pool, pools_.allocate(&workers_[0], pool));
+        *reinterpret_cast<volatile char*>(bounds.low) = 1;
+        EXPECT_DEATH(*reinterpret_cast<volatile char*>(bounds.low - 1) = 1, "");
+    }
+}
+
+TEST_F(PoolsOf, without_guard_marking_the_pages_are_protected_instead) {
+    set_guard_marking(false);
+    const auto bounds = pools_.bounds(kPoolMedium, pools_.allocate(&workers_[0], kPoolMedium));
+    *reinterpret_cast<volatile char*>(bounds.low) = 1;
+    EXPECT_DEATH(*reinterpret_cast<volatile char*>(bounds.low - 1) = 1, "");
+    set_guard_marking(true);
+}
+
+}  // namespace
+}  // namespace cprime::detail
