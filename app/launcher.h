@@ -1,9 +1,10 @@
 // Starting the program that is to be looked at, from the window or the command line.
 //
-// The child gets LD_BIND_NOW=1 (a lazy first call through a PLT needs 3.2 KiB of stack), the wanted directory and environment, and
-// either our own stdout and stderr or two pipes that the window reads.
+// The child gets LD_BIND_NOW=1 (a lazy first call through a PLT needs 3.2 KiB of stack) and CPRIME_WAIT_FOR_VIEWER (its runtime lets its
+// first coroutine wait until somebody listens, so that nothing of its beginning is missed), the wanted directory and environment,
+// and either our own stdout and stderr or two pipes that the window reads.
 //
-// Thread: one at a time. Blocks: only where it says so.
+// Thread: one at a time. Blocks: only where it says so. Tested in tests/unit/app/launcher_test.cpp.
 #pragma once
 
 #include <sys/types.h>
@@ -23,30 +24,35 @@ class LaunchedProgram {
 public:
     // Errors: kUsage when the program cannot be found or executed (one sentence that names it).
     static base::Result<std::unique_ptr<LaunchedProgram>> start(const LaunchSpec& spec, OutputTo output);
-    ~LaunchedProgram();  // kills it when it still runs and reaps it
+    ~LaunchedProgram();  // kills it when it still runs, and reaps it
 
     LaunchedProgram(const LaunchedProgram&) = delete;
     LaunchedProgram& operator=(const LaunchedProgram&) = delete;
 
     pid_t pid() const { return pid_; }
-    // Appends what the program has written since (kPipe); never blocks. False once both ends are closed.
-    bool read_output(std::string& text);
+    // Appends what the program has written since to stdout and stderr (kPipe); never blocks. False once both ends are closed.
+    bool read_output(std::string& text, std::string& errors);
+    // Both into one text, stdout first.
+    bool read_output(std::string& text) { return read_output(text, text); }
     // Reaps without blocking; true once it has ended.
     bool ended();
-    int wait();                      // blocks; the wait status
-    void signal(int number);         // to the program
+    int wait();               // blocks; the wait status
+    void signal(int number);  // to the program; with pipes, also to what it started. Nothing once it was reaped
     void release() { owned_ = false; }  // the destructor leaves it running
     // "exited with code 3" or "killed by signal 9 (SIGKILL)"; "" while it runs.
     std::string status_text() const;
-    // For the shell: its exit code, or 128 + the signal.
+    // For the shell: its exit code, or 128 + the signal. Only after its end.
     int exit_code() const;
 
 private:
     LaunchedProgram() = default;
+    void note_end(int status);
+
     pid_t pid_ = -1;
     int output_fds_[2] = {-1, -1};
     bool ended_ = false;
     bool owned_ = true;
+    bool own_group_ = false;
     int wait_status_ = 0;
 };
 

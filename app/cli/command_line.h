@@ -1,0 +1,71 @@
+// The command line: what was typed, as values. Nothing is opened, started or printed here.
+//
+// A line is a word and its options; everything after a lone "--" is the program to start and belongs to that program alone. A wrong line
+// becomes one sentence with the way out. Words and options are those of DESIGN; what does not exist yet is not offered.
+//
+// Thread: any. Tested in tests/unit/app/command_line_test.cpp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "app/window.h"
+#include "instrumentation/base/result.h"
+
+namespace coroscope::app {
+
+// --help: the text to print.
+struct HelpWish {
+    std::string text;
+};
+
+// record -o FILE (--pid PID | -- PROG ARGS…)
+struct RecordWish {
+    std::string output;
+    std::uint32_t pid = 0;  // 0: `program` is started
+    LaunchSpec program;
+    std::uint32_t sample_period = 0;  // one switch in so many is measured; 0 = the runtime's default
+    int keyframe_interval_ms = 500;
+};
+
+struct LsWish {
+    bool json = false;
+};
+
+// stat, stacks, waits: one look at a trace or a running program.
+struct LookWish {
+    enum class What : std::uint8_t { kStat, kStacks, kWaits };
+    What what = What::kStat;
+    std::string file;  // "" = a running program
+    std::uint32_t pid = 0;
+    std::optional<std::int64_t> at_ns;  // since the start of the target's runtime; nothing = the end
+    bool agent_copies = false;  // stacks are copied by the target's agent, as where its memory may not be read
+    bool json = false;
+    bool dot = false;  // waits only
+};
+
+struct SizesWish {
+    std::vector<std::string> traces;
+    std::vector<std::string> previous_tables;
+    std::string output;  // "" = only print
+    bool json = false;
+};
+
+struct DoctorWish {
+    bool json = false;
+};
+
+using Wish = std::variant<HelpWish, WindowOptions, RecordWish, LsWish, LookWish, SizesWish, DoctorWish>;
+
+// `arguments` are those after the program's own name. Errors: kUsage.
+base::Result<Wish> parse_command_line(const std::vector<std::string>& arguments);
+
+// "1500ms", "1.5s", "200us", "42ns", "2m"; a plain number counts milliseconds. Errors: kUsage.
+base::Result<std::int64_t> parse_duration_ns(const std::string& text);
+// "1600x1000" into pixels. Errors: kUsage.
+base::Status parse_size(const std::string& text, std::uint32_t* width, std::uint32_t* height);
+
+}  // namespace coroscope::app

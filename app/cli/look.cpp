@@ -1,0 +1,84 @@
+// `coroscope stat`, `stacks`, `waits`: one Moment of a trace or of a running program, put through one analysis.
+//
+// A running program is looked at without listening to it: the state plane and the parked stacks are read, no event is switched on, and the
+// program does not notice.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/exit_codes.h"
+#include "app/cli/words.h"
+#include "traces/analysis.h"
+#include "traces/session.h"
+
+namespace coroscope::app {
+namespace {
+
+using SessionResult = base::Result<std::unique_ptr<traces::Session>>;
+
+SessionResult open_live_quietly(const LookWish& wish) {
+    traces::LiveOptions options;
+    options.profile = false;
+    options.with_stacks = wish.what == LookWish::What::kStacks;
+    options.force_agent_copies = wish.agent_copies;
+    return traces::open_live(wish.pid, options);
+}
+
+base::Status choose_time(traces::Session& session, const LookWish& wish) {
+    if (!wish.at_ns) return base::ok_status();
+    const traces::SessionInfo info = session.info();
+    if (*wish.at_ns < info.begin || *wish.at_ns > info.end) {
+        return base::error(
+            base::ErrorCode::kUsage,
+            fmt::format("--at {:.3f}ms lies outside {}, which covers {:.3f}ms to {:.3f}ms",
+                        static_cast<double>(*wish.at_ns) / 1e6, wish.file,
+                        static_cast<double>(info.begin) / 1e6, static_cast<double>(info.end) / 1e6));
+    }
+    session.set_time(*wish.at_ns);
+    return base::ok_status();
+}
+
+// A name in the target need not be UTF-8; what is not becomes a replacement character.
+std::string dump(const nlohmann::json& json) {
+    return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+// The text to print; *code becomes kExitFinding where the answer is one.
+std::string answer(traces::Session& session, const traces::Moment& moment, const LookWish& wish, int* code) {
+    switch (wish.what) {
+        case LookWish::What::kStat: {
+            const traces::Stat stat = traces::compute_stat(session, moment);
+            return wish.json ? dump(traces::to_json(stat)) : traces::to_text(stat);
+        }
+        case LookWish::What::kStacks:
+            return wish.json ? dump(traces::stacks_json(session, moment))
+                             : traces::stacks_text(session, moment);
+        case LookWish::What::kWaits: {
+            const traces::Waits waits = traces::compute_waits(moment);
+            if (std::any_of(waits.cycles.begin(), waits.cycles.end(),
+                            [](const auto& cycle) { return cycle.certain; }))
+                *code = kExitFinding;
+            if (wish.dot) return traces::to_dot(waits);
+            return wish.json ? dump(traces::to_json(waits)) : traces::to_text(waits);
+        }
+    }
+    return "";
+}
+
+}  // namespace
+
+int run_look(const LookWish& wish) {
+    SessionResult session = wish.pid != 0 ? open_live_quietly(wish) : traces::open_trace(wish.file);
+    if (!session) return fail(session.error());
+    if (auto status = choose_time(**session, wish); !status) return fail(status.error());
+    auto moment = (*session)->wait_moment();
+    if (!moment) return fail(moment.error());
+    int code = kExitGood;
+    if (auto status = write_stdout(answer(**session, **moment, wish, &code)); !status)
+        return fail(status.error());
+    return code;
+}
+
+}  // namespace coroscope::app

@@ -1,0 +1,109 @@
+// `coroscope record`: starts the program if it is asked to, waits for the runtime in it or in what it starts, and records to the end.
+//
+// The program's stdout is the program's alone; our own words go to stderr. The trace decides the exit code: a program that fails or is
+// killed is recorded all the same, and its status is one line. When recording fails (the disk is full) the program still runs to
+// its end, because it is not ours to kill.
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+
+#include "app/cli/exit_codes.h"
+#include "app/cli/signal_relay.h"
+#include "app/cli/words.h"
+#include "app/launcher.h"
+#include "instrumentation/base/file_descriptor.h"
+#include "instrumentation/inspect/target.h"
+#include "traces/recorder.h"
+
+namespace coroscope::app {
+namespace {
+
+constexpr int kPatienceMs = 10'000;  // then we say what we are waiting for, and go on waiting
+
+// The first process with a runtime among the program and its descendants. Blocks as long as the program runs.
+base::Result<std::uint32_t> wait_for_runtime(LaunchedProgram& program, const std::string& name) {
+    bool said = false;
+    for (;;) {
+        auto found = inspect::wait_for_target(static_cast<std::uint32_t>(program.pid()), kPatienceMs);
+        if (found) return found;
+        if (found.error().code == base::ErrorCode::kGone) {
+            program.wait();
+            return base::error(base::ErrorCode::kGone,
+                               fmt::format("{} {} before a CPrime runtime started in it: link it with cprime",
+                                           name, program.status_text()));
+        }
+        if (!said) {
+            std::fprintf(
+                stderr, "coroscope: still waiting for a CPrime runtime to start in %s or in what it starts\n",
+                name.c_str());
+        }
+        said = true;
+    }
+}
+
+// Said before the program is started: afterwards it would run for nothing.
+base::Status may_write(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    struct stat status {};
+    const bool present = stat(path.c_str(), &status) == 0;
+    int problem = present && S_ISDIR(status.st_mode) ? EISDIR : 0;
+    if (problem == 0 && access(present ? path.c_str() : folder.c_str(), present ? W_OK : W_OK | X_OK) != 0)
+        problem = errno;
+    if (problem == 0) return base::ok_status();
+    return base::error(base::ErrorCode::kIo,
+                       fmt::format("the trace '{}' cannot be written: {}", path, base::errno_text(problem)));
+}
+
+std::string summary(const std::string& path, const traces::RecordResult& result) {
+    const std::string lost = result.lost == 0 ? "none lost" : fmt::format("{} lost", result.lost);
+    return fmt::format("coroscope: {}: {} events, {}, {} keyframes, {:.1f} MB; {}\n", path, result.events,
+                       lost, result.keyframes, static_cast<double>(result.file_bytes) / 1e6,
+                       result.ended_because);
+}
+
+int finish(const RecordWish& wish, const base::Result<traces::RecordResult>& result) {
+    if (!result) return fail(result.error());
+    std::fputs(summary(wish.output, *result).c_str(), stderr);
+    return kExitGood;
+}
+
+traces::RecordOptions options_of(const RecordWish& wish, std::uint32_t pid) {
+    traces::RecordOptions options;
+    options.path = wish.output;
+    options.pid = pid;
+    options.sample_period = wish.sample_period;
+    options.keyframe_interval_ms = wish.keyframe_interval_ms;
+    return options;
+}
+
+}  // namespace
+
+int run_record(const RecordWish& wish) {
+    if (auto status = may_write(wish.output); !status) return fail(status.error());
+    std::atomic<bool> stop{false};  // [record.stop] the signal thread writes, the recording loop reads
+    SignalRelay relay(&stop);
+    if (wish.pid != 0) return finish(wish, traces::record(options_of(wish, wish.pid), &stop));
+
+    auto program = LaunchedProgram::start(wish.program, OutputTo::kInherit);
+    if (!program) return fail(program.error());
+    relay.forward_to((*program)->pid());
+    auto target = wait_for_runtime(**program, wish.program.program);
+    if (!target) return fail(target.error());
+    if (*target != static_cast<std::uint32_t>((*program)->pid()))
+        relay.forward_to(static_cast<pid_t>(*target));
+    const auto result = traces::record(options_of(wish, *target), &stop);
+    const int code = finish(wish, result);
+    if ((*program)->wait() != 0) {
+        std::fprintf(stderr, "coroscope: %s %s\n", wish.program.program.c_str(),
+                     (*program)->status_text().c_str());
+    }
+    return code;
+}
+
+}  // namespace coroscope::app

@@ -1,0 +1,47 @@
+// What SIGINT, SIGTERM and SIGHUP mean to `coroscope record`: the recorded program gets them and the recording goes on to its
+// end, or, where the program is not ours, the recording stops. Either way the trace is finished properly.
+//
+// The signals are blocked for the whole process and taken by a thread of its own from a signalfd. What the terminal sends goes
+// to the whole foreground group (SI_KERNEL), so the program has it already and it is not sent twice.
+//
+// Thread: make it on the main thread before any other thread is started, so that all inherit the blocked mask; the members may
+// be called from any thread. Blocks: never. Tested in tests/unit/app/signal_relay_test.cpp.
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "instrumentation/base/file_descriptor.h"
+
+namespace coroscope::app {
+
+class SignalRelay {
+public:
+    // *stop becomes true at the first signal while no program is known to forward to.
+    explicit SignalRelay(std::atomic<bool>* stop);
+    ~SignalRelay();  // as before: what arrived unseen meanwhile is delivered
+
+    SignalRelay(const SignalRelay&) = delete;
+    SignalRelay& operator=(const SignalRelay&) = delete;
+
+    // From now on signals go to this process (by a descriptor: never to another one that got its number), and to those named before.
+    void forward_to(pid_t pid);
+
+private:
+    void run();
+    void relay(int number, bool from_terminal);
+
+    std::atomic<bool>* stop_;
+    sigset_t mask_before_{};
+    base::FileDescriptor signals_, quit_;
+    std::mutex lock_;  // guards programs_
+    std::vector<base::FileDescriptor> programs_;
+    std::thread thread_;
+};
+
+}  // namespace coroscope::app

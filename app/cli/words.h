@@ -1,0 +1,20 @@
+// What the words that open no window do. Each returns the exit code, prints its answer to stdout and what went wrong, in one sentence, to
+// stderr.
+//
+// Thread: the main thread. Blocks: until the answer is printed (record: until the recorded program has ended). Tested by tests/e2e.
+#pragma once
+
+#include "app/cli/command_line.h"
+
+namespace coroscope::app {
+
+int run_record(const RecordWish& wish);
+int run_ls(const LsWish& wish);
+int run_look(const LookWish& wish);
+int run_sizes(const SizesWish& wish);
+int run_doctor(const DoctorWish& wish);
+
+// Reads the line, does what it says. Never throws.
+int run_command_line(int argc, char** argv);
+
+}  // namespace coroscope::app

@@ -1,0 +1,170 @@
+// What is typed becomes what is meant, and a wrong line one sentence with the way out.
+#include "app/cli/command_line.h"
+
+#include <gtest/gtest.h>
+
+namespace coroscope::app {
+namespace {
+
+template <typename T>
+T meant(const std::vector<std::string>& arguments) {
+    auto wish = parse_command_line(arguments);
+    EXPECT_TRUE(wish.ok()) << (wish.ok() ? "" : wish.error().message);
+    if (!wish.ok()) return T{};
+    EXPECT_TRUE(std::holds_alternative<T>(*wish)) << wish->index();
+    return std::holds_alternative<T>(*wish) ? std::get<T>(*wish) : T{};
+}
+
+std::string refused(const std::vector<std::string>& arguments) {
+    auto wish = parse_command_line(arguments);
+    EXPECT_FALSE(wish.ok());
+    if (wish.ok()) return "";
+    EXPECT_EQ(wish.error().code, base::ErrorCode::kUsage);
+    EXPECT_EQ(wish.error().message.find('\n'), std::string::npos) << wish.error().message;
+    return wish.error().message;
+}
+
+TEST(CommandLine, no_word_means_the_start_page) {
+    EXPECT_EQ(meant<WindowOptions>({}).start, WindowStart::kStartPage);
+}
+
+TEST(CommandLine, launch_takes_everything_behind_the_dashes_as_the_program) {
+    const auto window = meant<WindowOptions>({"launch", "--offscreen", "--directory", "/tmp", "--env", "A=1",
+                                              "--env", "B=", "--", "demo", "--seconds", "3", "--", "--json",
+                                              "stat"});
+    EXPECT_EQ(window.start, WindowStart::kLaunch);
+    EXPECT_TRUE(window.offscreen);
+    EXPECT_EQ(window.launch.program, "demo");
+    EXPECT_EQ(window.launch.arguments, (std::vector<std::string>{"--seconds", "3", "--", "--json", "stat"}));
+    EXPECT_EQ(window.launch.environment, (std::vector<std::string>{"A=1", "B="}));
+    EXPECT_EQ(window.launch.directory, "/tmp");
+}
+
+TEST(CommandLine, window_options_are_the_same_for_every_word_that_opens_one) {
+    for (const std::vector<std::string>& word :
+         std::vector<std::vector<std::string>>{{}, {"attach", "12"}, {"replay", "t.coro"}}) {
+        std::vector<std::string> line = word;
+        for (const char* option : {"--offscreen", "--script", "s", "--screenshot", "p.png", "--dump",
+                                   "d.json", "--size", "800x600", "--theme", "light", "--scale", "1.5"})
+            line.emplace_back(option);
+        const auto window = meant<WindowOptions>(line);
+        EXPECT_TRUE(window.offscreen);
+        EXPECT_EQ(window.script, "s");
+        EXPECT_EQ(window.screenshot, "p.png");
+        EXPECT_EQ(window.dump, "d.json");
+        EXPECT_EQ(window.width, 800U);
+        EXPECT_EQ(window.height, 600U);
+        EXPECT_EQ(window.theme, "light");
+        EXPECT_FLOAT_EQ(window.scale, 1.5F);
+    }
+}
+
+TEST(CommandLine, attach_and_replay_know_their_subject) {
+    EXPECT_EQ(meant<WindowOptions>({"attach", "4711"}).pid, 4711U);
+    EXPECT_EQ(meant<WindowOptions>({"attach"}).pid, 0U);
+    EXPECT_EQ(meant<WindowOptions>({"replay", "run.coro"}).file, "run.coro");
+}
+
+TEST(CommandLine, record_takes_a_pid_or_a_program) {
+    const auto running = meant<RecordWish>({"record", "-o", "t.coro", "--pid", "12"});
+    EXPECT_EQ(running.pid, 12U);
+    EXPECT_EQ(running.output, "t.coro");
+    const auto started = meant<RecordWish>(
+        {"record", "-o", "t.coro", "--sample-period", "1", "--", "sh", "-c", "demo --seconds 1"});
+    EXPECT_EQ(started.pid, 0U);
+    EXPECT_EQ(started.sample_period, 1U);
+    EXPECT_EQ(started.program.program, "sh");
+    EXPECT_EQ(started.program.arguments, (std::vector<std::string>{"-c", "demo --seconds 1"}));
+}
+
+TEST(CommandLine, looks_take_a_file_with_a_time_or_a_pid) {
+    const auto stacks = meant<LookWish>({"stacks", "t.coro", "--at", "1500ms", "--json"});
+    EXPECT_EQ(stacks.what, LookWish::What::kStacks);
+    EXPECT_EQ(stacks.at_ns, 1'500'000'000);
+    EXPECT_TRUE(stacks.json);
+    const auto waits = meant<LookWish>({"waits", "--pid", "12", "--dot"});
+    EXPECT_EQ(waits.what, LookWish::What::kWaits);
+    EXPECT_EQ(waits.pid, 12U);
+    EXPECT_TRUE(waits.dot);
+    EXPECT_EQ(meant<LookWish>({"stat", "t.coro"}).file, "t.coro");
+    EXPECT_TRUE(meant<LookWish>({"stacks", "--pid", "1", "--agent-copies"}).agent_copies);
+}
+
+TEST(CommandLine, sizes_takes_several_traces_and_earlier_tables) {
+    const auto sizes = meant<SizesWish>(
+        {"sizes", "a.coro", "b.coro", "-o", "s.json", "--merge", "x.json", "--merge", "y.json"});
+    EXPECT_EQ(sizes.traces, (std::vector<std::string>{"a.coro", "b.coro"}));
+    EXPECT_EQ(sizes.previous_tables, (std::vector<std::string>{"x.json", "y.json"}));
+    EXPECT_EQ(sizes.output, "s.json");
+}
+
+TEST(CommandLine, help_is_an_answer) {
+    EXPECT_NE(meant<HelpWish>({"--help"}).text.find("record"), std::string::npos);
+    EXPECT_NE(meant<HelpWish>({"stacks", "--help"}).text.find("--at"), std::string::npos);
+}
+
+TEST(CommandLine, words_of_later_work_are_not_offered) {
+    const std::string help = meant<HelpWish>({"--help"}).text;
+    for (const char* word : {"why", "ctl", "lint", "diff", "query", "analyze", "export"})
+        EXPECT_NE(refused({word}).find(std::string("no word '") + word), std::string::npos);
+    EXPECT_EQ(help.find("lint"), std::string::npos);
+}
+
+TEST(CommandLine, wrong_lines_say_what_to_do) {
+    EXPECT_NE(refused({"frobnicate"}).find("launch, attach, replay, record, ls, stat"), std::string::npos);
+    EXPECT_NE(refused({"--frobnicate"}).find("--help"), std::string::npos);
+    EXPECT_NE(refused({"stat", "--frobnicate", "t.coro"}).find("--frobnicate"), std::string::npos);
+    EXPECT_NE(refused({"stat"}).find("FILE | --pid PID"), std::string::npos);
+    EXPECT_NE(refused({"stat", "t.coro", "--pid", "1"}).find("either"), std::string::npos);
+    EXPECT_NE(refused({"stat", "a.coro", "b.coro"}).find("b.coro"), std::string::npos);
+    EXPECT_NE(refused({"stat", "--pid", "abc"}).find("coroscope ls"), std::string::npos);
+    EXPECT_NE(refused({"stat", "--pid"}).find("--pid"), std::string::npos);
+    EXPECT_NE(refused({"stat", "--pid", "99999999999"}).find("99999999999"), std::string::npos);
+    EXPECT_NE(refused({"stacks", "--at", "soon", "x.coro"}).find("soon"), std::string::npos);
+    EXPECT_NE(refused({"stacks", "--at", "1s", "--pid", "1"}).find("--at"), std::string::npos);
+    EXPECT_NE(refused({"stacks", "--agent-copies", "x.coro"}).find("--pid"), std::string::npos);
+    EXPECT_NE(refused({"waits", "x.coro", "--json", "--dot"}).find("choose"), std::string::npos);
+    EXPECT_NE(refused({"record"}).find("--output"), std::string::npos);
+    EXPECT_NE(refused({"record", "-o", "t.coro"}).find("PROG"), std::string::npos);
+    EXPECT_NE(refused({"record", "-o", "t.coro", "--pid", "1", "--", "demo"}).find("either"),
+              std::string::npos);
+    EXPECT_NE(refused({"record", "-o", "t.coro", "demo"}).find("-- demo"), std::string::npos);
+    EXPECT_NE(refused({"launch"}).find("-- PROG"), std::string::npos);
+    EXPECT_NE(refused({"launch", "--env", "=3", "--", "x"}).find("NAME=VALUE"), std::string::npos);
+    EXPECT_NE(refused({"replay"}).find("FILE"), std::string::npos);
+    EXPECT_NE(refused({"sizes", "-o", "s.json"}).find("FILE"), std::string::npos);
+    EXPECT_NE(refused({"stat", "t.coro", "--", "demo"}).find("launch and record"), std::string::npos);
+    EXPECT_NE(refused({"--offscreen", "stat", "t.coro"}).find("window"), std::string::npos);
+    EXPECT_NE(refused({"--theme", "pink"}).find("dark"), std::string::npos);
+    EXPECT_NE(refused({"--size", "big"}).find("WIDTHxHEIGHT"), std::string::npos);
+}
+
+TEST(Quantities, times_are_read_in_every_unit) {
+    const std::pair<const char*, std::int64_t> expected[] = {
+        {"1500ms", 1'500'000'000}, {"1.5s", 1'500'000'000},
+        {"200us", 200'000},        {"42ns", 42},
+        {"7", 7'000'000},          {"0", 0},
+        {"2m", 120'000'000'000},   {"1min", 60'000'000'000}};
+    for (const auto& [text, ns] : expected) {
+        auto parsed = parse_duration_ns(text);
+        ASSERT_TRUE(parsed.ok()) << text;
+        EXPECT_EQ(*parsed, ns) << text;
+    }
+    for (const char* text :
+         {"", "ms", "-1ms", "1 ms", "1e3s", "1.5.2s", "nan", "inf", "0x10", "999999999999999999999s", "1h"})
+        EXPECT_FALSE(parse_duration_ns(text).ok()) << text;
+}
+
+TEST(Quantities, sizes_have_two_sides_within_bounds) {
+    std::uint32_t width = 1, height = 2;
+    EXPECT_TRUE(parse_size("1600x1000", &width, &height).ok());
+    EXPECT_EQ(width, 1600U);
+    EXPECT_EQ(height, 1000U);
+    for (const char* text : {"", "x", "1600", "1600x", "x1000", "1600x1000x2", "0x10", "63x64", "99999x100",
+                             "-1x5", "100X100", " 100x100"})
+        EXPECT_FALSE(parse_size(text, &width, &height).ok()) << text;
+    EXPECT_EQ(width, 1600U);
+}
+
+}  // namespace
+}  // namespace coroscope::app

@@ -1,0 +1,71 @@
+// Signals reach the recorded program; without one they stop the recording.
+#include "app/cli/signal_relay.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+
+namespace coroscope::app {
+namespace {
+
+// True once the flag is set; gives up after ten seconds.
+bool becomes_true(const std::atomic<bool>& flag) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!flag.load() && std::chrono::steady_clock::now() < end)
+        std::this_thread::yield();
+    return flag.load();
+}
+
+// A child that waits for a signal with its default action.
+pid_t waiting_child() {
+    const pid_t pid = fork();
+    if (pid == 0) {
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, nullptr);
+        alarm(20);  // never left behind
+        for (;;)
+            pause();
+    }
+    return pid;
+}
+
+TEST(SignalRelay, without_a_program_a_signal_stops_the_recording) {
+    std::atomic<bool> stop{false};
+    SignalRelay relay(&stop);
+    ASSERT_EQ(kill(getpid(), SIGTERM), 0);
+    EXPECT_TRUE(becomes_true(stop));
+}
+
+TEST(SignalRelay, with_a_program_the_signal_is_the_programs) {
+    std::atomic<bool> stop{false};
+    SignalRelay relay(&stop);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+        const pid_t pid = waiting_child();
+        ASSERT_GT(pid, 0);
+        relay.forward_to(pid);
+        ASSERT_EQ(kill(getpid(), number), 0);
+        int status = 0;
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        EXPECT_TRUE(WIFSIGNALED(status));
+        EXPECT_EQ(WTERMSIG(status), number);
+    }
+    EXPECT_FALSE(stop.load());
+}
+
+TEST(SignalRelay, the_mask_is_as_before_afterwards) {
+    sigset_t before, after;
+    pthread_sigmask(SIG_SETMASK, nullptr, &before);
+    {
+        std::atomic<bool> stop{false};
+        SignalRelay relay(&stop);
+    }
+    pthread_sigmask(SIG_SETMASK, nullptr, &after);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP})
+        EXPECT_EQ(sigismember(&before, number), sigismember(&after, number));
+}
+
+}  // namespace
+}  // namespace coroscope::app
