@@ -56,6 +56,13 @@ Environment read_environment(unsigned workers_wished) {
     }
     environment.profile = is_on("CPRIME_PROFILE", false);
     environment.state_plane = is_on("CPRIME_STATE_PLANE", true);
+    if (const std::string_view value = value_of("CPRIME_WAIT_FOR_VIEWER"); !value.empty()) {
+        const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(),
+                                                    environment.wait_for_viewer_ms);
+        if (problem != std::errc{} || end != value.data() + value.size()) {
+            fatal("CPRIME_WAIT_FOR_VIEWER=" + std::string(value) + " is no number of milliseconds", 2);
+        }
+    }
     environment.size_table_path = value_of("CPRIME_SIZES");
     return environment;
 }

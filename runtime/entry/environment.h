@@ -10,6 +10,7 @@ struct Environment {
     std::uint32_t workers_count = 1;
     bool profile = false;
     bool state_plane = true;
+    std::uint32_t wait_for_viewer_ms = 0;
     std::string size_table_path;  // "" = none
 };
 

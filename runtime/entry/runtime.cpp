@@ -205,9 +205,13 @@ Runtime::Runtime(const RuntimeOptions& options)
     state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kRunning),
                                             std::memory_order_release);
     if (environment.state_plane) {
-        auto agent = detail::emit::Agent::start({.state = state.segment.get(), .rings = state.rings.get()});
+        auto agent = detail::emit::Agent::start({.state = state.segment.get(),
+                                                 .rings = state.rings.get(),
+                                                 .changed = &detail::FirstViewer::changed,
+                                                 .context = &state.first_viewer});
         if (agent) {
             state.agent = std::move(*agent);
+            state.first_viewer.wait_ms(environment.wait_for_viewer_ms);
         } else {
             std::fprintf(stderr, "cprime: nobody can attach: %s\n", agent.error().message.c_str());
         }

@@ -16,6 +16,7 @@
 #include "instrumentation/emit/probes.h"
 #include "instrumentation/emit/ring_writer.h"
 #include "instrumentation/emit/state_segment.h"
+#include "runtime/entry/first_viewer.h"
 #include "runtime/scheduler/coroutine_records.h"
 #include "runtime/scheduler/failures.h"
 #include "runtime/scheduler/joiners.h"
@@ -30,6 +31,7 @@ namespace cprime::detail {
 struct RuntimeState {
     std::unique_ptr<emit::StateSegment> segment;
     std::unique_ptr<emit::RingSegment> rings;
+    FirstViewer first_viewer;             // outlives the agent, which calls it
     std::unique_ptr<emit::Agent> agent;  // null with CPRIME_STATE_PLANE=off
     std::unique_ptr<Worker[]> workers;
     std::uint32_t workers_count = 0;

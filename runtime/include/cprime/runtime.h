@@ -12,6 +12,8 @@
 //   CPRIME_SIZES=FILE        size table that 'coroscope sizes' wrote: classes by spawn site; a line on stderr says that it is used
 //   CPRIME_PROFILE=1         measure how deep stacks are used even while nobody watches
 //   CPRIME_STATE_PLANE=off   no shared memory, no agent: nobody can attach
+//   CPRIME_WAIT_FOR_VIEWER=N wait at most N milliseconds, before the first coroutine, for somebody who listens; 'coroscope' sets it for what
+//                            it launches
 // A value that cannot be used is one sentence on stderr and exit code 2.
 //
 // While a Runtime lives SIGSEGV and SIGBUS are handled on alternate stacks, to name a coroutine that ran out of stack; other faults go
