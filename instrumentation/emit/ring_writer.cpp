@@ -15,7 +15,6 @@ namespace {
 using wire::EventType;
 using wire::RingMode;
 
-constexpr std::uint64_t kBlockSlots = wire::kRingBlockBytes / wire::kEventSlotBytes;
 constexpr std::uint64_t kSyncTicksMax = 1ULL << 46;         // a quarter of what 48 bits hold
 constexpr std::uint64_t kReaderPatienceNs = 1'000'000'000;  // kBlock: a heartbeat older than this is a dead reader's
 constexpr timespec kReaderPoll = {0, 50'000};
@@ -89,14 +88,15 @@ bool RingWriter::prepare(std::uint64_t stamp, EventType type, std::uint32_t slot
         write_event(nullptr, stamp, type, 0);  // no memory for this ring: counted with those that have none
         return false;
     }
-    const std::uint64_t into_block = head_ % kBlockSlots;
+    const std::uint64_t block_slots = wire::ring_block_slots(slots_count_);
+    const std::uint64_t into_block = head_ % block_slots;
     bool sync = sync_wanted_ || into_block == 0 || stamp >= sync_due_;
     const auto needed = [&] {
         return (sync ? 2U : 0U) + (lost_count_ != 0 ? 2U : 0U) + (told_mask_ != mask_ ? 1U : 0U) + slots;
     };
     std::uint64_t pads = 0;
-    if (needed() > kBlockSlots - into_block) {
-        pads = kBlockSlots - into_block;
+    if (needed() > block_slots - into_block) {
+        pads = block_slots - into_block;
         sync = true;
     }
     if (!open_room(pads + needed())) {
@@ -197,7 +197,8 @@ void RingWriter::write_loss(std::uint64_t stamp) {
 }
 
 void RingWriter::refresh_limit() {
-    const std::uint64_t block_end = (head_ / kBlockSlots + 1) * kBlockSlots;
+    const std::uint64_t block_slots = wire::ring_block_slots(slots_count_);
+    const std::uint64_t block_end = (head_ / block_slots + 1) * block_slots;
     limit_ = mode_ == RingMode::kOverwrite ? block_end : std::min(block_end, tail_ + usable_slots());
 }
 

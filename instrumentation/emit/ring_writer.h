@@ -5,14 +5,12 @@
 //
 //   W1  A RingWriter is used by one thread at a time, never from a signal handler.
 //   W2  A group (an event with its EXT slots) is published by one store of head, and is at most
-//   kRingGroupSlotsMax long. W3  Every block of kRingBlockBytes opens with SYNC; a group never crosses a
-//   block. W4  emitted[t] = written[t] + dropped[t] at every quiet moment, SYNC, LOSS, MASK and PAD included
-//   (those are never
-//       dropped); a run of drops is told by a LOSS group before the next event that finds room.
-//   W5  A dormant ring costs no memory: it is populated when first listened to (or when it is registered
-//   while somebody
-//       listens) and keeps its memory from then on. The target must not wait for a page fault in the middle
-//       of an event.
+//       kRingGroupSlotsMax long.
+//   W3  Every block (ring_block_slots) opens with SYNC; a group never crosses a block.
+//   W4  emitted[t] = written[t] + dropped[t] at every quiet moment, SYNC, LOSS, MASK and PAD included (those are
+//       never dropped); a run of drops is told by a LOSS group before the next event that finds room.
+//   W5  A dormant ring costs no memory: it is populated when first listened to (or when it is registered while
+//       somebody listens) and keeps its memory from then on. No event ever waits for a page fault.
 //
 // What a listener asked for is noticed by `epoch`: a writer compares it with the one it acted on last and,
 // when it differs, reads mask and mode anew and writes SYNC and MASK before its event.
@@ -37,11 +35,11 @@ namespace coroscope::emit {
 // What is listened to now. Written by whoever calls RingSegment::listen (the agent's thread); read by every
 // probe.
 struct alignas(64) ListenState {
-    std::atomic<std::uint32_t> mask{
-        0};  // wire::Category; relaxed: a probe that sees it late emits late, nothing more
-    std::atomic<std::uint32_t> epoch{
-        0};  // release after mode, reader and memory are in place; writers acquire [ring.epoch]
-    std::atomic<std::uint32_t> mode{0};  // wire::RingMode
+    // wire::Category. Relaxed: a probe that sees it late emits late, nothing more.
+    std::atomic<std::uint32_t> mask{0};
+    // Stored (release) after mode, reader and memory are in place; writers load it (acquire) [ring.epoch].
+    std::atomic<std::uint32_t> epoch{0};
+    std::atomic<std::uint32_t> mode{0};  // wire::RingMode; read after epoch
     std::atomic<std::uint32_t> sample_period{0};
 };
 extern ListenState g_listen;

@@ -1,7 +1,7 @@
 // What state and ring segment have in common: a sealed memfd of mode 0400, a big reservation, memory that is there.
 //
 // Thread: any (plain functions over the kernel). Tested through tests/unit/emit/state_segment_test.cpp and
-// ring_segment_test.cpp.
+// ring_threads_test.cpp.
 #pragma once
 
 #include <cstddef>

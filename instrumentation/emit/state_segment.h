@@ -9,11 +9,9 @@
 //
 //   E1  A window never moves while the segment lives: pointers into it may be kept.
 //   E2  The memfd is sealed against shrinking and has mode 0400 from the start; what a viewer is sent is a
-//   descriptor
-//       opened O_RDONLY. Nobody but root can make a writable one of it.
-//   E3  The mapping is MADV_DONTFORK; in a forked child an unreadable mapping takes its place, so that an
-//   access faults
-//       instead of hitting somebody's memory, and forked_child() says why.
+//       descriptor opened O_RDONLY. Nobody but root can make a writable one of it.
+//   E3  The mapping is MADV_DONTFORK; in a forked child an unreadable mapping takes its place, so that an access
+//       faults instead of hitting somebody's memory, and forked_child() says why.
 //
 // The other choice, chunks packed densely and mapped one by one, costs a mapping a chunk (the kernel allows
 // 65530). Without a state plane (CPRIME_STATE_PLANE=off) the same windows lie in private anonymous memory.

@@ -36,12 +36,12 @@ inline constexpr std::uint64_t kReaderMagic = 0x31444145'524f5243ULL;  // "CRORE
 enum class RingMode : std::uint32_t { kOff = 0, kDropAndCount = 1, kOverwrite = 2, kBlock = 3 };
 enum class RingOwner : std::uint32_t { kFree = 0, kWorker = 1, kThread = 2 };
 
-struct RingEntry {  // 32 bytes
-    std::atomic<std::uint32_t> owner;   // RingOwner; release after the rest is in place [ring.entry]
-    std::uint32_t owner_index;          // worker index, or a running number for other threads
+struct RingEntry {                     // 32 bytes
+    std::atomic<std::uint32_t> owner;  // RingOwner; release after the rest is in place [ring.entry]
+    std::uint32_t owner_index;         // worker index, or a running number for other threads
     std::atomic<std::uint32_t> thread_id;
-    std::atomic<std::uint32_t> slots;   // power of two; 0 = no memory yet, nothing to read; release [ring.entry]
-    std::uint64_t header_offset;        // bytes from the ring segment's start; slots begin one page later
+    std::atomic<std::uint32_t> slots;  // power of two; 0 = no memory yet, nothing to read; release [ring.entry]
+    std::uint64_t header_offset;       // bytes from the ring segment's start; slots begin one page later
     std::uint64_t reserved;
 };
 static_assert(sizeof(RingEntry) == 32);
@@ -50,13 +50,13 @@ struct RingSegmentHeader {
     std::uint64_t magic;
     std::uint16_t version_major;
     std::uint16_t version_minor;
-    std::uint32_t rings_max;                        // kRingsMax
-    std::uint64_t segment_nonce;                    // equals the state segment's
-    std::atomic<std::uint32_t> rings_count;         // entries 0..count-1 have been in use [ring.entry]
-    std::atomic<std::uint32_t> mask;                // Category bits in force; writer: agent
-    std::atomic<std::uint32_t> mode;                // RingMode in force; writer: agent
-    std::atomic<std::uint32_t> epoch;               // grows with every change of mask, mode or recorder; writer: agent
-    std::atomic<std::uint32_t> sample_period;       // one switch in this many is stamped
+    std::uint32_t rings_max;                 // kRingsMax
+    std::uint64_t segment_nonce;             // equals the state segment's
+    std::atomic<std::uint32_t> rings_count;  // entries 0..count-1 have been in use [ring.entry]
+    std::atomic<std::uint32_t> mask;         // Category bits in force; writer: agent
+    std::atomic<std::uint32_t> mode;         // RingMode in force; writer: agent
+    std::atomic<std::uint32_t> epoch;  // grows with every change of mask, mode or recorder; writer: agent
+    std::atomic<std::uint32_t> sample_period;  // one switch in this many is stamped
     std::uint32_t reserved0;
     std::atomic<std::uint64_t> events_without_ring;  // emitted by threads for which no ring was left
     std::uint64_t reserved[7];
@@ -65,7 +65,7 @@ struct RingSegmentHeader {
 static_assert(sizeof(RingSegmentHeader) <= 3 * kPageBytes);
 inline constexpr std::uint64_t kRingDirectoryBytes = 3 * kPageBytes;
 
-struct alignas(64) RingHeader {  // one page, then the slots
+struct alignas(64) RingHeader {                // one page, then the slots
     std::atomic<std::uint64_t> head;           // slots written so far [ring.publish]
     std::atomic<std::uint64_t> dropped_total;  // events
     std::atomic<std::uint64_t> blocked_ns;
@@ -91,18 +91,29 @@ struct ReaderPage {
     std::uint64_t reserved[5];
     ReaderLine lines[kRingsMax];
 };
-inline constexpr std::uint64_t kReaderPageBytes = (sizeof(ReaderPage) + kPageBytes - 1) / kPageBytes * kPageBytes;
+inline constexpr std::uint64_t kReaderPageBytes = (sizeof(ReaderPage) + kPageBytes - 1) / kPageBytes *
+                                                  kPageBytes;
 
-// The three rules of the protocol. Writer and reader use exactly these, and so does the model that tries every order of
+// The rules of the protocol. Writer and reader use exactly these, and so does the model that tries every order of
 // their steps (tests/model/ring_model.cpp).
-inline constexpr std::uint64_t ring_usable_slots(std::uint32_t slots) { return slots - kRingGroupSlotsMax; }
+inline constexpr std::uint64_t ring_usable_slots(std::uint32_t slots) {
+    return slots - kRingGroupSlotsMax;
+}
 // Writer: whether `count` more slots fit without touching what the reader has not consumed.
-inline constexpr bool ring_has_room(std::uint64_t head, std::uint64_t count, std::uint64_t tail, std::uint32_t slots) {
+inline constexpr bool ring_has_room(std::uint64_t head, std::uint64_t count, std::uint64_t tail,
+                                    std::uint32_t slots) {
     return head + count <= tail + ring_usable_slots(slots);
 }
 // Reader: whether a copy of the slot at `position`, made before head was seen at `head`, is whole.
 inline constexpr bool ring_slot_settled(std::uint64_t head, std::uint64_t position, std::uint32_t slots) {
     return head - position <= ring_usable_slots(slots);
+}
+
+// Writer: every so many slots a block begins, which opens with SYNC and which no group crosses. Small rings have four
+// blocks, so that there is always a whole one to be read.
+inline constexpr std::uint64_t ring_block_slots(std::uint32_t slots) {
+    const std::uint64_t block = kRingBlockBytes / kEventSlotBytes;
+    return slots / 4 < block ? slots / 4 : block;
 }
 
 inline constexpr std::uint8_t ring_lap(std::uint64_t position, std::uint32_t slots) {

@@ -11,7 +11,6 @@ namespace coroscope::wire {
 namespace {
 
 constexpr std::uint32_t kSlotsMax = 1U << 26;  // of one ring; ours have 2^18
-constexpr std::uint64_t kBlockSlots = kRingBlockBytes / kEventSlotBytes;
 
 }  // namespace
 
@@ -75,8 +74,8 @@ RingLocation RingSegmentView::ring(std::uint32_t ring, std::uint64_t* needs_byte
 std::uint64_t RingReader::overtake(std::uint64_t head, std::uint32_t slots_count) {
     const std::uint64_t oldest = head - ring_usable_slots(slots_count);
     std::uint64_t target = oldest + slots_count / 8;
-    const std::uint64_t block = (target + kBlockSlots - 1) / kBlockSlots * kBlockSlots;
-    if (block < head) target = block;
+    const std::uint64_t block_slots = ring_block_slots(slots_count);
+    target = (target + block_slots - 1) / block_slots * block_slots;
     const std::uint64_t skipped = target - position_;
     overtaken_ += skipped;
     position_ = target;

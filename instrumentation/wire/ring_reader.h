@@ -12,11 +12,11 @@
 // tests/model/ring_model.cpp.
 #pragma once
 
+#include <emmintrin.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include <emmintrin.h>
 
 #include "instrumentation/base/result.h"
 #include "instrumentation/wire/event.h"
@@ -82,14 +82,12 @@ public:
     }
 
     std::uint32_t ring() const { return ring_; }
-    std::uint64_t position() const { return position_; }  // of the next slot
-    std::uint64_t accepted() const { return accepted_; }  // slots
-    std::uint64_t overtaken() const {
-        return overtaken_;
-    }  // slots that the writer was over before they were read
-    std::uint64_t foreign() const {
-        return foreign_;
-    }  // slots of a wrong lap where none should be: a broken writer
+    // All in slots: where the next one is, how many were handed out, how many the writer was over before they were
+    // read, and how many had a wrong lap where none should be (a broken writer).
+    std::uint64_t position() const { return position_; }
+    std::uint64_t accepted() const { return accepted_; }
+    std::uint64_t overtaken() const { return overtaken_; }
+    std::uint64_t foreign() const { return foreign_; }
 
 private:
     std::uint64_t overtake(std::uint64_t head, std::uint32_t slots_count);
