@@ -1,0 +1,112 @@
+// EventPump: two threads that carry events from a target's rings to a file and a tally.
+//
+//   rings --drain thread--> blocks of slots --log thread--> RingLog (counts, tally, chunks of the file)
+//
+// The drain thread only copies and moves the tail, so that a ring of 4 MiB never fills while somebody compresses: at 83M events/s it holds
+// 3 ms. When the log thread falls behind, chunks go out uncompressed; when more than kQueueBytesMax wait, the rings are left to
+// fill and the program counts what it drops: it is never held up, and memory is bounded.
+//
+//   E1  The Target given is used by the drain thread alone from start() to stop().
+//   E2  Every 1/4 s, and at the end, the open chunks are flushed and a mark with all counts follows them.
+//   E3  events accepted + dropped + overtaken = emitted, at the end, per ring and type.
+//
+// Thread: member functions from any thread. Blocks: stop() until everything is written. Tested with the running demo in tests/e2e and
+// through RingLog in tests/unit/traces.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "instrumentation/inspect/target.h"
+#include "traces/moment.h"
+#include "traces/ring_log.h"
+#include "traces/tables.h"
+#include "traces/tally.h"
+#include "traces/trace_writer.h"
+
+namespace coroscope::traces {
+
+class EventPump {
+public:
+    // `target` must be attached and not yet listening; `writer` may be null. Both outlive the pump.
+    EventPump(inspect::Target& target, TraceWriter* writer);
+    ~EventPump();
+
+    // Asks the target for events (mask 0: only its state is watched) and starts the threads. Errors: those of Target::listen.
+    base::Status start(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period);
+    // Stops listening (if the target lives), takes what the rings still hold, writes the last mark. Idempotent.
+    void stop();
+
+    // What the drain thread saw last; polled every few milliseconds.
+    bool end_announced() const { return end_announced_.load(std::memory_order_acquire); }
+    bool target_alive() const { return target_alive_.load(std::memory_order_acquire); }
+    // Answers the announcement of the end, once all events that were drained before are in the file.
+    void acknowledge_end() { acknowledge_.store(true, std::memory_order_release); }
+    // Waits until everything drained before the call is logged and flushed.
+    void flush();
+
+    // Per type, over all rings, up to now.
+    std::array<EventCount, wire::kEventTypesMax> counts() const;
+    std::uint64_t events_total() const { return events_total_.load(std::memory_order_relaxed); }
+    std::uint64_t slots_drained() const { return slots_drained_.load(std::memory_order_relaxed); }
+    std::uint64_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
+    // Fills what events know about an image.
+    void complete(inspect::StateImage& image) const;
+    std::vector<std::uint64_t> take_new_pcs();
+
+private:
+    struct Block {
+        std::uint32_t ring = 0;
+        std::uint64_t first_position = 0;
+        std::uint64_t overtaken = 0;
+        std::vector<wire::EventSlot> slots;
+        std::unique_ptr<Counts> mark;   // instead of slots: flush, then write these counts
+        std::uint64_t mark_number = 0;  // of flush() calls that this mark answers
+        bool last = false;              // of the mark: the counts are final
+    };
+    void drain_loop();
+    bool drain_round(std::uint64_t* slots);
+    void poll_target();
+    void push(Block block);
+    void push_mark(std::uint64_t number, bool last);
+    std::vector<wire::EventSlot> spare_buffer();
+
+    void log_loop();
+    void log_block(Block& block);
+    void log_mark(Counts& counts, bool last);
+    RingLog& log_of(std::uint32_t ring);
+
+    inspect::Target& target_;
+    TraceWriter* const writer_;
+    std::uint64_t begin_ticks_ = 0;
+    std::vector<inspect::Target::RingCounts> before_;  // counts when listening began, by ring
+
+    std::thread drain_thread_, log_thread_;
+    std::atomic<bool> stop_{false};           // writer: stop(); reader: drain thread
+    std::atomic<bool> acknowledge_{false};    // writer: whoever took the last keyframe; reader: drain thread
+    std::atomic<bool> end_announced_{false};  // writer: drain thread
+    std::atomic<bool> target_alive_{true};    // writer: drain thread
+    std::atomic<std::uint64_t> slots_drained_{0}, events_total_{0}, queued_bytes_{0};
+
+    std::mutex queue_lock_;  // guards what follows, up to log_lock_
+    std::condition_variable queue_changed_, mark_logged_;
+    std::deque<Block> queue_;
+    std::vector<std::vector<wire::EventSlot>> spare_buffers_;
+    bool drain_done_ = false;
+    bool log_done_ = false;
+    std::uint64_t marks_wanted_ = 0, marks_sent_ = 0, marks_logged_ = 0;  // numbers of flush() calls
+
+    mutable std::mutex log_lock_;  // guards the rest
+    Tally tally_;
+    std::vector<std::unique_ptr<RingLog>> logs_;  // by ring
+    Counts last_counts_;
+};
+
+}  // namespace coroscope::traces

@@ -1,0 +1,278 @@
+// A session over a running program: one thread looks at it every refresh_ms and keeps the Moments of the last seconds, so that the past can be
+// scrubbed as far as they reach.
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "traces/observation.h"
+#include "traces/session.h"
+
+namespace coroscope::traces {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr std::uint64_t kHistoryBytesMax = 256ULL << 20;
+constexpr auto kKeyframeInterval = milliseconds(500);
+constexpr auto kRateInterval = milliseconds(500);
+constexpr auto kEndLookOut = milliseconds(10);
+
+std::uint64_t approximate_bytes(const Moment& moment) {
+    std::uint64_t bytes = sizeof(Moment) + moment.state.strings.size();
+    bytes += moment.state.coroutines.size() *
+             (sizeof(inspect::CoroutineImage) + 3 * 32);  // the record and its look-ups
+    bytes += moment.state.channels.size() * sizeof(inspect::ChannelImage);
+    bytes += moment.state.handles.size() * sizeof(inspect::HandleImage);
+    bytes += moment.stacks.stacks.size() * sizeof(inspect::StackRef);
+    for (const auto& pool : moment.state.pools)
+        bytes += pool.slabs.size() * sizeof(inspect::SlabImage);
+    for (const auto& histogram : moment.state.histograms)
+        bytes += histogram.buckets.size() * sizeof(std::uint64_t);
+    return bytes;
+}
+
+class LiveSession final : public Session {
+public:
+    LiveSession(std::uint32_t pid, const LiveOptions& options, std::unique_ptr<Observation> observation)
+        : pid_(pid), options_(options), observation_(std::move(observation)) {
+        observation_->names().on_change([this] { notify(); });
+        thread_ = std::thread([this] { loop(); });
+    }
+    ~LiveSession() override {
+        {
+            const std::lock_guard lock(lock_);
+            stop_ = true;
+            changed_.notify_all();
+        }
+        thread_.join();
+    }
+
+    SessionInfo info() const override {
+        SessionInfo info;
+        info.kind = SessionKind::kLive;
+        info.pid = pid_;
+        info.ns_per_event = observation_->ns_per_event();
+        info.recording = observation_->recording();
+        const std::lock_guard lock(lock_);
+        info.status = status_;
+        info.program = program_;
+        const std::size_t slash = program_.rfind('/');
+        info.title = (slash == std::string::npos ? program_ : program_.substr(slash + 1)) + " (" +
+                     std::to_string(pid_) + ")";
+        info.status_text = status_text_;
+        info.events_per_second = events_per_second_;
+        info.memory_bytes = history_bytes_ + observation_->pump().queued_bytes();
+        if (!history_.empty()) {
+            info.begin = history_.front().moment->t;
+            info.end = history_.back().moment->t;
+        }
+        return info;
+    }
+
+    std::shared_ptr<const Moment> moment() const override {
+        const std::lock_guard lock(lock_);
+        return moment_;
+    }
+    void set_time(std::optional<TimeNs> t) override {
+        const std::lock_guard lock(lock_);
+        time_ = t;
+        choose();
+        changed_.notify_all();
+    }
+    std::optional<TimeNs> time() const override {
+        const std::lock_guard lock(lock_);
+        return time_;
+    }
+
+    const std::vector<inspect::Frame>* frames(const std::vector<std::uint64_t>& pcs) override {
+        return observation_->names().frames(pcs);
+    }
+    const std::vector<inspect::Instruction>* code(std::uint64_t pc, std::string* message) override {
+        return observation_->names().code(pc, message);
+    }
+    std::vector<inspect::Frame> wait_frames(const std::vector<std::uint64_t>& pcs) override {
+        return observation_->names().wait_frames(pcs);
+    }
+    void on_change(std::function<void()> notify) override {
+        const std::lock_guard lock(lock_);
+        notify_ = std::move(notify);
+    }
+    base::Result<std::shared_ptr<const Moment>> wait_moment() override {
+        std::unique_lock lock(lock_);
+        changed_.wait(lock, [this] { return moment_ != nullptr || !error_.message.empty(); });
+        if (moment_ == nullptr) return error_;
+        return moment_;
+    }
+
+private:
+    struct Kept {
+        std::shared_ptr<const Moment> moment;
+        std::uint64_t bytes = 0;
+    };
+
+    void notify() {
+        std::function<void()> call;
+        {
+            const std::lock_guard lock(lock_);
+            call = notify_;
+        }
+        if (call != nullptr) call();
+    }
+
+    // Under lock_: the newest Moment, or the last one at or before the time chosen.
+    void choose() {
+        if (history_.empty()) return;
+        moment_ = history_.back().moment;
+        if (!time_.has_value()) return;
+        for (auto kept = history_.rbegin(); kept != history_.rend(); ++kept) {
+            moment_ = kept->moment;
+            if (moment_->t <= *time_) return;
+        }
+    }
+
+    void publish(std::shared_ptr<const Moment> moment) {
+        {
+            const std::lock_guard lock(lock_);
+            program_ = moment->state.program;
+            const std::uint64_t bytes = approximate_bytes(*moment);
+            history_.push_back({std::move(moment), bytes});
+            history_bytes_ += bytes;
+            while (history_.size() > 1 && history_bytes_ > kHistoryBytesMax) {
+                history_bytes_ -= history_.front().bytes;
+                history_.pop_front();
+            }
+            choose();
+            changed_.notify_all();
+        }
+        notify();
+    }
+
+    void set_status(TargetStatus status, std::string text) {
+        {
+            const std::lock_guard lock(lock_);
+            status_ = status;
+            status_text_ = std::move(text);
+        }
+        notify();
+    }
+
+    void measure_rate(Clock::time_point now) {
+        if (now - rate_since_ < kRateInterval) return;
+        const std::uint64_t total = observation_->pump().events_total();
+        const std::chrono::duration<double> seconds = now - rate_since_;
+        const std::lock_guard lock(lock_);
+        events_per_second_ = static_cast<double>(total - rate_events_) / seconds.count();
+        rate_events_ = total;
+        rate_since_ = now;
+    }
+
+    // Looks once; into the file as well when it is due. False when the target cannot be read any more.
+    bool look(bool with_stacks, bool into_file) {
+        auto moment = observation_->look(with_stacks);
+        if (!moment.ok()) {
+            const std::lock_guard lock(lock_);
+            error_ = moment.error();
+            changed_.notify_all();
+            return false;
+        }
+        if (into_file && observation_->recording()) {
+            const base::Status written = observation_->write_keyframe(**moment);
+            if (!written.ok()) set_status(TargetStatus::kRunning, written.error().message);
+        }
+        publish(std::move(*moment));
+        return true;
+    }
+
+    bool sleep_until(Clock::time_point until) {  // false: stop
+        std::unique_lock lock(lock_);
+        while (!stop_ && Clock::now() < until && observation_->pump().target_alive() &&
+               !observation_->pump().end_announced()) {
+            changed_.wait_until(lock, std::min(until, Clock::now() + kEndLookOut));
+        }
+        return !stop_;
+    }
+
+    void loop() {
+        set_status(TargetStatus::kRunning, observation_->listening_refused().empty()
+                                               ? "running"
+                                               : "running; " + observation_->listening_refused());
+        auto next_keyframe = Clock::now();
+        bool going = true;
+        while (going && observation_->pump().target_alive() && !observation_->pump().end_announced()) {
+            const auto now = Clock::now();
+            const bool keyframe = now >= next_keyframe;
+            if (keyframe) next_keyframe = now + kKeyframeInterval;
+            measure_rate(now);
+            if (!look(options_.with_stacks, keyframe)) break;
+            // A look at many coroutines takes longer than its interval: leave the processor to others half of the time.
+            going = sleep_until(
+                std::max(now + milliseconds(options_.refresh_ms), Clock::now() + (Clock::now() - now)));
+        }
+        end(going);
+    }
+
+    void end(bool by_itself) {
+        const bool announced = observation_->pump().end_announced() && observation_->pump().target_alive();
+        if (by_itself && announced) {
+            set_status(TargetStatus::kEnding, "ending");
+            look(options_.with_stacks, true);
+            observation_->pump().flush();
+            observation_->pump().acknowledge_end();
+            std::unique_lock lock(lock_);
+            while (!stop_ && observation_->pump().target_alive())
+                changed_.wait_for(lock, kEndLookOut);
+        } else if (by_itself) {
+            observation_->pump().stop();
+            look(false, true);
+        }
+        const std::string because = !by_itself  ? "asked to stop"
+                                    : announced ? "the program ended"
+                                                : "the program was killed";
+        const base::Status finished = observation_->finish(because);
+        set_status(by_itself ? TargetStatus::kExited : TargetStatus::kDetached,
+                   finished.ok() ? (by_itself ? because : "detached") : finished.error().message);
+    }
+
+    const std::uint32_t pid_;
+    const LiveOptions options_;
+    mutable std::mutex lock_;  // guards everything below but the rate's two
+    std::condition_variable changed_;
+    std::deque<Kept> history_;
+    std::uint64_t history_bytes_ = 0;
+    std::shared_ptr<const Moment> moment_;
+    std::optional<TimeNs> time_;
+    TargetStatus status_ = TargetStatus::kRunning;
+    std::string status_text_;
+    std::string program_;
+    base::Error error_;
+    double events_per_second_ = 0;
+    bool stop_ = false;
+    std::function<void()> notify_;
+    Clock::time_point rate_since_ = Clock::now();     // the session's thread alone
+    std::uint64_t rate_events_ = 0;                   // the same
+    const std::unique_ptr<Observation> observation_;  // its threads call notify(): gone before what that uses
+    std::thread thread_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Session>> open_live(std::uint32_t pid, const LiveOptions& options) {
+    ObservationOptions observing;
+    observing.pid = pid;
+    observing.mask = options.profile || !options.record_path.empty() ? wire::kEverything : 0;
+    observing.force_agent_copies = options.force_agent_copies;
+    observing.record_path = options.record_path;
+    auto observation = Observation::start(observing);
+    if (!observation.ok()) return observation.error();
+    return std::unique_ptr<Session>(std::make_unique<LiveSession>(pid, options, std::move(*observation)));
+}
+
+}  // namespace coroscope::traces

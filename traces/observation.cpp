@@ -1,0 +1,174 @@
+// See observation.h.
+#include "traces/observation.h"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <utility>
+
+#include "instrumentation/base/tsc.h"
+#include "instrumentation/wire/event.h"
+
+namespace coroscope::traces {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kModulesAgeMin = std::chrono::seconds(2);  // before looking for libraries loaded meanwhile
+
+double measure_event_ns() {
+    constexpr int kRounds = 20;
+    constexpr int kEvents = 2000;
+    std::vector<wire::EventSlot> ring(kEvents);
+    std::atomic<std::uint64_t> head{0};
+    double best = std::numeric_limits<double>::max();
+    for (int round = 0; round < kRounds; ++round) {
+        const auto begin = Clock::now();
+        for (std::uint32_t i = 0; i < kEvents; ++i) {
+            ring[i] = wire::make_slot(base::read_tsc(), wire::EventType::kResume, 0, wire::make_word1(i, i));
+            head.store(i + 1, std::memory_order_release);
+        }
+        const std::chrono::duration<double, std::nano> took = Clock::now() - begin;
+        best = std::min(best, took.count() / kEvents);
+    }
+    return best;
+}
+
+}  // namespace
+
+double calibrate_event_ns() {
+    static const double ns = measure_event_ns();
+    return ns;
+}
+
+base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationOptions& options) {
+    std::unique_ptr<Observation> observation(new Observation());
+    const bool records = !options.record_path.empty();
+    inspect::Target::Options attaching;
+    attaching.force_agent_copies = options.force_agent_copies;
+    auto state = inspect::Target::attach(options.pid, attaching);
+    if (!state.ok()) return state.error();
+    observation->state_ = std::move(*state);
+    attaching.role = records ? wire::Role::kRecorder : wire::Role::kWatcher;
+    auto rings = inspect::Target::attach(options.pid, attaching);
+    if (!rings.ok()) return rings.error();
+    observation->rings_ = std::move(*rings);
+
+    const std::uint64_t begin_ticks = base::read_tsc();
+    auto image = observation->state_->read_state();
+    if (!image.ok()) return image.error();
+    observation->trampoline_address_ = image->trampoline_address;
+    observation->ns_per_event_ = options.mask != 0 ? calibrate_event_ns() : 0;
+    if (records) {
+        TraceMeta meta;
+        meta.pid = options.pid;
+        meta.uid = image->uid;
+        meta.program = image->program;
+        meta.segment_nonce = image->segment_nonce;
+        meta.start_ticks = image->start_ticks;
+        meta.begin_ticks = begin_ticks;
+        meta.clock = image->clock;
+        meta.mask = options.mask;
+        meta.sample_period = options.sample_period;
+        meta.ns_per_event = observation->ns_per_event_;
+        meta.park_address = image->park_address;
+        meta.park_end_address = image->park_end_address;
+        meta.trampoline_address = image->trampoline_address;
+        auto writer = TraceWriter::create(options.record_path, meta);
+        if (!writer.ok()) return writer.error();
+        observation->writer_ = std::move(*writer);
+    }
+    observation->names_ = std::make_unique<NameService>(std::vector<inspect::Module>{});
+    observation->refresh_modules();
+    observation->pump_ = std::make_unique<EventPump>(*observation->rings_, observation->writer_.get());
+    const auto mode = records ? wire::RingMode::kDropAndCount : wire::RingMode::kOverwrite;
+    const base::Status started = observation->pump_->start(options.mask, mode, options.sample_period);
+    if (!started.ok()) {
+        if (records || started.error().code != base::ErrorCode::kRefused) return started.error();
+        // Somebody records it: we watch what passes.
+        observation->listening_refused_ = started.error().message;
+        const base::Status watching = observation->pump_->start(0, wire::RingMode::kOff, 0);
+        if (!watching.ok()) return watching.error();
+    }
+    return observation;
+}
+
+Observation::~Observation() {
+    if (pump_ != nullptr) pump_->stop();
+}
+
+void Observation::refresh_modules() {
+    modules_read_ = Clock::now();
+    auto modules = state_->modules();
+    if (!modules.ok() || modules->empty()) return;  // it has ended: the old ones stay
+    const auto same = [](const inspect::Module& a, const inspect::Module& b) {
+        return a.low == b.low && a.high == b.high && a.path == b.path;
+    };
+    if (std::equal(modules->begin(), modules->end(), modules_.begin(), modules_.end(), same)) return;
+    modules_ = std::move(*modules);
+    unwinder_ = std::make_unique<inspect::Unwinder>(modules_, state_.get(), trampoline_address_);
+    names_->set_modules(modules_);
+    if (writer_ != nullptr)
+        static_cast<void>(writer_->add_modules(modules_).ok());  // the writer keeps its error
+}
+
+base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks) {
+    auto image = state_->read_state();
+    if (!image.ok()) return image.error();
+    auto moment = std::make_shared<Moment>();
+    moment->state = std::move(*image);
+    pump_->complete(moment->state);
+    if (with_stacks && unwinder_ != nullptr) {
+        stacks_ = inspect::snapshot_stacks(*state_, *unwinder_, moment->state, table_, &stacks_, nullptr,
+                                           nullptr);
+        if (stacks_.failed > 0 && Clock::now() - modules_read_ > kModulesAgeMin) refresh_modules();
+    }
+    if (published_table_ == nullptr || published_table_->size() != table_.size()) {
+        published_table_ = std::make_shared<inspect::StackTable>(table_);
+    }
+    moment->stacks = stacks_;
+    moment->table = published_table_;
+    moment->t = moment->state.since_start_ns(moment->state.read_end_ticks);
+    moment->events = pump_->counts();
+    for (std::size_t type = 0; type < moment->events.size(); ++type) {
+        if (is_bookkeeping(static_cast<wire::EventType>(type))) continue;
+        moment->events_total += moment->events[type].accepted;
+        moment->events_lost += moment->events[type].lost;
+    }
+    return moment;
+}
+
+base::Status Observation::write_new_names() {
+    for (; stacks_named_ < table_.size(); ++stacks_named_)
+        names_->request(table_.pcs(static_cast<std::uint32_t>(stacks_named_)));
+    names_->request(pump_->take_new_pcs());
+    const Symbols symbols = names_->take_new();
+    return symbols.empty() ? base::ok_status() : writer_->add_symbols(symbols);
+}
+
+base::Status Observation::write_keyframe(const Moment& moment) {
+    CHECK(writer_ != nullptr);
+    base::Status written = writer_->add_keyframe(moment.state);
+    if (written.ok() && moment.stacks.taken_ticks != stacks_written_ticks_) {
+        stacks_written_ticks_ = moment.stacks.taken_ticks;
+        written = writer_->add_stacks(moment.stacks, table_);
+    }
+    if (written.ok()) written = write_new_names();
+    return written;
+}
+
+base::Status Observation::finish(const std::string& because) {
+    if (std::exchange(finished_, true)) return writer_ == nullptr ? base::ok_status() : writer_->status();
+    pump_->stop();
+    if (writer_ == nullptr) return base::ok_status();
+    base::Status written = write_new_names();
+    names_->wait_idle();
+    if (written.ok()) written = write_new_names();
+    if (!written.ok()) return written;
+    TraceEnd end;
+    end.ticks = base::read_tsc();
+    end.because = because;
+    return writer_->finish(end);
+}
+
+}  // namespace coroscope::traces

@@ -1,0 +1,89 @@
+// Observation: a live program being watched, and recorded if asked: what record() and the live session have in common.
+//
+// Two connections to the target, because a Target is used by one thread at a time:
+//
+//   rings   (recorder, or watcher)   the event pump's drain thread alone
+//   state   (watcher)                look(): the owner's thread
+//
+// so that copying state and unwinding 100,000 stacks (half a second the first time) never keeps a ring from being emptied.
+//
+// Thread: look(), write_keyframe() and finish() by one thread, the owner's; the rest by any. Blocks: see each. Tested end to end in tests/e2e.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "instrumentation/base/result.h"
+#include "instrumentation/inspect/target.h"
+#include "instrumentation/inspect/unwinder.h"
+#include "traces/event_pump.h"
+#include "traces/moment.h"
+#include "traces/name_service.h"
+#include "traces/trace_writer.h"
+
+namespace coroscope::traces {
+
+struct ObservationOptions {
+    std::uint32_t pid = 0;
+    std::uint32_t mask = wire::kEverything;  // 0 = state plane only
+    std::uint32_t sample_period = 0;         // 0 = default
+    bool force_agent_copies = false;
+    std::string record_path;  // "" = no file; otherwise this observer becomes the recorder
+};
+
+class Observation {
+public:
+    // Attaches and begins. Errors: those of inspect::Target::attach and listen; kIo when the file cannot be made.
+    static base::Result<std::unique_ptr<Observation>> start(const ObservationOptions& options);
+    ~Observation();
+    Observation(const Observation&) = delete;
+    Observation& operator=(const Observation&) = delete;
+
+    // One look at the program: its state (since when included) and, if wanted, the stacks of all parked coroutines. Blocks for the copy and
+    // for unwinding. Works for the state, not for stacks, once the program has ended. Errors: those of read_state.
+    base::Result<std::shared_ptr<Moment>> look(bool with_stacks);
+    // Appends a look to the file, with the names that were found since the last time. Errors: kIo.
+    base::Status write_keyframe(const Moment& moment);
+    // Ends it: the last events, marks, names and words go to the file. Blocks until they are there (at most some seconds). Errors: kIo.
+    base::Status finish(const std::string& because);
+
+    bool recording() const { return writer_ != nullptr; }
+    // Why events are not listened to although that was wished; "" = they are.
+    const std::string& listening_refused() const { return listening_refused_; }
+    EventPump& pump() { return *pump_; }
+    NameService& names() { return *names_; }
+    const TraceWriter* writer() const { return writer_.get(); }
+    double ns_per_event() const { return ns_per_event_; }
+
+private:
+    Observation() = default;
+    void refresh_modules();
+    base::Status write_new_names();
+
+    std::unique_ptr<inspect::Target> state_;
+    std::unique_ptr<inspect::Target> rings_;
+    std::unique_ptr<TraceWriter> writer_;
+    std::unique_ptr<NameService> names_;
+    std::unique_ptr<EventPump> pump_;  // uses rings_ and writer_: destroyed before them
+    std::unique_ptr<inspect::Unwinder> unwinder_;
+    std::vector<inspect::Module> modules_;
+    std::chrono::steady_clock::time_point modules_read_{};
+    inspect::StackTable table_;
+    std::shared_ptr<const inspect::StackTable> published_table_;  // copy of table_ that Moments share
+    std::size_t stacks_named_ = 0;                                // of table_: names asked for
+    inspect::StackSnapshot stacks_;
+    std::uint64_t stacks_written_ticks_ = 0;  // taken_ticks of the snapshot that the file got last
+    std::uint64_t trampoline_address_ = 0;
+    std::string listening_refused_;
+    double ns_per_event_ = 0;
+    bool finished_ = false;
+};
+
+// What emitting an event costs on this machine, in nanoseconds: a time stamp and two stores, measured here. A lower bound of what the program
+// pays. Blocks for about a millisecond the first time.
+double calibrate_event_ns();
+
+}  // namespace coroscope::traces

@@ -1,0 +1,205 @@
+// `stat`: counts, losses, states, pools, latencies of one Moment.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "traces/analysis.h"
+#include "traces/ring_log.h"
+
+namespace coroscope::traces {
+namespace {
+
+using nlohmann::json;
+
+std::string signal_text(int number) {
+    const char* name = ::sigabbrev_np(number);
+    return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(number);
+}
+
+const char* purpose_name(wire::PoolPurpose purpose) {
+    switch (purpose) {
+        case wire::PoolPurpose::kOrdinary:
+            return "ordinary";
+        case wire::PoolPurpose::kSignal:
+            return "signal";
+        case wire::PoolPurpose::kEmergency:
+            return "emergency";
+        case wire::PoolPurpose::kLocal:
+            return "local";
+    }
+    return "?";
+}
+
+// Totals by channel name: what channels that are gone moved, and what those that live have moved so far.
+std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> channel_totals(const inspect::StateImage& state) {
+    std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> totals;
+    const auto add = [&](std::uint32_t name, std::uint64_t sent, std::uint64_t received) {
+        const std::string_view text = state.text(name);
+        auto& row = totals[text.empty() ? "(unnamed)" : std::string(text)];
+        row.first += sent;
+        row.second += received;
+    };
+    for (const inspect::ChannelTotalsImage& row : state.channel_totals) {
+        if (row.channels != 0) add(row.name, row.sent, row.received);
+    }
+    for (const inspect::ChannelImage& channel : state.channels)
+        add(channel.name, channel.sent, channel.received);
+    return totals;
+}
+
+Percentiles percentiles(const inspect::HistogramImage& histogram, double scale) {
+    Percentiles result;
+    result.samples = histogram.samples;
+    result.below_resolution = histogram.below_resolution;
+    result.resolution = histogram.resolution_ticks * scale;
+    const auto at = [&](double q) {
+        const double value = histogram.quantile(q);
+        return value < 0 ? -1 : value * scale;
+    };
+    result.p50 = at(0.5);
+    result.p90 = at(0.9);
+    result.p99 = at(0.99);
+    result.p999 = at(0.999);
+    return result;
+}
+
+json to_json(const Percentiles& p) {
+    const auto value = [](double v) { return v < 0 ? json(nullptr) : json(v); };
+    return {{"p50", value(p.p50)},       {"p90", value(p.p90)},  {"p99", value(p.p99)},
+            {"p999", value(p.p999)},     {"samples", p.samples}, {"below_resolution", p.below_resolution},
+            {"resolution", p.resolution}};
+}
+
+std::string line(const char* title, const Percentiles& p, const char* unit) {
+    if (p.samples == 0) return fmt::format("{}  not measured\n", title);
+    const auto value = [&](double v) {
+        return v <= p.resolution && p.below_resolution != 0 ? std::string("below resolution")
+                                                            : fmt::format("{:.0f}", v);
+    };
+    return fmt::format("{}  p50 {}  p90 {}  p99 {}  p99.9 {} {} ({} samples, {} below resolution)\n", title,
+                       value(p.p50), value(p.p90), value(p.p99), value(p.p999), unit, p.samples,
+                       p.below_resolution);
+}
+
+}  // namespace
+
+Stat compute_stat(Session& session, const Moment& moment) {
+    const inspect::StateImage& state = moment.state;
+    const SessionInfo info = session.info();
+    Stat stat;
+    stat.events = moment.events_total;
+    stat.lost = moment.events_lost;
+    stat.duration_ns = std::max<TimeNs>(moment.t, 0);
+    for (const inspect::WorkerImage& worker : state.workers) {
+        stat.workers += worker.state != wire::WorkerState::kAbsent ? 1 : 0;
+        stat.spawned += worker.spawned;
+        stat.exited += worker.exited;
+    }
+    stat.spawned += state.outside_spawned;
+    stat.channels = channel_totals(state);
+    for (std::size_t number = 1; number < state.signals_delivered.size(); ++number) {
+        if (state.signals_delivered[number] != 0)
+            stat.signals[signal_text(static_cast<int>(number))] = state.signals_delivered[number];
+    }
+    for (const inspect::CoroutineImage& coroutine : state.coroutines) {
+        const bool known = coroutine.consistency != inspect::Consistency::kUnknown;
+        ++stat.states[known ? inspect::state_name(coroutine.state) : "unknown"];
+    }
+    for (std::size_t type = 0; type < moment.events.size(); ++type) {
+        const EventCount& row = moment.events[type];
+        if (row.emitted != 0 && !is_bookkeeping(static_cast<wire::EventType>(type))) {
+            stat.events_by_type[wire::event_name(static_cast<wire::EventType>(type))] = row;
+        }
+    }
+    for (const inspect::PoolImage& pool : state.pools) {
+        stat.pools.push_back({inspect::size_class_name(pool.size_class), purpose_name(pool.purpose),
+                              pool.slot_bytes, pool.slots(), pool.used(),
+                              std::max(pool.high_water_slots, pool.used())});
+    }
+    inspect::HistogramImage switches;
+    for (const inspect::HistogramImage& histogram : state.histograms) {
+        if (histogram.kind == wire::HistogramKind::kSwitchTicks && histogram.sample_period != 0)
+            switches.merge(histogram);
+        if (histogram.kind == wire::HistogramKind::kWakeToRunTicks && histogram.samples != 0) {
+            const double ticks_per_ns = state.clock.ticks_per_ns();
+            stat.wake_to_run_ns = percentiles(histogram, ticks_per_ns > 0 ? 1 / ticks_per_ns : 0);
+        }
+    }
+    stat.switch_cycles = percentiles(switches, 1);
+    stat.ns_per_event = info.ns_per_event > 0 ? info.ns_per_event : -1;
+    stat.peak_rss_kib = state.peak_rss_kib;
+    stat.stack_bytes_peak = state.stack_bytes_peak;
+    return stat;
+}
+
+json to_json(const Stat& stat) {
+    json channels = json::object();
+    for (const auto& [name, row] : stat.channels)
+        channels[name] = {{"sent", row.first}, {"received", row.second}};
+    json by_type = json::object();
+    for (const auto& [name, row] : stat.events_by_type) {
+        by_type[name] = {{"events", row.accepted}, {"lost", row.lost}, {"emitted", row.emitted}};
+    }
+    json pools = json::array();
+    for (const PoolStat& pool : stat.pools) {
+        pools.push_back({{"class", pool.size_class},
+                         {"purpose", pool.purpose},
+                         {"slot_bytes", pool.slot_bytes},
+                         {"slots", pool.slots},
+                         {"used", pool.used},
+                         {"high_water_slots", pool.high_water_slots}});
+    }
+    return {{"events", stat.events},
+            {"lost", stat.lost},
+            {"duration_ns", stat.duration_ns},
+            {"workers", stat.workers},
+            {"totals",
+             {{"spawned", stat.spawned},
+              {"exited", stat.exited},
+              {"channels", channels},
+              {"signals", json(stat.signals)}}},
+            {"states", json(stat.states)},
+            {"events_by_type", by_type},
+            {"pools", pools},
+            {"switch_cycles", to_json(stat.switch_cycles)},
+            {"wake_to_run_ns", to_json(stat.wake_to_run_ns)},
+            {"ns_per_event", stat.ns_per_event < 0 ? json(nullptr) : json(stat.ns_per_event)},
+            {"peak_rss_kib", stat.peak_rss_kib},
+            {"stack_bytes_peak", stat.stack_bytes_peak}};
+}
+
+std::string to_text(const Stat& stat) {
+    std::string out = fmt::format("events      {} ({} lost) in {:.3f} s\n", stat.events, stat.lost,
+                                  static_cast<double>(stat.duration_ns) * 1e-9);
+    out += fmt::format("workers     {}\n", stat.workers);
+    out += fmt::format("coroutines  {} spawned, {} exited\n", stat.spawned, stat.exited);
+    for (const auto& [state, count] : stat.states)
+        out += fmt::format("  {:<10} {:>12}\n", state, count);
+    if (!stat.channels.empty()) out += fmt::format("{:<24} {:>14} {:>14}\n", "channel", "sent", "received");
+    for (const auto& [name, row] : stat.channels)
+        out += fmt::format("{:<24} {:>14} {:>14}\n", name, row.first, row.second);
+    for (const auto& [name, count] : stat.signals)
+        out += fmt::format("{:<24} {:>14}\n", name, count);
+    out += fmt::format("{:<10} {:<10} {:>12} {:>12} {:>12} {:>12}\n", "class", "purpose", "slot bytes",
+                       "slots", "used", "most used");
+    for (const PoolStat& pool : stat.pools) {
+        out += fmt::format("{:<10} {:<10} {:>12} {:>12} {:>12} {:>12}\n", pool.size_class, pool.purpose,
+                           pool.slot_bytes, pool.slots, pool.used, pool.high_water_slots);
+    }
+    out += line("switch      ", stat.switch_cycles, "ticks");
+    out += line("wake to run ", stat.wake_to_run_ns, "ns");
+    out += fmt::format("{:<20} {:>14} {:>10} {:>14}\n", "event", "read", "lost", "emitted");
+    for (const auto& [name, row] : stat.events_by_type) {
+        out += fmt::format("{:<20} {:>14} {:>10} {:>14}\n", name, row.accepted, row.lost, row.emitted);
+    }
+    if (stat.ns_per_event > 0)
+        out += fmt::format("an event costs the program about {:.1f} ns (calibrated)\n", stat.ns_per_event);
+    if (stat.peak_rss_kib != 0) out += fmt::format("peak resident set {} KiB\n", stat.peak_rss_kib);
+    if (stat.stack_bytes_peak != 0)
+        out += fmt::format("most bytes of stack slots in use at once {}\n", stat.stack_bytes_peak);
+    return out;
+}
+
+}  // namespace coroscope::traces
