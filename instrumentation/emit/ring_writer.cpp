@@ -50,33 +50,44 @@ inline void RingWriter::count(EventType type, std::uint64_t events) {
                   std::memory_order_relaxed);  // this thread only
 }
 
-void RingWriter::write(std::uint64_t stamp, EventType type, std::uint64_t word1) {
-    if (stamp == 0) stamp = base::read_tsc();
-    if (!ready(stamp, 1) && !prepare(stamp, type, 1)) return;
+// The slots of one event whose place is ready: `exts` are pairs of 48 and 64 bits.
+template <typename... Exts>
+inline void RingWriter::put(std::uint64_t stamp, EventType type, std::uint64_t word1, Exts... exts) {
     count(type);
     store(0, stamp, type, word1);
-    publish(1);
+    const std::uint64_t words[] = {exts..., 0};
+    constexpr std::uint64_t kExts = sizeof...(exts) / 2;
+    for (std::uint64_t i = 0; i < kExts; ++i)
+        store(i + 1, words[2 * i], EventType::kExt, words[2 * i + 1]);
+    publish(1 + kExts);
+}
+
+template <typename... Exts>
+__attribute__((noinline, cold)) void RingWriter::put_prepared(std::uint64_t stamp, EventType type,
+                                                              std::uint64_t word1, Exts... exts) {
+    if (prepare(stamp, type, 1 + sizeof...(exts) / 2)) put(stamp, type, word1, exts...);
+}
+
+// The rare case is a tail call, so that the usual one saves no registers.
+template <typename... Exts>
+inline void RingWriter::write_any(std::uint64_t stamp, EventType type, std::uint64_t word1, Exts... exts) {
+    if (stamp == 0) stamp = base::read_tsc();
+    if (!ready(stamp, 1 + sizeof...(exts) / 2)) return put_prepared(stamp, type, word1, exts...);
+    put(stamp, type, word1, exts...);
+}
+
+void RingWriter::write(std::uint64_t stamp, EventType type, std::uint64_t word1) {
+    write_any(stamp, type, word1);
 }
 
 void RingWriter::write(std::uint64_t stamp, EventType type, std::uint64_t word1, std::uint64_t ext48,
                        std::uint64_t ext64) {
-    if (stamp == 0) stamp = base::read_tsc();
-    if (!ready(stamp, 2) && !prepare(stamp, type, 2)) return;
-    count(type);
-    store(0, stamp, type, word1);
-    store(1, ext48, EventType::kExt, ext64);
-    publish(2);
+    write_any(stamp, type, word1, ext48, ext64);
 }
 
 void RingWriter::write(std::uint64_t stamp, EventType type, std::uint64_t word1, std::uint64_t first_ext48,
                        std::uint64_t first_ext64, std::uint64_t second_ext48, std::uint64_t second_ext64) {
-    if (stamp == 0) stamp = base::read_tsc();
-    if (!ready(stamp, 3) && !prepare(stamp, type, 3)) return;
-    count(type);
-    store(0, stamp, type, word1);
-    store(1, first_ext48, EventType::kExt, first_ext64);
-    store(2, second_ext48, EventType::kExt, second_ext64);
-    publish(3);
+    write_any(stamp, type, word1, first_ext48, first_ext64, second_ext48, second_ext64);
 }
 
 // Makes everything so that `slots` slots may be stored at head_, writing what has to come first. False: the event is not to

@@ -46,7 +46,8 @@ extern ListenState g_listen;
 
 class RingSegment;
 
-class RingWriter {
+// On cache lines of its own: neighbours in the array belong to other threads.
+class alignas(64) RingWriter {
 public:
     // Writes one event of one, two or three slots. `stamp` in ticks (all 64 bits); 0 = taken here. Never blocks
     // but in kBlock mode, and then only while the reader is alive and behind.
@@ -64,9 +65,16 @@ private:
     // Whether `slots` more slots may be written right now without anything else first.
     bool ready(std::uint64_t stamp, std::uint32_t slots) const {
         // [ring.epoch] acquire: mode and reader page of that epoch are visible; free on x86.
-        return head_ + slots <= limit_ && g_listen.epoch.load(std::memory_order_acquire) == epoch_ &&
-               stamp < sync_due_;
+        return __builtin_expect(head_ + slots <= limit_, 1) &&
+               __builtin_expect(g_listen.epoch.load(std::memory_order_acquire) == epoch_, 1) &&
+               __builtin_expect(stamp < sync_due_, 1);
     }
+    template <typename... Exts>
+    void put(std::uint64_t stamp, wire::EventType type, std::uint64_t word1, Exts... exts);
+    template <typename... Exts>
+    void put_prepared(std::uint64_t stamp, wire::EventType type, std::uint64_t word1, Exts... exts);
+    template <typename... Exts>
+    void write_any(std::uint64_t stamp, wire::EventType type, std::uint64_t word1, Exts... exts);
     bool prepare(std::uint64_t stamp, wire::EventType type, std::uint32_t slots);
     void refresh_epoch();
     std::uint64_t clamped_tail(std::uint64_t known) const;
@@ -82,21 +90,22 @@ private:
     void drop(std::uint64_t stamp, wire::EventType type);
     std::uint64_t usable_slots() const { return wire::ring_usable_slots(slots_count_); }
 
-    // The thread's own; only what `ring_`, `entry_` and `slots_` point to is shared memory.
-    std::uint64_t head_ = 0;       // next position
-    std::uint64_t limit_ = 0;      // no slot at or past it without prepare(): end of block, or end of room
-    std::uint64_t sync_due_ = 0;   // stamp from which a SYNC is due: 48 bits must not wrap between two
-    std::uint32_t epoch_ = 0;      // acted on last
+    // The thread's own; only what the pointers lead to is shared memory. The first line is all that an event needs.
+    std::uint64_t head_ = 0;      // next position
+    std::uint64_t limit_ = 0;     // no slot at or past it without prepare(): end of block, or end of room
+    std::uint64_t sync_due_ = 0;  // stamp from which a SYNC is due: 48 bits must not wrap between two
+    wire::EventSlot* slots_ = nullptr;
+    wire::RingHeader* ring_ = nullptr;
+    std::uint32_t epoch_ = 0;        // acted on last
+    std::uint32_t slots_count_ = 0;  // 0 = no memory yet
+    std::uint32_t slots_log2_ = 0;
+
     std::uint32_t mask_ = 0;       // of that epoch
     std::uint32_t told_mask_ = 0;  // in the last MASK event
     wire::RingMode mode_ = wire::RingMode::kOff;
-    std::uint32_t slots_log2_ = 0;
-    std::uint32_t slots_count_ = 0;  // 0 = no memory yet
     bool sync_wanted_ = true;
     std::uint32_t index_ = 0;
     std::uint32_t planned_slots_ = 0;  // of the ring; known at registration, before there is memory
-    wire::EventSlot* slots_ = nullptr;
-    wire::RingHeader* ring_ = nullptr;
     wire::RingEntry* entry_ = nullptr;
     const wire::ReaderPage* reader_ = nullptr;
     const std::atomic<std::uint32_t>* current_ = nullptr;
