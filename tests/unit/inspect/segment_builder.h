@@ -35,6 +35,7 @@ inline base::FileDescriptor make_memfd(const std::vector<std::uint8_t>& bytes, b
 class SegmentBuilder {
 public:
     SegmentBuilder() : bytes_(2 * wire::kPageBytes) {
+        bytes_.reserve(kBytesMax);
         header().magic = wire::kSegmentMagic;
         header().version_major = wire::kWireMajor;
         header().version_minor = wire::kWireMinor;
@@ -57,6 +58,7 @@ public:
                             std::uint32_t records_per_chunk) {
         const std::uint64_t offset = bytes_.size();
         const std::uint64_t size = std::uint64_t{record_bytes} * records_per_chunk;
+        CHECK(offset + size + wire::kPageBytes <= kBytesMax);
         bytes_.resize(offset + (size + wire::kPageBytes - 1) / wire::kPageBytes * wire::kPageBytes);
         auto& entry = header().sections[static_cast<std::uint32_t>(kind)];
         if (entry.kind == wire::SectionKind::kNothing) {
@@ -104,6 +106,8 @@ public:
     }
 
 private:
+    // Reserved at once: references to header and records stay good while chunks are added.
+    static constexpr std::size_t kBytesMax = 1U << 20;
     std::vector<std::uint8_t> bytes_;
 };
 
