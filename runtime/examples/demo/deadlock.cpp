@@ -50,6 +50,8 @@ void Deadlock::note_edges(Edges& edges) const {
 
 // Only somebody from outside the cycle can end it: cancelling makes their receive() answer `cancelled`.
 void Deadlock::finish() {
+    to_left_.reset();
+    to_right_.reset();
     if (friend_.joinable()) {
         friend_.cancel();
         friend_.join();

@@ -23,7 +23,7 @@ public:
     void finish() override;
 
 private:
-    cprime::Receiver<int> to_left_;  // only to look at
+    cprime::Receiver<int> to_left_;  // only to look at, until the finish
     cprime::Receiver<int> to_right_;
     cprime::JoinHandle<void> left_;
     cprime::JoinHandle<void> right_;

@@ -50,6 +50,7 @@ void FanIn::note_edges(Edges& edges) const {
 }
 
 void FanIn::finish() {
+    reports_.reset();
     desk_.join();
     for (auto& reporter : reporters_)
         reporter.join();

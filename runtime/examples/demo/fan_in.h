@@ -29,7 +29,7 @@ public:
     void finish() override;
 
 private:
-    cprime::Sender<Report> reports_;  // only to look at
+    cprime::Sender<Report> reports_;  // only to look at, until the finish
     cprime::JoinHandle<void> desk_;
     std::vector<cprime::JoinHandle<void>> reporters_;
 };

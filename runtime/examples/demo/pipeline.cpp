@@ -93,6 +93,8 @@ void Pipeline::note_edges(Edges& edges) const {
 }
 
 void Pipeline::finish() {
+    lines_.reset();
+    words_.reset();
     author_.join();
     splitter_.join();
     if (const auto letters = counter_.join())

@@ -29,7 +29,7 @@ public:
     void finish() override;
 
 private:
-    cprime::Receiver<std::string> lines_;  // only to look at
+    cprime::Receiver<std::string> lines_;  // only to look at, until the finish
     cprime::Receiver<Word> words_;
     cprime::JoinHandle<void> author_;
     cprime::JoinHandle<void> splitter_;

@@ -24,7 +24,7 @@ public:
     // not what else happens meanwhile.
     Swarm(Schedule& schedule, unsigned members, bool hints);
 
-    int players() const override { return 1; }
+    int players() const override { return thrower_.joinable() ? 1 : 0; }
     bool at_rest() const override;
     void note_edges(Edges& edges) const override;
     void finish() override;
