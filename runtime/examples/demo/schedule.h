@@ -23,7 +23,7 @@ public:
     static constexpr int kActs = 2;
 
     // `start`: when the program started. Each act and the hold take a third of the run.
-    Schedule(Clock::time_point start, std::chrono::seconds run)
+    Schedule(Clock::time_point start, milliseconds run)
         : beats_(static_cast<int>(run / kBeat / 3)), act_start_(start), hold_end_(start + run * 2 / 3) {}
 
     // Calls on_beat() at each beat of both acts, and holds between them. Ends early when on_beat() says false or the caller was
