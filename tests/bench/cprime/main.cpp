@@ -24,7 +24,5 @@ constexpr Workload kWorkloads[] = {
 }  // namespace
 
 int main() {
-    int status = 2;
-    cprime::run({.workers = 1}, [&status] { status = serve("CPrime", kWorkloads); });
-    return status;
+    return cprime::run({.workers = 1}, [] { return serve("CPrime", kWorkloads); });
 }

@@ -17,30 +17,28 @@ Watcher::Watcher(std::unique_ptr<inspect::Target> target)
     : target_(std::move(target)), thread_([this] { drain_loop(); }) {}
 
 Watcher::~Watcher() {
+    set_state(State::kEnding);
+    thread_.join();
+}
+
+void Watcher::set_state(State state) {
     {
         const std::lock_guard lock(mutex_);
-        ending_ = true;
-        working_ = false;
+        state_ = state;
     }
     changed_.notify_all();
-    thread_.join();
 }
 
 void Watcher::work() {
     before_ = totals();
-    {
-        const std::lock_guard lock(mutex_);
-        working_ = true;
-        resting_ = false;
-    }
-    changed_.notify_all();
+    set_state(State::kWorking);
 }
 
 Watcher::Tally Watcher::rest() {
+    set_state(State::kLastRound);
     {
         std::unique_lock lock(mutex_);
-        working_ = false;
-        changed_.wait(lock, [this] { return resting_; });
+        changed_.wait(lock, [this] { return state_ == State::kResting; });
     }
     const Tally after = totals();
     return {.events = after.events - before_.events, .lost = after.lost - before_.lost};
@@ -49,19 +47,17 @@ Watcher::Tally Watcher::rest() {
 void Watcher::drain_loop() {
     std::unique_lock lock(mutex_);
     for (;;) {
-        changed_.wait(lock, [this] { return working_ || ending_; });
-        if (ending_) return;
-        while (working_) {
-            lock.unlock();
-            if (drain_once() == 0) sched_yield();
-            lock.lock();
-        }
+        changed_.wait(lock, [this] { return state_ != State::kResting; });
+        if (state_ == State::kEnding) return;
+        const bool last = state_ == State::kLastRound;
         lock.unlock();
-        while (drain_once() != 0) {
-        }
+        const std::size_t drained = drain_once();
+        if (drained == 0 && !last) sched_yield();
         lock.lock();
-        resting_ = true;
-        changed_.notify_all();
+        if (last && drained == 0) {
+            state_ = State::kResting;
+            changed_.notify_all();
+        }
     }
 }
 

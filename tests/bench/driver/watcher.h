@@ -35,19 +35,21 @@ public:
     Tally rest();
 
 private:
+    // What the thread is to do: the driver asks for kWorking and kLastRound, the thread answers the latter by kResting.
+    enum class State { kResting, kWorking, kLastRound, kEnding };
+
     explicit Watcher(std::unique_ptr<inspect::Target> target);
+    void set_state(State state);
     void drain_loop();
     std::size_t drain_once();
     Tally totals() const;
 
-    std::unique_ptr<inspect::Target> target_;  // the thread's while working_, else the driver's
+    std::unique_ptr<inspect::Target> target_;  // the thread's unless it rests; the driver's while it rests
     std::vector<wire::EventSlot> slots_;
     Tally before_;
     std::mutex mutex_;
     std::condition_variable changed_;
-    bool working_ = false;  // under mutex_, these three
-    bool resting_ = true;
-    bool ending_ = false;
+    State state_ = State::kResting;  // under mutex_
     std::thread thread_;
 };
 
