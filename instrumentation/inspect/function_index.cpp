@@ -85,15 +85,33 @@ void UnitIndex::visit(Dwarf_Die* first, std::uint32_t parent, std::uint32_t cont
     } while (dwarf_siblingof(&die, &die) == 0);
 }
 
-std::string UnitIndex::qualifier(std::uint32_t container) const {
-    if (container == kNoScope) return "";
-    Dwarf_Die die = containers_[container].die;
-    const bool names_nothing = dwarf_tag(&die) != DW_TAG_namespace;
+std::string UnitIndex::plain_name(Dwarf_Die die) const {
     Dwarf_Attribute attribute;
     const char* name = nullptr;
     if (dwarf_attr_integrate(&die, DW_AT_name, &attribute) != nullptr) name = dwarf_formstring(&attribute);
-    if (name == nullptr) name = names_nothing ? "(unnamed)" : "(anonymous namespace)";
-    return qualifier(containers_[container].parent) + name + "::";
+    if (name != nullptr) return name;
+    if (dwarf_tag(&die) == DW_TAG_namespace) return "(anonymous namespace)";
+    const int tag = dwarf_tag(&die);
+    return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine
+               ? ""
+               : "{lambda}";  // what a class without a name mostly is
+}
+
+std::string UnitIndex::qualified_name(Dwarf_Die die) const {
+    Dwarf_Die declaration = declaration_of(die);
+    const Dwarf_Off offset = dwarf_dieoffset(&declaration);
+    const auto at = std::lower_bound(declared_.begin(), declared_.end(), offset,
+                                     [](const Declared& one, Dwarf_Off wanted) { return one.die < wanted; });
+    const bool here = at != declared_.end() && at->die == offset;  // else in a unit shared by several
+    return (here ? qualifier(at->container) : "") + plain_name(die);
+}
+
+std::string UnitIndex::qualifier(std::uint32_t container) const {
+    if (container == kNoScope) return "";
+    Dwarf_Die die = containers_[container].die;
+    // A function is qualified by where it was declared, everything else by where it stands.
+    if (dwarf_tag(&die) == DW_TAG_subprogram) return qualified_name(die) + "::";
+    return qualifier(containers_[container].parent) + plain_name(die) + "::";
 }
 
 std::string UnitIndex::name(const FunctionScope& scope) const {
@@ -103,15 +121,7 @@ std::string UnitIndex::name(const FunctionScope& scope) const {
         if (dwarf_attr_integrate(&die, linkage, &attribute) == nullptr) continue;
         if (const char* mangled = dwarf_formstring(&attribute)) return demangle(mangled);
     }
-    if (dwarf_attr_integrate(&die, DW_AT_name, &attribute) == nullptr) return "";
-    const char* plain = dwarf_formstring(&attribute);
-    if (plain == nullptr) return "";
-    Dwarf_Die declaration = declaration_of(die);
-    const Dwarf_Off offset = dwarf_dieoffset(&declaration);
-    const auto at = std::lower_bound(declared_.begin(), declared_.end(), offset,
-                                     [](const Declared& one, Dwarf_Off wanted) { return one.die < wanted; });
-    const bool here = at != declared_.end() && at->die == offset;  // else in a unit shared by several
-    return (here ? qualifier(at->container) : "") + plain;
+    return qualified_name(die);
 }
 
 void UnitIndex::add_ranges(Dwarf_Die* die, std::uint32_t scope, std::uint32_t depth) {

@@ -54,6 +54,8 @@ private:
         std::uint32_t container;
     };
     void visit(Dwarf_Die* first, std::uint32_t parent, std::uint32_t container, std::uint32_t depth);
+    std::string plain_name(Dwarf_Die die) const;
+    std::string qualified_name(Dwarf_Die die) const;
     std::string qualifier(std::uint32_t container) const;
     void add_ranges(Dwarf_Die* die, std::uint32_t scope, std::uint32_t depth);
     const Range* innermost(std::uint64_t address) const;
