@@ -30,7 +30,7 @@ struct WindowOptions {
     std::string script;       // file of script commands; "" = none
     std::string screenshot;   // without a script: draw until the data stands, write, quit
     std::string dump;         // the row models of all visible views as JSON
-    std::uint32_t width = 1600, height = 1000;  // pixels
+    std::uint32_t width = 1600, height = 1000;  // at scale 1; the picture has scale times as many pixels
     float scale = 0;          // 0 = the monitor's
     std::string theme;        // "" = the saved one, else "dark"
 };

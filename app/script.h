@@ -1,0 +1,55 @@
+// Scripts: what drives a window without hands. One command a line; # begins a comment; words may be quoted.
+//
+//   view NAME                 bring a view to the front           preset NAME        arrange the panels
+//   select coroutine ID       by identity, or by name             select slot POOL N   select channel NAME   select none
+//   time T                    1500ms, 1.5s, 20000ns or "end"       theme NAME
+//   click WIDGET              by published name; "click slot POOL N" clicks into the heatmap, "click WIDGET right" the other button
+//   hover WIDGET              key CHORD                            type TEXT
+//   wait-for CONDITION [timeout T]     "coroutines > 100", "status == exited"; names are those of the dump's "facts"
+//   expect CONDITION          fails at once when it is not true
+//   screenshot FILE           dump FILE                            both wait until what is shown is the newest, and of one moment
+//   attach PID                replay FILE        launch PROGRAM [ARGUMENTS]      restart      kill      close
+//   quit
+//
+// Pure parsing here; script_driver.h runs them. Tested in tests/unit/app/script_test.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "instrumentation/base/result.h"
+
+namespace coroscope::app {
+
+enum class ScriptWord : std::uint8_t {
+    kView, kPreset, kTheme, kSelect, kTime, kClick, kHover, kKey, kType, kWaitFor, kExpect, kScreenshot, kDump, kAttach, kReplay, kLaunch,
+    kRestart, kKill, kClose, kQuit,
+};
+
+// "coroutines > 100": a fact's name, a comparison, a number or a word.
+struct Condition {
+    enum class Comparison : std::uint8_t { kLess, kAtMost, kEqual, kNotEqual, kAtLeast, kGreater };
+    std::string name;
+    Comparison comparison = Comparison::kEqual;
+    std::string value;
+    std::string text;  // as written
+};
+
+struct ScriptCommand {
+    ScriptWord word = ScriptWord::kQuit;
+    std::vector<std::string> arguments;
+    Condition condition;            // kWaitFor, kExpect
+    std::int64_t number = 0;        // kTime: nanoseconds, -1 = end; kWaitFor: timeout in nanoseconds
+    int line = 0;
+};
+
+// Errors: kUsage, "FILE:LINE: …" in one sentence.
+base::Result<std::vector<ScriptCommand>> parse_script(std::string_view text, const std::string& file);
+base::Result<Condition> parse_condition(const std::vector<std::string>& words);
+// Whether it holds for the facts; a fact that is not there makes every condition but != false. `now` gets the fact's value as text.
+bool holds(const Condition& condition, const nlohmann::json& facts, std::string* now);
+}  // namespace coroscope::app

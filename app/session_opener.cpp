@@ -1,0 +1,62 @@
+// See session_opener.h.
+#include "app/session_opener.h"
+
+#include <chrono>
+
+#include "instrumentation/inspect/target.h"
+
+namespace coroscope::app {
+namespace {
+
+constexpr int kSliceMs = 100;
+constexpr auto kStartTime = std::chrono::seconds(20);  // for a launched program's runtime to appear
+
+traces::LiveOptions live_options() { return {}; }
+
+}  // namespace
+
+void SessionOpener::start(std::function<Opened(const Task&)> work) {
+    cancel();
+    task_ = std::make_shared<Task>();
+    thread_ = std::thread([task = task_, work = std::move(work), wake = wake_] {
+        task->result = work(*task);
+        task->done.store(true, std::memory_order_release);  // [opener.done]
+        wake();
+    });
+}
+
+void SessionOpener::cancel() {
+    if (task_ != nullptr) task_->cancelled.store(true, std::memory_order_relaxed);
+    if (thread_.joinable()) thread_.join();
+    task_ = nullptr;
+}
+
+std::optional<SessionOpener::Opened> SessionOpener::take() {
+    if (task_ == nullptr || !task_->done.load(std::memory_order_acquire)) return std::nullopt;  // [opener.done]
+    thread_.join();
+    std::optional<Opened> result = std::move(task_->result);
+    task_ = nullptr;
+    return result;
+}
+
+void SessionOpener::attach(std::uint32_t pid) {
+    start([pid](const Task&) { return traces::open_live(pid, live_options()); });
+}
+
+void SessionOpener::open_trace(const std::string& path) {
+    start([path](const Task&) { return traces::open_trace(path); });
+}
+
+void SessionOpener::attach_when_started(std::uint32_t root_pid) {
+    start([root_pid](const Task& task) -> Opened {
+        const auto until = std::chrono::steady_clock::now() + kStartTime;
+        while (true) {
+            const base::Result<std::uint32_t> found = inspect::wait_for_target(root_pid, kSliceMs);
+            if (found.ok()) return traces::open_live(*found, live_options());
+            const bool over = std::chrono::steady_clock::now() >= until || task.cancelled.load(std::memory_order_relaxed);
+            if (over || found.error().code == base::ErrorCode::kGone) return found.error();
+        }
+    });
+}
+
+}  // namespace coroscope::app

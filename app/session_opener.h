@@ -1,0 +1,50 @@
+// Opening sessions off the frame: attaching and reading a trace's index take a moment, waiting for a launched program's runtime longer.
+//
+// One at a time: starting another cancels the one under way, whose result is dropped.
+//
+// Thread: the frame's; the work runs on a thread of its own and calls `wake` when done. The destructor waits for it (at most some 100 ms:
+// waits are cut into slices that notice a cancel).
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "instrumentation/base/result.h"
+#include "traces/session.h"
+
+namespace coroscope::app {
+
+class SessionOpener {
+public:
+    using Opened = base::Result<std::unique_ptr<traces::Session>>;
+
+    explicit SessionOpener(std::function<void()> wake) : wake_(std::move(wake)) {}
+    ~SessionOpener() { cancel(); }
+
+    void attach(std::uint32_t pid);
+    // Waits for the runtime of a program just launched, in it or in a descendant.
+    void attach_when_started(std::uint32_t root_pid);
+    void open_trace(const std::string& path);
+    void cancel();
+    bool busy() const { return thread_.joinable(); }
+    // What was opened, once; nothing while it is under way.
+    std::optional<Opened> take();
+
+private:
+    struct Task {
+        std::atomic<bool> cancelled{false};  // writer: frame; reader: the task, between slices
+        std::atomic<bool> done{false};       // writer: the task (release) after `result`; reader: frame (acquire) [opener.done]
+        std::optional<Opened> result;
+    };
+    void start(std::function<Opened(const Task&)> work);
+
+    std::function<void()> wake_;
+    std::shared_ptr<Task> task_;
+    std::thread thread_;
+};
+
+}  // namespace coroscope::app

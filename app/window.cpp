@@ -1,0 +1,302 @@
+// The window's loop: wait, act, draw when something changed; and what a script may do to it (script_driver.h).
+//
+// A frame is drawn only when there was input, when a session, the background or a program woke the loop, or when a view asked for another
+// one. Idle, the loop wakes a few times a second to look after a launched program and draws nothing.
+#include "app/window.h"
+
+#include <imgui.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/exit_codes.h"
+#include "app/platform.h"
+#include "app/script_driver.h"
+#include "app/window_loop.h"
+#include "views/main_window.h"
+#include "views/pool_view.h"
+
+namespace coroscope::app {
+namespace {
+
+constexpr traces::TimeNs kYoungNs = 1'500'000'000;
+
+}  // namespace
+
+WindowLoop::WindowLoop(Platform& platform, const views::Theme& theme)
+    : platform_(platform),
+      main_([this] {
+          changed_.store(true, std::memory_order_release);
+          platform_.wake();
+      }),
+      session_(main_, [this] {
+          changed_.store(true, std::memory_order_release);
+          platform_.wake();
+      }) {
+    main_.set_up(theme, platform.scale(), platform.textures());
+    if (!session_.saved().layout.empty()) {
+        auto layout = views::parse_layout(session_.saved().layout);
+        if (layout.ok()) main_.panels().set(std::move(layout).value());
+    }
+}
+
+void WindowLoop::use_script(std::vector<ScriptCommand> commands, const std::string& file) {
+    script_ = std::make_unique<ScriptDriver>(std::move(commands), file, *this);
+}
+
+void WindowLoop::draw_frame() {
+    views::Workspace& ws = main_.workspace();
+    if (ws.frames_wanted > 0) --ws.frames_wanted;
+    platform_.begin_frame();
+    if (script_ != nullptr) script_->inject();
+    ImGui::NewFrame();
+    main_.draw();
+    ImGui::Render();
+    platform_.end_frame(ws.theme->ground);
+    const std::vector<views::Request> requests = std::exchange(ws.requests, {});
+    for (const views::Request& request : requests) session_.act(request);
+    if (!requests.empty()) ws.frames_wanted = std::max(ws.frames_wanted, 1);
+    const std::string title = ws.session != nullptr ? ws.info.title + " · Coroscope" : "Coroscope";
+    if (title != title_) platform_.set_title(title_ = title);
+}
+
+base::Status WindowLoop::run() {
+    constexpr double kScriptWait = 0.02, kProgramWait = 0.05, kIdleWait = 0.5;
+    while (true) {
+        auto next = ScriptDriver::Next::kWait;
+        if (script_ != nullptr) {
+            next = script_->step();
+            if (next == ScriptDriver::Next::kDone) {
+                if (!script_->problem().ok() || !interactive_) return script_->problem();
+                script_ = nullptr;
+            }
+        }
+        views::Workspace& ws = main_.workspace();
+        const bool at_once = ws.frames_wanted > 0 || next == ScriptDriver::Next::kDraw || changed_.load(std::memory_order_acquire);
+        const double wait = at_once ? 0 : script_ != nullptr ? kScriptWait : session_.watching() ? kProgramWait : kIdleWait;
+        if (!platform_.wait(wait)) return base::ok_status();
+        for (const std::string& chord : platform_.take_chords()) main_.press(chord);
+        bool draw = session_.tick() || at_once || frames_drawn_ == 0;
+        if (platform_.take_input_seen()) {
+            // Hover, layout and scrolling settle within three frames of an input.
+            ws.frames_wanted = std::max(ws.frames_wanted, 3);
+            draw = true;
+        }
+        // A text field's caret blinks.
+        if (ImGui::GetIO().WantTextInput && script_ == nullptr) draw = true;
+        if (changed_.exchange(false, std::memory_order_acq_rel)) draw = true;
+        if (session_.wants_quit()) return base::ok_status();
+        if (!draw) continue;
+        draw_frame();
+        ++frames_drawn_;
+    }
+}
+
+void WindowLoop::start(const WindowOptions& options) {
+    views::Request request;
+    switch (options.start) {
+        case WindowStart::kStartPage: return;
+        case WindowStart::kLaunch:
+            request.kind = views::RequestKind::kLaunch;
+            request.launch = {options.launch.program, options.launch.arguments, options.launch.environment, options.launch.directory};
+            break;
+        case WindowStart::kAttach:
+            request.kind = views::RequestKind::kAttach;
+            request.pid = options.pid;
+            break;
+        case WindowStart::kReplay:
+            request.kind = views::RequestKind::kOpenTrace;
+            request.path = options.file;
+            break;
+    }
+    session_.act(request);
+}
+
+void WindowLoop::open(std::shared_ptr<traces::Session> session) { main_.open(std::move(session)); }
+
+void WindowLoop::save() {
+    session_.saved().theme = main_.workspace().theme->name;
+    session_.saved().layout = main_.panels().layout_text();
+    (void)save_state(session_.saved());  // a convenience: a full disk must not spoil the exit code
+}
+
+// ---- ScriptHost
+
+bool WindowLoop::show_view(const std::string& name) { return main_.show(name); }
+bool WindowLoop::use_preset(const std::string& name) { return main_.use_preset(name); }
+bool WindowLoop::use_theme(const std::string& name) {
+    const views::Theme* theme = views::find_theme(name);
+    if (theme != nullptr) main_.set_theme(*theme);
+    return theme != nullptr;
+}
+
+std::string WindowLoop::select(const std::vector<std::string>& what) {
+    views::Workspace& ws = main_.workspace();
+    if (!main_.held()) ws.refresh();
+    if (what[0] == "none") {
+        ws.clear_selection();
+        return {};
+    }
+    if (ws.moment == nullptr) return "nothing can be selected before a session shows something (wait-for moment)";
+    const inspect::StateImage& state = ws.moment->state;
+    if (what[0] == "channel") {
+        ws.select_channel(what[1].starts_with("channel:") ? what[1] : "channel:" + what[1]);
+    } else if (what[0] == "slot") {
+        const unsigned long pool = std::stoul(what[1]), slot = std::stoul(what[2]);
+        if (pool >= state.pools.size() || slot >= state.pools[pool].slots()) return fmt::format("there is no slot {} in pool {}", slot, pool);
+        ws.select_slot({static_cast<std::uint8_t>(pool), static_cast<std::uint32_t>(slot)});
+    } else {
+        const bool number = what[1].find_first_not_of("0123456789") == std::string::npos;
+        const auto& all = state.coroutines;
+        const auto found = std::find_if(all.begin(), all.end(), [&](const inspect::CoroutineImage& coroutine) {
+            return number ? std::to_string(coroutine.identity) == what[1] : state.coroutine_name(coroutine) == what[1];
+        });
+        if (found == all.end()) return fmt::format("there is no coroutine '{}' at this time", what[1]);
+        ws.select_coroutine(found->identity);
+    }
+    return {};
+}
+
+std::string WindowLoop::set_time(std::int64_t ns) {
+    views::Workspace& ws = main_.workspace();
+    if (ws.session == nullptr) return "there is no session to look at another time of";
+    if (ns < 0) {
+        ws.session->set_time(std::nullopt);
+    } else {
+        ws.session->set_time(ns);
+    }
+    return {};
+}
+
+std::optional<views::Rect> WindowLoop::widget(const std::vector<std::string>& name) {
+    if (name.size() == 3 && name[0] == "slot") {
+        const auto* pools = static_cast<const views::PoolView*>(main_.view("pools"));
+        return pools->slot_rect({static_cast<std::uint8_t>(std::strtoul(name[1].c_str(), nullptr, 10)),
+                                 static_cast<std::uint32_t>(std::strtoul(name[2].c_str(), nullptr, 10))});
+    }
+    return name.size() == 1 ? main_.workspace().published(name[0]) : std::nullopt;
+}
+
+void WindowLoop::press(const std::string& chord) { main_.press(chord); }
+
+nlohmann::json WindowLoop::facts() {
+    if (!main_.held()) main_.workspace().refresh();
+    nlohmann::json facts = main_.workspace().facts();
+    facts["opening"] = session_.opening();
+    facts["frames"] = frames_drawn_;
+    const views::Workspace& ws = main_.workspace();
+    // A program that was just started needs a while to become what it is.
+    facts["stands"] = ws.moment != nullptr && (ws.info.kind == traces::SessionKind::kRecorded || ws.moment->t >= kYoungNs ||
+                                               ws.info.status == traces::TargetStatus::kExited);
+    return facts;
+}
+
+bool WindowLoop::settled() {
+    const views::Workspace& ws = main_.workspace();
+    return (ws.session == nullptr || ws.moment != nullptr) && main_.settled();
+}
+
+base::Status WindowLoop::screenshot(const std::string& file) {
+    auto picture = platform_.picture();
+    if (!picture.ok()) return picture.error();
+    return write_png(file, *picture);
+}
+
+base::Status WindowLoop::dump(const std::string& file) {
+    const std::string unfinished = file + ".part";
+    {
+        std::ofstream out(unfinished);
+        out << main_.dump().dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+        if (!out.flush()) return base::error(base::ErrorCode::kIo, "the dump " + file + " cannot be written; is there such a folder, and room in it?");
+    }
+    std::error_code problem;
+    std::filesystem::rename(unfinished, file, problem);
+    if (problem) return base::error(base::ErrorCode::kIo, "the dump " + file + " cannot be written: " + problem.message());
+    return base::ok_status();
+}
+
+void WindowLoop::request(views::Request request) { session_.act(request); }
+
+// ---- run_window
+
+namespace {
+
+// Without a script: once the data stands, the picture and the dump, then the end.
+std::string script_for(const WindowOptions& options) {
+    std::string script;
+    if (options.start != WindowStart::kStartPage) script += "wait-for stands timeout 60s\n";
+    const auto quoted = [](const std::string& path) { return views::join_words({path}); };
+    if (!options.screenshot.empty()) script += "screenshot " + quoted(options.screenshot) + "\n";
+    if (!options.dump.empty()) script += "dump " + quoted(options.dump) + "\n";
+    return script + "quit\n";
+}
+
+base::Result<std::vector<ScriptCommand>> read_script(const std::string& path) {
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    if (!file) return base::error(base::ErrorCode::kUsage, "the script " + path + " cannot be read; is its path right?");
+    return parse_script(text.str(), path);
+}
+
+base::Result<const views::Theme*> theme_for(const WindowOptions& options) {
+    const std::string name = !options.theme.empty() ? options.theme : load_saved_state().theme;
+    if (const views::Theme* theme = views::find_theme(name.empty() ? "dark" : name); theme != nullptr) return theme;
+    if (options.theme.empty()) return views::find_theme("dark");
+    return base::error(base::ErrorCode::kUsage, "there is no theme '" + name + "': dark, light and contrast are known");
+}
+
+base::Status run_in_context(const WindowOptions& options) {
+    const auto theme = theme_for(options);
+    if (!theme.ok()) return theme.error();
+    std::vector<ScriptCommand> commands;
+    const bool automatic = options.script.empty() && (options.offscreen || !options.screenshot.empty() || !options.dump.empty());
+    std::string script_name = options.script;
+    if (!options.script.empty() || automatic) {
+        auto parsed = automatic ? parse_script(script_for(options), "coroscope") : read_script(options.script);
+        if (!parsed.ok()) return parsed.error();
+        commands = std::move(parsed).value();
+    }
+    PlatformOptions wanted;
+    wanted.width = static_cast<int>(options.width);
+    wanted.height = static_cast<int>(options.height);
+    wanted.scale = options.scale;
+    auto platform = options.offscreen ? make_offscreen_platform(wanted) : make_window_platform(wanted);
+    if (!platform.ok()) return platform.error();
+    WindowLoop loop(**platform, **theme);
+    loop.set_interactive(!options.offscreen && !automatic);
+    if (!commands.empty()) loop.use_script(std::move(commands), automatic ? "" : options.script);
+    loop.start(options);
+    base::Status ended = loop.run();
+    if (!options.offscreen) loop.save();
+    if (!ended.ok() || automatic) return ended;
+    // With a script, --screenshot and --dump are taken of what it left.
+    if (options.screenshot.empty() && options.dump.empty()) return ended;
+    WindowOptions last = options;
+    last.start = WindowStart::kStartPage;
+    auto parsed = parse_script(script_for(last), "coroscope");
+    if (!parsed.ok()) return parsed.error();
+    loop.use_script(std::move(parsed).value(), "");
+    loop.set_interactive(false);
+    return loop.run();
+}
+
+}  // namespace
+
+int run_window(const WindowOptions& options) {
+    IMGUI_CHECKVERSION();
+    ImGui::CreateContext();
+    ImGui::GetIO().IniFilename = nullptr;
+    const base::Status ended = run_in_context(options);
+    ImGui::DestroyContext();
+    return ended.ok() ? static_cast<int>(kExitGood) : fail(ended.error());
+}
+
+}  // namespace coroscope::app

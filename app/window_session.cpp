@@ -1,0 +1,175 @@
+// See window_session.h.
+#include "app/window_session.h"
+
+#include <algorithm>
+
+#include "instrumentation/inspect/target.h"
+
+namespace coroscope::app {
+namespace {
+
+constexpr auto kListInterval = std::chrono::milliseconds(1000);
+
+LaunchSpec to_app(const views::LaunchSpec& spec) { return {spec.program, spec.arguments, spec.environment, spec.directory}; }
+
+std::vector<views::AttachCandidate> find_candidates() {
+    std::vector<views::AttachCandidate> candidates;
+    for (inspect::TargetInfo& target : inspect::find_targets()) {
+        candidates.push_back({target.pid, std::move(target.program), std::move(target.command_line), target.attachable, std::move(target.why_not)});
+    }
+    // Newest first: what was just started is what one looks for.
+    std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+        return a.attachable != b.attachable ? a.attachable : a.pid > b.pid;
+    });
+    return candidates;
+}
+
+}  // namespace
+
+WindowSession::WindowSession(views::MainWindow& main, std::function<void()> wake)
+    : main_(main), saved_(load_saved_state()), opener_(std::move(wake)) {
+    views::StartLists& lists = main_.workspace().lists;
+    lists.traces = recent_traces(saved_);
+    lists.launches = saved_.launches;
+}
+
+WindowSession::~WindowSession() {
+    opener_.cancel();
+    main_.open(nullptr);
+}
+
+void WindowSession::refuse(const std::string& why) {
+    refusal_ = why;
+    main_.workspace().notice = why;
+    main_.workspace().notice_is_error = true;
+}
+
+void WindowSession::act(const views::Request& request) {
+    refusal_.clear();
+    switch (request.kind) {
+        case views::RequestKind::kLaunch: launch(request.launch); break;
+        case views::RequestKind::kRestart:
+            if (program_ != nullptr) launch(launched_);
+            break;
+        case views::RequestKind::kKill:
+            if (program_ != nullptr) program_->signal(request.signal);
+            break;
+        case views::RequestKind::kAttach:
+            opening_trace_.clear();
+            opener_.attach(request.pid);
+            break;
+        case views::RequestKind::kOpenTrace:
+            opening_trace_ = request.path;
+            opener_.open_trace(request.path);
+            break;
+        case views::RequestKind::kCloseSession:
+            opener_.cancel();
+            main_.open(nullptr);
+            if (program_ != nullptr && program_ended_) program_ = nullptr;
+            // A program that still runs goes on by itself; its output is no longer read, so its pipes stay open with the window.
+            main_.workspace().program.present = false;
+            main_.workspace().lists.traces = recent_traces(saved_);
+            break;
+        case views::RequestKind::kQuit: wants_quit_ = true; break;
+    }
+}
+
+void WindowSession::launch(const views::LaunchSpec& spec) {
+    const views::LaunchSpec wanted = spec;  // may be a reference to launched_
+    opener_.cancel();
+    main_.open(nullptr);
+    program_ = nullptr;
+    output_ = ProgramOutput();
+    main_.workspace().program = {};
+    auto started = LaunchedProgram::start(to_app(wanted), OutputTo::kPipe);
+    if (!started.ok()) {
+        refuse(started.error().message);
+        return;
+    }
+    program_ = std::move(started).value();
+    launched_ = wanted;
+    output_open_ = true;
+    program_ended_ = false;
+    opening_trace_.clear();
+    saved_.remember_launch(wanted);
+    main_.workspace().lists.launches = saved_.launches;
+    main_.workspace().notice.clear();
+    opener_.attach_when_started(static_cast<std::uint32_t>(program_->pid()));
+    show_program();
+}
+
+void WindowSession::show_program() {
+    views::ProgramState& state = main_.workspace().program;
+    std::vector<std::string> words = launched_.arguments;
+    words.insert(words.begin(), launched_.program);
+    state.present = true;
+    state.running = !program_ended_;
+    state.pid = static_cast<std::uint32_t>(program_->pid());
+    state.command = views::join_words(words);
+    state.status = program_ended_ ? program_->status_text() : "running";
+    state.output = output_.lines();
+    state.output_dropped = output_.dropped();
+}
+
+bool WindowSession::pump_program() {
+    if (program_ == nullptr || !watching()) return false;
+    bool changed = false;
+    if (output_open_) {
+        std::string text, errors;
+        output_open_ = program_->read_output(text, errors);
+        changed = !text.empty() || !errors.empty() || !output_open_;
+        output_.append(text, false);
+        output_.append(errors, true);
+        if (!output_open_) output_.finish();
+    }
+    if (!program_ended_ && program_->ended()) {
+        program_ended_ = changed = true;
+    }
+    if (changed && main_.workspace().program.present) show_program();
+    return changed;
+}
+
+void WindowSession::open(SessionOpener::Opened opened) {
+    if (!opened.ok()) {
+        std::string why = opened.error().message;
+        if (program_ != nullptr && opening_trace_.empty() && program_->ended()) why += " (the program " + program_->status_text() + ")";
+        refuse(why);
+        return;
+    }
+    if (!opening_trace_.empty()) {
+        saved_.remember_trace(opening_trace_);
+        main_.workspace().lists.traces = recent_traces(saved_);
+    }
+    main_.workspace().notice.clear();
+    main_.open(std::move(opened).value());
+}
+
+// The attach list is looked up anew each second while the start page shows it.
+bool WindowSession::refresh_lists() {
+    views::Workspace& ws = main_.workspace();
+    if (ws.session != nullptr) return false;
+    const auto now = std::chrono::steady_clock::now();
+    if (candidates_asked_ == 0 || now - candidates_at_ > kListInterval) {
+        ++candidates_asked_;
+        candidates_at_ = now;
+    }
+    candidates_.want(ws.background, candidates_asked_, find_candidates);
+    if (candidates_.value() == candidates_shown_ || candidates_.value() == nullptr) return false;
+    candidates_shown_ = candidates_.value();
+    const bool first = !std::exchange(ws.lists.candidates_known, true);
+    const auto same = [](const auto& a, const auto& b) { return a.pid == b.pid && a.attachable == b.attachable && a.why_not == b.why_not; };
+    if (!first && std::equal(ws.lists.candidates.begin(), ws.lists.candidates.end(), candidates_shown_->begin(), candidates_shown_->end(), same)) return false;
+    ws.lists.candidates = *candidates_shown_;
+    return true;
+}
+
+bool WindowSession::tick() {
+    bool changed = pump_program();
+    if (auto opened = opener_.take(); opened.has_value()) {
+        open(std::move(*opened));
+        changed = true;
+    }
+    return refresh_lists() || changed;
+}
+
+}  // namespace coroscope::app

@@ -1,0 +1,94 @@
+// See actions.h.
+#include "views/actions.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace coroscope::views {
+namespace {
+
+std::vector<std::string> parts_of(std::string_view chord) {
+    std::vector<std::string> parts;
+    std::string part;
+    for (std::size_t i = 0; i < chord.size(); ++i) {
+        // A '+' at the end, or after another one, is the key itself.
+        if (chord[i] == '+' && !part.empty() && i + 1 < chord.size()) {
+            parts.push_back(part);
+            part.clear();
+            continue;
+        }
+        part += static_cast<char>(std::tolower(static_cast<unsigned char>(chord[i])));
+    }
+    parts.push_back(part);
+    return parts;
+}
+
+}  // namespace
+
+void Actions::add(Action action) { actions_.push_back(std::move(action)); }
+
+bool Actions::press(std::string_view chord, bool typing) {
+    for (const Action& action : actions_) {
+        if (std::find(action.chords.begin(), action.chords.end(), chord) == action.chords.end()) continue;
+        if (typing && !action.while_typing) continue;
+        if (action.possible && !action.possible()) continue;
+        action.run();
+        return true;
+    }
+    return false;
+}
+
+bool Actions::run(std::string_view id) {
+    for (const Action& action : actions_) {
+        if (action.id != id || (action.possible && !action.possible())) continue;
+        action.run();
+        return true;
+    }
+    return false;
+}
+
+std::string chord_title(std::string_view chord) {
+    std::string title;
+    for (const std::string& part : parts_of(chord)) {
+        if (!title.empty()) title += '+';
+        if (part == "left") {
+            title += "←";
+        } else if (part == "right") {
+            title += "→";
+        } else if (part == "up") {
+            title += "↑";
+        } else if (part == "down") {
+            title += "↓";
+        } else if (part == "escape") {
+            title += "Esc";
+        } else {
+            std::string word = part;
+            word[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(word[0])));
+            title += word;
+        }
+    }
+    return title;
+}
+
+std::string normal_chord(std::string_view chord) {
+    bool ctrl = false, shift = false, alt = false;
+    std::string key;
+    for (const std::string& part : parts_of(chord)) {
+        if (part.empty()) return {};
+        if (part == "ctrl" || part == "control") {
+            ctrl = true;
+        } else if (part == "shift") {
+            shift = true;
+        } else if (part == "alt") {
+            alt = true;
+        } else if (!key.empty()) {
+            return {};
+        } else {
+            key = part == "esc" ? "escape" : part == "return" ? "enter" : part;
+        }
+    }
+    if (key.empty()) return {};
+    return std::string(ctrl ? "ctrl+" : "") + (shift ? "shift+" : "") + (alt ? "alt+" : "") + key;
+}
+
+}  // namespace coroscope::views

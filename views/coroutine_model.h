@@ -1,0 +1,52 @@
+// Row model of the coroutine table: which coroutines are listed, in which order, and what their cells say.
+//
+// The order is a vector of positions in Moment::state.coroutines, computed off the frame; cells are made into text only for rows that can
+// be seen. A filter is words, all of which must occur (folded case) in a row's identity, name, state, what it waits for,
+// site or size class.
+//
+// Pure functions; any thread. 100,000 rows: 20-60 ms to sort by text, less by number. Tested in
+// tests/unit/views/coroutine_model_test.cpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "traces/moment.h"
+
+namespace coroscope::views {
+
+enum class TableColumn : std::uint8_t { kState, kIdentity, kName, kWaitsOn, kInState, kClass, kStack, kHighWater, kWorker, kSite };
+inline constexpr int kTableColumnsCount = 10;
+
+struct TableQuery {
+    TableColumn column = TableColumn::kIdentity;
+    bool descending = false;
+    std::string filter;
+    bool operator==(const TableQuery&) const = default;
+};
+
+struct TableModel {
+    std::shared_ptr<const traces::Moment> moment;  // whose coroutines `order` names
+    TableQuery query;
+    std::vector<std::uint32_t> order;
+};
+
+TableModel compute_table(std::shared_ptr<const traces::Moment> moment, const TableQuery& query);
+
+// What a cell says. Empty where nothing is known or nothing applies.
+std::string table_cell(const traces::Moment& moment, const inspect::CoroutineImage& coroutine, TableColumn column);
+// Heading of a column, and whether its cells are numbers (right-aligned).
+const char* column_title(TableColumn column);
+bool column_is_number(TableColumn column);
+
+// Rows as objects, at most `rows_max`, with the count of all.
+nlohmann::json to_json(const TableModel& model, std::size_t rows_max);
+
+// True when `part` occurs in `text`, upper and lower case being the same; ASCII only.
+bool contains_folded(std::string_view text, std::string_view part);
+
+}  // namespace coroscope::views

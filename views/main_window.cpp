@@ -1,0 +1,154 @@
+// See main_window.h. Here: what the window is made of and how a frame is put together; its frame (bars, sheet) is in main_bars.cpp, its
+// keys in main_actions.cpp.
+#include "views/main_window.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "views/coroutine_view.h"
+#include "views/describe.h"
+#include "views/histogram_view.h"
+#include "views/output_view.h"
+#include "views/pool_view.h"
+#include "views/stack_view.h"
+#include "views/wait_view.h"
+#include "views/widgets.h"
+
+namespace coroscope::views {
+namespace {
+
+constexpr float kTopBarUnits = 44;
+constexpr float kStatusLineUnits = 28;
+constexpr float kMarginUnits = 4;
+
+}  // namespace
+
+MainWindow::MainWindow(std::function<void()> wake) : ws_(std::move(wake)), panels_(&views_) {
+    add_views();
+    add_actions();
+    use_preset("overview");
+}
+
+// Views hold textures and computations; they go before the workspace they use.
+MainWindow::~MainWindow() { views_.clear(); }
+
+void MainWindow::add_views() {
+    const auto add = [this](std::unique_ptr<View> view) { views_[view->name()] = std::move(view); };
+    add(std::make_unique<PoolView>());
+    add(std::make_unique<CoroutineView>());
+    add(std::make_unique<StackView>());
+    add(std::make_unique<WaitView>());
+    add(std::make_unique<HistogramView>());
+    add(std::make_unique<OutputView>());
+}
+
+void MainWindow::set_up(const Theme& theme, float scale, TextureStore& textures) {
+    ws_.scale = scale;
+    ws_.textures = &textures;
+    ws_.fonts = load_fonts(scale);
+    set_theme(theme);
+}
+
+void MainWindow::set_theme(const Theme& theme) {
+    ws_.theme = &theme;
+    apply_theme(theme, ws_.scale);
+    ws_.frames_wanted = std::max(ws_.frames_wanted, 2);
+}
+
+void MainWindow::open(std::shared_ptr<traces::Session> session) {
+    for (auto& [name, view] : views_) view->reset();
+    ws_.open(std::move(session));
+    start_page_.focus();
+    held_ = false;
+}
+
+View* MainWindow::view(const std::string& name) {
+    const auto found = views_.find(name);
+    return found != views_.end() ? found->second.get() : nullptr;
+}
+
+bool MainWindow::show(const std::string& view) {
+    if (views_.find(view) == views_.end()) return false;
+    ws_.frames_wanted = std::max(ws_.frames_wanted, 2);
+    return panels_.show(view);
+}
+
+bool MainWindow::use_preset(const std::string& name) {
+    const Preset* preset = find_preset(name);
+    if (preset == nullptr) return false;
+    auto parsed = parse_layout(preset->layout);
+    CHECK(parsed.ok());
+    panels_.set(std::move(parsed).value());
+    ws_.frames_wanted = std::max(ws_.frames_wanted, 2);
+    return true;
+}
+
+bool MainWindow::settled() const {
+    if (!ws_.settled() || ws_.frames_wanted > 0 || ws_.background.busy()) return false;
+    const auto names = ws_.session != nullptr ? panels_.visible() : std::vector<std::string>{};
+    return std::none_of(names.begin(), names.end(), [this](const std::string& name) { return views_.at(name)->busy(); });
+}
+
+void MainWindow::draw() {
+    ws_.begin_widgets();
+    if (!held_) ws_.refresh();
+    if (held_) ws_.refresh_analyses();
+    const ImVec2 size = ImGui::GetIO().DisplaySize;
+    ImGui::SetNextWindowPos({0, 0});
+    ImGui::SetNextWindowSize(size);
+    ImGui::Begin("main", nullptr,
+                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoBringToFrontOnFocus | ImGuiWindowFlags_NoSavedSettings |
+                     ImGuiWindowFlags_NoScrollWithMouse | ImGuiWindowFlags_NoNavInputs);
+    const float top = ws_.px(kTopBarUnits), bottom = size.y - ws_.px(kStatusLineUnits), margin = ws_.px(kMarginUnits);
+    const bool start = ws_.session == nullptr && !ws_.program.present;
+    if (start) {
+        start_page_.draw(ws_, {0, 0, size.x, bottom});
+    } else {
+        draw_top_bar({0, 0, size.x, top});
+        panels_.draw(ws_, {margin, top, size.x - margin, bottom});
+    }
+    draw_notice({0, 0, size.x, bottom});
+    draw_status_line({0, bottom, size.x, size.y});
+    draw_key_sheet();
+    ImGui::End();
+    if (last_hovered_ != ws_.hovered) {
+        last_hovered_ = ws_.hovered;
+        ws_.frames_wanted = std::max(ws_.frames_wanted, 1);
+    }
+}
+
+std::string MainWindow::copyable() const {
+    if (!ws_.hovered.empty()) return ws_.hovered;
+    const auto found = views_.find("stack");
+    return found != views_.end() ? static_cast<const StackView&>(*found->second).as_text() : std::string();
+}
+
+nlohmann::json MainWindow::dump() {
+    nlohmann::json selection = nullptr;
+    const Selection& selected = ws_.selection();
+    if (selected.coroutine != 0 || selected.slot.has_value() || !selected.channel.empty()) {
+        selection = {{"coroutine", selected.coroutine}, {"channel", selected.channel}, {"frame", selected.frame}};
+        if (selected.slot.has_value()) selection["slot"] = {{"pool", selected.slot->pool}, {"slot", selected.slot->slot}};
+        if (const auto* coroutine = ws_.selected(); coroutine != nullptr && ws_.moment != nullptr) {
+            selection["name"] = ws_.moment->state.coroutine_name(*coroutine);
+            selection["text"] = one_line(*ws_.moment, *coroutine);
+        }
+    }
+    nlohmann::json shown = nlohmann::json::object();
+    const auto visible = ws_.session != nullptr || ws_.program.present ? panels_.visible() : std::vector<std::string>{};
+    for (const std::string& name : visible) shown[name] = views_.at(name)->dump(ws_);
+    nlohmann::json out = {{"page", visible.empty() ? "start" : "session"},
+                          {"time_ns", ws_.moment != nullptr ? ws_.moment->t : 0},
+                          {"visible", visible},
+                          {"layout", panels_.layout_text()},
+                          {"theme", ws_.theme != nullptr ? ws_.theme->name : ""},
+                          {"selection", std::move(selection)},
+                          {"facts", ws_.facts()},
+                          {"views", std::move(shown)},
+                          {"widgets", ws_.widget_names()}};
+    return out;
+}
+
+}  // namespace coroscope::views

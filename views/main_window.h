@@ -1,0 +1,81 @@
+// The whole window: top bar, panels or start page, status line, key sheet; and the actions that keys reach.
+//
+// app/ makes one of these, feeds it sessions and what it knows of the launched program, hands it chords, and calls draw() whenever
+// something changed. Scripts use the same functions as keys and clicks do.
+//
+// Thread: the frame's. Tested off screen in tests/unit/app.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "views/actions.h"
+#include "views/panels.h"
+#include "views/start_page.h"
+#include "views/view.h"
+
+namespace coroscope::views {
+
+class MainWindow {
+public:
+    // `wake` asks for a frame, from any thread.
+    explicit MainWindow(std::function<void()> wake);
+    ~MainWindow();
+
+    Workspace& workspace() { return ws_; }
+    // Fonts and style for a scale; once, before the first frame.
+    void set_up(const Theme& theme, float scale, TextureStore& textures);
+    void set_theme(const Theme& theme);
+
+    // Another session, or none (start page).
+    void open(std::shared_ptr<traces::Session> session);
+    // A chord that was pressed. True when it meant something.
+    bool press(const std::string& chord);
+    Actions& actions() { return actions_; }
+    Panels& panels() { return panels_; }
+    StartPage& start_page() { return start_page_; }
+    View* view(const std::string& name);
+    // Brings a view to the front, wherever it is; false for an unknown name.
+    bool show(const std::string& view);
+    bool use_preset(const std::string& name);
+
+    // Between ImGui::NewFrame() and ImGui::Render().
+    void draw();
+    // True when everything drawn is that of the newest Moment and nothing is under way.
+    bool settled() const;
+    // While held, the Moment stays the one that is shown, so that a picture and a dump tell of the same.
+    void hold(bool on) { held_ = on; }
+    bool held() const { return held_; }
+    // The row models of all visible views, the selection, the facts, the widgets.
+    nlohmann::json dump();
+    // What Ctrl+C copies: the hovered item, else the selected coroutine's stack as text.
+    std::string copyable() const;
+
+private:
+    void add_views();
+    void add_actions();
+    void add_view_actions();
+    void draw_top_bar(Rect bar);
+    void draw_session_title(Rect bar);
+    void draw_time_bar(Rect bar);
+    void draw_program_buttons(Rect bar);
+    void draw_status_line(Rect bar);
+    void draw_notice(Rect area);
+    void draw_key_sheet();
+
+    Workspace ws_;
+    std::map<std::string, std::unique_ptr<View>> views_;
+    Panels panels_;
+    Actions actions_;
+    StartPage start_page_;
+    bool held_ = false;
+    bool key_sheet_open_ = false;
+    bool key_sheet_focus_ = false;
+    std::string key_sheet_filter_;
+    std::string last_hovered_;
+};
+
+}  // namespace coroscope::views

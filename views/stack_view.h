@@ -1,0 +1,53 @@
+// The stack of the selected coroutine: who it is, its frames, and the code of the selected frame; or all stacks, merged.
+//
+// Publishes "stack.mode.0/1" (one, all), "frame.N", "code.0/1" (source, instructions) and "merged.N". What it dumps is
+// traces::stacks_json, the function behind `coroscope stacks --json`, so that window and command line cannot differ.
+//
+// The frame's thread. Row models: stack_model.h; the code below the frames: code_panel.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "views/code_panel.h"
+#include "views/stack_model.h"
+#include "views/view.h"
+
+namespace coroscope::views {
+
+class StackView : public View {
+public:
+    const char* name() const override { return "stack"; }
+    const char* title() const override { return "Stack"; }
+    void draw(Workspace& ws) override;
+    bool busy() const override { return waiting_ || merged_.in_flight() || code_.busy(); }
+    nlohmann::json dump(Workspace& ws) override;
+    void reset() override;
+
+    // The frames drawn last, as text; "" when none.
+    std::string as_text() const { return shown_text_; }
+    // Selects another frame of the stack.
+    void move(Workspace& ws, int by);
+    void toggle_code() { code_.toggle(); }
+    void toggle_merged() { mode_ = 1 - mode_; }
+
+private:
+    void draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine);
+    void draw_who(Workspace& ws, const inspect::CoroutineImage& coroutine, const inspect::StackRef* stack);
+    void draw_links(Workspace& ws, const inspect::CoroutineImage& coroutine);
+    void draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine, const inspect::StackRef* stack);
+    void draw_frames(Workspace& ws, const std::vector<inspect::Frame>& frames, const inspect::StackRef& stack, float height);
+    void draw_frame_row(Workspace& ws, const inspect::Frame& frame, std::size_t index, float width);
+    void draw_all(Workspace& ws);
+    void draw_merged_row(Workspace& ws, const MergedStacks& merged, std::size_t index, float width);
+
+    int mode_ = 0;  // 0 one, 1 all
+    bool waiting_ = false;  // names or code of what is shown are still on their way
+    std::size_t frames_shown_ = 0;
+    float share_ = 0.42F;  // of the height that the frames take
+    std::string shown_text_;
+    Computed<std::shared_ptr<const traces::Moment>, MergedStacks> merged_;
+    CodePanel code_;
+};
+
+}  // namespace coroscope::views

@@ -1,0 +1,239 @@
+// See wait_model.h.
+#include "views/wait_model.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "views/describe.h"
+#include "views/format.h"
+
+namespace coroscope::views {
+namespace {
+
+using inspect::CoroutineImage;
+
+constexpr std::size_t kNodesMax = 120;
+constexpr std::size_t kResourcesMax = 20;
+
+// Identity from its decimal text; 0 when it is none.
+std::uint64_t identity_of(const std::string& text) {
+    if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) return 0;
+    return std::strtoull(text.c_str(), nullptr, 10);
+}
+
+class Builder {
+public:
+    Builder(const traces::Moment& moment, const traces::Waits& waits, const WaitQuery& query) : moment_(moment), waits_(waits), query_(query) {
+        for (const traces::WaitCycle& cycle : waits.cycles) cycle_members_.insert(cycle.ids.begin(), cycle.ids.end());
+        orphans_.insert(waits.orphans.begin(), waits.orphans.end());
+        for (const inspect::ChannelImage& channel : moment.state.channels) channels_.try_emplace(moment.state.channel_text(channel), &channel);
+        for (const traces::WaitEdge& edge : waits.edges) waits_for_.try_emplace(edge.from, &edge);
+    }
+
+    WaitGraph run() {
+        graph_.cycles = waits_.cycles;
+        graph_.orphans = waits_.orphans.size();
+        for (const traces::WaitEdge& edge : waits_.edges) {
+            if (edge.kind == "sleep" || edge.to.empty()) {
+                ++graph_.sleeping;
+                continue;
+            }
+            ++graph_.waiting;
+            add_link(node_of(edge.from), node_of(edge.to), edge.kind, false);
+        }
+        if (query_.could_wake) {
+            for (const traces::WaitEdge& edge : waits_.could_wake) {
+                // Only what somebody waits for is worth an arrow.
+                const auto target = by_text_.find(edge.to);
+                if (target != by_text_.end()) add_link(node_of(edge.from), target->second, edge.kind, true);
+            }
+        }
+        mark_cycles();
+        cut();
+        return std::move(graph_);
+    }
+
+private:
+    std::size_t add_node(const std::string& key, WaitNode node) {
+        const auto [entry, added] = by_key_.try_emplace(key, graph_.nodes.size());
+        if (added) {
+            node.key = key;
+            graph_.nodes.push_back(std::move(node));
+        }
+        return entry->second;
+    }
+
+    std::size_t node_of(const std::string& text) {
+        const auto known = by_text_.find(text);
+        if (known != by_text_.end()) return known->second;
+        const std::uint64_t identity = identity_of(text);
+        const std::size_t node = identity != 0 ? coroutine_node(text, identity) : resource_node(text);
+        by_text_.emplace(text, node);
+        return node;
+    }
+
+    std::size_t coroutine_node(const std::string& text, std::uint64_t identity) {
+        const inspect::StateImage& state = moment_.state;
+        const CoroutineImage* coroutine = state.coroutine_of(identity);
+        WaitNode node;
+        node.title = coroutine != nullptr ? std::string(state.coroutine_name(*coroutine)) : "coroutine";
+        node.detail = coroutine != nullptr ? std::string(short_path(state.site_text(coroutine->site))) : "ended";
+        node.look = coroutine != nullptr ? look_of(*coroutine) : Look::kOther;
+        node.orphan = orphans_.count(text) != 0;
+        node.selected = identity == query_.selected;
+        const bool alone = cycle_members_.count(text) != 0 || node.selected || node.orphan;
+        std::string key = "coroutine " + text;
+        if (!alone && coroutine != nullptr) {
+            const auto wait = waits_for_.find(text);
+            key = fmt::format("group {} | {} | {} | {}", node.title, state.site_text(coroutine->site), static_cast<int>(node.look),
+                              wait != waits_for_.end() ? wait->second->kind + " " + wait->second->to : std::string("-"));
+        }
+        const std::size_t at = add_node(key, std::move(node));
+        WaitNode& group = graph_.nodes[at];
+        ++group.count;
+        group.first_identity = group.first_identity == 0 ? identity : std::min(group.first_identity, identity);
+        return at;
+    }
+
+    std::size_t resource_node(const std::string& text) {
+        WaitNode node;
+        const auto channel = channels_.find(text);
+        if (text.starts_with("channel:")) {
+            node.kind = WaitNode::Kind::kChannel;
+            node.channel = text;
+            node.title = text.substr(std::string_view("channel:").size());
+            node.look = Look::kChannel;
+            if (channel != channels_.end()) {
+                const inspect::ChannelImage& image = *channel->second;
+                node.detail = image.capacity == 0 ? "unbuffered" : fmt::format("{} of {} queued", image.length, image.capacity);
+                if (image.closed) node.detail += " · closed";
+            }
+            node.selected = text == query_.channel;
+        } else {
+            node.kind = WaitNode::Kind::kOther;
+            node.title = text;
+        }
+        return add_node(text, std::move(node));
+    }
+
+    void add_link(std::size_t from, std::size_t to, const std::string& kind, bool could_wake) {
+        const auto [entry, added] = links_.try_emplace({from, to, kind, could_wake}, graph_.links.size());
+        if (added) graph_.links.push_back({from, to, 0, kind, could_wake, false});
+        ++graph_.links[entry->second].count;
+    }
+
+    // The nodes of every cycle, and the links between them, are marked.
+    void mark_cycles() {
+        std::set<std::pair<std::size_t, std::size_t>> steps;
+        for (const traces::WaitCycle& cycle : waits_.cycles) {
+            for (std::size_t i = 0; i < cycle.ids.size(); ++i) {
+                const auto here = by_text_.find(cycle.ids[i]), next = by_text_.find(cycle.ids[(i + 1) % cycle.ids.size()]);
+                if (here != by_text_.end()) graph_.nodes[here->second].in_cycle = true;
+                if (here == by_text_.end() || next == by_text_.end()) continue;
+                steps.emplace(here->second, next->second);
+                steps.emplace(next->second, here->second);
+            }
+        }
+        for (WaitLink& link : graph_.links) {
+            const bool both = graph_.nodes[link.from].in_cycle && graph_.nodes[link.to].in_cycle;
+            link.in_cycle = both && steps.count({link.from, link.to}) != 0;
+        }
+    }
+
+    // Keeps cycles, orphans, the selection with its neighbours, and the resources that most wait for, with theirs.
+    void cut() {
+        if (graph_.nodes.size() <= kNodesMax) return;
+        std::vector<std::uint64_t> waiters(graph_.nodes.size(), 0);
+        for (const WaitLink& link : graph_.links) {
+            if (!link.could_wake) waiters[link.to] += link.count;
+        }
+        std::vector<std::size_t> busiest(graph_.nodes.size());
+        for (std::size_t i = 0; i < busiest.size(); ++i) busiest[i] = i;
+        std::stable_sort(busiest.begin(), busiest.end(), [&](std::size_t a, std::size_t b) { return waiters[a] > waiters[b]; });
+        std::vector<bool> core(graph_.nodes.size(), false);
+        for (std::size_t i = 0; i < std::min(kResourcesMax, busiest.size()); ++i) core[busiest[i]] = waiters[busiest[i]] != 0;
+        for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+            const WaitNode& node = graph_.nodes[i];
+            core[i] = core[i] || node.in_cycle || node.selected;
+        }
+        std::vector<bool> kept = core;
+        std::size_t count = static_cast<std::size_t>(std::count(core.begin(), core.end(), true));
+        for (const WaitLink& link : graph_.links) {
+            if (!core[link.from] && !core[link.to]) continue;
+            for (const std::size_t node : {link.from, link.to}) {
+                if (!kept[node] && count < kNodesMax) {
+                    kept[node] = true;
+                    ++count;
+                }
+            }
+        }
+        std::vector<std::size_t> renamed(graph_.nodes.size(), 0);
+        std::vector<WaitNode> nodes;
+        for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+            renamed[i] = nodes.size();
+            if (kept[i]) nodes.push_back(std::move(graph_.nodes[i]));
+        }
+        graph_.hidden_nodes = renamed.size() - nodes.size();
+        std::vector<WaitLink> links;
+        for (WaitLink& link : graph_.links) {
+            if (!kept[link.from] || !kept[link.to]) continue;
+            link.from = renamed[link.from];
+            link.to = renamed[link.to];
+            links.push_back(std::move(link));
+        }
+        graph_.nodes = std::move(nodes);
+        graph_.links = std::move(links);
+    }
+
+    const traces::Moment& moment_;
+    const traces::Waits& waits_;
+    const WaitQuery& query_;
+    WaitGraph graph_;
+    std::unordered_set<std::string> cycle_members_, orphans_;
+    std::unordered_map<std::string, const inspect::ChannelImage*> channels_;
+    std::unordered_map<std::string, const traces::WaitEdge*> waits_for_;
+    std::unordered_map<std::string, std::size_t> by_key_, by_text_;
+    std::map<std::tuple<std::size_t, std::size_t, std::string, bool>, std::size_t> links_;
+};
+
+}  // namespace
+
+WaitGraph compute_wait_graph(const traces::Moment& moment, const traces::Waits& waits, const WaitQuery& query) {
+    return Builder(moment, waits, query).run();
+}
+
+nlohmann::json to_json(const WaitGraph& graph) {
+    nlohmann::json nodes = nlohmann::json::array(), links = nlohmann::json::array(), cycles = nlohmann::json::array();
+    for (const WaitNode& node : graph.nodes) {
+        nodes.push_back({{"title", node.title},
+                         {"detail", node.detail},
+                         {"kind", node.kind == WaitNode::Kind::kCoroutines ? "coroutines" : node.kind == WaitNode::Kind::kChannel ? "channel" : "other"},
+                         {"count", node.count},
+                         {"first", node.first_identity},
+                         {"channel", node.channel},
+                         {"in_cycle", node.in_cycle},
+                         {"orphan", node.orphan},
+                         {"selected", node.selected}});
+    }
+    for (const WaitLink& link : graph.links) {
+        links.push_back({{"from", link.from},
+                         {"to", link.to},
+                         {"count", link.count},
+                         {"kind", link.kind},
+                         {"could_wake", link.could_wake},
+                         {"in_cycle", link.in_cycle}});
+    }
+    for (const traces::WaitCycle& cycle : graph.cycles) {
+        cycles.push_back({{"ids", cycle.ids}, {"certainty", cycle.certain ? "deadlock" : "suspected"}, {"sentence", cycle.sentence}});
+    }
+    return {{"nodes", std::move(nodes)},     {"links", std::move(links)},       {"cycles", std::move(cycles)}, {"waiting", graph.waiting},
+            {"sleeping", graph.sleeping},    {"hidden_nodes", graph.hidden_nodes}, {"orphans", graph.orphans}};
+}
+
+}  // namespace coroscope::views

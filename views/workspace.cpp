@@ -1,0 +1,202 @@
+// See workspace.h.
+#include "views/workspace.h"
+
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace coroscope::views {
+namespace {
+
+constexpr std::size_t kHistoryMax = 200;
+
+const char* target_status_name(traces::TargetStatus status) {
+    switch (status) {
+        case traces::TargetStatus::kRunning: return "running";
+        case traces::TargetStatus::kEnding: return "ending";
+        case traces::TargetStatus::kExited: return "exited";
+        case traces::TargetStatus::kDetached: return "detached";
+    }
+    return "?";
+}
+
+}  // namespace
+
+Workspace::Workspace(std::function<void()> wake) : background(wake), wake_(std::move(wake)), history_(1) {}
+
+Workspace::~Workspace() {
+    if (session != nullptr) session->on_change({});
+}
+
+void Workspace::open(std::shared_ptr<traces::Session> next) {
+    if (session != nullptr) session->on_change({});
+    session = std::move(next);
+    moment = nullptr;
+    info = {};
+    stat = nullptr;
+    waits = nullptr;
+    stat_.reset();
+    waits_.reset();
+    selection_ = {};
+    selection_.changes = history_.back().changes + 1;
+    history_.assign(1, selection_);
+    history_position_ = 0;
+    if (session != nullptr) session->on_change(wake_);
+}
+
+void Workspace::refresh() {
+    if (session == nullptr) return;
+    info = session->info();
+    if (auto newest = session->moment(); newest != nullptr) moment = std::move(newest);
+    refresh_analyses();
+}
+
+void Workspace::refresh_analyses() {
+    if (session == nullptr || moment == nullptr) return;
+    stat_.want(background, moment, [owner = session, at = moment] { return traces::compute_stat(*owner, *at); });
+    waits_.want(background, moment, [at = moment] { return traces::compute_waits(*at); });
+    stat = stat_.value();
+    waits = waits_.value();
+    // A slot that was selected while empty finds its owner as soon as there is one; one that is reused keeps the identity chosen.
+    if (selection_.slot.has_value() && selection_.coroutine == 0) {
+        const auto* owner = moment->state.owner_of(selection_.slot->pool, selection_.slot->slot);
+        if (owner != nullptr) selection_.coroutine = owner->identity;
+    }
+}
+
+bool Workspace::settled() const {
+    if (session == nullptr) return true;
+    return moment != nullptr && stat_.current(moment) && waits_.current(moment);
+}
+
+std::shared_ptr<const traces::Waits> Workspace::shared_waits() const { return waits_.shared(); }
+
+void Workspace::select(Selection next) {
+    const Selection& now = selection_;
+    if (next.coroutine == now.coroutine && next.slot == now.slot && next.channel == now.channel) return;
+    next.changes = now.changes + 1;
+    selection_ = std::move(next);
+    history_.resize(history_position_ + 1);
+    history_.push_back(selection_);
+    if (history_.size() > kHistoryMax) history_.erase(history_.begin());
+    history_position_ = history_.size() - 1;
+    frames_wanted = std::max(frames_wanted, 3);
+}
+
+void Workspace::select_coroutine(std::uint64_t identity) {
+    Selection next;
+    next.coroutine = identity;
+    if (moment != nullptr) {
+        if (const auto* coroutine = moment->state.coroutine_of(identity); coroutine != nullptr) {
+            next.slot = SlotId{coroutine->pool, coroutine->slot};
+        }
+    }
+    select(std::move(next));
+}
+
+void Workspace::select_slot(SlotId slot) {
+    Selection next;
+    next.slot = slot;
+    if (moment != nullptr) {
+        if (const auto* owner = moment->state.owner_of(slot.pool, slot.slot); owner != nullptr) next.coroutine = owner->identity;
+    }
+    select(std::move(next));
+}
+
+void Workspace::select_channel(const std::string& channel) {
+    Selection next;
+    next.channel = channel;
+    select(std::move(next));
+}
+
+void Workspace::select_frame(std::size_t frame) {
+    selection_.frame = frame;
+    frames_wanted = std::max(frames_wanted, 3);
+}
+
+void Workspace::clear_selection() { select({}); }
+
+bool Workspace::go_back() {
+    if (!can_go_back()) return false;
+    const std::uint64_t changes = selection_.changes + 1;
+    selection_ = history_[--history_position_];
+    selection_.changes = changes;
+    return true;
+}
+
+bool Workspace::go_forward() {
+    if (!can_go_forward()) return false;
+    const std::uint64_t changes = selection_.changes + 1;
+    selection_ = history_[++history_position_];
+    selection_.changes = changes;
+    return true;
+}
+
+const inspect::CoroutineImage* Workspace::selected() const {
+    if (moment == nullptr || selection_.coroutine == 0) return nullptr;
+    return moment->state.coroutine_of(selection_.coroutine);
+}
+
+void Workspace::begin_widgets() {
+    widgets_before_ = std::move(widgets_);
+    widgets_.clear();
+    hovered.clear();
+}
+
+void Workspace::publish(const std::string& name, Rect rect) { widgets_[name] = rect; }
+
+std::optional<Rect> Workspace::published(const std::string& name) const {
+    for (const auto* widgets : {&widgets_, &widgets_before_}) {
+        if (const auto found = widgets->find(name); found != widgets->end()) return found->second;
+    }
+    return std::nullopt;
+}
+
+std::vector<std::string> Workspace::widget_names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, rect] : widgets_) names.push_back(name);
+    return names;
+}
+
+nlohmann::json Workspace::facts() const {
+    nlohmann::json facts = {{"session", session != nullptr},
+                            {"status", session != nullptr ? target_status_name(info.status) : "none"},
+                            {"status_text", info.status_text},
+                            {"title", info.title},
+                            {"pid", info.pid},
+                            {"events_per_second", info.events_per_second},
+                            {"ns_per_event", info.ns_per_event},
+                            {"time_ns", moment != nullptr ? moment->t : 0},
+                            {"moment", moment != nullptr},
+                            {"selected", selection_.coroutine},
+                            {"program.running", program.present && program.running},
+                            {"program.present", program.present},
+                            {"program.status", program.status},
+                            {"program.pid", program.pid},
+                            {"notice", notice},
+                            {"candidates", lists.candidates.size()}};
+    if (moment == nullptr) return facts;
+    const inspect::StateImage& state = moment->state;
+    facts["coroutines"] = state.coroutines.size();
+    facts["channels"] = state.channels.size();
+    facts["events"] = moment->events_total;
+    facts["lost"] = moment->events_lost;
+    facts["torn"] = moment->stacks.torn;
+    facts["stacks"] = moment->stacks.stacks.size();
+    facts["unknown"] = moment->unknown_coroutines;
+    if (stat != nullptr) {
+        facts["workers"] = stat->workers;
+        facts["spawned"] = stat->spawned;
+        facts["exited"] = stat->exited;
+        facts["duration_ns"] = stat->duration_ns;
+        facts["switch_samples"] = stat->switch_cycles.samples;
+        for (const auto& [name, count] : stat->states) facts["states." + name] = count;
+    }
+    if (waits != nullptr) {
+        facts["edges"] = waits->edges.size();
+        facts["cycles"] = waits->cycles.size();
+    }
+    return facts;
+}
+
+}  // namespace coroscope::views

@@ -1,0 +1,125 @@
+// The Workspace: what all views of one window share.
+//
+// One session, one Moment, one selection, one theme; the rectangles of everything that can be clicked (so that scripts and tests
+// name widgets and hard-code no position); what is hovered, as text; requests to app/. Views own everything else
+// themselves.
+//
+// Thread: the frame's, but for `background`, whose jobs own what they read.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "traces/analysis.h"
+#include "traces/session.h"
+#include "views/background.h"
+#include "views/requests.h"
+#include "views/texture.h"
+#include "views/theme.h"
+
+namespace coroscope::views {
+
+struct SlotId {
+    std::uint8_t pool = 0;
+    std::uint32_t slot = 0;
+    bool operator==(const SlotId&) const = default;
+};
+
+// The one selection. A coroutine that ended stays selected by identity, so that its absence can be said.
+struct Selection {
+    std::uint64_t coroutine = 0;  // identity; 0 = none
+    std::optional<SlotId> slot;   // the slot clicked or the coroutine's own
+    std::string channel;          // "channel:NAME"; "" = none
+    std::size_t frame = 0;        // of the coroutine's stack, as listed
+    std::uint64_t changes = 0;    // grows with every change, so that views can scroll to it once
+};
+
+struct Rect {
+    float x0 = 0, y0 = 0, x1 = 0, y1 = 0;
+};
+
+class Workspace {
+public:
+    explicit Workspace(std::function<void()> wake);
+    ~Workspace();
+
+    // ---- what is looked at
+    std::shared_ptr<traces::Session> session;        // nullptr on the start page
+    std::shared_ptr<const traces::Moment> moment;    // of this frame; nullptr before the first
+    traces::SessionInfo info;                        // of this frame
+    const traces::Stat* stat = nullptr;              // of a Moment not much older; nullptr before the first
+    const traces::Waits* waits = nullptr;            // the same
+    ProgramState program;
+    StartLists lists;
+    std::string notice;  // one sentence to show until dismissed; "" = none
+    bool notice_is_error = false;
+
+    // Takes the newest Moment and info from the session and starts the shared analyses; called once before a frame is drawn.
+    void refresh();
+    // The second half of refresh(): only the analyses, of the Moment that is shown.
+    void refresh_analyses();
+    // True when every shared analysis is that of `moment`.
+    bool settled() const;
+    void open(std::shared_ptr<traces::Session> next);  // nullptr: to the start page
+    std::shared_ptr<const traces::Waits> shared_waits() const;
+    // Facts by name for `wait-for` and the dump: "coroutines", "events", "lost", "status", "states.parked" ...
+    nlohmann::json facts() const;
+
+    // ---- selection
+    const Selection& selection() const { return selection_; }
+    void select_coroutine(std::uint64_t identity);
+    void select_slot(SlotId slot);
+    void select_channel(const std::string& channel);
+    void select_frame(std::size_t frame);
+    void clear_selection();
+    // Undo and redo of selections (navigation). False when there is nothing to go to.
+    bool go_back();
+    bool go_forward();
+    bool can_go_back() const { return history_position_ > 0; }
+    bool can_go_forward() const { return history_position_ + 1 < history_.size(); }
+    // The selected coroutine as it is now; nullptr when none or when it is gone.
+    const inspect::CoroutineImage* selected() const;
+
+    // ---- drawing
+    const Theme* theme = nullptr;
+    Fonts fonts;
+    float scale = 1;
+    TextureStore* textures = nullptr;
+    Background background;
+    // Device pixels of a length on the 4 px grid, whole.
+    float px(float length) const { return static_cast<float>(static_cast<int>(length * scale + 0.5F)); }
+
+    // ---- widgets by name, of the frame under way; published() also finds last frame's
+    void begin_widgets();
+    void publish(const std::string& name, Rect rect);
+    std::optional<Rect> published(const std::string& name) const;
+    std::vector<std::string> widget_names() const;
+
+    // What lies under the mouse, as text for the status line and Ctrl+C.
+    std::string hovered;
+
+    // ---- to app/
+    std::vector<Request> requests;
+    // A further frame is wanted although nothing changed (hover, scrolling to a selection).
+    int frames_wanted = 0;
+
+private:
+    void select(Selection next);
+
+    std::function<void()> wake_;
+    Selection selection_;
+    std::vector<Selection> history_;
+    std::size_t history_position_ = 0;
+    std::map<std::string, Rect> widgets_, widgets_before_;
+    using MomentKey = std::shared_ptr<const traces::Moment>;
+    Computed<MomentKey, traces::Stat> stat_;
+    Computed<MomentKey, traces::Waits> waits_;
+};
+
+}  // namespace coroscope::views
