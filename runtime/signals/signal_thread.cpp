@@ -15,6 +15,7 @@
 #include <exception>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include "cprime/runtime.h"
 #include "cprime/spawn.h"
@@ -225,7 +226,12 @@ Signals& Signals::handle(int number, Handler handler, std::source_location place
                      number);
         std::abort();
     }
-    detail::g_signal_thread->handle(number, std::move(handler), place);
+    // Channel handles that it captured belong to no coroutine from now on, least of all to the one that registers it and may
+    // then wait for what the handler sends: a copy made by a thread that is no worker is held outside.
+    Handler unowned;
+    std::thread([&] { unowned = handler; }).join();
+    handler = nullptr;
+    detail::g_signal_thread->handle(number, std::move(unowned), place);
     return *this;
 }
 
