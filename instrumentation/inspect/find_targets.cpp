@@ -70,15 +70,17 @@ std::vector<TargetInfo> find_targets() {
 base::Result<std::uint32_t> wait_for_target(std::uint32_t root_pid, int timeout_ms) {
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::milliseconds(timeout_ms);
+    const bool own = root_pid == static_cast<std::uint32_t>(getpid());  // then only our descendants count
     const base::FileDescriptor root(static_cast<int>(syscall(SYS_pidfd_open, root_pid, 0)));
     std::set<std::uint32_t> family{root_pid};
     for (;;) {
         add_descendants(family);
         std::erase_if(family, [&](std::uint32_t pid) { return pid != root_pid && has_ended(pid); });
         for (const std::uint32_t pid : family) {
+            if (pid == root_pid && own) continue;
             if (proc::runtime_in(pid) == proc::Runtime::kPresent) return pid;
         }
-        const bool root_ended = !root || has_ended(root_pid);
+        const bool root_ended = own || !root || has_ended(root_pid);
         if (root_ended && family.size() == 1) {
             return base::error(base::ErrorCode::kGone, "process " + std::to_string(root_pid) +
                                                            " ended before a CPrime runtime started in it");

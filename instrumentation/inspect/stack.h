@@ -49,11 +49,15 @@ class StackTable {
 public:
     // Number of this list of pcs (innermost first), adding it when new.
     std::uint32_t add(const std::vector<std::uint64_t>& pcs);
-    const std::vector<std::uint64_t>& pcs(std::uint32_t stack) const { return stacks_[stack]; }
+    // Its pcs; none for a number that is not (yet) in the table, such as StackRef::stack of a stack that was not unwound.
+    const std::vector<std::uint64_t>& pcs(std::uint32_t stack) const {
+        return stack < stacks_.size() ? stacks_[stack] : empty_;
+    }
     std::size_t size() const { return stacks_.size(); }
 
 private:
     std::vector<std::vector<std::uint64_t>> stacks_;
+    std::vector<std::uint64_t> empty_;
     std::unordered_multimap<std::uint64_t, std::uint32_t> by_hash_;
 };
 

@@ -34,7 +34,8 @@ struct TargetInfo {
 // Programs with a CPrime runtime that this user may look at or at least see. Reads /proc; blocks for that.
 std::vector<TargetInfo> find_targets();
 // The first target among `root_pid` and its descendants (a launched script may exec or fork the real program), waiting up to
-// timeout_ms for its runtime to start. kGone when root_pid ended before.
+// timeout_ms for its runtime to start. kGone when root_pid and its descendants ended before. With our own pid: among all that we started,
+// and, after prctl(PR_SET_CHILD_SUBREAPER), all that was left behind by it.
 base::Result<std::uint32_t> wait_for_target(std::uint32_t root_pid, int timeout_ms);
 
 enum class MemoryAccess : std::uint8_t { kProcessVm, kAgent };

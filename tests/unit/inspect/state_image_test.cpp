@@ -92,6 +92,7 @@ TEST(StackTable, keeps_each_distinct_stack_once) {
     EXPECT_EQ(table.add({}), first + 2);
     EXPECT_EQ(table.size(), 3U);
     EXPECT_EQ(table.pcs(first), (std::vector<std::uint64_t>{1, 2, 3}));
+    EXPECT_TRUE(table.pcs(wire::kNone).empty());
 }
 
 TEST(Names, values_that_are_none_have_a_name_too) {

@@ -1,0 +1,81 @@
+"""Stacks of the demo, by `coroscope stacks` and by gdb, are the same.
+
+gdb unwinds from the saved registers by call frame information alone (coroscope-gdb.py only tells it where they are). Compared
+are PCs, depth and inlined frames of at least 200 parked coroutines from at least five kinds of site, while the demo holds.
+"""
+import json
+import os
+import re
+import tempfile
+import unittest
+
+import harness
+
+SCRIPT = os.path.join(harness.SOURCE, "instrumentation/inspect/gdb/coroscope-gdb.py")
+SECONDS = 36  # it holds from 12 s to 24 s
+SWARM = 250
+
+# Runs inside gdb.
+COLLECT = """
+import json
+found = {}
+for coroutine in gdb.coroscope["open_segment"]().coroutines():
+    if not coroutine["running"]:
+        found[coroutine["id"]] = gdb.coroscope["frames_of"](coroutine)
+print("FRAMES " + json.dumps(found))
+"""
+
+
+def our_stacks(pid):
+    listed = harness.coroscope("stacks", "--pid", pid, "--json", check=0).json()["coroutines"]
+    return {c["id"]: c for c in listed}
+
+
+def gdb_stacks(pid):
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
+        file.write(COLLECT)
+        file.flush()
+        ran = harness.run("gdb", "-batch", "-nx", "-ex", "set debuginfod enabled off", "-p", pid, "-ex", "source " + SCRIPT,
+                          "-ex", "source " + file.name)
+    lines = [line for line in ran.out.splitlines() if line.startswith("FRAMES ")]
+    assert lines, ran.out + ran.err
+    return {int(key): frames for key, frames in json.loads(lines[0][7:]).items()}
+
+
+def shape(frames):
+    return [(frame["pc"], frame["inlined"]) for frame in frames]
+
+
+class GdbStacks(unittest.TestCase):
+    def test_pcs_depth_and_inlined_frames_equal_those_of_gdb(self):
+        with harness.folder() as folder:
+            edges = os.path.join(folder, "edges")
+            with harness.started(harness.DEMO, "--seconds", SECONDS, "--swarm", SWARM, "--edges", edges) as demo:
+                harness.wait_until(lambda: os.path.exists(edges), seconds=60, what="the demo holding still")
+                before = our_stacks(demo.pid)
+                theirs = gdb_stacks(demo.pid)
+                after = our_stacks(demo.pid)
+                self.assertIsNone(demo.poll(), "the demo did not survive being looked at")
+        compared, sites = 0, set()
+        for identity, coroutine in before.items():
+            # Whoever moved while the two looked (a timer in the hold, nobody else) has two stacks to compare.
+            if identity not in theirs or identity not in after or coroutine["state"] == "running":
+                continue
+            if shape(coroutine["frames"]) != shape(after[identity]["frames"]):
+                continue
+            self.assertEqual(coroutine["consistency"], "exact")
+            self.assertEqual(shape(coroutine["frames"]), shape(theirs[identity]),
+                             json.dumps([coroutine["frames"], theirs[identity]], indent=1))
+            # The end: the trampoline, which nobody called, below the function that the coroutine was made of.
+            self.assertEqual(coroutine["frames"][-1]["function"], "cprime_trampoline")
+            self.assertTrue(re.search(r"run_closure|entry", coroutine["frames"][-2]["function"]), coroutine["frames"][-2])
+            compared += 1
+            sites.add(coroutine["site"])
+        print(f"{compared} stacks from {len(sites)} sites agree with gdb's")
+        self.assertGreaterEqual(compared, 200)
+        self.assertGreaterEqual(len(sites), 5, sites)
+        self.assertGreaterEqual(compared, len(before) - 10)
+
+
+if __name__ == "__main__":
+    harness.main()
