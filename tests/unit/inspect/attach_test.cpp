@@ -374,6 +374,28 @@ TEST(WaitForTarget, finds_the_program_that_a_script_starts) {
     kill(static_cast<pid_t>(*pid), SIGKILL);
 }
 
+// In a pid namespace of its own the target is process 1 to itself and calls its socket so.
+TEST(WaitForTarget, finds_a_target_in_another_pid_namespace) {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root to make a pid namespace";
+    const Child unshare(
+        {"unshare", "--pid", "--fork", "--kill-child", INSPECT_FAKE_TARGET, "--coroutines", "10"});
+    if (unshare.line() != "ready") GTEST_SKIP() << "no pid namespace can be made here";
+    const auto pid = wait_for_target(unshare.pid(), 10000);
+    ASSERT_TRUE(pid.ok()) << pid.error().message;
+    auto target = Target::attach(*pid, {});
+    ASSERT_TRUE(target.ok()) << target.error().message;
+    const auto image = (*target)->read_state();
+    ASSERT_TRUE(image.ok());
+    EXPECT_EQ(image->coroutines.size(), 10U);
+    EXPECT_EQ(image->pid, 1U);  // as it sees itself
+    std::size_t exact = 0;
+    const auto copied = (*target)->copy_stacks(*image, {}, [&](const Target::StackCopy& copy) {
+        exact += copy.consistency == Consistency::kExact ? 1 : 0;
+    });
+    EXPECT_TRUE(copied.ok());
+    EXPECT_EQ(exact, 10U);
+}
+
 TEST(WaitForTarget, says_when_the_program_ended_without_one) {
     const Child shell({"sh", "-c", "exit 3"});
     const auto pid = wait_for_target(shell.pid(), 10000);

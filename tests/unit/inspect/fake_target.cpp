@@ -36,11 +36,13 @@ using coroscope::inspect::fake::kBlockMagic;
 using coroscope::inspect::fake::kBlockWords;
 using coroscope::inspect::fake::kIdentityFirst;
 using coroscope::inspect::fake::kKinds;
+using coroscope::inspect::fake::kStampedKind;
 
 extern "C" {
 void fake_switch(void** save_rsp, void* to_rsp);
 void fake_trampoline();
 void fake_trampoline_start();
+void fake_odd_frame(void (*park)());
 }
 asm(R"(
     .text
@@ -97,6 +99,19 @@ fake_trampoline_start:
     ud2
     .cfi_endproc
     .size   fake_trampoline, . - fake_trampoline
+
+    .globl  fake_odd_frame
+    .type   fake_odd_frame, @function
+fake_odd_frame:
+    .cfi_startproc
+    subq    $8, %rsp
+    .cfi_escape 0x0f, 0x04, 0x77, 0x10, 0x30, 0x22      # CFA = (rsp + 16) + 0, as an expression
+    call    *%rdi
+    addq    $8, %rsp
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_endproc
+    .size   fake_odd_frame, . - fake_odd_frame
 )");
 
 namespace {
@@ -230,8 +245,14 @@ __attribute__((noinline)) void body_realigned(Context* context) {
 __attribute__((noinline)) void body_stamped(Context* context) {
     stamped(context->number);
 }
+__attribute__((noinline)) void body_odd(Context*) {
+    for (;;) {
+        fake_odd_frame(park);
+        sink = sink + 1;
+    }
+}
 using Body = void (*)(Context*);
-constexpr Body kBodies[kKinds] = {body_deep, body_stream, body_leaf, body_realigned, body_stamped};
+constexpr Body kBodies[kKinds] = {body_deep, body_stream, body_leaf, body_realigned, body_stamped, body_odd};
 
 // --- the segment
 
@@ -284,7 +305,7 @@ public:
     // Runs the stamped ones round and round.
     void churn(const std::atomic<bool>& stop) {
         while (!stop.load(std::memory_order_relaxed)) {
-            for (std::uint32_t i = kKinds - 1; i + 1 < contexts_.size(); i += kKinds)
+            for (std::uint32_t i = kStampedKind; i + 1 < contexts_.size(); i += kKinds)
                 resume(i);
         }
     }
