@@ -5,7 +5,7 @@
 //
 // The end of a channel: the last sender or receiver closes it; the last handle of all takes it away. Whoever waits then
 // has been woken by the close, and finds its answer in its own frame, never in the channel. Items that are left are
-// destroyed by release_handle() on the caller's own stack.
+// destroyed by release_object_handle() on the caller's own stack.
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -19,6 +19,10 @@ namespace cprime::detail {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+
+bool is_outlived(HandleId handle) {
+    return generation_of(handle) != g_channels.generation();
+}
 
 [[noreturn]] void no_room(const char* for_what) {
     std::fprintf(stderr,
@@ -126,23 +130,23 @@ ResumePoint copy_handle_call(Worker* worker, std::uint32_t me, void* argument) n
 }
 
 // What a channel leaves behind: items in nodes, which only the caller may destroy, and its buffer.
-struct ReleaseRequest {
-    HandleId handle;
+struct Leftovers {
     std::byte* buffer = nullptr;
     void (*destroy)(void*) = nullptr;
     std::uint32_t head = 0, length = 0, capacity = 0;
 };
 
 // Nobody has a handle any more, nobody waits.
-void take_away(Worker* worker, const Found& channel, ReleaseRequest& request) {
+Leftovers take_away(Worker* worker, const Found& channel) {
+    Leftovers left;
     {
         const std::lock_guard<SpinLock> hold(channel.state.lock);
         wire::ChannelRecord& record = channel.record;
-        request.buffer = channel.state.buffer;
-        request.destroy = channel.state.destroy;
-        request.head = channel.state.head;
-        request.length = record.length.load(kRelaxed);
-        request.capacity = record.capacity;
+        left.buffer = channel.state.buffer;
+        left.destroy = channel.state.destroy;
+        left.head = channel.state.head;
+        left.length = record.length.load(kRelaxed);
+        left.capacity = record.capacity;
         channel.state.buffer = nullptr;
         g_channels.count_gone(record.totals, record.sent.load(kRelaxed), record.received.load(kRelaxed));
         const RecordChange change(record);
@@ -153,16 +157,18 @@ void take_away(Worker* worker, const Found& channel, ReleaseRequest& request) {
                                      record.identity.load(kRelaxed));
     }
     g_channels.give_channel(channel.index);
-    if (request.destroy == nullptr || request.length == 0) {
-        std::free(request.buffer);
-        request.buffer = nullptr;
+    if (left.destroy == nullptr || left.length == 0) {
+        std::free(left.buffer);
+        left.buffer = nullptr;
     }
+    return left;
 }
 
-ResumePoint release_handle_call(Worker* worker, std::uint32_t, void* argument) noexcept {
-    auto& request = *static_cast<ReleaseRequest*>(argument);
-    const Found channel = find_channel(request.handle, "release");
-    const std::uint32_t handle = handle_of(request.handle);
+// What is left is for the caller to destroy; nothing, as long as somebody has a handle.
+Leftovers release(Worker* worker, HandleId id) {
+    if (id == 0 || is_outlived(id)) return {};
+    const Found channel = find_channel(id, "release");
+    const std::uint32_t handle = handle_of(id);
     const std::uint32_t rights = g_channels.handle(handle).rights.load(kRelaxed);
     channel.state.lock.lock();
     {
@@ -174,10 +180,19 @@ ResumePoint release_handle_call(Worker* worker, std::uint32_t, void* argument) n
     g_channels.give_handle(handle);
     if (!no_sender && !no_receiver) {
         channel.state.lock.unlock();
-        return go_on(worker);
+        return {};
     }
     close_and_unlock(worker, channel);
-    if (no_sender && no_receiver) take_away(worker, channel, request);
+    return no_sender && no_receiver ? take_away(worker, channel) : Leftovers{};
+}
+
+struct ReleaseRequest {
+    HandleId handle;
+    Leftovers left;
+};
+ResumePoint release_object_call(Worker* worker, std::uint32_t, void* argument) noexcept {
+    auto& request = *static_cast<ReleaseRequest*>(argument);
+    request.left = release(worker, request.handle);
     return go_on(worker);
 }
 
@@ -210,10 +225,6 @@ ResumePoint statistics_call(Worker* worker, std::uint32_t, void* argument) noexc
     return go_on(worker);
 }
 
-bool is_outlived(HandleId handle) {
-    return generation_of(handle) != g_channels.generation();
-}
-
 }  // namespace
 
 HandleId make_channel_handle(std::string_view name, std::uint32_t capacity, const ItemType& type,
@@ -240,20 +251,25 @@ HandleId adopt_handle(HandleId handle) noexcept {
     return handle;
 }
 
-void release_handle(HandleId handle) noexcept {
+ResumePoint channel_release(Worker* worker, std::uint32_t, void* handle) noexcept {
+    std::free(release(worker, reinterpret_cast<HandleId>(handle)).buffer);
+    return go_on(worker);
+}
+
+void release_object_handle(HandleId handle) noexcept {
     if (handle == 0 || is_outlived(handle)) return;
-    ReleaseRequest request;
-    request.handle = handle;
-    park(&release_handle_call, &request);
-    if (request.buffer == nullptr) return;
-    for (std::uint32_t i = 0; i < request.length; ++i) {
+    ReleaseRequest request{handle, {}};
+    park(&release_object_call, &request);
+    const Leftovers& left = request.left;
+    if (left.buffer == nullptr) return;
+    for (std::uint32_t i = 0; i < left.length; ++i) {
         void* node = nullptr;
-        const std::uint64_t position = (std::uint64_t{request.head} + i) % request.capacity;
-        std::memcpy(&node, request.buffer + position * sizeof node, sizeof node);
-        request.destroy(node);
+        const std::uint64_t position = (std::uint64_t{left.head} + i) % left.capacity;
+        std::memcpy(&node, left.buffer + position * sizeof node, sizeof node);
+        left.destroy(node);
         park(&channel_give_node, node);
     }
-    park(&channel_give_node, request.buffer);
+    park(&channel_give_node, left.buffer);
 }
 
 void close_channel(HandleId handle) noexcept {

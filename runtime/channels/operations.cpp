@@ -74,9 +74,8 @@ ResumePoint wait_in(Worker* worker, std::uint32_t me, ChannelRequest& request, c
         const std::uint32_t operation = change.operation();
         emit::probe::channel_block(ring_for(worker), stamp, channel.index, operation, receives);
     }
-    request.peer = nullptr;
     if (worker == nullptr) {
-        ThreadWaiter waiter;
+        WaitingThread waiter;
         list.add_thread(waiter, request);
         channel.state.lock.unlock();
         waiter.wait();
@@ -97,13 +96,24 @@ ResumePoint wait_in(Worker* worker, std::uint32_t me, ChannelRequest& request, c
     return pick_next(*worker);
 }
 
-ResumePoint answer(Worker* worker, const Found& channel, ChannelRequest& request, Status status) {
+// The caller goes on, with this answer. `peer`: the side that waits for the caller to move the item.
+ResumePoint answer(Worker* worker, const Found& channel, ChannelRequest& request, Status status,
+                   ChannelRequest* peer = nullptr) {
     channel.state.lock.unlock();
     request.status = status;
+    request.link = reinterpret_cast<std::uint64_t>(peer);
     return go_on(worker);
 }
 
-template <bool kFrames>
+// Serves who waited: its request says `ok` and that there is nothing left to move. It is woken by the caller.
+void finish(ChannelRequest& waiting) {
+    waiting.status = Status::ok;
+    waiting.link = 0;
+}
+
+enum class Items { kBytes, kFrames };
+
+template <Items kItems, bool kMayWait>
 ResumePoint send(Worker* worker, std::uint32_t me, ChannelRequest& request) {
     const Found channel = find_channel(request.handle, "send");
     note_user(request.handle, worker, me);
@@ -113,16 +123,13 @@ ResumePoint send(Worker* worker, std::uint32_t me, ChannelRequest& request) {
     WaitList receivers = channel.receivers();
     if (!receivers.empty()) {
         const Waiter receiver = hand_over(worker, channel, receivers, true, stamp);
-        if constexpr (kFrames) {
-            request.peer = receiver.request;  // the caller moves its item there, then calls channel_complete
-            return answer(worker, channel, request, Status::ok);
-        }
+        if constexpr (kItems == Items::kFrames)
+            return answer(worker, channel, request, Status::ok, receiver.request);
         std::memcpy(receiver.request->item, request.item, channel.state.cell_bytes);
-        receiver.request->status = Status::ok;
-        channel.state.lock.unlock();
-        request.status = Status::ok;
+        finish(*receiver.request);
+        const ResumePoint next = answer(worker, channel, request, Status::ok);
         wake(worker, receiver, waker_kind(worker), stamp);
-        return go_on(worker);
+        return next;
     }
     if (channel.record.length.load(kRelaxed) < channel.record.capacity) {
         store_last(channel, request.item);
@@ -136,7 +143,7 @@ ResumePoint send(Worker* worker, std::uint32_t me, ChannelRequest& request) {
         emit::probe::channel_send(ring_for(worker), stamp, channel.index, operation);
         return answer(worker, channel, request, Status::ok);
     }
-    if (!request.may_wait) return answer(worker, channel, request, Status::would_block);
+    if constexpr (!kMayWait) return answer(worker, channel, request, Status::would_block);
     return wait_in(worker, me, request, channel, channel.senders(), false, stamp);
 }
 
@@ -152,7 +159,6 @@ ResumePoint receive_buffered(Worker* worker, const Found& channel, ChannelReques
         operation = change.operation();
     }
     emit::probe::channel_receive(ring_for(worker), stamp, channel.index, operation);
-    request.status = Status::ok;
     WaitList senders = channel.senders();
     if (senders.empty()) return answer(worker, channel, request, Status::ok);
     Waiter sender;
@@ -165,13 +171,13 @@ ResumePoint receive_buffered(Worker* worker, const Found& channel, ChannelReques
         operation = change.operation();
     }
     emit::probe::channel_send(ring_for(worker), stamp, channel.index, operation, false, sender.identity());
-    sender.request->status = Status::ok;
-    channel.state.lock.unlock();
+    finish(*sender.request);
+    const ResumePoint next = answer(worker, channel, request, Status::ok);
     wake(worker, sender, waker_kind(worker), stamp);
-    return go_on(worker);
+    return next;
 }
 
-template <bool kFrames>
+template <Items kItems, bool kMayWait>
 ResumePoint receive(Worker* worker, std::uint32_t me, ChannelRequest& request) {
     const Found channel = find_channel(request.handle, "receive");
     note_user(request.handle, worker, me);
@@ -181,19 +187,16 @@ ResumePoint receive(Worker* worker, std::uint32_t me, ChannelRequest& request) {
     WaitList senders = channel.senders();
     if (!senders.empty()) {
         const Waiter sender = hand_over(worker, channel, senders, false, stamp);
-        if constexpr (kFrames) {
-            request.peer = sender.request;  // the caller moves the item out of it, then calls channel_complete
-            return answer(worker, channel, request, Status::ok);
-        }
+        if constexpr (kItems == Items::kFrames)
+            return answer(worker, channel, request, Status::ok, sender.request);
         std::memcpy(request.item, sender.request->item, channel.state.cell_bytes);
-        sender.request->status = Status::ok;
-        channel.state.lock.unlock();
-        request.status = Status::ok;
+        finish(*sender.request);
+        const ResumePoint next = answer(worker, channel, request, Status::ok);
         wake(worker, sender, waker_kind(worker), stamp);
-        return go_on(worker);
+        return next;
     }
     if (channel.closed()) return answer(worker, channel, request, Status::closed);
-    if (!request.may_wait) return answer(worker, channel, request, Status::would_block);
+    if constexpr (!kMayWait) return answer(worker, channel, request, Status::would_block);
     return wait_in(worker, me, request, channel, channel.receivers(), true, stamp);
 }
 
@@ -243,22 +246,34 @@ void wake_all(Worker* worker, const Found& channel, Status status, wire::WakeCau
 }  // namespace
 
 ResumePoint channel_send_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept {
-    return send<false>(worker, coroutine, *static_cast<ChannelRequest*>(request));
+    return send<Items::kBytes, true>(worker, coroutine, *static_cast<ChannelRequest*>(request));
 }
 ResumePoint channel_send_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept {
-    return send<true>(worker, coroutine, *static_cast<ChannelRequest*>(request));
+    return send<Items::kFrames, true>(worker, coroutine, *static_cast<ChannelRequest*>(request));
+}
+ResumePoint channel_try_send_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept {
+    return send<Items::kBytes, false>(worker, coroutine, *static_cast<ChannelRequest*>(request));
+}
+ResumePoint channel_try_send_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept {
+    return send<Items::kFrames, false>(worker, coroutine, *static_cast<ChannelRequest*>(request));
 }
 ResumePoint channel_receive_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept {
-    return receive<false>(worker, coroutine, *static_cast<ChannelRequest*>(request));
+    return receive<Items::kBytes, true>(worker, coroutine, *static_cast<ChannelRequest*>(request));
 }
 ResumePoint channel_receive_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept {
-    return receive<true>(worker, coroutine, *static_cast<ChannelRequest*>(request));
+    return receive<Items::kFrames, true>(worker, coroutine, *static_cast<ChannelRequest*>(request));
+}
+ResumePoint channel_try_receive_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept {
+    return receive<Items::kBytes, false>(worker, coroutine, *static_cast<ChannelRequest*>(request));
+}
+ResumePoint channel_try_receive_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept {
+    return receive<Items::kFrames, false>(worker, coroutine, *static_cast<ChannelRequest*>(request));
 }
 
 ResumePoint channel_complete(Worker* worker, std::uint32_t, void* argument) noexcept {
-    ChannelRequest* peer = static_cast<ChannelRequest*>(argument)->peer;
-    const Waiter waiter{peer, static_cast<ThreadWaiter*>(peer->thread), peer->coroutine};
-    peer->status = Status::ok;
+    ChannelRequest& peer = *static_cast<ChannelRequest*>(argument)->peer();
+    const Waiter waiter = Waiter::of(peer);
+    finish(peer);
     wake(worker, waiter, waker_kind(worker), 0);
     return go_on(worker);
 }

@@ -13,12 +13,17 @@ ChannelRequest& request_of(const ThreadWaiter& waiter) {
     return *static_cast<ChannelRequest*>(waiter.transfer);
 }
 
+std::uint32_t ticket_of(std::uint32_t index) {
+    return static_cast<std::uint32_t>(request_of(index).link >> 32);
+}
+std::uint32_t ticket_of(const ThreadWaiter& waiter) {
+    return static_cast<const WaitingThread&>(waiter).ticket;
+}
+
 }  // namespace
 
 void WaitList::add_coroutine(std::uint32_t index, ChannelRequest& request) {
-    request.thread = nullptr;
-    request.coroutine = index;
-    request.ticket = next_ticket_++;
+    request.link = std::uint64_t{next_ticket_++} << 32 | index << 1 | 1;
     const std::uint32_t last = last_.load(kRelaxed);
     wire::CoroutineRecord& added = record(index);
     added.next.store(wire::kNone, kRelaxed);
@@ -28,10 +33,9 @@ void WaitList::add_coroutine(std::uint32_t index, ChannelRequest& request) {
     RecordChange::add(waiting_, 1U);
 }
 
-void WaitList::add_thread(ThreadWaiter& waiter, ChannelRequest& request) {
-    request.thread = &waiter;
-    request.coroutine = wire::kNone;
-    request.ticket = next_ticket_++;
+void WaitList::add_thread(WaitingThread& waiter, ChannelRequest& request) {
+    request.link = reinterpret_cast<std::uint64_t>(&waiter);
+    waiter.ticket = next_ticket_++;
     waiter.transfer = &request;
     waiter.next = nullptr;
     waiter.previous = threads_.last;
@@ -44,8 +48,7 @@ Waiter WaitList::take_oldest() {
     ThreadWaiter* thread = threads_.first;
     const bool coroutine_first = thread == nullptr ||
                                  (index != wire::kNone &&
-                                  static_cast<std::int32_t>(request_of(index).ticket -
-                                                            request_of(*thread).ticket) < 0);
+                                  static_cast<std::int32_t>(ticket_of(index) - ticket_of(*thread)) < 0);
     if (coroutine_first) {
         ChannelRequest& request = request_of(index);
         remove_coroutine(index);

@@ -1,6 +1,11 @@
 // Who waits on one side of a channel: coroutines, linked through their control blocks, and threads, beside them.
 //
-// Both lists are in order of arrival, and a ticket in the request says who was first over both. All functions are called under
+// Both lists are in order of arrival, and a ticket says who was first over both. A waiting request's `link` says whose it is:
+//
+//   coroutine   ticket:32 | index:31 | 1
+//   thread      address of its WaitingThread (even)
+//
+//  All functions are called under
 // the channel's lock; whoever has taken a waiter out has the sole right to wake it (scheduler/parking.h).
 //
 // The mark [channel.unlinked]: a coroutine that was taken out has itself as `previous`. Between that and make_ready() its record
@@ -13,11 +18,23 @@
 
 namespace cprime::detail {
 
+// A thread that is no worker, in a wait list; on its own stack.
+struct WaitingThread : ThreadWaiter {
+    std::uint32_t ticket = 0;
+};
+
 // A coroutine (thread == nullptr) or a thread that was taken out of a wait list.
 struct Waiter {
-    ChannelRequest* request = nullptr;  // in its frame; nullptr: nobody
+    ChannelRequest* request = nullptr;  // in its frame
     ThreadWaiter* thread = nullptr;
     std::uint32_t coroutine = wire::kNone;
+
+    // Whose request this is; it was taken out of a wait list, and not yet woken.
+    static Waiter of(ChannelRequest& request) {
+        if ((request.link & 1) == 0)
+            return {&request, reinterpret_cast<WaitingThread*>(request.link), wire::kNone};
+        return {&request, nullptr, static_cast<std::uint32_t>(request.link) >> 1};
+    }
 
     // Identity of the coroutine; 0 for a thread.
     std::uint64_t identity() const {
@@ -42,7 +59,7 @@ public:
     }
     // Links at the end. A coroutine must have been suspended, with its request as `transfer`.
     void add_coroutine(std::uint32_t index, ChannelRequest& request);
-    void add_thread(ThreadWaiter& waiter, ChannelRequest& request);
+    void add_thread(WaitingThread& waiter, ChannelRequest& request);
     // Takes out who has waited longest; not when empty. `waiting` is counted down: bracket it with a RecordChange.
     Waiter take_oldest();
     void remove_coroutine(std::uint32_t index);

@@ -17,10 +17,11 @@
 //   closed     nothing was sent; or the channel is closed and empty
 //   cancelled  it would have had to wait, and this coroutine has been asked to end
 //
-// T is nothrow-movable. Its moves and its destructor run on the stacks of those who send and receive, never under a lock.
+// T is nothrow-movable. Its moves and its destructor run on the stacks of those who send and receive, never under a lock; a move
+// must not itself wait for anything.
 //
-// Thread: coroutines, and other threads while the Runtime lives. One handle object is used by one coroutine or thread at a
-// time, as any object; copies are free of each other. Tested in tests/unit/runtime, tests/model and tests/stress.
+// Thread: coroutines, and other threads while the Runtime lives. Sending and receiving through one handle object from several at
+// once is safe, but Coroscope then knows only its last user: give each a copy. Tested in tests/unit/runtime, tests/model and tests/stress.
 #pragma once
 
 #include <cstdint>
@@ -68,19 +69,27 @@ public:
     }
     Handle& operator=(Handle&& other) noexcept {
         if (this != &other) {
-            if (id_ != 0) release_handle(id_);
+            reset();
             id_ = adopt_handle(other.id_);
             other.id_ = 0;
         }
         return *this;
     }
-    ~Handle() {
-        if (id_ != 0) release_handle(id_);
+    [[gnu::always_inline]] ~Handle() {
+        if constexpr (kBytes) {
+            cprime_park(&channel_release, reinterpret_cast<void*>(id_));
+        } else if (id_ != 0) {
+            release_object_handle(id_);
+        }
     }
 
     // Gives the handle back before its time. With the last sender's or receiver's the channel closes. Never waits.
     void reset() noexcept {
-        if (id_ != 0) release_handle(id_);
+        if constexpr (kBytes) {
+            park(&channel_release, reinterpret_cast<void*>(id_));
+        } else {
+            release_object_handle(id_);
+        }
         id_ = 0;
     }
     // Whether it names a channel.
@@ -98,51 +107,49 @@ protected:
 
     // Sends a copy. Waits while there is no room (unbuffered: no receiver).
     [[gnu::always_inline]] Result<void> send(const T& item) const noexcept requires(kBytes) {
-        ChannelRequest request(id_, const_cast<T*>(&item), true);
-        park(&channel_send_bytes, &request);
-        return request.status;
+        return send_bytes<&channel_send_bytes>(item);
     }
     // Sends the item away; it is moved from only when the answer is ok.
     [[gnu::always_inline]] Result<void> send(T&& item) const noexcept requires(!kBytes) {
-        return send_object(item, true);
+        if ((id_ & kBufferedBit) != 0) return send_node<&channel_send_bytes>(item);
+        return send_frame<&channel_send_frame>(item);
     }
     // Sends a copy, made on the caller's stack.
     [[gnu::always_inline]] Result<void> send(const T& item) const
         requires(!kBytes && std::is_copy_constructible_v<T>) {
         T copy(item);
-        return send_object(copy, true);
+        return send(static_cast<T&&>(copy));
     }
     // As send(), but `would_block` instead of waiting.
     [[gnu::always_inline]] Result<void> try_send(const T& item) const noexcept requires(kBytes) {
-        ChannelRequest request(id_, const_cast<T*>(&item), false);
-        park(&channel_send_bytes, &request);
-        return request.status;
+        return send_bytes<&channel_try_send_bytes>(item);
     }
     [[gnu::always_inline]] Result<void> try_send(T&& item) const noexcept requires(!kBytes) {
-        return send_object(item, false);
+        if ((id_ & kBufferedBit) != 0) return send_node<&channel_try_send_bytes>(item);
+        return send_frame<&channel_try_send_frame>(item);
     }
 
     // The oldest item. Waits while there is none; what was sent before the channel was closed is still delivered.
     [[gnu::always_inline]] Result<T> receive() const noexcept {
-        Result<T> result(Status::closed);
+        Result<T> result;
         if constexpr (kBytes) {
-            ChannelRequest request(id_, ResultAccess::storage(result), true);
-            park(&channel_receive_bytes, &request);
-            ResultAccess::set_status(result, request.status);
+            receive_bytes<&channel_receive_bytes>(result);
+        } else if ((id_ & kBufferedBit) != 0) {
+            receive_node<&channel_receive_bytes>(result);
         } else {
-            receive_object(result, true);
+            receive_frame<&channel_receive_frame>(result);
         }
         return result;
     }
     // As receive(), but `would_block` instead of waiting.
     [[gnu::always_inline]] Result<T> try_receive() const noexcept {
-        Result<T> result(Status::closed);
+        Result<T> result;
         if constexpr (kBytes) {
-            ChannelRequest request(id_, ResultAccess::storage(result), false);
-            park(&channel_receive_bytes, &request);
-            ResultAccess::set_status(result, request.status);
+            receive_bytes<&channel_try_receive_bytes>(result);
+        } else if ((id_ & kBufferedBit) != 0) {
+            receive_node<&channel_try_receive_bytes>(result);
         } else {
-            receive_object(result, false);
+            receive_frame<&channel_try_receive_frame>(result);
         }
         return result;
     }
@@ -152,50 +159,83 @@ protected:
     void close() const noexcept { close_channel(id_); }
 
 private:
-    [[gnu::always_inline]] Result<void> send_object(T& item, bool may_wait) const noexcept {
-        if ((id_ & kBufferedBit) != 0) return send_node(item, may_wait);
-        ChannelRequest request(id_, &item, may_wait);
-        park(&channel_send_frame, &request);
-        if (request.status == Status::ok && request.peer != nullptr) {
-            ::new (request.peer->item) T(std::move(item));
-            park(&channel_complete, &request);
-        }
-        return request.status;
+    // The three ways of channel_calls.h. Written out, member by member, without helpers and temporaries: without optimisation each
+    // would take its place in the frame of whoever calls, and that frame may have 100 bytes.
+
+    template <ParkFunction kCall>
+    [[gnu::always_inline]] Result<void> send_bytes(const T& item) const noexcept {
+        ChannelRequest request;
+        request.handle = id_;
+        request.item = const_cast<T*>(&item);
+        cprime_park(kCall, &request);
+        Result<void> result;
+        result.status_ = request.status;
+        return result;
     }
-    [[gnu::always_inline]] Result<void> send_node(T& item, bool may_wait) const noexcept {
+    template <ParkFunction kCall>
+    [[gnu::always_inline]] void receive_bytes(Result<T>& result) const noexcept {
+        ChannelRequest request;
+        request.handle = id_;
+        request.item = &result.value_;
+        cprime_park(kCall, &request);
+        result.status_ = request.status;
+    }
+
+    template <ParkFunction kCall>
+    [[gnu::always_inline]] Result<void> send_node(T& item) const noexcept {
         NodeRequest memory{sizeof(ChannelNode<T>), alignof(ChannelNode<T>), nullptr};
         park(&channel_take_node, &memory);
-        auto* node = ::new (memory.node) ChannelNode<T>{std::move(item)};
-        ChannelRequest request(id_, &node, may_wait);
-        park(&channel_send_bytes, &request);
+        auto* node = ::new (memory.node) ChannelNode<T>{static_cast<T&&>(item)};
+        ChannelRequest request;
+        request.handle = id_;
+        request.item = &node;
+        cprime_park(kCall, &request);
         if (request.status != Status::ok) {  // the caller keeps what was not sent
             item.~T();
-            ::new (&item) T(std::move(node->item));
+            ::new (&item) T(static_cast<T&&>(node->item));
             node->~ChannelNode<T>();
             park(&channel_give_node, node);
         }
         return request.status;
     }
-    [[gnu::always_inline]] void receive_object(Result<T>& result, bool may_wait) const noexcept {
-        if ((id_ & kBufferedBit) != 0) {
-            ChannelNode<T>* node = nullptr;
-            ChannelRequest request(id_, &node, may_wait);
-            park(&channel_receive_bytes, &request);
-            if (request.status == Status::ok) {
-                ::new (ResultAccess::storage(result)) T(std::move(node->item));
-                node->~ChannelNode<T>();
-                park(&channel_give_node, node);
-            }
-            ResultAccess::set_status(result, request.status);
-        } else {
-            ChannelRequest request(id_, ResultAccess::storage(result), may_wait);
-            park(&channel_receive_frame, &request);
-            if (request.status == Status::ok && request.peer != nullptr) {
-                ::new (ResultAccess::storage(result)) T(std::move(*static_cast<T*>(request.peer->item)));
-                park(&channel_complete, &request);
-            }
-            ResultAccess::set_status(result, request.status);
+    template <ParkFunction kCall>
+    [[gnu::always_inline]] void receive_node(Result<T>& result) const noexcept {
+        ChannelNode<T>* node = nullptr;
+        ChannelRequest request;
+        request.handle = id_;
+        request.item = &node;
+        cprime_park(kCall, &request);
+        if (request.status == Status::ok) {
+            ::new (&result.value_) T(static_cast<T&&>(node->item));
+            node->~ChannelNode<T>();
+            park(&channel_give_node, node);
         }
+        result.status_ = request.status;
+    }
+
+    template <ParkFunction kCall>
+    [[gnu::always_inline]] Result<void> send_frame(T& item) const noexcept {
+        ChannelRequest request;
+        request.handle = id_;
+        request.item = &item;
+        cprime_park(kCall, &request);
+        if (request.status == Status::ok && request.link != 0) {
+            ::new (request.peer()->item) T(static_cast<T&&>(item));
+            park(&channel_complete, &request);
+        }
+        return request.status;
+    }
+    template <ParkFunction kCall>
+    [[gnu::always_inline]] void receive_frame(Result<T>& result) const noexcept {
+        ChannelRequest request;
+        request.handle = id_;
+        request.item = &result.value_;
+        cprime_park(kCall, &request);
+        if (request.status == Status::ok && request.link != 0) {
+            ::new (&result.value_) T(static_cast<T&&>(*static_cast<T*>(request.peer()->item)));
+            park(&channel_complete, &request);
+        }
+        result.status_ = request.status;
     }
 
     HandleId id_ = 0;

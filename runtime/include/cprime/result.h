@@ -5,7 +5,8 @@
 //
 //   while (auto item = receiver.receive()) use(*item);    // ends when the channel is closed or we are cancelled
 //
-// The type is our own and always inlined: std::optional costs 300 bytes more of a 256-byte stack without optimisation.
+// The type is our own, always inlined and built of few pieces: without optimisation each piece takes stack of its own, and
+// std::optional 300 bytes more of a Micro coroutine's 256.
 //
 // Thread: a value type. Tested in tests/unit/runtime/result_test.cpp.
 #pragma once
@@ -13,14 +14,13 @@
 #include <cstdint>
 #include <new>
 #include <type_traits>
-#include <utility>
 
 namespace cprime {
 
 // How a call that may park ended.
 enum class Status : std::uint8_t {
-    ok,         // it did what it was asked to do
-    closed,     // the channel is closed: nothing was sent; nothing is left to receive
+    ok,      // it did what it was asked to do
+    closed,  // the channel is closed: nothing was sent; nothing is left to receive
     cancelled,  // somebody asked this coroutine to end (JoinHandle::cancel, shutdown), so it does not wait any more
     would_block,  // only from calls that try: they would have had to wait
 };
@@ -28,42 +28,77 @@ enum class Status : std::uint8_t {
 // "ok", "closed", "cancelled" or "would_block".
 inline const char* to_string(Status status) {
     switch (status) {
-        case Status::ok: return "ok";
-        case Status::closed: return "closed";
-        case Status::cancelled: return "cancelled";
-        case Status::would_block: return "would_block";
+        case Status::ok:
+            return "ok";
+        case Status::closed:
+            return "closed";
+        case Status::cancelled:
+            return "cancelled";
+        case Status::would_block:
+            return "would_block";
     }
     return "?";
 }
 
 namespace detail {
-struct ResultAccess;
-}
+
+template <typename T, std::uint32_t kRights>
+class Handle;
+
+// Value and status of a Result. The second form is for values without a destructor: a Result of one has none either, and its
+// users need no clean-up code.
+template <typename T, bool kTrivial = std::is_trivially_destructible_v<T>>
+struct ResultStorage {
+    [[gnu::always_inline]] ResultStorage() noexcept {}
+    [[gnu::always_inline]] ~ResultStorage() {
+        if (status_ == Status::ok) value_.~T();
+    }
+    union {
+        T value_;
+    };
+    Status status_;
+};
+template <typename T>
+struct ResultStorage<T, true> {
+    [[gnu::always_inline]] ResultStorage() noexcept {}
+    union {
+        T value_;
+    };
+    Status status_;
+};
+
+}  // namespace detail
 
 // A value when status() is ok, else none. T is nothrow-movable.
 template <typename T>
-class Result {
-    static_assert(std::is_nothrow_move_constructible_v<T>, "cprime::Result<T>: T must be nothrow-move-constructible");
+class Result : private detail::ResultStorage<T> {
+    static_assert(std::is_nothrow_move_constructible_v<T>,
+                  "cprime::Result<T>: T must be nothrow-move-constructible");
+    using detail::ResultStorage<T>::value_;
+    using detail::ResultStorage<T>::status_;
 
 public:
     using value_type = T;
 
     // No value; `status` is not ok.
-    [[gnu::always_inline]] Result(Status status) noexcept : status_(status) {}
-    // A value; status() is ok.
-    [[gnu::always_inline]] Result(T&& value) noexcept : status_(Status::ok) { ::new (&value_) T(std::move(value)); }
-    [[gnu::always_inline]] Result(Result&& other) noexcept : status_(other.status_) {
-        if (status_ == Status::ok) ::new (&value_) T(std::move(other.value_));
+    [[gnu::always_inline]] Result(Status status) noexcept { status_ = status; }
+    // A value; status() is ok. (Not for T = Status, which would be ambiguous: such a Result comes from the runtime only.)
+    [[gnu::always_inline]] Result(T&& value) noexcept
+        requires(!std::is_same_v<T, Status>)
+    {
+        ::new (&value_) T(static_cast<T&&>(value));
+        status_ = Status::ok;
+    }
+    [[gnu::always_inline]] Result(Result&& other) noexcept {
+        if (other.status_ == Status::ok) ::new (&value_) T(static_cast<T&&>(other.value_));
+        status_ = other.status_;
     }
     Result& operator=(Result&& other) noexcept {
         if (this != &other) {
             this->~Result();
-            ::new (this) Result(std::move(other));
+            ::new (this) Result(static_cast<Result&&>(other));
         }
         return *this;
-    }
-    [[gnu::always_inline]] ~Result() {
-        if (status_ == Status::ok) value_.~T();
     }
 
     [[gnu::always_inline]] explicit operator bool() const noexcept { return status_ == Status::ok; }
@@ -71,16 +106,15 @@ public:
     // The value. Only when the Result is true; anything else is undefined.
     [[gnu::always_inline]] T& operator*() & noexcept { return value_; }
     [[gnu::always_inline]] const T& operator*() const& noexcept { return value_; }
-    [[gnu::always_inline]] T&& operator*() && noexcept { return std::move(value_); }
+    [[gnu::always_inline]] T&& operator*() && noexcept { return static_cast<T&&>(value_); }
     [[gnu::always_inline]] T* operator->() noexcept { return &value_; }
     [[gnu::always_inline]] const T* operator->() const noexcept { return &value_; }
 
 private:
-    friend struct detail::ResultAccess;
-    union {
-        T value_;
-    };
-    Status status_;
+    // Channels let the runtime fill a Result in its caller's frame. Until then it holds nothing, not even a status.
+    template <typename, std::uint32_t>
+    friend class detail::Handle;
+    [[gnu::always_inline]] Result() noexcept {}
 };
 
 // Only a status: send, sleep, join of a function without a result.
@@ -94,29 +128,11 @@ public:
     [[gnu::always_inline]] Status status() const noexcept { return status_; }
 
 private:
+    template <typename, std::uint32_t>
+    friend class detail::Handle;
+    [[gnu::always_inline]] Result() noexcept {}
+
     Status status_;
 };
-
-namespace detail {
-
-// How a runtime call fills a Result in its caller's frame, without a second one to move from.
-struct ResultAccess {
-    // Where the value goes. Construct it there, then set_ok().
-    template <typename T>
-    [[gnu::always_inline]] static T* storage(Result<T>& result) noexcept {
-        return &result.value_;
-    }
-    template <typename T>
-    [[gnu::always_inline]] static void set_ok(Result<T>& result) noexcept {
-        result.status_ = Status::ok;
-    }
-    // The end without a value; the Result must not hold one.
-    template <typename T>
-    [[gnu::always_inline]] static void set_status(Result<T>& result, Status status) noexcept {
-        result.status_ = status;
-    }
-};
-
-}  // namespace detail
 
 }  // namespace cprime

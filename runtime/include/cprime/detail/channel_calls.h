@@ -4,7 +4,7 @@
 //   bytes   T is trivially copyable: the runtime copies it under the channel's lock, from frame to buffer or frame to frame.
 //   nodes   any other T, buffered: the sender moves it into a node of its own; the runtime passes the pointer as bytes.
 //   frames  any other T, unbuffered: it stays in the sender's frame. Whichever side comes second is given the other's
-//           request (`peer`), moves the item on its own stack, outside locks, and then calls channel_complete.
+//           request (the peer), moves the item on its own stack, outside locks, and then calls channel_complete.
 //
 // Thread: any that may call the runtime. Not part of the public interface.
 #pragma once
@@ -36,31 +36,31 @@ inline constexpr HandleId kBufferedBit = 1ULL << 46;  // the channel has a buffe
 inline constexpr std::uint32_t kMaySend = 1;  // = wire::kHandleSend
 inline constexpr std::uint32_t kMayReceive = 2;
 
-// One send or receive. Lives in the caller's frame, where the other side finds it while the caller waits.
+// One send or receive. Lives in the caller's frame, where the other side finds it while the caller waits. As small as can be: it is
+// what a channel call costs of a 256-byte stack.
 struct ChannelRequest {
-    HandleId handle;
-    void* item;               // send: what goes; receive: where it comes to
-    ChannelRequest* peer;     // frames: the side that waits, when ours is the one to move
-    void* thread;             // ThreadWaiter of a waiting thread; nullptr for a coroutine
-    std::uint32_t coroutine;  // that waits
-    std::uint32_t ticket;     // its place in the order of arrival
-    Status status;
-    bool may_wait;
+    union {
+        HandleId handle;  // in
+        Status status;    // out
+    };
+    void* item;  // send: what goes; receive: where it comes to
+    std::uint64_t link;  // while the caller waits: who it is (wait_list.h); out, for frames: the peer's request, 0 = nothing to move
 
-    // Member by member: without optimisation an aggregate would be built and then copied.
-    [[gnu::always_inline]] ChannelRequest(HandleId handle_, void* item_, bool may_wait_) noexcept {
-        handle = handle_;
-        item = item_;
-        may_wait = may_wait_;
-        peer = nullptr;
+    [[gnu::always_inline]] ChannelRequest* peer() const noexcept {
+        return reinterpret_cast<ChannelRequest*>(link);
     }
 };
+static_assert(sizeof(ChannelRequest) == 24);
 
-// argument: ChannelRequest*. `bytes` copies; `frames` may answer ok with a `peer`.
+// argument: ChannelRequest*. `bytes` copies; `frame` may answer ok with a peer; `try_` answers would_block instead of waiting.
 ResumePoint channel_send_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
-ResumePoint channel_receive_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint channel_try_send_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint channel_send_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint channel_try_send_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint channel_receive_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint channel_try_receive_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint channel_receive_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint channel_try_receive_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 // The item has been moved between request and peer: the peer may go on.
 ResumePoint channel_complete(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
@@ -87,9 +87,12 @@ HandleId make_channel_handle(std::string_view name, std::uint32_t capacity, cons
 HandleId copy_handle(HandleId handle, std::uint32_t rights) noexcept;
 // The handle was moved: it belongs to whoever holds it now. Returns it.
 HandleId adopt_handle(HandleId handle) noexcept;
-// Gives a handle back. With the last one for a direction the channel closes; with the last one at all it goes, and the items
-// still in it are destroyed here, on the caller's stack, outside locks.
-void release_handle(HandleId handle) noexcept;
+// Gives a handle back: with the last one for a direction the channel closes, with the last one at all it goes. `handle`: the HandleId
+// itself, as a pointer; 0 or an outlived one is no mistake. For channels of bytes; a coroutine that ends on a small stack needs
+// no more frames for it than its own.
+ResumePoint channel_release(Worker* worker, std::uint32_t coroutine, void* handle) noexcept;
+// The same for channels of objects: items that are left are destroyed here, on the caller's stack, outside locks.
+void release_object_handle(HandleId handle) noexcept;
 // No more items: everybody who waits is woken with `closed`.
 void close_channel(HandleId handle) noexcept;
 

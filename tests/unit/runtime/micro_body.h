@@ -1,0 +1,20 @@
+// See micro_body.cpp.
+#pragma once
+
+#include <cprime/cprime.h>
+
+#include <atomic>
+
+namespace cprime::test {
+
+struct MicroBodies {
+    JoinHandle<void> (*sum)(const Receiver<int>& in, std::atomic<long>& sum);
+    JoinHandle<void> (*count)(const Sender<int>& out, int items);
+};
+MicroBodies micro_bodies_O0();
+MicroBodies micro_bodies_Og();
+MicroBodies micro_bodies_O1();
+MicroBodies micro_bodies_O2();
+MicroBodies micro_bodies_O3();
+
+}  // namespace cprime::test
