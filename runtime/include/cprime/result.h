@@ -42,6 +42,7 @@ inline const char* to_string(Status status) {
 
 namespace detail {
 
+struct ResultAccess;
 template <typename T, std::uint32_t kRights>
 class Handle;
 
@@ -111,7 +112,8 @@ public:
     [[gnu::always_inline]] const T* operator->() const noexcept { return &value_; }
 
 private:
-    // Channels let the runtime fill a Result in its caller's frame. Until then it holds nothing, not even a status.
+    // Runtime calls fill a Result in their caller's frame. Until then it may hold nothing, not even a status.
+    friend struct detail::ResultAccess;
     template <typename, std::uint32_t>
     friend class detail::Handle;
     [[gnu::always_inline]] Result() noexcept {}
@@ -134,5 +136,22 @@ private:
 
     Status status_;
 };
+
+namespace detail {
+
+// How a Result is filled without a second one to move from. (Channels do without, too: their callers have no stack to spare.)
+struct ResultAccess {
+    // Where the value goes. Construct it there, then set_ok().
+    template <typename T>
+    [[gnu::always_inline]] static T* storage(Result<T>& result) noexcept {
+        return &result.value_;
+    }
+    template <typename T>
+    [[gnu::always_inline]] static void set_ok(Result<T>& result) noexcept {
+        result.status_ = Status::ok;
+    }
+};
+
+}  // namespace detail
 
 }  // namespace cprime
