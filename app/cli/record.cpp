@@ -4,6 +4,7 @@
 // killed is recorded all the same, and its status is one line. When recording fails (the disk is full) the program still runs to
 // its end, because it is not ours to kill.
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,11 +26,12 @@ namespace {
 
 constexpr int kPatienceMs = 10'000;  // then we say what we are waiting for, and go on waiting
 
-// The first process with a runtime among the program and its descendants. Blocks as long as the program runs.
+// The first process with a runtime among the program and its descendants, also those whose parents have ended: they become our own
+// children (PR_SET_CHILD_SUBREAPER). Blocks as long as any of them runs.
 base::Result<std::uint32_t> wait_for_runtime(LaunchedProgram& program, const std::string& name) {
     bool said = false;
     for (;;) {
-        auto found = inspect::wait_for_target(static_cast<std::uint32_t>(program.pid()), kPatienceMs);
+        auto found = inspect::wait_for_target(static_cast<std::uint32_t>(getpid()), kPatienceMs);
         if (found) return found;
         if (found.error().code == base::ErrorCode::kGone) {
             program.wait();
@@ -90,6 +92,7 @@ int run_record(const RecordWish& wish) {
     SignalRelay relay(&stop);
     if (wish.pid != 0) return finish(wish, traces::record(options_of(wish, wish.pid), &stop));
 
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     auto program = LaunchedProgram::start(wish.program, OutputTo::kInherit);
     if (!program) return fail(program.error());
     relay.forward_to((*program)->pid());

@@ -51,14 +51,26 @@ class Errors(unittest.TestCase):
         for arguments in (["frobnicate"], ["stat"], ["record"], ["stacks", "--at", "soon", "x.coro"]):
             self.assertEqual(harness.coroscope(*arguments).code, 2, arguments)
 
-    def test_a_full_disk_while_recording_leaves_a_readable_trace(self):
+    def test_a_trace_that_may_not_grow_ends_in_one_sentence_and_is_readable(self):
+        with harness.folder() as folder, harness.started(harness.DEMO, "--seconds", 20, "--swarm", 20000) as demo:
+            path = os.path.join(folder, "t.coro")
+            harness.wait_until(lambda: harness.attachable(demo.pid), what="the demo being attachable")
+            ran = harness.run("bash", "-c", 'ulimit -f 1000; exec "$@"', "sh", harness.COROSCOPE, "record", "-o", path, "--pid", demo.pid)
+            harness.one_sentence(self, ran, 3, path)
+            self.assertIsNone(demo.poll())
+            self.assertGreater(harness.coroscope("stat", path, "--json", check=0).json()["events"], 0)
+
+    @unittest.skipUnless(subprocess.run(["unshare", "-rm", "true"], stderr=subprocess.DEVNULL).returncode == 0, "needs a mount namespace")
+    def test_a_full_disk_while_recording_leaves_a_readable_trace_and_the_program_running(self):
         with harness.folder() as folder:
             path = os.path.join(folder, "t.coro")
-            ran = harness.run("bash", "-c", f'trap "" XFSZ; ulimit -f 2000; exec "$@"', "sh", harness.COROSCOPE, "record", "-o", path, "--",
-                              harness.DEMO, "--seconds", 3, "--swarm", 20000)
-            self.assertEqual(ran.code, 3, ran.err)
-            self.assertIn(path, ran.err)
-            self.assertGreater(harness.coroscope("stat", path, "--json", check=0).json()["events"], 0)
+            script = """mount -t tmpfs -o size=1m none "$1"; shift; "$@"; code=$?; "$COROSCOPE" stat "$TRACE" --json; exit $code"""
+            ran = harness.run("unshare", "-rm", "sh", "-c", script, "sh", folder, harness.COROSCOPE, "record", "-o", path, "--", harness.DEMO,
+                              "--seconds", 3, "--swarm", 20000, env={"COROSCOPE": harness.COROSCOPE, "TRACE": path})
+            harness.one_sentence(self, ran, 3, path, "space")
+            totals, stat = (harness.json.loads(part) for part in ran.out[ran.out.index('{"spawned"', ran.out.index("parser:")):].split("\n", 1))
+            self.assertEqual(totals["spawned"], totals["exited"])
+            self.assertGreater(stat["events"], 0)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ std::uint64_t parse(std::string_view text) {
 
 std::uint64_t digest(std::string_view text) {
     // Every letter is put at a place that depends on those before it; the block is what fills a Small stack.
-    std::array<std::uint32_t, 384> block{};
+    std::array<std::uint32_t, 416> block{};
     std::uint32_t place = 0;
     for (const char letter : text) {
         place = (place * 31 + static_cast<unsigned char>(letter)) % block.size();
