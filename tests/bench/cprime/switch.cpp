@@ -62,10 +62,17 @@ constexpr std::uintptr_t kRoomBelowBytes = 1024;
 }  // namespace
 
 Measured switch_pair(std::uint64_t count) {
-    alignas(64) static char stack[16384];
+    constexpr std::uintptr_t kPageBytes = 4096;
+    alignas(kPageBytes) static char stack[4 * kPageBytes];
     Pair pair;
-    pair.other = reinterpret_cast<void*>(
-        make_first_frame(reinterpret_cast<std::uint64_t>(stack + sizeof stack), answer_always, &pair));
+    // Half a page apart from our own frame: stores and loads whose low 12 bits agree hold each other up (2.5-3.5 instead of 2.0
+    // ns). The colours of the pools keep coroutines apart; the peer's main stack lies elsewhere in each process.
+    const std::uintptr_t apart = (reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) +
+                                  kPageBytes / 2) %
+                                 kPageBytes;
+    const std::uintptr_t top = reinterpret_cast<std::uintptr_t>(stack + sizeof stack) - kPageBytes +
+                               (apart & ~std::uintptr_t{63});
+    pair.other = reinterpret_cast<void*>(make_first_frame(top, answer_always, &pair));
     const std::uint64_t round_trips = (count + 1) / 2;
     const std::uint64_t begin_ns = now_ns();
     for (std::uint64_t i = 0; i < round_trips; ++i)

@@ -21,8 +21,8 @@ namespace coroscope::bench {
 
 struct Effort {
     unsigned generations = 4;    // process starts a series
-    unsigned rounds = 10;        // measurements a generation
-    double batch_ns = 30e6;      // wanted length of one measurement
+    unsigned rounds = 40;        // measurements a generation
+    double batch_ns = 4e6;       // wanted length of one measurement: a scheduler slice or less
     double bytes_scale = 1.0;    // of Row::count
     unsigned memory_rounds = 3;  // of kBytes rows
 };

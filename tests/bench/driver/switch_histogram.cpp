@@ -10,6 +10,7 @@ namespace coroscope::bench {
 namespace {
 
 constexpr std::uint64_t kYields = 400'000;  // a measurement
+constexpr unsigned kRoundsMax = 5;           // a generation; p50s hardly differ between them
 constexpr std::uint32_t kEverySwitch = 1;
 constexpr std::uint32_t kDefaultPeriod = 0;
 
@@ -100,7 +101,7 @@ base::Result<RowResult> measure_switch_histogram(const Row& row, const Effort& e
         auto target = inspect::Target::attach(static_cast<std::uint32_t>(process->pid()),
                                               {.role = wire::Role::kRecorder});
         if (!target.ok()) return target.error();
-        for (unsigned round = 0; round < effort.rounds; ++round) {
+        for (unsigned round = 0; round < std::min(effort.rounds, kRoundsMax); ++round) {
             base::Status measured = one_round(*process, **target, rounds);
             if (!measured.ok()) return measured.error();
         }
