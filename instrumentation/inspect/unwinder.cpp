@@ -82,8 +82,9 @@ public:
             ++next_;
         if (next_ == stacks.size()) return nullptr;
         const StackRef& ref = stacks[next_];
+        // One that found no rule is tried again: the module may have been loaded since the list was made.
         const bool holds = ref.identity == coroutine.identity && ref.sequence == coroutine.sequence &&
-                           ref.consistency == Consistency::kExact &&
+                           ref.consistency == Consistency::kExact && ref.end != UnwindEnd::kNoRule &&
                            coroutine.consistency == Consistency::kExact;
         return holds ? &ref : nullptr;
     }
