@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdio>
 #include <cstring>
 
 #include "instrumentation/emit/agent_implementation.h"
@@ -34,10 +35,12 @@ constexpr std::uint32_t kDefaultSamplePeriod = 64;
 
 base::Status Agent::Implementation::open() {
     doorbell_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!doorbell_)
+    spare_.reset(eventfd(0, EFD_CLOEXEC));
+    if (!doorbell_ || !spare_)
         return base::error(base::ErrorCode::kRefused,
                            "no descriptor is left for the agent: raise `ulimit -n`");
     guard_descriptor(doorbell_.get());
+    guard_descriptor(spare_.get());
     auto bound = bind_socket();
     if (!bound) return bound;
     wire::SegmentHeader& header = options_.state->header();
@@ -129,7 +132,12 @@ void Agent::Implementation::serve() {
         polled.assign({{listener_.get(), POLLIN, 0}, {doorbell_.get(), POLLIN, 0}});
         for (const auto& viewer : viewers_)
             polled.push_back({viewer->socket(), POLLIN, 0});
-        if (poll(polled.data(), polled.size(), -1) < 0) continue;  // EINTR: after a debugger's visit
+        if (poll(polled.data(), polled.size(), -1) < 0) {
+            if (errno == EINTR) continue;  // after a debugger's visit
+            std::fprintf(stderr, "cprime: the agent stops, nobody can attach any more: %s\n",
+                         base::errno_text(errno).c_str());
+            break;
+        }
 
         if (polled[1].revents != 0) {
             std::uint64_t rung = 0;
@@ -158,6 +166,15 @@ void Agent::Implementation::serve() {
 
 void Agent::Implementation::accept_viewer() {
     base::FileDescriptor socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket && (errno == EMFILE || errno == ENFILE)) {
+        // The target has used up its descriptors. Left in the queue, this viewer would keep poll() from ever waiting: it
+        // is let in on the descriptor kept for this, and out again.
+        unguard_descriptor(spare_.get());
+        spare_.reset();
+        base::FileDescriptor(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        spare_.reset(eventfd(0, EFD_CLOEXEC));
+        if (spare_) guard_descriptor(spare_.get());
+    }
     if (!socket) return;
     ucred peer{};
     socklen_t bytes = sizeof peer;

@@ -21,7 +21,7 @@ class Agent::Implementation {
 public:
     explicit Implementation(const AgentOptions& options) : options_(options) {}
     ~Implementation() {
-        for (const base::FileDescriptor* fd : {&listener_, &doorbell_}) {
+        for (const base::FileDescriptor* fd : {&listener_, &doorbell_, &spare_}) {
             if (fd->valid()) unguard_descriptor(fd->get());
         }
     }
@@ -59,7 +59,8 @@ private:
     AgentOptions options_;
     std::string name_;
     base::FileDescriptor listener_;
-    base::FileDescriptor doorbell_;
+    base::FileDescriptor doorbell_;  // an eventfd: look at what lock_ guards
+    base::FileDescriptor spare_;     // given up to turn a viewer away when no other descriptor is left
     pthread_t thread_{};
     bool thread_runs_ = false;
     std::vector<std::unique_ptr<Connection>> viewers_;  // agent's thread only

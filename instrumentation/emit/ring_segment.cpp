@@ -270,6 +270,7 @@ __attribute__((noinline)) RingWriter* thread_writer() {
     if (t_ring.writer != nullptr && t_ring.generation == rings.generation.load(std::memory_order_relaxed)) {
         return t_ring.writer;
     }
+    if (forked_child()) return nullptr;  // where the lock may be held for ever
     std::lock_guard hold(rings.lock);
     if (rings.segment == nullptr) return nullptr;
     t_ring.writer = rings.segment->register_thread(RingOwner::kThread, static_cast<std::uint32_t>(gettid()),

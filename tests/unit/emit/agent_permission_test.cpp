@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <cstdio>
@@ -129,6 +130,35 @@ TEST(agent_permission, another_user_is_refused_with_the_reason_and_root_is_not) 
               "");
     RawViewer mine(name);
     EXPECT_EQ(mine.hello().as<wire::Welcome>().status, ReplyStatus::kOk);
+}
+
+// Not a matter of who, but of what is left: the viewer is turned away at once, and the agent does not spin.
+TEST(agent_permission, a_target_without_descriptors_turns_viewers_away_and_goes_on) {
+    EXPECT_EQ(in_child_as(geteuid(),
+                          []() -> std::string {
+                              Target target;
+                              const rlimit limit{64, 64};
+                              setrlimit(RLIMIT_NOFILE, &limit);
+                              RawViewer first(target.agent->socket_name());  // needs one here and one there
+                              if (first.hello().closed) return "not even the first was served";
+                              base::FileDescriptor socket_of_second(open("/dev/null", O_RDONLY | O_CLOEXEC));
+                              std::vector<base::FileDescriptor> hoard;
+                              for (int fd = 0; fd >= 0;) {
+                                  fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+                                  if (fd >= 0) hoard.emplace_back(fd);
+                              }
+                              socket_of_second.reset();  // room for the viewer's end only
+                              RawViewer second(target.agent->socket_name());
+                              if (!second.connected()) return "could not connect";
+                              const auto start = std::chrono::steady_clock::now();
+                              if (!second.hello().closed) return "was served";
+                              if (std::chrono::steady_clock::now() - start > std::chrono::seconds(5))
+                                  return "waited";
+                              hoard.clear();
+                              RawViewer third(target.agent->socket_name());
+                              return third.hello().closed ? "the agent is gone" : "";
+                          }),
+              "");
 }
 
 TEST(agent_permission, root_may_look_into_an_ordinary_users_target) {

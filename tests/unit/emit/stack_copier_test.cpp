@@ -128,7 +128,8 @@ TEST_F(stack_copier, copies_made_while_the_coroutine_runs_and_parks_are_whole_or
             std::atomic_thread_fence(std::memory_order_release);
             fill(high() - 1000, value);
             record().sequence.store(sequence += 2, std::memory_order_release);
-            if (value % 16 == 0) std::this_thread::yield();
+            // Parked for a while, shorter and longer than a copy takes.
+            for (int i = 0; i < value * 16; ++i) __builtin_ia32_pause();
         }
     });
     int whole = 0;
