@@ -1,9 +1,11 @@
 // Our end of the handshake (wire/handshake.h): a checked socket to a target's agent, and messages over it.
 //
-// The target is no more trusted than it trusts us: who listens is asked of the kernel (SO_PEERCRED), messages are checked for magic and
-// length, and every wait has an end. A notice may arrive between a request and its answer; it is kept.
+// The target is no more trusted than it trusts us: who listens is asked of the kernel (SO_PEERCRED), messages
+// are checked for magic and length, and every wait has an end. A notice may arrive between a request and its
+// answer; it is kept.
 //
-// Thread: one at a time. Blocks: at most the timeout given. Tested in tests/unit/inspect/agent_connection_test.cpp.
+// Thread: one at a time. Blocks: at most the timeout given. Tested in
+// tests/unit/inspect/agent_connection_test.cpp.
 #pragma once
 
 #include <cstdint>
@@ -32,12 +34,13 @@ public:
 
     AgentConnection() = default;
 
-    // Connects to the agent of `pid` (which calls itself `own_pid`). kGone: nobody listens under any of its names; kRefused: somebody
-    // does, but it is not that process.
+    // Connects to the agent of `pid` (which calls itself `own_pid`). kGone: nobody listens under any of its
+    // names; kRefused: somebody does, but it is not that process.
     static base::Result<AgentConnection> connect(std::uint32_t pid, std::uint32_t own_pid);
 
     base::Status send(wire::MessageType type, const void* body, std::size_t bytes, int descriptor = -1);
-    // The next message. kGone when the other side closed or the time is over, kCorrupt when it makes no sense.
+    // The next message. kGone when the other side closed or the time is over, kCorrupt when it makes no
+    // sense.
     base::Result<Message> receive(int timeout_ms);
     // Sends and waits for the answer of type `expected`; a notice in between is noted.
     base::Result<Message> request(wire::MessageType type, const void* body, std::size_t bytes, int descriptor,

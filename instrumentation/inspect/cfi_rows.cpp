@@ -63,7 +63,8 @@ CfiRows::Rule CfiRows::rule(Dwarf_Frame* frame, int dwarf_register) {
     std::size_t count = 0;
     if (dwarf_frame_register(frame, dwarf_register, memory, &ops, &count) != 0)
         return {Rule::kUnsupported, 0, 0};
-    // libdw says "same value" and "unspecified" with no operations and no pointer, "undefined" with a pointer.
+    // libdw says "same value" and "unspecified" with no operations and no pointer, "undefined" with a
+    // pointer.
     if (count == 0) return {ops == nullptr ? Rule::kSame : Rule::kUndefined, 0, 0};
     Rule rule;
     std::int64_t offset = 0;

@@ -3,9 +3,9 @@
 //   row(pc - 1):  CFA = register + offset            (or the word there, for realigned frames)
 //                 each saved register, the return address = word at CFA + offset   (or a sum, or unchanged)
 //
-// Parked stacks of one program stand at a few hundred places, so nearly every step is a look-up: 0.1-0.3 us a stack against 3.6-7 us with
-// libunwind. What a row cannot express (general DWARF expressions) makes walk() give up, and the caller asks libunwind, which is
-// the oracle in the tests as well.
+// Parked stacks of one program stand at a few hundred places, so nearly every step is a look-up: 0.1-0.3 us a
+// stack against 3.6-7 us with libunwind. What a row cannot express (general DWARF expressions) makes walk()
+// give up, and the caller asks libunwind, which is the oracle in the tests as well.
 //
 // Thread: one at a time. Blocks: reads the module's file on the first pc in it. Tested in tests/unit/inspect.
 #pragma once
@@ -43,7 +43,8 @@ class CfiRows {
 public:
     explicit CfiRows(DwflModules& modules) : modules_(modules), entries_(1024) {}
 
-    // Appends program counters, the start's first. Nothing when a row is beyond this class; `pcs` is then incomplete.
+    // Appends program counters, the start's first. Nothing when a row is beyond this class; `pcs` is then
+    // incomplete.
     std::optional<UnwindEnd> walk(const StackBytes& stack, const UnwindStart& start,
                                   std::vector<std::uint64_t>& pcs);
 

@@ -1,4 +1,5 @@
-// One function's machine code as rows, with names and lines; and source files as lines. Tested in tests/unit/inspect.
+// One function's machine code as rows, with names and lines; and source files as lines. Tested in
+// tests/unit/inspect.
 #include "instrumentation/inspect/code.h"
 
 #include <capstone/capstone.h>

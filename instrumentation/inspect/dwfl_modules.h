@@ -1,7 +1,8 @@
 // A libdwfl session over a fixed list of modules: what the CFI rows and the symbols are read from.
 //
-// Only files of the build-id that the target runs are reported, so nothing is ever explained by another build. Separate debug files are
-// found where Debian puts them (libdw's default path). Thread: one at a time. Blocks: reads files on first use.
+// Only files of the build-id that the target runs are reported, so nothing is ever explained by another
+// build. Separate debug files are found where Debian puts them (libdw's default path). Thread: one at a time.
+// Blocks: reads files on first use.
 #pragma once
 
 #include <elfutils/libdwfl.h>

@@ -1,4 +1,5 @@
-// Reading ELF headers and segments with every offset checked: the file may be anything, and may change under us.
+// Reading ELF headers and segments with every offset checked: the file may be anything, and may change under
+// us.
 #include "instrumentation/inspect/elf_file.h"
 
 #include <elf.h>

@@ -1,7 +1,9 @@
-// What is needed of an ELF file to look into a process that maps it: its segments, build-id and unwind table header.
+// What is needed of an ELF file to look into a process that maps it: its segments, build-id and unwind table
+// header.
 //
-// Headers are read at open; the bytes of read-only segments at the first question for them, whole (10 MB of code take 3 ms), so that
-// overwriting the file later can neither fault nor mix two builds. Symbols and lines are libdw's business (symbols.cpp).
+// Headers are read at open; the bytes of read-only segments at the first question for them, whole (10 MB of
+// code take 3 ms), so that overwriting the file later can neither fault nor mix two builds. Symbols and lines
+// are libdw's business (symbols.cpp).
 //
 // Thread: one at a time. Blocks: reads the file. Tested in tests/unit/inspect.
 #pragma once

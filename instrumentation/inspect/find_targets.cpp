@@ -1,4 +1,5 @@
-// Finding programs with a runtime: by their memfd where /proc lets us look, by their agent's socket name where it does not.
+// Finding programs with a runtime: by their memfd where /proc lets us look, by their agent's socket name
+// where it does not.
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,8 +22,8 @@ bool has_ended(std::uint32_t pid) {
     return !status || status->state == 'Z' || status->state == 'X';
 }
 
-// Adds everybody below the processes already known. Those whose parent has ended meanwhile stay known: a script may
-// leave the program it started behind.
+// Adds everybody below the processes already known. Those whose parent has ended meanwhile stay known: a
+// script may leave the program it started behind.
 void add_descendants(std::set<std::uint32_t>& family) {
     std::vector<std::uint32_t> unvisited(family.begin(), family.end());
     while (!unvisited.empty()) {
@@ -92,7 +93,8 @@ base::Result<std::uint32_t> wait_for_target(std::uint32_t root_pid, int timeout_
                                    std::to_string(timeout_ms) +
                                    " ms: link the program with cprime, or attach to it by its pid");
         }
-        // A look-alike of an event: /proc tells nobody when a process maps something. The end of the root wakes us at once.
+        // A look-alike of an event: /proc tells nobody when a process maps something. The end of the root
+        // wakes us at once.
         pollfd waiting{root_ended ? -1 : root.get(), POLLIN, 0};
         poll(&waiting, 1, kLookAgainMs);
     }

@@ -207,7 +207,8 @@ UnitIndex* FunctionIndex::unit(std::uint64_t address) {
     if (found == nullptr) return nullptr;
     auto& index = indices_[found->number];
     if (index == nullptr) {
-        // With split debug information the unit in the program is a skeleton; what it describes lies elsewhere.
+        // With split debug information the unit in the program is a skeleton; what it describes lies
+        // elsewhere.
         Dwarf_Die split{};
         Dwarf_Die whole = found->die;
         if (dwarf_cu_info(whole.cu, nullptr, nullptr, nullptr, &split, nullptr, nullptr, nullptr) == 0 &&

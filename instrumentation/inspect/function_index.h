@@ -1,10 +1,13 @@
-// From an address of one module to the functions there, inlined ones included: an index built from DWARF, one unit at a time.
+// From an address of one module to the functions there, inlined ones included: an index built from DWARF, one
+// unit at a time.
 //
-// libdw can answer the same, but slowly: its symbol search is linear (250-340 us in libc) and dwarf_getscopes takes 1-2 ms in a unit
-// with many headers. Here the ranges of units are sorted once a module, and those of functions and inlined calls once a unit, at
-// the first question about it; then a question takes 0.1-0.4 us. What has no DWARF is answered from the symbol table.
+// libdw can answer the same, but slowly: its symbol search is linear (250-340 us in libc) and dwarf_getscopes
+// takes 1-2 ms in a unit with many headers. Here the ranges of units are sorted once a module, and those of
+// functions and inlined calls once a unit, at the first question about it; then a question takes 0.1-0.4 us.
+// What has no DWARF is answered from the symbol table.
 //
-// All addresses are those of the target. Thread: one at a time. Blocks: reads debug information. Tested in tests/unit/inspect.
+// All addresses are those of the target. Thread: one at a time. Blocks: reads debug information. Tested in
+// tests/unit/inspect.
 #pragma once
 
 #include <elfutils/libdw.h>
@@ -34,8 +37,9 @@ public:
     std::vector<const FunctionScope*> scopes(std::uint64_t address) const;
     // The piece of the function's code that contains `address`; false when there is none.
     bool function_piece(std::uint64_t address, std::uint64_t* low, std::uint64_t* high) const;
-    // "ns::Class::f(int)" where the compiler wrote down the mangled name; what has internal linkage has none, and is put together
-    // from the DIEs around it, without parameters: "(anonymous namespace)::f". "" when the function has no name.
+    // "ns::Class::f(int)" where the compiler wrote down the mangled name; what has internal linkage has none,
+    // and is put together from the DIEs around it, without parameters: "(anonymous namespace)::f". "" when
+    // the function has no name.
     std::string name(const FunctionScope& scope) const;
     Dwarf_Die& unit() { return unit_; }
 

@@ -1,7 +1,8 @@
 // A flat hash map from 64-bit keys to positions, for the look-ups of an image.
 //
-// Images are rebuilt many times a second with 100,000 coroutines in them: node-based maps cost more than reading the segment
-// itself. Open addressing, linear probing, at most half full, no erase: an image is indexed as a whole.
+// Images are rebuilt many times a second with 100,000 coroutines in them: node-based maps cost more than
+// reading the segment itself. Open addressing, linear probing, at most half full, no erase: an image is
+// indexed as a whole.
 //
 // Thread: a value type; const use by many threads at once. Tested in tests/unit/inspect.
 #pragma once
@@ -38,7 +39,8 @@ private:
         std::uint64_t key;
         std::uint32_t position;  // kNone = empty
     };
-    // Where `key` is, or the empty place where it would be put. Fibonacci hashing: keys are mostly consecutive.
+    // Where `key` is, or the empty place where it would be put. Fibonacci hashing: keys are mostly
+    // consecutive.
     std::size_t slot_of(std::uint64_t key) const {
         const std::size_t mask = entries_.size() - 1;
         std::size_t slot = (key * 0x9e3779b97f4a7c15ULL) >> shift_;

@@ -27,16 +27,16 @@ struct LibunwindWalker::Impl {
         if (stack.word(address, to)) return true;
         if (modules.read(address, to, sizeof *to) == sizeof *to) return true;
         if (target != nullptr && target->read_memory(address, to, sizeof *to) == sizeof *to) return true;
-        // A word of a module's data that nobody can read any more: libunwind looks up the personality routine there, which
-        // plays no part in where the caller is.
+        // A word of a module's data that nobody can read any more: libunwind looks up the personality routine
+        // there, which plays no part in where the caller is.
         *to = 0;
         return modules.find(address) != nullptr;
     }
     bool table_of(const ModuleSet::Entry& entry, unw_dyn_info_t* table);
 };
 
-// .eh_frame_hdr: version 1, then the encodings that binutils and lld always use (a search table of pairs of 4-byte offsets
-// relative to the header); anything else has no table to search.
+// .eh_frame_hdr: version 1, then the encodings that binutils and lld always use (a search table of pairs of
+// 4-byte offsets relative to the header); anything else has no table to search.
 bool LibunwindWalker::Impl::table_of(const ModuleSet::Entry& entry, unw_dyn_info_t* table) {
     constexpr std::uint8_t kExpected[4] = {0x01, 0x1b, 0x03, 0x3b};
     constexpr std::uint64_t kTableOffset = 12;

@@ -1,8 +1,9 @@
-// Unwinding a copied stack with libunwind: the fallback where a row cache cannot follow, and the oracle of its tests.
+// Unwinding a copied stack with libunwind: the fallback where a row cache cannot follow, and the oracle of
+// its tests.
 //
-// libunwind's ptrace helpers keep one image and map it anew at every other module; here its own questions are answered instead:
-// find_proc_info from the binary search table of each module's .eh_frame_hdr, memory from the copy, then from the ELF files, then
-// from the target. 3.6-7 us for a warm stack of 9 frames.
+// libunwind's ptrace helpers keep one image and map it anew at every other module; here its own questions are
+// answered instead: find_proc_info from the binary search table of each module's .eh_frame_hdr, memory from
+// the copy, then from the ELF files, then from the target. 3.6-7 us for a warm stack of 9 frames.
 //
 // libunwind is linked for remote use only (third_party/cmake): its own _Unwind_* must never shadow libgcc's.
 //

@@ -17,9 +17,9 @@ bool is_file(const std::string& path, const proc::FileMapping& mapping) {
            major(status.st_dev) == mapping.device_major && minor(status.st_dev) == mapping.device_minor;
 }
 
-// Where *we* can read the file that a mapping shows: its path, the path inside the target's mount namespace, or for a program that was
-// rebuilt or deleted meanwhile the link to its old file. Overlay file systems report other device numbers in maps than stat does, so
-// the plain path is the last resort as well.
+// Where *we* can read the file that a mapping shows: its path, the path inside the target's mount namespace,
+// or for a program that was rebuilt or deleted meanwhile the link to its old file. Overlay file systems
+// report other device numbers in maps than stat does, so the plain path is the last resort as well.
 std::string readable_path(std::uint32_t pid, const proc::FileMapping& mapping) {
     if (is_file(mapping.path, mapping)) return mapping.path;
     const std::string process = "/proc/" + std::to_string(pid);

@@ -24,7 +24,8 @@ public:
     };
     // The module that covers an address, its file opened; nullptr when none does.
     Entry* find(std::uint64_t address);
-    // Copies read-only bytes (code, unwind tables) at an address of the target from the files; returns how many there were.
+    // Copies read-only bytes (code, unwind tables) at an address of the target from the files; returns how
+    // many there were.
     std::size_t read(std::uint64_t address, void* to, std::size_t bytes);
     // All of them, ascending; files opened.
     std::vector<Entry>& all();

@@ -1,7 +1,8 @@
 // What /proc says about processes: who they are, whose, and whether a CPrime runtime lives in them.
 //
-// Every answer may be outdated when it is returned, and every file may be refused: callers get "nothing" rather than an error and decide
-// themselves. Numbers are those of our own pid namespace unless a name says otherwise.
+// Every answer may be outdated when it is returned, and every file may be refused: callers get "nothing"
+// rather than an error and decide themselves. Numbers are those of our own pid namespace unless a name says
+// otherwise.
 //
 // Thread: any. Blocks: reads /proc. Tested in tests/unit/inspect.
 #pragma once

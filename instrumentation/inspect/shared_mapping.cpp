@@ -1,5 +1,5 @@
-// Mapping the segment files. Reading beyond the end of a file is SIGBUS, so the two facts that rule it out are checked here: the
-// shrink seal, and the size at every refresh.
+// Mapping the segment files. Reading beyond the end of a file is SIGBUS, so the two facts that rule it out
+// are checked here: the shrink seal, and the size at every refresh.
 #include "instrumentation/inspect/shared_mapping.h"
 
 #include <fcntl.h>

@@ -1,9 +1,11 @@
 // Read-only views of the segment files.
 //
-// A SharedMapping is a window over a file that another process writes and grows. It can never fault: the file must be sealed against
-// shrinking (checked, not believed), and nothing beyond the size last seen is reachable through it.
+// A SharedMapping is a window over a file that another process writes and grows. It can never fault: the file
+// must be sealed against shrinking (checked, not believed), and nothing beyond the size last seen is
+// reachable through it.
 //
-// Thread: one at a time. Blocks: never. Tested in tests/unit/inspect; fuzzed through StateReader in tests/fuzz.
+// Thread: one at a time. Blocks: never. Tested in tests/unit/inspect; fuzzed through StateReader in
+// tests/fuzz.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +24,14 @@ public:
     SharedMapping& operator=(SharedMapping&& other) noexcept;
     ~SharedMapping();
 
-    // Maps the whole file for reading. `what` names it in errors ("the state segment of process 12"). Errors: kCorrupt when it is
-    // not sealed against shrinking or smaller than bytes_min, kUnreadable when it cannot be mapped.
+    // Maps the whole file for reading. `what` names it in errors ("the state segment of process 12"). Errors:
+    // kCorrupt when it is not sealed against shrinking or smaller than bytes_min, kUnreadable when it cannot
+    // be mapped.
     static base::Result<SharedMapping> open(base::FileDescriptor fd, std::uint64_t bytes_min,
                                             const std::string& what);
 
-    // Follows the growth of the file. Pointers from before are invalid afterwards. False when the larger view cannot be mapped (then
-    // the old one stays).
+    // Follows the growth of the file. Pointers from before are invalid afterwards. False when the larger view
+    // cannot be mapped (then the old one stays).
     bool refresh();
     // Whether the file is larger now than this view of it.
     bool has_grown() const;

@@ -1,7 +1,7 @@
 // Unwound stacks as values: program counters first, names later.
 //
-// Thousands of parked coroutines share a few stacks, so a StackTable keeps each distinct list of program counters once and
-// names it by a number; frames are symbolised only when somebody looks.
+// Thousands of parked coroutines share a few stacks, so a StackTable keeps each distinct list of program
+// counters once and names it by a number; frames are symbolised only when somebody looks.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace coroscope::inspect {
 
 inline constexpr std::uint32_t kFramesMax = 512;  // deeper stacks are cut and say so
 
-// One level of a stack as shown: several share a pc when functions were inlined (innermost first, `inlined` on all but the last).
+// One level of a stack as shown: several share a pc when functions were inlined (innermost first, `inlined`
+// on all but the last).
 struct Frame {
     std::uint64_t pc = 0;
     std::string function;  // demangled; "" = unknown
@@ -49,7 +50,8 @@ class StackTable {
 public:
     // Number of this list of pcs (innermost first), adding it when new.
     std::uint32_t add(const std::vector<std::uint64_t>& pcs);
-    // Its pcs; none for a number that is not (yet) in the table, such as StackRef::stack of a stack that was not unwound.
+    // Its pcs; none for a number that is not (yet) in the table, such as StackRef::stack of a stack that was
+    // not unwound.
     const std::vector<std::uint64_t>& pcs(std::uint32_t stack) const {
         return stack < stacks_.size() ? stacks_[stack] : empty_;
     }

@@ -4,8 +4,9 @@
 //   read    all stacks of a batch                         one process_vm_readv, or one request to the agent
 //   check   acquire fence, sequence still s1              exact; else tried again, in the end torn
 //
-// Nothing stops the target. In a prototype 1.5M copies were taken this way from a busy program without a broken one among those
-// accepted; without the check 15,000 were broken. Cost: 0.3-0.9 us a stack in batches of up to 1024 (IOV_MAX).
+// Nothing stops the target. In a prototype 1.5M copies were taken this way from a busy program without a
+// broken one among those accepted; without the check 15,000 were broken. Cost: 0.3-0.9 us a stack in batches
+// of up to 1024 (IOV_MAX).
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -63,7 +64,8 @@ bool unchanged(const StateReader& state, const Wanted& wanted) {
     return record != nullptr && record->sequence.load(std::memory_order_relaxed) == wanted.sequence;
 }
 
-// Reads a batch straight from the target's memory. What cannot be read gets bytes = 0. False: not permitted at all.
+// Reads a batch straight from the target's memory. What cannot be read gets bytes = 0. False: not permitted
+// at all.
 bool read_batch(std::uint32_t pid, std::vector<Wanted>& batch, std::vector<std::uint8_t>& buffer) {
     std::vector<iovec> remote(batch.size());
     std::uint64_t total = 0;
@@ -80,7 +82,8 @@ bool read_batch(std::uint32_t pid, std::vector<Wanted>& batch, std::vector<std::
                                              batch.size() - next, 0);
         if (got < 0 && (errno == EPERM || errno == ENOSYS)) return false;
         if (got < 0 && errno == EINTR) continue;
-        // The transfer ends at the first stack that is not all there (its slot was given back): that one fails, the rest goes on.
+        // The transfer ends at the first stack that is not all there (its slot was given back): that one
+        // fails, the rest goes on.
         const std::uint64_t reached = begin + static_cast<std::uint64_t>(std::max<ssize_t>(got, 0));
         while (next < batch.size() && batch[next].offset + batch[next].bytes <= reached)
             ++next;

@@ -1,5 +1,5 @@
-// Look-ups and names over a copied state plane. Everything in an image may come from another process or a file, so every index is
-// checked against what is there. Tested in tests/unit/inspect.
+// Look-ups and names over a copied state plane. Everything in an image may come from another process or a
+// file, so every index is checked against what is there. Tested in tests/unit/inspect.
 #include "instrumentation/inspect/state_image.h"
 
 #include <algorithm>
@@ -92,7 +92,8 @@ wire::StackBounds PoolImage::bounds(std::uint32_t slot) const {
     record.guard_bytes = guard_bytes;
     record.colour_steps = colour_steps;
     const wire::StackBounds bounds = wire::stack_bounds(record, slabs[slab].stack_base, slot);
-    // Sizes come from the segment: nonsense (a guard larger than its stride, an address that wraps) is no stack.
+    // Sizes come from the segment: nonsense (a guard larger than its stride, an address that wraps) is no
+    // stack.
     if (bounds.low < slabs[slab].stack_base || bounds.high <= bounds.low ||
         bounds.high - bounds.low > stride_bytes) {
         return {};
@@ -185,7 +186,8 @@ void StateImage::index() {
     }
 }
 
-// A position may be stale when a vector shrank after index(): then the answer is "nobody", not a stray element.
+// A position may be stale when a vector shrank after index(): then the answer is "nobody", not a stray
+// element.
 template <typename T>
 static const T* at_or_null(const std::vector<T>& items, std::uint32_t position) {
     return position < items.size() ? &items[position] : nullptr;

@@ -1,8 +1,9 @@
 // StateImage: the state plane of a target, copied out at one (short) moment and decoded into plain values.
 //
-// Made by state_reader from a live segment, or by the traces layer from a keyframe and the events after it: everything above this
-// file (analyses, views, JSON) sees only images and cannot tell the difference. All cross references are record indices as in
-// the segment; look-ups by index or identity go through the maps below, which are rebuilt by `index()`.
+// Made by state_reader from a live segment, or by the traces layer from a keyframe and the events after it:
+// everything above this file (analyses, views, JSON) sees only images and cannot tell the difference. All
+// cross references are record indices as in the segment; look-ups by index or identity go through the maps
+// below, which are rebuilt by `index()`.
 //
 // A value type without hidden state: may be moved between threads, and read by many at once when const.
 #pragma once
@@ -146,7 +147,8 @@ struct HistogramImage {
     std::uint32_t sample_period = 0;     // 0 = never measured
     std::vector<std::uint64_t> buckets;  // wire::kHistogramBuckets
 
-    // Value at quantile q in [0,1] in ticks (middle of its bucket); samples below resolution count as the lowest. -1 when empty.
+    // Value at quantile q in [0,1] in ticks (middle of its bucket); samples below resolution count as the
+    // lowest. -1 when empty.
     double quantile(double q) const;
     void merge(const HistogramImage& other);
 };

@@ -1,5 +1,5 @@
-// Sections, header and control blocks: checked offsets, sequence-checked copies [coroutine.sequence]. The other records are in
-// state_reader_records.cpp.
+// Sections, header and control blocks: checked offsets, sequence-checked copies [coroutine.sequence]. The
+// other records are in state_reader_records.cpp.
 #include "instrumentation/inspect/state_reader.h"
 
 #include <algorithm>
@@ -45,7 +45,8 @@ bool copy_coroutine(const wire::CoroutineRecord& record, const wire::CoroutineDe
     image.consistency = !clean              ? Consistency::kTorn
                         : (before & 1) != 0 ? Consistency::kRunning
                                             : Consistency::kExact;
-    // Odd with a state from before or after: it is being resumed or is just parking, which is the worker's time.
+    // Odd with a state from before or after: it is being resumed or is just parking, which is the worker's
+    // time.
     if (image.consistency == Consistency::kRunning &&
         (image.state == wire::CoroutineState::kReady || image.state == wire::CoroutineState::kParked)) {
         image.state = wire::CoroutineState::kRunning;
@@ -98,7 +99,8 @@ base::Result<SectionView> StateReader::view(const Expected& expected) const {
         !std::has_single_bit(per_chunk)) {
         return damaged("have an impossible size");
     }
-    // Many directory words may name one chunk: only this keeps nonsense from becoming a very large image (R2).
+    // Many directory words may name one chunk: only this keeps nonsense from becoming a very large image
+    // (R2).
     if (std::uint64_t{count} * record_bytes > mapping_.bytes())
         return damaged("are more than the file can hold");
     view.count_ = count;
@@ -129,7 +131,8 @@ base::Result<StateImage> StateReader::read() {
         if (auto status = refresh_coroutines(); !status) return status.error();
         auto image = read_once();
         if (!image) return image;
-        // A chunk that was published after the size was taken is missing from the image: look at the larger file.
+        // A chunk that was published after the size was taken is missing from the image: look at the larger
+        // file.
         const bool complete = segment_.needs_bytes() <= mapping_.bytes();
         if (!complete && attempt < kReadAttempts && mapping_.has_grown()) continue;
         if (!complete) return corrupt("a chunk lies outside the file");

@@ -3,12 +3,15 @@
 //   segment (another process's, changing, of any content)  --StateReader-->  StateImage (plain values)
 //
 // Invariants
-//   R1  Nothing outside published, live chunks is read (S1): wire/segment_view checks every step, anew on every read().
-//   R2  Any content gives either one sentence or an image whose indices are safe to look up; never a fault, never more memory
-//       than a small multiple of the file's size.
-//   R3  A record whose sequence word moved during the copy is retried, then labelled torn. The writer is never held up.
+//   R1  Nothing outside published, live chunks is read (S1): wire/segment_view checks every step, anew on every
+//       read().
+//   R2  Any content gives either one sentence or an image whose indices are safe to look up; never a fault, never
+//       more memory than a small multiple of the file's size.
+//   R3  A record whose sequence word moved during the copy is retried, then labelled torn. The writer is never held
+//       up.
 //
-// Thread: one at a time. Blocks: never (page faults apart). Tested in tests/unit/inspect; fuzzed in tests/fuzz.
+// Thread: one at a time. Blocks: never (page faults apart). Tested in tests/unit/inspect; fuzzed in
+// tests/fuzz.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +67,8 @@ public:
 
     const wire::SegmentHeader& header() const { return *mapping_.at<wire::SegmentHeader>(0); }
 
-    // For stack copies: the live control blocks, valid until the next refresh_coroutines() or read(). Errors: kCorrupt.
+    // For stack copies: the live control blocks, valid until the next refresh_coroutines() or read(). Errors:
+    // kCorrupt.
     base::Status refresh_coroutines();
     const wire::CoroutineRecord* coroutine(std::uint32_t index) const {
         return coroutines_.record<wire::CoroutineRecord>(index);

@@ -1,4 +1,5 @@
-// Channels, handles, pools, workers, histograms, sites and strings of a segment. See state_reader.h for the invariants.
+// Channels, handles, pools, workers, histograms, sites and strings of a segment. See state_reader.h for the
+// invariants.
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -41,8 +42,8 @@ bool copy_channel(const wire::ChannelRecord& record, ChannelImage& image) {
     return true;
 }
 
-// used = owned & ~remote [pool.remote]. The owner clears `owned` before `remote`, so `remote` is read first: a bit that is gone
-// from it is gone from `owned` as well. Read again when `remote` moved meanwhile.
+// used = owned & ~remote [pool.remote]. The owner clears `owned` before `remote`, so `remote` is read first:
+// a bit that is gone from it is gone from `owned` as well. Read again when `remote` moved meanwhile.
 std::uint64_t copy_used_word(const wire::SlabRecord& slab, std::uint32_t word) {
     std::uint64_t used = 0;
     for (int attempt = 0; attempt < kReadAttempts; ++attempt) {

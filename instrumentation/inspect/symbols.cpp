@@ -51,7 +51,8 @@ struct Symbolizer::Impl {
         std::vector<Frame> frames;
         UnitIndex* unit = functions.unit(address);
         if (unit == nullptr) return frames;
-        // The innermost function stands at the line table's position, each outer one where it called the one inside it.
+        // The innermost function stands at the line table's position, each outer one where it called the one
+        // inside it.
         FunctionIndex::Position position = functions.position(address);
         for (const FunctionScope* scope : unit->scopes(address)) {
             Dwarf_Die die = scope->die;

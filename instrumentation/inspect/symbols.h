@@ -14,18 +14,20 @@ namespace coroscope::inspect {
 
 class Symbolizer {
 public:
-    // Modules of a live process or of a trace (by path and build-id; a file whose build-id differs is not used).
+    // Modules of a live process or of a trace (by path and build-id; a file whose build-id differs is not
+    // used).
     explicit Symbolizer(std::vector<Module> modules);
     ~Symbolizer();
 
-    // Frames for one return address (looked up at pc - 1): inlined functions innermost first, the function itself last. At least one.
+    // Frames for one return address (looked up at pc - 1): inlined functions innermost first, the function
+    // itself last. At least one.
     const std::vector<Frame>& frames(std::uint64_t pc);
     // All levels of a stack.
     std::vector<Frame> frames(const std::vector<std::uint64_t>& pcs);
     // Start and end of the function around an address, and its name; false when unknown.
     bool function_range(std::uint64_t pc, std::uint64_t* low, std::uint64_t* high, std::string* name);
-    // Source position of an instruction itself (not of a return address): the innermost function's file and line; line 0 when
-    // unknown.
+    // Source position of an instruction itself (not of a return address): the innermost function's file and
+    // line; line 0 when unknown.
     struct Position {
         std::string file;
         std::uint32_t line = 0;

@@ -1,5 +1,5 @@
-// Attaching: who is it, may we, does its agent answer; then what a Target is asked most. Rings are in target_rings.cpp, stacks in
-// stack_copies.cpp, finding processes in find_targets.cpp.
+// Attaching: who is it, may we, does its agent answer; then what a Target is asked most. Rings are in
+// target_rings.cpp, stacks in stack_copies.cpp, finding processes in find_targets.cpp.
 #include "instrumentation/inspect/target.h"
 
 #include <poll.h>

@@ -1,10 +1,11 @@
 // Finding programs that can be attached to, and holding on to one.
 //
-// A Target owns the mapped segments (read-only), the socket to the agent, the reader page and the way its memory is read:
-// process_vm_readv, or copies by the agent where that is refused. It looks at the target exactly as a stranger would.
+// A Target owns the mapped segments (read-only), the socket to the agent, the reader page and the way its
+// memory is read: process_vm_readv, or copies by the agent where that is refused. It looks at the target
+// exactly as a stranger would.
 //
-// Thread: one Target is used by one thread at a time, except where a function says otherwise. Blocks: attach() for at most
-// its timeout; the rest for single system calls.
+// Thread: one Target is used by one thread at a time, except where a function says otherwise. Blocks:
+// attach() for at most its timeout; the rest for single system calls.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +34,10 @@ struct TargetInfo {
 
 // Programs with a CPrime runtime that this user may look at or at least see. Reads /proc; blocks for that.
 std::vector<TargetInfo> find_targets();
-// The first target among `root_pid` and its descendants (a launched script may exec or fork the real program), waiting up to
-// timeout_ms for its runtime to start. kGone when root_pid and its descendants ended before. With our own pid: among all that we started,
-// and, after prctl(PR_SET_CHILD_SUBREAPER), all that was left behind by it.
+// The first target among `root_pid` and its descendants (a launched script may exec or fork the real
+// program), waiting up to timeout_ms for its runtime to start. kGone when root_pid and its descendants ended
+// before. With our own pid: among all that we started, and, after prctl(PR_SET_CHILD_SUBREAPER), all that was
+// left behind by it.
 base::Result<std::uint32_t> wait_for_target(std::uint32_t root_pid, int timeout_ms);
 
 enum class MemoryAccess : std::uint8_t { kProcessVm, kAgent };
@@ -47,8 +49,8 @@ public:
         int timeout_ms = 2000;
         bool force_agent_copies = false;  // as if process_vm_readv were refused
     };
-    // Errors: kGone (no such process), kRefused (another user's), kUnreadable (no runtime in it), kVersion (says which side to
-    // upgrade).
+    // Errors: kGone (no such process), kRefused (another user's), kUnreadable (no runtime in it), kVersion
+    // (says which side to upgrade).
     static base::Result<std::unique_ptr<Target>> attach(std::uint32_t pid, const Options& options);
     ~Target();  // says Bye; the target goes on as before
 
@@ -65,8 +67,9 @@ public:
     base::Status listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period = 0);
     std::uint32_t rings_count() const;
     wire::RingOwner ring_owner(std::uint32_t ring, std::uint32_t* owner_index) const;
-    // Takes what ring `ring` holds from the position reached so far: whole slots, verified; returns how many were appended. Publishes the tail.
-    // `overtaken` grows by slots that the writer lapped. *first_position gets the position of the first slot appended.
+    // Takes what ring `ring` holds from the position reached so far: whole slots, verified; returns how many
+    // were appended. Publishes the tail. `overtaken` grows by slots that the writer lapped. *first_position
+    // gets the position of the first slot appended.
     std::size_t drain(std::uint32_t ring, std::vector<wire::EventSlot>& out, std::uint64_t* first_position,
                       std::uint64_t* overtaken);
     // Emitted and dropped events of a ring by type, as its writer counts them.
@@ -79,7 +82,8 @@ public:
     // Reads `bytes` at `address` of the target's memory (process_vm_readv only). Returns bytes read.
     std::size_t read_memory(std::uint64_t address, void* to, std::size_t bytes) const;
 
-    // Copies of parked stacks, sequence-checked, in batches; `visit` gets (coroutine, registers at rsp, bytes, consistency).
+    // Copies of parked stacks, sequence-checked, in batches; `visit` gets (coroutine, registers at rsp,
+    // bytes, consistency).
     struct StackCopy {
         const CoroutineImage* coroutine = nullptr;
         Consistency consistency = Consistency::kTorn;

@@ -1,5 +1,5 @@
-// What a Target consists of; shared by the files that implement it (target.cpp, target_rings.cpp, stack_copies.cpp), seen by nobody
-// else.
+// What a Target consists of; shared by the files that implement it (target.cpp, target_rings.cpp,
+// stack_copies.cpp), seen by nobody else.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// A parked stack to program counters: rows first, libunwind where a row cannot express what the compiler wrote; and snapshots of all
-// parked stacks of a target, in which what has not moved since the last one is not looked at again.
+// A parked stack to program counters: rows first, libunwind where a row cannot express what the compiler
+// wrote; and snapshots of all parked stacks of a target, in which what has not moved since the last one is
+// not looked at again.
 #include "instrumentation/inspect/unwinder.h"
 
 #include <algorithm>
@@ -70,7 +71,8 @@ std::vector<std::uint32_t> by_identity(const StateImage& state) {
     return order;
 }
 
-// The entry of the snapshot before that still holds: the same coroutine, at the same change count, read cleanly.
+// The entry of the snapshot before that still holds: the same coroutine, at the same change count, read
+// cleanly.
 class Reuse {
 public:
     explicit Reuse(const StackSnapshot* previous) : previous_(previous) {}

@@ -1,7 +1,8 @@
-// Unwinding copied stacks with libunwind, from the registers saved at a park, without stopping or attaching to the target.
+// Unwinding copied stacks from the registers saved at a park, without stopping or attaching to the target: by cached
+// rows of call frame information, and with libunwind where a row cannot say it.
 //
-// One Unwinder serves one set of modules (a live process or the list kept in a trace) and caches their unwind tables. Thread: one
-// at a time. Blocks: reads ELF files on first use of a module.
+// One Unwinder serves one set of modules (a live process or the list kept in a trace) and caches their unwind
+// tables. Thread: one at a time. Blocks: reads ELF files on first use of a module.
 #pragma once
 
 #include <atomic>
@@ -19,7 +20,8 @@ public:
     Unwinder(std::vector<Module> modules, const Target* target, std::uint64_t trampoline_address);
     ~Unwinder();
 
-    // Program counters of a parked stack, innermost first; the first is the address at which it continues. pc-1 is what to look up.
+    // Program counters of a parked stack, innermost first; the first is the address at which it continues.
+    // pc-1 is what to look up.
     UnwindEnd unwind(const Target::StackCopy& copy, std::vector<std::uint64_t>& pcs);
 
 private:
@@ -27,8 +29,8 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-// Unwinds every parked coroutine; reuses entries of `previous` whose identity and sequence have not changed. `progress` (may be
-// null) is set to 0..1000; `cancel` (may be null) is polled.
+// Unwinds every parked coroutine; reuses entries of `previous` whose identity and sequence have not changed.
+// `progress` (may be null) is set to 0..1000; `cancel` (may be null) is polled.
 StackSnapshot snapshot_stacks(Target& target, Unwinder& unwinder, const StateImage& state, StackTable& table,
                               const StackSnapshot* previous, std::atomic<int>* progress,
                               const std::atomic<bool>* cancel);

@@ -1,7 +1,9 @@
-// Reading a damaged state segment: whatever its bytes are, the reader answers with one sentence or with an image that is safe to use.
+// Reading a damaged state segment: whatever its bytes are, the reader answers with one sentence or with an
+// image that is safe to use.
 //
-// Input: pairs of 32-bit words (offset, value), little endian, each written over the sample segment of the unit tests; an offset of all
-// ones cuts the file to `value` bytes instead. Every byte of a segment can be reached this way, and inputs stay small.
+// Input: pairs of 32-bit words (offset, value), little endian, each written over the sample segment of the
+// unit tests; an offset of all ones cuts the file to `value` bytes instead. Every byte of a segment can be
+// reached this way, and inputs stay small.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

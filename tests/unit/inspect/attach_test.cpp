@@ -256,7 +256,8 @@ TEST(Attach, a_squatter_is_passed_over) {
 }
 
 TEST(Attach, when_all_names_are_squatted_the_squatter_is_named) {
-    // We are the process that would be attached to by name: a child listens on all of ours. What makes us look like a target is a memfd.
+    // We are the process that would be attached to by name: a child listens on all of ours. What makes us
+    // look like a target is a memfd.
     const base::FileDescriptor segment(memfd_create(wire::kStateMemfdName, MFD_CLOEXEC));
     ASSERT_EQ(ftruncate(segment.get(), 4096), 0);
     void* mapped = mmap(nullptr, 4096, PROT_READ, MAP_SHARED, segment.get(), 0);

@@ -5,7 +5,8 @@
 
 namespace coroscope::inspect::fake {
 
-// Coroutine i is of kind i % kKinds: deep, stream, leaf, realigned, stamped, odd. Its identity is 1000 + i; the last one never ran.
+// Coroutine i is of kind i % kKinds: deep, stream, leaf, realigned, stamped, odd. Its identity is 1000 + i;
+// the last one never ran.
 inline constexpr std::uint32_t kKinds = 6;
 inline constexpr std::uint32_t kStampedKind = 4;
 inline constexpr std::uint32_t kOddKind = 5;  // has a frame whose CFA takes a general DWARF expression

@@ -1,10 +1,12 @@
-// A program that looks like a CPrime target and is none: its segment, its rings and its agent come from emit, but its coroutines
-// are made by hand, so that inspect can be tested without a scheduler, and against stacks whose every frame is known.
+// A program that looks like a CPrime target and is none: its segment, its rings and its agent come from emit,
+// but its coroutines are made by hand, so that inspect can be tested without a scheduler, and against stacks
+// whose every frame is known.
 //
 //   inspect_fake_target [--coroutines N] [--churn] [--seconds N]
 //
-// Prints "ready" once all coroutines are parked, and stays until its standard input is closed. With --churn a thread resumes the
-// coroutines of kind `stamped` without pause: each keeps a block of equal words on its stack that is only equal while it is parked.
+// Prints "ready" once all coroutines are parked, and stays until its standard input is closed. With --churn a
+// thread resumes the coroutines of kind `stamped` without pause: each keeps a block of equal words on its
+// stack that is only equal while it is parked.
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -1,4 +1,5 @@
-// Prints every parked stack of a process as inspect sees it, a line a level: "ID PC INLINED FILE LINE FUNCTION". For gdb_test.py.
+// Prints every parked stack of a process as inspect sees it, a line a level: "ID PC INLINED FILE LINE
+// FUNCTION". For gdb_test.py.
 #include <cstdio>
 #include <cstdlib>
 

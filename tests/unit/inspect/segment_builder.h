@@ -1,5 +1,6 @@
-// Writes small state segments by hand: densely packed, a page a chunk or little more, so that tests can cut and damage every byte of
-// them. Written against wire/segment.h alone, on purpose not with emit: both must mean the same format.
+// Writes small state segments by hand: densely packed, a page a chunk or little more, so that tests can cut
+// and damage every byte of them. Written against wire/segment.h alone, on purpose not with emit: both must
+// mean the same format.
 #pragma once
 
 #include <fcntl.h>
@@ -111,7 +112,8 @@ private:
     std::vector<std::uint8_t> bytes_;
 };
 
-// One of everything: 3 coroutines in use (one running, one changing for ever), 2 pools, channels, a worker with a histogram.
+// One of everything: 3 coroutines in use (one running, one changing for ever), 2 pools, channels, a worker
+// with a histogram.
 inline SegmentBuilder sample_segment() {
     SegmentBuilder built;
     using Kind = wire::SectionKind;

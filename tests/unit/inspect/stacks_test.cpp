@@ -144,8 +144,8 @@ TEST(Stacks, names_files_and_inlined_calls_are_those_of_the_source) {
     EXPECT_EQ(snapshot.find(1), nullptr);
 }
 
-// Copies under load: those called exact are of one moment. To show that this is the check's doing, the same memory is also read
-// without it.
+// Copies under load: those called exact are of one moment. To show that this is the check's doing, the same
+// memory is also read without it.
 TEST(Stacks, torn_copies_are_never_called_exact) {
     const FakeTarget fake({"--coroutines", "51", "--churn"});
     Looking at(fake);
@@ -224,7 +224,8 @@ TEST(Stacks, agent_copies_are_the_same) {
     EXPECT_EQ(compared, 1201U);
 }
 
-// As in a container whose filter forbids process_vm_readv (and as under Yama): the filter is on one thread, which ends.
+// As in a container whose filter forbids process_vm_readv (and as under Yama): the filter is on one thread,
+// which ends.
 TEST(Stacks, where_reading_memory_is_refused_the_agent_copies) {
     const FakeTarget fake({"--coroutines", "101"});
     std::string failure;

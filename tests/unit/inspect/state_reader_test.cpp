@@ -168,8 +168,9 @@ TEST(StateReader, a_truncated_segment_gives_one_sentence_or_what_is_left) {
     EXPECT_GT(refused, whole.size() / 509 / 2);
 }
 
-// Most of what can go wrong sits in few bytes: the header, the directories, and the first records of each section. Words there are
-// replaced by values that hurt (0, all ones, near misses of what stood there) and by noise.
+// Most of what can go wrong sits in few bytes: the header, the directories, and the first records of each
+// section. Words there are replaced by values that hurt (0, all ones, near misses of what stood there) and by
+// noise.
 TEST(StateReader, a_damaged_segment_gives_one_sentence_or_an_image_that_is_safe_to_use) {
     const std::vector<std::uint8_t> whole = sample_segment().bytes();
     const unsigned seed = 20240611;
@@ -222,7 +223,8 @@ TEST(StateReader, a_damaged_segment_gives_one_sentence_or_an_image_that_is_safe_
 TEST(StateReader, sections_that_claim_more_than_the_file_holds_are_refused) {
     SegmentBuilder built = sample_segment();
     auto& entry = built.header().sections[static_cast<std::uint32_t>(wire::SectionKind::kChannels)];
-    // Eight directory words that all name one chunk, and a count to match: an image of any size from a small file.
+    // Eight directory words that all name one chunk, and a count to match: an image of any size from a small
+    // file.
     entry.records_used.store(0xffffffff);
     entry.chunks_max = 64;
     entry.chunks_published.store(64);
