@@ -10,7 +10,7 @@ namespace coroscope::bench {
 namespace {
 
 constexpr std::uint64_t kYields = 400'000;  // a measurement
-constexpr unsigned kRoundsMax = 5;           // a generation; p50s hardly differ between them
+constexpr unsigned kRoundsMax = 5;          // a generation; p50s hardly differ between them
 constexpr std::uint32_t kEverySwitch = 1;
 constexpr std::uint32_t kDefaultPeriod = 0;
 
@@ -77,7 +77,7 @@ base::Status one_round(RunnerProcess& process, inspect::Target& target, Rounds& 
     const double half_bucket = every->quantile(0.5) / (2 * wire::kHistogramSubBuckets);
     rounds.histogram.push_back(every->quantile(0.5));
     rounds.histogram_default_period.push_back(sampled->quantile(0.5));
-    rounds.bench.push_back(stamped->extra["p50_ticks"] - stamped->extra["stamp_cost_ticks"]);
+    rounds.bench.push_back(stamped->extra["p50_ticks"]);
     rounds.ours.extra = {{"samples", static_cast<double>(every->samples)},
                          {"below_resolution", static_cast<double>(every->below_resolution)},
                          {"stamp_cost_ticks", static_cast<double>(every->stamp_cost_ticks)},
@@ -85,6 +85,7 @@ base::Status one_round(RunnerProcess& process, inspect::Target& target, Rounds& 
                          {"p50_default_period", median_of(rounds.histogram_default_period)},
                          {"samples_default_period", static_cast<double>(sampled->samples)}};
     rounds.peer.extra = {{"stamp_cost_ticks", stamped->extra["stamp_cost_ticks"]},
+                         {"resolution_ticks", stamped->extra["resolution_ticks"]},
                          {"yield_ns_unstamped", plain->ns_per_operation()}};
     return base::ok_status();
 }

@@ -4,7 +4,7 @@
 // One process, two coroutines that yield to each other, three measurements in turn each round:
 //   ours          a viewer listens to switch profiling alone, every switch stamped by the runtime; p50 of what the histogram gained
 //   bench_stamps  nobody listens; the bench's own fenced stamps stand around yield(), last thing before it in one coroutine,
-//                 first thing after it in the other; p50 less the calibrated cost of two stamps
+//                 first thing after it in the other; p50 (mean of the middle half) less the calibrated cost of two stamps
 //   details       the histogram at the default period; and the bare throughput of the same yields, which is not the
 //                 same thing: without fences neighbouring switches overlap in the processor
 //
