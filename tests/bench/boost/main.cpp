@@ -1,3 +1,4 @@
+// The Boost runner: its table of workloads (workloads.h), served to the driver.
 #include <boost/version.hpp>
 
 #include "boost/workloads.h"

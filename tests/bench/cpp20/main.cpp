@@ -1,3 +1,4 @@
+// The runner of the C++20 coroutines: its table of workloads (workloads.h), served to the driver.
 #include "cpp20/workloads.h"
 
 using namespace coroscope::bench;

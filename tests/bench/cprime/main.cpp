@@ -1,3 +1,4 @@
+// Our runner: its table of workloads (workloads.h), served to the driver from the first coroutine of a runtime with one worker.
 #include <cprime/cprime.h>
 
 #include "cprime/workloads.h"

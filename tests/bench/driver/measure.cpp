@@ -1,3 +1,4 @@
+// How a row becomes figures: start, calibrate, ask in turn, keep minimum and median. The reasons stand in measure.h.
 #include "driver/measure.h"
 
 #include <algorithm>

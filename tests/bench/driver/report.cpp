@@ -1,3 +1,4 @@
+// The table for people and the JSON object for programs.
 #include "driver/report.h"
 
 #include <sys/utsname.h>

@@ -1,3 +1,4 @@
+// All that is compared: a row, its unit, its series. Names and peers of the promised rows are checked by bench_test.py.
 #include "driver/rows.h"
 
 namespace coroscope::bench {

@@ -1,3 +1,4 @@
+// Pipes, posix_spawn and line by line reading: the driver's half of the talk described in runner/runner.h.
 #include "driver/runner_process.h"
 
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+// Reads the histogram from the segment before and after each measurement, so that rounds do not mix. What is compared with
+// what, and why it may differ a little: switch_histogram.h.
 #include "driver/switch_histogram.h"
 
 #include <algorithm>

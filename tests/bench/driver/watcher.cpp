@@ -1,3 +1,4 @@
+// The watcher's thread: rests, empties the rings while a measurement runs, empties them once more, rests again.
 #include "driver/watcher.h"
 
 #include <sched.h>
