@@ -49,13 +49,56 @@ std::string hex_bytes(const std::uint8_t* bytes, std::size_t count) {
     return text;
 }
 
+bool goes_elsewhere(csh handle, const cs_insn& instruction) {
+    return cs_insn_group(handle, &instruction, CS_GRP_CALL) ||
+           cs_insn_group(handle, &instruction, CS_GRP_JUMP);
+}
+
 // Where a direct call or jump goes; 0 when it is neither.
 std::uint64_t direct_target(csh handle, const cs_insn& instruction) {
-    const bool goes = cs_insn_group(handle, &instruction, CS_GRP_CALL) ||
-                      cs_insn_group(handle, &instruction, CS_GRP_JUMP);
     const cs_x86& details = instruction.detail->x86;
-    if (!goes || details.op_count != 1 || details.operands[0].type != X86_OP_IMM) return 0;
-    return static_cast<std::uint64_t>(details.operands[0].imm);
+    if (!goes_elsewhere(handle, instruction) || details.op_count != 1) return 0;
+    return details.operands[0].type == X86_OP_IMM ? static_cast<std::uint64_t>(details.operands[0].imm) : 0;
+}
+
+// The address of the word through which `call [rip + n]` or `jmp [rip + n]` goes; 0 when it is neither.
+std::uint64_t slot_of_target(csh handle, const cs_insn& instruction) {
+    const cs_x86& details = instruction.detail->x86;
+    if (!goes_elsewhere(handle, instruction) || details.op_count != 1) return 0;
+    const cs_x86_op& operand = details.operands[0];
+    if (operand.type != X86_OP_MEM || operand.mem.base != X86_REG_RIP) return 0;
+    return instruction.address + instruction.size + static_cast<std::uint64_t>(operand.mem.disp);
+}
+
+// The import that a stub of the procedure linkage table jumps to: the first or second instruction there
+// (after an endbr64).
+std::string name_of_stub(csh handle, Symbolizer& symbols, std::uint64_t address) {
+    std::uint8_t code[16];
+    const std::size_t bytes = symbols.read_code(address, code, sizeof code);
+    cs_insn* instructions = nullptr;
+    const std::size_t count = cs_disasm(handle, code, bytes, address, 2, &instructions);
+    std::string name;
+    for (std::size_t i = 0; i < count && name.empty(); ++i) {
+        const std::uint64_t slot = slot_of_target(handle, instructions[i]);
+        if (slot != 0) name = symbols.import_at(slot);
+    }
+    if (count != 0) cs_free(instructions, count);
+    return name;
+}
+
+// The name of what an instruction of the function [low, high) calls or jumps to outside of it; "" when it
+// does not, or into the unknown.
+std::string target_name(csh handle, Symbolizer& symbols, const cs_insn& instruction, std::uint64_t low,
+                        std::uint64_t high) {
+    if (const std::uint64_t slot = slot_of_target(handle, instruction); slot != 0)
+        return symbols.import_at(slot);
+    const std::uint64_t target = direct_target(handle, instruction);
+    if (target == 0 || (target >= low && target < high)) return "";
+    std::uint64_t target_low = 0;
+    std::uint64_t target_high = 0;
+    std::string name;
+    if (symbols.function_range(target + 1, &target_low, &target_high, &name)) return name;
+    return name_of_stub(handle, symbols, target);
 }
 
 }  // namespace
@@ -92,12 +135,7 @@ base::Result<std::vector<Instruction>> disassemble_function(Symbolizer& symbols,
             row.bytes = hex_bytes(instruction->bytes, instruction->size);
             row.mnemonic = instruction->mnemonic;
             row.operands = instruction->op_str;
-            const std::uint64_t target = direct_target(disassembler.handle(), *instruction);
-            std::uint64_t target_low = 0;
-            std::uint64_t target_high = 0;
-            if (target != 0 && (target < low || target >= high)) {
-                symbols.function_range(target + 1, &target_low, &target_high, &row.target);
-            }
+            row.target = target_name(disassembler.handle(), symbols, *instruction, low, high);
         } else {  // data in the code, or an instruction that Capstone does not know: one byte, and go on
             row.bytes = hex_bytes(at, 1);
             row.mnemonic = "(bad)";

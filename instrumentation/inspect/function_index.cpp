@@ -262,4 +262,40 @@ FunctionIndex::Symbol FunctionIndex::symbol(std::uint64_t address) {
     return *std::prev(after);
 }
 
+void FunctionIndex::find_imports() {
+    imports_found_ = true;
+    GElf_Addr bias = 0;
+    Elf* elf = dwfl_module_getelf(module_, &bias);
+    if (elf == nullptr) return;
+    for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf, section)) != nullptr;) {
+        GElf_Shdr header;
+        if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_RELA || header.sh_entsize == 0)
+            continue;
+        Elf_Data* relocations = elf_getdata(section, nullptr);
+        Elf_Data* symbols = elf_getdata(elf_getscn(elf, header.sh_link), nullptr);
+        GElf_Shdr symbols_header;
+        if (relocations == nullptr || symbols == nullptr ||
+            gelf_getshdr(elf_getscn(elf, header.sh_link), &symbols_header) == nullptr) {
+            continue;
+        }
+        for (int i = 0; i < static_cast<int>(header.sh_size / header.sh_entsize); ++i) {
+            GElf_Rela relocation;
+            GElf_Sym symbol;
+            if (gelf_getrela(relocations, i, &relocation) == nullptr) break;
+            const auto type = GELF_R_TYPE(relocation.r_info);
+            if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT) continue;
+            if (gelf_getsym(symbols, static_cast<int>(GELF_R_SYM(relocation.r_info)), &symbol) == nullptr)
+                continue;
+            const char* name = elf_strptr(elf, symbols_header.sh_link, symbol.st_name);
+            if (name != nullptr && name[0] != '\0') imports_[relocation.r_offset + bias] = demangle(name);
+        }
+    }
+}
+
+std::string FunctionIndex::import_at(std::uint64_t slot) {
+    if (!imports_found_) find_imports();
+    const auto found = imports_.find(slot);
+    return found != imports_.end() ? found->second : std::string();
+}
+
 }  // namespace coroscope::inspect

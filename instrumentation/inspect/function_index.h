@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace coroscope::inspect {
@@ -92,6 +93,10 @@ public:
     };
     Symbol symbol(std::uint64_t address);
 
+    // The symbol whose address the loader puts into the word at `slot` (of the global offset table); "" when
+    // none.
+    std::string import_at(std::uint64_t slot);
+
 private:
     struct Unit {
         std::uint64_t low, high;
@@ -101,14 +106,17 @@ private:
     };
     void find_units();
     void find_symbols();
+    void find_imports();
     const Unit* unit_at(std::uint64_t address);
 
     Dwfl_Module* module_;
     bool units_found_ = false;
     bool symbols_found_ = false;
+    bool imports_found_ = false;
     std::vector<Unit> units_;  // by low
     std::vector<std::unique_ptr<UnitIndex>> indices_;
-    std::vector<Symbol> symbols_;  // by low
+    std::vector<Symbol> symbols_;                             // by low
+    std::unordered_map<std::uint64_t, std::string> imports_;  // by slot
 };
 
 // "ns::f(int)" for "_ZN2ns1fEi"; anything that is no mangled name stays as it is.

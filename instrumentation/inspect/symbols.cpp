@@ -144,6 +144,11 @@ Symbolizer::Position Symbolizer::position(std::uint64_t address) {
     return {std::move(found.file), found.line};
 }
 
+std::string Symbolizer::import_at(std::uint64_t slot) {
+    FunctionIndex* functions = impl_->index(slot);
+    return functions != nullptr ? functions->import_at(slot) : std::string();
+}
+
 std::size_t Symbolizer::read_code(std::uint64_t address, std::uint8_t* to, std::size_t bytes) const {
     return impl_->modules.read(address, to, bytes);
 }

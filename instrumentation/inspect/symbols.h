@@ -33,6 +33,9 @@ public:
         std::uint32_t line = 0;
     };
     Position position(std::uint64_t address);
+    // The function whose address the loader puts into the word at an address (of a global offset table),
+    // which is where calls into other modules go through; "" when none.
+    std::string import_at(std::uint64_t slot);
     // Reads bytes of code of a module file at a target address; returns bytes read.
     std::size_t read_code(std::uint64_t address, std::uint8_t* to, std::size_t bytes) const;
 

@@ -1,5 +1,5 @@
-// Unwinding copied stacks from the registers saved at a park, without stopping or attaching to the target: by cached
-// rows of call frame information, and with libunwind where a row cannot say it.
+// Unwinding copied stacks from the registers saved at a park, without stopping or attaching to the target: by
+// cached rows of call frame information, and with libunwind where a row cannot say it.
 //
 // One Unwinder serves one set of modules (a live process or the list kept in a trace) and caches their unwind
 // tables. Thread: one at a time. Blocks: reads ELF files on first use of a module.

@@ -24,6 +24,7 @@ struct Probe {
     // Returns an address inside itself, where it calls.
     __attribute__((noinline)) static std::uint64_t call_site();
     __attribute__((noinline)) static std::uint64_t callee();
+    __attribute__((noinline)) static int call_libc();
 };
 std::uint64_t Probe::callee() {
     asm volatile("");
@@ -35,6 +36,9 @@ std::uint64_t Probe::call_site() {
     return address;
 }
 constexpr int kCallLine = __LINE__ - 4;
+int Probe::call_libc() {
+    return getppid() + 1;
+}
 
 namespace {
 
@@ -105,6 +109,14 @@ TEST(Code, a_function_is_disassembled_with_targets_and_lines) {
         EXPECT_EQ((*rows)[i].address, (*rows)[i - 1].address + ((*rows)[i - 1].bytes.size() + 1) / 3);
     }
     EXPECT_FALSE(disassemble_function(symbols, 0x1000).ok());
+}
+
+TEST(Code, calls_into_other_modules_are_named) {
+    Symbolizer symbols = own_symbols();
+    const auto rows = disassemble_function(symbols, reinterpret_cast<std::uint64_t>(&Probe::call_libc) + 1);
+    ASSERT_TRUE(rows.ok()) << rows.error().message;
+    EXPECT_TRUE(
+        std::any_of(rows->begin(), rows->end(), [](const Instruction& i) { return i.target == "getppid"; }));
 }
 
 TEST(Source, is_read_as_lines_or_says_why_not) {
