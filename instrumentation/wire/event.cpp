@@ -1,6 +1,8 @@
 // Sizes and names of events; the single table behind both.
 #include "instrumentation/wire/event.h"
 
+#include <array>
+
 namespace coroscope::wire {
 namespace {
 
@@ -46,14 +48,22 @@ const Row* find(EventType type) {
     return nullptr;
 }
 
+// Slots by type: decoders ask for every event.
+constexpr std::array<std::uint8_t, 256> make_slots_table() {
+    std::array<std::uint8_t, 256> slots{};
+    for (const Row& row : kRows)
+        slots[static_cast<std::size_t>(row.type)] = static_cast<std::uint8_t>(row.slots);
+    return slots;
+}
+constexpr std::array<std::uint8_t, 256> kSlotsByType = make_slots_table();
+
 }  // namespace
 
 std::uint32_t slots_of(EventType type, std::uint32_t argument) {
     if (type == EventType::kChannelSend || type == EventType::kChannelReceive) {
         return (high8(argument) & kOtherParty) != 0 ? 2 : 1;
     }
-    const Row* row = find(type);
-    return row != nullptr ? row->slots : 0;
+    return kSlotsByType[static_cast<std::size_t>(type)];
 }
 
 const char* event_name(EventType type) {
