@@ -5,7 +5,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -116,24 +118,29 @@ TEST_F(stack_copier, memory_that_is_gone_costs_a_refusal_and_nothing_else) {
 
 // The target's thread runs the coroutine again and again: writes its stack while the sequence is odd, parks it while even.
 TEST_F(stack_copier, copies_made_while_the_coroutine_runs_and_parks_are_whole_or_refused) {
+    constexpr std::uint64_t kDeepBytes = 15'000;  // a copy takes as long as a few rounds of the coroutine
+    record().rsp = reinterpret_cast<std::uint64_t>(high() - kDeepBytes);
     std::atomic<bool> stop{false};
     std::thread target([&] {
         // Stores that the sanitizers do not see, as those of a real coroutine's compiled frames would race just so.
         auto fill = [](unsigned char* low, unsigned char value) {
-            asm volatile("rep stosb" : "+D"(low) : "c"(1000UL), "a"(value) : "memory");
+            std::uint64_t bytes = kDeepBytes;
+            asm volatile("rep stosb" : "+D"(low), "+c"(bytes) : "a"(value) : "memory");
         };
         std::uint32_t sequence = 8;
         for (unsigned char value = 0; !stop.load(std::memory_order_relaxed); ++value) {
             record().sequence.store(sequence + 1, std::memory_order_relaxed);
             std::atomic_thread_fence(std::memory_order_release);
-            fill(high() - 1000, value);
+            fill(high() - kDeepBytes, value);
             record().sequence.store(sequence += 2, std::memory_order_release);
             // Parked for a while, shorter and longer than a copy takes.
-            for (int i = 0; i < value * 16; ++i) __builtin_ia32_pause();
+            for (int i = 0; i < value; ++i)
+                __builtin_ia32_pause();
         }
     });
     int whole = 0;
     int refused = 0;
+    int torn = 0;
     for (int i = 0; i < 20'000 || ((whole == 0 || refused == 0) && i < 2'000'000); ++i) {
         const wire::StackCopied copied = copy();
         if (copied.bytes == 0) {
@@ -142,11 +149,12 @@ TEST_F(stack_copier, copies_made_while_the_coroutine_runs_and_parks_are_whole_or
         }
         ++whole;
         const auto bytes = copied_bytes(copied);
-        for (const unsigned char byte : bytes)
-            ASSERT_EQ(byte, bytes[0]) << "torn at sequence " << copied.sequence;
+        torn += std::any_of(bytes.begin(), bytes.end(), [&](unsigned char byte) { return byte != bytes[0]; });
     }
     stop = true;
     target.join();
+    EXPECT_EQ(torn, 0);
+    std::printf("%d copies whole, %d refused\n", whole, refused);
     EXPECT_GT(whole, 0);
     EXPECT_GT(refused, 0);
 }
