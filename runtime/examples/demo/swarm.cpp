@@ -7,8 +7,8 @@
 namespace demo {
 namespace {
 
-constexpr unsigned kMembersAtOnce = 1000;
-constexpr milliseconds kBreath{1};
+constexpr unsigned kMembersAtOnce = 4000;
+constexpr milliseconds kBreath{4};
 constexpr int kSparksPerBeat = 50;
 
 void glow(const cprime::Receiver<Spark>& sparks, Tally& tally) {
