@@ -87,6 +87,12 @@ std::invoke_result_t<std::decay_t<F>&> run(const RuntimeOptions& options, F&& fu
     Runtime runtime(options);
     return runtime.run(std::forward<F>(function), place);
 }
+template <typename F>
+requires std::is_invocable_v<std::decay_t<F>&>
+std::invoke_result_t<std::decay_t<F>&> run(F&& function,
+                                           std::source_location place = std::source_location::current()) {
+    return run(RuntimeOptions{}, std::forward<F>(function), place);
+}
 
 namespace detail {
 ResumePoint shut_down(Worker* worker, std::uint32_t coroutine, void* nothing) noexcept;
