@@ -14,7 +14,11 @@ CODE = {".h", ".cpp", ".c", ".S"}
 TEXT = CODE | {".py", ".md", ".txt", ".cmake", ".in", ".sh", ".json", ".coro-script"}
 LIMIT = {".h": 250, ".cpp": 450, ".c": 450, ".S": 450, ".py": 450}
 LINE_LIMIT = 150  # clang-format wraps code at 110; a comment beside an entry of a table may be longer
-LONGER = {}  # "path": (lines, "why it is one thing")
+LONGER = {  # "path": (lines, "why it is one thing")
+    "runtime/include/cprime/channel.h": (360, "three kinds of handle over one set of operations: shown side by side to their users"),
+    "runtime/include/cprime/spawn.h": (300, "every way to spawn, and the handle it answers with"),
+    "tests/unit/inspect/fake_target.cpp": (480, "one made-up process"),
+}
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 NAME = re.compile(r"^[a-z0-9_]+$")
 NAMED_OTHERWISE = re.compile(r"(^|/)(CMakeLists\.txt|CMakePresets\.json|[A-Z]+\.md|LICENSE|coroscope-gdb\.py|\.[a-z-]+|Find[A-Za-z0-9]+\.cmake)$")
@@ -85,6 +89,9 @@ class Tidy(unittest.TestCase):
 
     def test_a_file_begins_by_saying_what_it_is_for(self):
         for name, lines in self.each(CODE):
+            path = SOURCE / name
+            if path.suffix == ".cpp" and path.with_suffix(".h").is_file():
+                continue  # the header's comment speaks for both
             with self.subTest(name):
                 self.assertTrue(lines and lines[0].startswith(("//", "/*", "#", " *")) and not lines[0].startswith("#include")
                                 and not lines[0].startswith("#pragma"), "the first line is a comment that says what the file is for")
