@@ -193,7 +193,10 @@ static ResumePoint resume(Worker& worker, std::uint32_t index) {
     scheduler.share_surplus(worker, 1);
     if (timers_next() != kNoDeadline) {
         const std::uint64_t now = coroscope::base::read_tsc();
-        if (now >= timers_next()) timers_fire(worker, now);
+        if (now >= timers_next()) {
+            timers_fire(worker, now);
+            worker.switch_stamp = 0;  // whom a timer woke is not resumed before that
+        }
     }
 }
 

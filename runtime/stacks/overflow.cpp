@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <cstdarg>
@@ -100,6 +101,18 @@ void hand_on(int number, siginfo_t* info, void* context) {
     sigaction(number, &standard, nullptr);
 }
 
+// Whether a fault at `address` means that the running coroutine has run out of stack: it hit the guard of its own slot, or some
+// other guard of its pool while its stack pointer has left the slot (a frame may step over a canary, and over whole slots).
+bool is_overflow(const Worker& worker, std::uint64_t address, const ucontext_t* context) {
+    const wire::CoroutineRecord& running = record(worker.current_index);
+    std::uint8_t pool = 0;
+    std::uint32_t slot = 0;
+    if (!g_runtime->pools.find_address(address, &pool, &slot) || pool != running.pool) return false;
+    const wire::StackBounds bounds = g_runtime->pools.bounds(pool, running.slot);
+    const auto rsp = static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RSP]);
+    return slot == running.slot || rsp < bounds.low || rsp >= bounds.high;
+}
+
 // On the alternate stack. Touches only memory that is never unmapped while the runtime lives.
 void on_fault(int number, siginfo_t* info, void* context) {
     const auto address = reinterpret_cast<std::uint64_t>(info->si_addr);
@@ -107,16 +120,10 @@ void on_fault(int number, siginfo_t* info, void* context) {
         say("cprime: a forked child used the runtime of its parent; a child may only exec or exit\n");
         _exit(134);
     }
-    std::uint8_t pool = 0;
-    std::uint32_t slot = 0;
     const Worker* worker = cprime_current_worker;
     if (g_runtime != nullptr && worker != nullptr && worker->current_index != wire::kNone &&
-        g_runtime->pools.find_address(address, &pool, &slot)) {
-        const wire::CoroutineRecord& running = record(worker->current_index);
-        // The guard of a slot lies below it; a fault in the guard of the running coroutine's slot is its overflow.
-        if (running.pool == pool && running.slot == slot) {
-            say_overflow(worker->current_index, worker->index, "it ran into its guard page");
-        }
+        is_overflow(*worker, address, static_cast<const ucontext_t*>(context))) {
+        say_overflow(worker->current_index, worker->index, "it ran into a guard page");
     }
     hand_on(number, info, context);
 }

@@ -54,7 +54,7 @@ constexpr PoolPlan kPlans[kPoolsCount] = {
     {"small",
      SizeClass::kSmall,
      coroscope::wire::PoolPurpose::kOrdinary,
-     {kSmallBytes + 64, kSmallBytes + 64, 0, 1, kCanaryBytes}},
+     {kSmallBytes + 64, kSmallBytes, 0, 1, kCanaryBytes}},
     {"medium",
      SizeClass::kMedium,
      coroscope::wire::PoolPurpose::kOrdinary,

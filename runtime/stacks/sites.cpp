@@ -12,22 +12,34 @@ using coroscope::wire::kNone;
 using coroscope::wire::SiteRecord;
 using coroscope::wire::SizeClass;
 
+namespace {
+
+// Zeroed memory that costs nothing until it is touched; null when there is none.
+template <typename T>
+T* reserve(std::size_t count) {
+    void* memory = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? nullptr : static_cast<T*>(memory);
+}
+
+}  // namespace
+
 coroscope::base::Status Sites::start(coroscope::emit::StateSegment& segment, SizeTable table) {
     segment_ = &segment;
     table_ = std::move(table);
     records_ = segment.records<SiteRecord>(coroscope::wire::SectionKind::kSites);
-    void* memory = mmap(nullptr, kEntries * sizeof(Entry), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) {
+    entries_ = reserve<Entry>(kEntries);
+    choices_ = reserve<TableChoice>(coroscope::wire::kSitesMax);
+    if (entries_ == nullptr || choices_ == nullptr) {
         return coroscope::base::error(coroscope::base::ErrorCode::kRefused,
                                       "cprime has no memory for its table of spawn sites");
     }
-    entries_ = static_cast<Entry*>(memory);
     return coroscope::base::ok_status();
 }
 
 Sites::~Sites() {
     if (entries_ != nullptr) munmap(entries_, kEntries * sizeof(Entry));
+    if (choices_ != nullptr) munmap(choices_, coroscope::wire::kSitesMax * sizeof(TableChoice));
 }
 
 std::uint32_t Sites::find(const Place& place, std::string_view name, std::uint64_t entry) {
@@ -83,9 +95,8 @@ std::uint32_t Sites::make_record(const Place& place, std::string_view name, std:
     record.evidence.store(ClassEvidence::kUnknown, std::memory_order_relaxed);
     if (const SizeRow* row = table_.find(std::string(place.file) + ":" + std::to_string(place.line));
         row != nullptr) {
-        record.size_class.store(row->size_class, std::memory_order_relaxed);
-        record.evidence.store(row->evidence, std::memory_order_relaxed);
         record.predicted_bytes = row->predicted_bytes;
+        choices_[site] = {row->size_class, row->evidence};
     }
     return site;
 }
@@ -93,20 +104,28 @@ std::uint32_t Sites::make_record(const Place& place, std::string_view name, std:
 SizeClass Sites::choose_class(std::uint32_t site, std::uint8_t wish) {
     if (site == kNone) return wish != 0 ? static_cast<SizeClass>(wish - 1) : SizeClass::kMedium;
     SiteRecord& record = records_[site];
-    const SizeClass known = record.size_class.load(std::memory_order_relaxed);
-    if (wish == 0) return known;
-    const auto wished = static_cast<SizeClass>(wish - 1);
-    if (record.wished_class.load(std::memory_order_relaxed) != wish)
-        record.wished_class.store(wish, std::memory_order_relaxed);
-    const ClassEvidence evidence = record.evidence.load(std::memory_order_relaxed);
-    if (evidence == ClassEvidence::kProfiled || evidence == ClassEvidence::kProven) {
-        if (known > wished) return known;
+    const TableChoice row = choices_[site];  // written before the site was published, constant
+    SizeClass chosen = SizeClass::kMedium;
+    ClassEvidence evidence = ClassEvidence::kUnknown;
+    if (wish != 0) {
+        chosen = static_cast<SizeClass>(wish - 1);
+        evidence = ClassEvidence::kWish;
+        if (record.wished_class.load(std::memory_order_relaxed) != wish) {
+            record.wished_class.store(wish, std::memory_order_relaxed);
+        }
     }
-    if (known != wished || evidence == ClassEvidence::kUnknown) {
-        record.size_class.store(wished, std::memory_order_relaxed);
-        record.evidence.store(ClassEvidence::kWish, std::memory_order_relaxed);
+    if (row.evidence != ClassEvidence::kUnknown && (wish == 0 || row.size_class > chosen)) {
+        chosen = row.size_class;
+        evidence = row.evidence;
     }
-    return wished;
+    // What viewers see is the latest choice; stored only when it differs, so that workers share the line in peace.
+    if (record.size_class.load(std::memory_order_relaxed) != chosen) {
+        record.size_class.store(chosen, std::memory_order_relaxed);
+    }
+    if (record.evidence.load(std::memory_order_relaxed) != evidence) {
+        record.evidence.store(evidence, std::memory_order_relaxed);
+    }
+    return chosen;
 }
 
 std::uint32_t Sites::name_of(std::uint32_t site, std::string_view name) {

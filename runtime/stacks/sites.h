@@ -58,6 +58,10 @@ private:
         std::uint32_t column;
         std::atomic<std::uint32_t> site_plus_one;  // 0 = empty
     };
+    struct TableChoice {  // what the size table says of a site; kUnknown = nothing
+        coroscope::wire::SizeClass size_class;
+        coroscope::wire::ClassEvidence evidence;
+    };
     static constexpr std::uint32_t kEntries = 1U << 17;  // at most half full
 
     static std::uint32_t hash(const Place& place) {
@@ -72,7 +76,8 @@ private:
     coroscope::emit::StateSegment* segment_ = nullptr;
     coroscope::wire::SiteRecord* records_ = nullptr;
     Entry* entries_ = nullptr;
-    std::mutex lock_;  // guards by_text_, entries_count_ and additions to entries_
+    TableChoice* choices_ = nullptr;  // by site; an entry is written before its site is published
+    std::mutex lock_;                 // guards by_text_, entries_count_ and additions to entries_
     std::unordered_map<std::string, std::uint32_t> by_text_;
     std::uint32_t entries_count_ = 0;
     SizeTable table_;

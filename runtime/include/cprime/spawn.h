@@ -203,7 +203,10 @@ private:
             } releaser{result_};
             if (failure) std::rethrow_exception(std::move(failure));
             if (!result_->value.has_value()) return Status::closed;
-            return Result<T>(std::move(*result_->value));
+            Result<T> taken(Status::closed);
+            ::new (detail::ResultAccess::storage(taken)) T(std::move(*result_->value));
+            detail::ResultAccess::set_ok(taken);
+            return taken;
         }
     }
 

@@ -1,0 +1,178 @@
+// Overflow: whoever runs out of stack is named, with its site, its class and the way out, and the process ends.
+#include <gtest/gtest.h>
+
+#include <cprime/runtime.h>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <vector>
+
+#include "instrumentation/base/check.h"
+
+namespace cprime {
+namespace {
+
+// Uses about `bytes` of stack below the caller, word by word from the top, and touches all of it.
+[[gnu::noinline, gnu::no_sanitize("address")]] void use_stack(std::size_t bytes) {
+    auto* memory = static_cast<volatile char*>(__builtin_alloca(bytes));
+    for (std::size_t i = bytes; i-- > 0;)
+        memory[i] = 1;
+}
+
+[[gnu::noinline]] int recurse(int depth) {
+    volatile char frame[512];
+    frame[0] = static_cast<char>(depth);
+    asm volatile("" : : "r"(&frame) : "memory");  // a frame a call, whatever the optimiser thinks
+    return depth == 0 ? 0 : recurse(depth - 1) + frame[0];
+}
+
+class Overflow : public testing::Test {
+protected:
+    void SetUp() override {
+        GTEST_FLAG_SET(death_test_style, "threadsafe");
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+        GTEST_SKIP() << "sanitizer builds enlarge the small classes and report faults themselves";
+#endif
+    }
+};
+
+TEST_F(Overflow, of_a_micro_slot_is_seen_by_its_canary_at_the_next_park) {
+    EXPECT_EXIT(run({.workers = 1},
+                    [] {
+                        // The slot above is the culprit, so that what it overwrites is nobody's.
+                        auto first = spawn({.name = "below", .size_class = size_class::micro},
+                                           [] { yield(); });
+                        auto second = spawn({.name = "greedy", .size_class = size_class::micro}, [] {
+                            use_stack(200);
+                            yield();
+                        });
+                        second.join();
+                        first.join();
+                    }),
+                testing::KilledBySignal(SIGABRT),
+                "stack overflow in coroutine [0-9]+ \"greedy\" spawned at "
+                "tests/unit/runtime/overflow_test.cpp:[0-9]+ on worker 0: a "
+                "canary .* was overwritten; its class is micro \\(256 bytes\\): .*size_class::small");
+}
+
+// Coroutines that wait below the culprit's slot, so that what it overwrites has owners and is not the slab's guard page.
+template <typename F>
+void above_others(size_class wish, F&& culprit) {
+    run({.workers = 1}, [wish, &culprit] {
+        std::vector<JoinHandle<void>> others;
+        for (int i = 0; i < 4; ++i) {
+            others.push_back(
+                spawn({.name = "other", .size_class = wish}, [] { sleep_for(std::chrono::hours(1)); }));
+        }
+        culprit();
+    });
+}
+
+TEST_F(Overflow, of_a_small_slot_is_seen_at_exit) {
+    EXPECT_EXIT(above_others(size_class::small,
+                             [] {
+                                 spawn({.name = "small one", .size_class = size_class::small}, [] {
+                                     use_stack(2100);
+                                 }).join();
+                             }),
+                testing::KilledBySignal(SIGABRT),
+                "\"small one\" .* its class is small \\(2048 bytes\\): .*size_class::medium");
+}
+
+TEST_F(Overflow, of_the_lowest_slot_of_a_slab_hits_the_guard_below_the_slab) {
+    EXPECT_EXIT(
+        run({.workers = 1},
+            [] { spawn({.name = "lowest", .size_class = size_class::small}, [] { use_stack(4000); }).join(); }),
+        testing::KilledBySignal(SIGSEGV), "\"lowest\" .*it ran into a guard page; its class is small");
+}
+
+TEST_F(Overflow, of_a_medium_stack_hits_its_guard_page_at_once) {
+    EXPECT_EXIT(run({.workers = 2}, [] { spawn("deep one", [] { recurse(1000); }).join(); }),
+                testing::KilledBySignal(SIGSEGV),
+                "stack overflow in coroutine [0-9]+ \"deep one\" spawned at "
+                "tests/unit/runtime/overflow_test.cpp:[0-9]+ on worker [01]: "
+                "it ran into a guard page; its class is medium \\(16384 bytes\\): .*size_class::large");
+}
+
+TEST_F(Overflow, of_a_large_stack_says_that_no_class_is_larger) {
+    EXPECT_EXIT(
+        run({.workers = 1},
+            [] {
+                spawn({.name = "endless", .size_class = size_class::large}, [] { recurse(1 << 30); }).join();
+            }),
+        testing::KilledBySignal(SIGSEGV), "\"endless\" .*its class is large .*reduce its recursion");
+}
+
+TEST_F(Overflow, a_stack_pointer_outside_the_slot_is_seen_even_with_whole_canaries) {
+    EXPECT_EXIT(above_others(size_class::micro,
+                             [] {
+                                 spawn({.name = "leaper", .size_class = size_class::micro}, [] {
+                                     // Steps over the canary and over the hot end of the slot below.
+                                     auto* frame = static_cast<volatile char*>(__builtin_alloca(400));
+                                     frame[399] = 1;
+                                     yield();
+                                 }).join();
+                             }),
+                testing::KilledBySignal(SIGABRT),
+                "\"leaper\" .*its stack pointer has left the slot; its class is micro");
+}
+
+TEST_F(Overflow, that_steps_over_whole_slots_into_another_guard_is_named_as_well) {
+    EXPECT_EXIT(above_others(size_class::medium,
+                             [] {
+                                 spawn("giant frame", [] {
+                                     auto* frame = static_cast<volatile char*>(__builtin_alloca(19 << 10));
+                                     for (std::size_t at = 19 << 10; at > 0; at -= 1024)
+                                         frame[at - 1024] = 1;
+                                 }).join();
+                             }),
+                testing::KilledBySignal(SIGSEGV),
+                "\"giant frame\" .*it ran into a guard page; its class is medium");
+}
+
+TEST_F(Overflow, a_wild_pointer_into_anothers_guard_is_no_overflow) {
+    EXPECT_EXIT(run({.workers = 1},
+                    [] {
+                        spawn("wild", [] {
+                            const volatile char local = 0;
+                            // Five pages of the stack four slots above: one of them is its guard.
+                            const auto page = reinterpret_cast<std::uintptr_t>(&local) & ~std::uintptr_t{4095};
+                            auto* wild = reinterpret_cast<volatile char*>(page + 4 * std::uintptr_t{20480});
+                            for (int i = 0; i < 5; ++i)
+                                wild[i * 4096] = 1;
+                        }).join();
+                    }),
+                testing::KilledBySignal(SIGSEGV), "^$");
+}
+
+TEST_F(Overflow, a_fault_that_is_no_overflow_is_left_to_whoever_handled_it_before) {
+    EXPECT_EXIT(
+        {
+            struct sigaction action {};
+            action.sa_handler = [](int) { _exit(42); };
+            sigaction(SIGSEGV, &action, nullptr);
+            run({.workers = 1}, [] {
+                volatile std::uintptr_t nowhere = 8;
+                *reinterpret_cast<volatile int*>(nowhere) = 1;
+            });
+        },
+        testing::ExitedWithCode(42), "^$");
+}
+
+TEST_F(Overflow, a_failed_check_names_the_coroutine_and_the_worker) {
+    EXPECT_EXIT(run({.workers = 1},
+                    [] {
+                        detail::park(
+                            [](detail::Worker*, std::uint32_t, void*) noexcept -> detail::ResumePoint {
+                                coroscope::base::check_failed("1 == 2", "here", 1);
+                            },
+                            nullptr);
+                    }),
+                testing::KilledBySignal(SIGABRT),
+                "check failed: 1 == 2 at here:1 in coroutine [0-9]+ on worker 0");
+}
+
+}  // namespace
+}  // namespace cprime
