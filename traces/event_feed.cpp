@@ -81,8 +81,7 @@ EventFeed::Lane* EventFeed::next_lane(std::uint64_t* limit) {
             second = std::min(second, ticks);
         }
     }
-    *limit = second > std::numeric_limits<std::uint64_t>::max() - kInterleaveTicks ? second
-                                                                                   : second + kInterleaveTicks;
+    *limit = second;
     return first;
 }
 

@@ -1,7 +1,7 @@
 // EventFeed: the events of a trace between two moments, rings interleaved by time.
 //
-// Exact global order would cost more than it is worth (a merge of all rings by stamp runs at 20-130M events/s): a ring is followed until it is
-// kInterleaveTicks ahead of the others. Within a ring the order is exact; what needs more looks at sequence numbers.
+// In order of the stamps. Stamps of two processors can be some ten nanoseconds off, so a cause may come right after its effect: whoever minds
+// looks at sequence numbers. A merge of this kind costs 10 to 50 ns an event, which is why nothing merges a whole trace without need.
 //
 // Thread: one at a time. Blocks: reads the file. Tested in tests/unit/traces/event_feed_test.cpp.
 #pragma once
@@ -14,8 +14,6 @@
 #include "traces/trace_reader.h"
 
 namespace coroscope::traces {
-
-inline constexpr std::uint64_t kInterleaveTicks = 100'000;  // about 30-50 us
 
 // Stamps between which events are missing.
 struct LossInterval {

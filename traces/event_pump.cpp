@@ -41,6 +41,7 @@ EventPump::~EventPump() {
 
 base::Status EventPump::start(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period) {
     begin_ticks_ = base::read_tsc();
+    before_.clear();
     for (std::uint32_t ring = 0; ring < target_.rings_count(); ++ring)
         before_.push_back(target_.ring_counts(ring));
     if (mask != 0) {

@@ -176,7 +176,7 @@ private:
 
     // Looks once; into the file as well when it is due. False when the target cannot be read any more.
     bool look(bool with_stacks, bool into_file) {
-        auto moment = observation_->look(with_stacks);
+        auto moment = observation_->look(with_stacks, true);
         if (!moment.ok()) {
             const std::lock_guard lock(lock_);
             error_ = moment.error();

@@ -20,14 +20,16 @@ bool newer(std::uint32_t a, std::uint32_t b) {
 }  // namespace
 
 Model::Model(inspect::StateImage keyframe)
-    : image_(std::move(keyframe)), keyframe_end_ticks_(image_.read_end_ticks) {
+    : image_(std::move(keyframe)),
+      keyframe_begin_ticks_(image_.read_begin_ticks),
+      keyframe_end_ticks_(image_.read_end_ticks) {
     for (inspect::CoroutineImage& row : image_.coroutines) {
         Coroutine& coroutine = coroutines_[row.index];
         coroutine.image = row;
         coroutine.base = coroutine.top = row.sequence;
         // Of a torn copy no field is known to belong to another: the next event begins anew.
         coroutine.sequence_known = row.consistency != inspect::Consistency::kTorn;
-        coroutine.in_use = true;
+        coroutine.in_keyframe = coroutine.in_use = true;
         coroutine.identity_known = true;
     }
     for (inspect::ChannelImage& row : image_.channels) {
@@ -42,8 +44,9 @@ Model::Model(inspect::StateImage keyframe)
     image_.channels.clear();
 }
 
-void Model::lose(std::uint64_t, std::uint64_t until_ticks) {
-    lost_until_ticks_ = std::max(lost_until_ticks_, until_ticks);
+void Model::lose(std::uint64_t until_ticks) {
+    lost_any_ = true;
+    if (until_ticks >= keyframe_begin_ticks_) lost_until_ticks_ = std::max(lost_until_ticks_, until_ticks);
 }
 
 void Model::apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index) {
@@ -72,7 +75,7 @@ void Model::apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::u
             channel(event);
             break;
         case EventType::kLoss:
-            lose(event.ext64[0], event.tsc);
+            lose(event.tsc);
             break;
         case EventType::kSignal:
             if (event.tsc > keyframe_end_ticks_ && event.object < image_.signals_delivered.size()) {
@@ -95,6 +98,7 @@ bool Model::begin_unseen(Coroutine& coroutine, std::uint32_t sequence, std::uint
     if (!coroutine.in_use && ticks <= keyframe_end_ticks_) return false;
     coroutine.base = coroutine.top = sequence - step;
     coroutine.sequence_known = true;
+    coroutine.base_assumed = !coroutine.in_use;
     return true;
 }
 
@@ -117,6 +121,13 @@ void Model::spawn(const wire::DecodedEvent& event) {
     if (!coroutine.sequence_known) {
         coroutine.base = coroutine.top = sequence - 2;
         coroutine.sequence_known = true;
+    } else if (coroutine.base_assumed) {
+        if (!newer(sequence - 2, coroutine.base)) coroutine.base = sequence - 2;
+        coroutine.base_assumed = false;
+    }
+    if (newer(sequence, coroutine.top)) {  // says all there is: what was missed before does not matter any more
+        coroutine.base = sequence - 2;
+        coroutine.steps = 0;
     }
     const Place place = advance(coroutine, sequence, 2, event.tsc);
     if (place == Place::kOld || (place == Place::kLate && !newer(sequence, coroutine.spawned_at))) return;
@@ -214,8 +225,13 @@ void Model::exit(const wire::DecodedEvent& event) {
 
 // ---- channels
 
-void Model::channel_create(Channel& channel, const wire::DecodedEvent& event) {
+void Model::channel_create(Channel& channel, const wire::DecodedEvent& event, bool late) {
     inspect::ChannelImage fresh;
+    if (late) {  // what was sent through it is counted already
+        fresh.sent = channel.image.sent;
+        fresh.received = channel.image.received;
+        fresh.closed = channel.image.closed;
+    }
     fresh.index = event.object;
     fresh.capacity = event.argument;
     fresh.identity = event.ext48[0];
@@ -245,16 +261,22 @@ void Model::channel(const wire::DecodedEvent& event) {
                                             : widen(wire::low24(event.argument), channel.top);
     if (!channel.operations_known) {
         if (!creates && !channel.live && event.tsc <= keyframe_end_ticks_) return;
+        // Made and gone before the keyframe, whose totals have it: the record is written before its event is stamped.
+        if (creates && !channel.live && event.tsc < image_.read_begin_ticks) return;
         channel.base = channel.top = operation - 1;
         channel.operations_known = true;
+        channel.base_assumed = !creates && !channel.live;
     }
+    const bool late = creates && channel.base_assumed && !newer(operation, channel.base);
+    if (late) channel.base = operation - 1;
+    if (creates) channel.base_assumed = false;
     if (!newer(operation, channel.base)) return;
     ++channel.steps;
     if (newer(operation, channel.top)) {
         channel.top = operation;
         channel.changed_ticks = std::max<std::uint64_t>(event.tsc, 1);
     }
-    if (creates) return channel_create(channel, event);
+    if (creates) return channel_create(channel, event, late);
     if (!channel.live) {  // its creation was lost
         channel.image = {};
         channel.image.index = event.object;

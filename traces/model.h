@@ -12,7 +12,8 @@
 //
 // What a field's value is made of stands in wire/fields.h; the test takes its comparison from there.
 //
-//   M1  Events of one ring arrive in order; rings may be ahead of each other by far less than 2^23 changes of one record.
+//   M1  Events of one ring arrive in order; those of different rings in the order of their stamps, give or take a moment: an effect may come
+//       shortly before its cause.
 //   M2  After a loss nothing is guessed: a record is kUnknown unless an event after the loss named it without a gap in its sequence, or
 //       the next keyframe proves (same sequence) that nothing happened.
 //   M3  Nothing in an event or keyframe is trusted to be in range; memory follows the number of events, not what they say.
@@ -36,8 +37,8 @@ public:
 
     // Takes an event that the ring of this owner carried. Those stamped long before the keyframe must not be handed in (M1).
     void apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
-    // Events of some ring with stamps in [since, until] are missing.
-    void lose(std::uint64_t since_ticks, std::uint64_t until_ticks);
+    // Events of some ring are missing, the last of them stamped `until_ticks`. What was over before the keyframe is in it.
+    void lose(std::uint64_t until_ticks);
 
     // The state once every event up to `ticks` was applied. `later`: a keyframe taken after it, or null; it proves what losses left
     // open and names what was made since the first keyframe (sites, slabs). Leaves the model empty.
@@ -51,6 +52,8 @@ private:
         std::uint32_t spawned_at = 0, suspended_at = 0;
         std::uint64_t changed_ticks = 0;  // stamp of the newest event; 0 = none seen
         bool sequence_known = false;
+        bool base_assumed = false;  // the first event seen was not its spawn, which may come a moment later
+        bool in_keyframe = false;
         bool in_use = false;
         bool identity_known = false;
     };
@@ -59,6 +62,7 @@ private:
         std::uint32_t base = 0, top = 0, steps = 0;
         std::uint64_t changed_ticks = 0;
         bool operations_known = false;
+        bool base_assumed = false;  // as above: its creation may follow
         bool live = false;
         bool identity_known = false;
     };
@@ -76,7 +80,7 @@ private:
     void wake(const wire::DecodedEvent& event);
     void exit(const wire::DecodedEvent& event);
     void channel(const wire::DecodedEvent& event);
-    void channel_create(Channel& channel, const wire::DecodedEvent& event);
+    void channel_create(Channel& channel, const wire::DecodedEvent& event, bool late);
     void channel_destroyed(Channel& channel);
     void worker(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
 
@@ -86,10 +90,11 @@ private:
     void collect_pools(const inspect::StateImage* later);
 
     inspect::StateImage image_;
-    std::uint64_t keyframe_end_ticks_ = 0;
+    std::uint64_t keyframe_begin_ticks_ = 0, keyframe_end_ticks_ = 0;
     SparseTable<Coroutine> coroutines_;
     SparseTable<Channel> channels_;
-    std::uint64_t lost_until_ticks_ = 0;  // of the latest loss; 0 = none
+    std::uint64_t lost_until_ticks_ = 0;  // of the latest loss that reaches beyond the keyframe's begin; 0 = none
+    bool lost_any_ = false;
 };
 
 }  // namespace coroscope::traces

@@ -27,6 +27,8 @@ void Model::settle(Coroutine& coroutine, const inspect::CoroutineImage* proof) {
 void Model::collect_coroutines(const inspect::StateImage* later) {
     coroutines_.for_each([&](std::uint32_t index, Coroutine& coroutine) {
         if (!coroutine.in_use) return;
+        // Free in the keyframe, and nothing is known of it since: its end was lost.
+        if (lost_any_ && !coroutine.in_keyframe && coroutine.changed_ticks < keyframe_begin_ticks_) return;
         settle(coroutine, later == nullptr ? nullptr : later->coroutine_at(index));
         // Without an identity there is nobody to show; the loss itself is counted.
         if (coroutine.identity_known && coroutine.image.identity != 0)

@@ -34,6 +34,9 @@ struct Moment {
     std::uint64_t events_total = 0;
     std::uint64_t events_lost = 0;
     std::uint64_t unknown_coroutines = 0;  // after losses, until the next keyframe
+    // Indices (ascending) of parked coroutines that moved while the program was looked at: the others were all in the states shown at one and
+    // the same instant. Empty for recorded programs, whose state at t is one instant by construction.
+    std::vector<std::uint32_t> moved;
 
     // The stack that belongs to this coroutine's present park; nullptr when there is none (running, or not captured since).
     const inspect::StackRef* stack_of(const inspect::CoroutineImage& coroutine) const;

@@ -34,6 +34,18 @@ double measure_event_ns() {
     return best;
 }
 
+// Parked in `after`, but not since `before` was copied.
+std::vector<std::uint32_t> moved_between(const inspect::StateImage& before, const inspect::StateImage& after) {
+    std::vector<std::uint32_t> moved;
+    auto old = before.coroutines.begin();
+    for (const inspect::CoroutineImage& row : after.coroutines) {
+        while (old != before.coroutines.end() && old->index < row.index) ++old;
+        const bool same = old != before.coroutines.end() && old->index == row.index && old->sequence == row.sequence;
+        if (!same && row.state == wire::CoroutineState::kParked) moved.push_back(row.index);
+    }
+    return moved;
+}
+
 }  // namespace
 
 double calibrate_event_ns() {
@@ -112,11 +124,18 @@ void Observation::refresh_modules() {
         static_cast<void>(writer_->add_modules(modules_).ok());  // the writer keeps its error
 }
 
-base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks) {
+base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks, bool confirm) {
+    auto moment = std::make_shared<Moment>();
+    inspect::StateImage before;
+    if (confirm) {
+        auto first = state_->read_state();
+        if (!first.ok()) return first.error();
+        before = std::move(*first);
+    }
     auto image = state_->read_state();
     if (!image.ok()) return image.error();
-    auto moment = std::make_shared<Moment>();
     moment->state = std::move(*image);
+    if (confirm) moment->moved = moved_between(before, moment->state);
     pump_->complete(moment->state);
     if (with_stacks && unwinder_ != nullptr) {
         stacks_ = inspect::snapshot_stacks(*state_, *unwinder_, moment->state, table_, &stacks_, nullptr,

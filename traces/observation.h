@@ -42,9 +42,11 @@ public:
     Observation(const Observation&) = delete;
     Observation& operator=(const Observation&) = delete;
 
-    // One look at the program: its state (since when included) and, if wanted, the stacks of all parked coroutines. Blocks for the copy and
-    // for unwinding. Works for the state, not for stacks, once the program has ended. Errors: those of read_state.
-    base::Result<std::shared_ptr<Moment>> look(bool with_stacks);
+    // One look at the program: its state (since when included) and, if wanted, the stacks of all parked coroutines. `confirm`: the state is
+    // copied twice; what did not change in between was so at one instant, the rest is named in Moment::moved (a ring of waiting that was
+    // never there all at once is no deadlock). Blocks for copying and unwinding. Works for the state, not for stacks, once the program has
+    // ended. Errors: those of read_state.
+    base::Result<std::shared_ptr<Moment>> look(bool with_stacks, bool confirm);
     // Appends a look to the file, with the names that were found since the last time. Errors: kIo.
     base::Status write_keyframe(const Moment& moment);
     // Ends it: the last events, marks, names and words go to the file. Blocks until they are there (at most some seconds). Errors: kIo.

@@ -43,7 +43,7 @@ void wait_for_silence(Observation& observation, const std::atomic<bool>* stop) {
 }
 
 base::Status keyframe(Observation& observation, bool with_stacks) {
-    auto moment = observation.look(with_stacks);
+    auto moment = observation.look(with_stacks, false);
     if (!moment.ok()) return moment.error();
     return observation.write_keyframe(**moment);
 }

@@ -75,16 +75,11 @@ base::Result<inspect::StateImage> Replay::state_at(std::uint64_t ticks, Moment& 
     feed.for_each([&](const wire::DecodedEvent& event, const RingCount& ring) {
         model.apply(event, ring.owner, ring.owner_index);
     });
-    bool lost = false;
-    for (const LossInterval& loss : feed.losses()) {
-        if (loss.until_ticks < begin) continue;  // what was lost before the keyframe is in it
-        model.lose(loss.since_ticks, loss.until_ticks);
-        lost = true;
-    }
+    for (const LossInterval& loss : feed.losses()) model.lose(loss.until_ticks);
     // The next keyframe is needed to prove what a loss left open; for names the last one will do.
     inspect::StateImage next;
     const inspect::StateImage* later = &last_;
-    if (lost && at + 1 < keyframes.size()) {
+    if (!feed.losses().empty() && at + 1 < keyframes.size()) {
         auto read = reader_->read_keyframe(chunks[keyframes[at + 1]]);
         if (read.ok()) {
             next = std::move(*read);

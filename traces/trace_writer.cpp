@@ -166,7 +166,11 @@ base::Status TraceWriter::append_locked(ChunkHeader& header, std::span<const Typ
 
 base::Status TraceWriter::append(ChunkHeader header, std::span<const TypeCount> counts, Bytes payload,
                                  Compression wish) {
-    CHECK(payload.size() <= kPayloadBytesMax);
+    if (payload.size() > kPayloadBytesMax) {
+        return base::error(base::ErrorCode::kInternal,
+                           "a " + std::string(chunk_type_name(header.type)) + " of " + std::to_string(payload.size()) +
+                               " bytes is too large for a trace; record fewer coroutines at once");
+    }
     header.unpacked_bytes = payload.size();
     const Packed packed = pack(std::move(payload), wish);
     header.compression = packed.compression;

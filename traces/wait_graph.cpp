@@ -33,7 +33,8 @@ bool about_to_release(const inspect::ChannelImage& channel, bool waits_to_receiv
 
 }  // namespace
 
-WaitGraph::WaitGraph(const inspect::StateImage& state) : state_(state) {
+WaitGraph::WaitGraph(const inspect::StateImage& state, std::span<const std::uint32_t> moved)
+    : state_(state), moved_(moved) {
     nodes_.resize(state.coroutines.size() + 2 * state.channels.size());
     for (std::size_t i = 0; i < state.coroutines.size(); ++i)
         nodes_[i].position = static_cast<std::uint32_t>(i);
@@ -101,6 +102,7 @@ void WaitGraph::add_waits() {
     for (std::size_t i = 0; i < coroutines; ++i) {
         const inspect::CoroutineImage& coroutine = state_.coroutines[i];
         if (!waits_without_deadline(coroutine)) continue;
+        if (std::binary_search(moved_.begin(), moved_.end(), coroutine.index)) continue;
         std::uint32_t target = wire::kNone;
         if (coroutine.reason == wire::WaitReason::kJoin) {
             if (const auto* joined = state_.coroutine_at(coroutine.wait_object)) {

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "traces/moment.h"
@@ -22,7 +23,8 @@ namespace coroscope::traces {
 
 class WaitGraph {
 public:
-    explicit WaitGraph(const inspect::StateImage& state);
+    // `moved`: indices of coroutines whose wait was over again before the look was (Moment::moved); they can act.
+    explicit WaitGraph(const inspect::StateImage& state, std::span<const std::uint32_t> moved = {});
 
     struct Node {
         bool is_coroutine = true;
@@ -49,6 +51,7 @@ private:
                                          const std::vector<std::uint32_t>& component_of) const;
 
     const inspect::StateImage& state_;
+    const std::span<const std::uint32_t> moved_;
     std::vector<Node> nodes_;  // coroutines first, in the order of state.coroutines, then two sides a channel
     std::vector<std::uint8_t> stuck_;
 };

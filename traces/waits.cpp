@@ -151,7 +151,7 @@ nlohmann::json edges_json(const std::vector<WaitEdge>& edges) {
 
 Waits compute_waits(const Moment& moment) {
     const StateImage& state = moment.state;
-    const WaitGraph graph(state);
+    const WaitGraph graph(state, moment.moved);
     Waits waits;
     add_edges(state, waits);
     add_could_wake(state, graph, waits);

@@ -54,6 +54,7 @@ public:
         moment_.state.index();
         return compute_waits(moment_);
     }
+    void moved_meanwhile(std::uint32_t coroutine) { moment_.moved.push_back(coroutine); }
     static std::uint64_t id(std::uint32_t coroutine) { return 100 + coroutine; }
 
 private:
@@ -101,6 +102,12 @@ TEST(Waits, a_third_that_sleeps_and_can_send_makes_it_no_cycle) {
 TEST(Waits, a_wait_with_a_deadline_makes_it_no_cycle) {
     Crossed program;
     program.at(program.left).deadline_ticks = 12345;
+    EXPECT_TRUE(program.waits().cycles.empty());
+}
+
+TEST(Waits, a_ring_that_was_never_there_all_at_once_is_no_cycle) {
+    Crossed program;
+    program.moved_meanwhile(program.right);
     EXPECT_TRUE(program.waits().cycles.empty());
 }
 
