@@ -42,7 +42,8 @@ std::vector<std::string> texts_of(const nlohmann::json& object, const char* key)
 
 void SavedState::remember_launch(const views::LaunchSpec& spec) {
     put_first(launches, spec, [](const views::LaunchSpec& a, const views::LaunchSpec& b) {
-        return a.program == b.program && a.arguments == b.arguments && a.environment == b.environment && a.directory == b.directory;
+        return a.program == b.program && a.arguments == b.arguments && a.environment == b.environment &&
+               a.directory == b.directory;
     });
 }
 
@@ -53,8 +54,10 @@ void SavedState::remember_trace(const std::string& path) {
 }
 
 std::string saved_state_path() {
-    if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && state[0] == '/') return std::string(state) + "/coroscope/window.json";
-    if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') return std::string(home) + "/.local/state/coroscope/window.json";
+    if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && state[0] == '/')
+        return std::string(state) + "/coroscope/window.json";
+    if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/')
+        return std::string(home) + "/.local/state/coroscope/window.json";
     return {};
 }
 
@@ -71,7 +74,8 @@ SavedState load_saved_state() {
     if (const auto launches = json.find("launches"); launches != json.end() && launches->is_array()) {
         for (const auto& item : *launches) {
             if (!item.is_object()) continue;
-            state.launches.push_back({text_of(item, "program"), texts_of(item, "arguments"), texts_of(item, "environment"), text_of(item, "directory")});
+            state.launches.push_back({text_of(item, "program"), texts_of(item, "arguments"),
+                                      texts_of(item, "environment"), text_of(item, "directory")});
         }
     }
     return state;
@@ -79,22 +83,33 @@ SavedState load_saved_state() {
 
 base::Status save_state(const SavedState& state) {
     const std::string path = saved_state_path();
-    if (path.empty()) return base::error(base::ErrorCode::kIo, "the window's state is not kept: neither XDG_STATE_HOME nor HOME is set");
+    if (path.empty())
+        return base::error(base::ErrorCode::kIo,
+                           "the window's state is not kept: neither XDG_STATE_HOME nor HOME is set");
     nlohmann::json launches = nlohmann::json::array();
     for (const views::LaunchSpec& spec : state.launches) {
-        launches.push_back({{"program", spec.program}, {"arguments", spec.arguments}, {"environment", spec.environment}, {"directory", spec.directory}});
+        launches.push_back({{"program", spec.program},
+                            {"arguments", spec.arguments},
+                            {"environment", spec.environment},
+                            {"directory", spec.directory}});
     }
-    const nlohmann::json json = {{"theme", state.theme}, {"layout", state.layout}, {"traces", state.traces}, {"launches", std::move(launches)}};
+    const nlohmann::json json = {{"theme", state.theme},
+                                 {"layout", state.layout},
+                                 {"traces", state.traces},
+                                 {"launches", std::move(launches)}};
     std::error_code problem;
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), problem);
     const std::string unfinished = path + ".part";
     {
         std::ofstream file(unfinished);
         file << json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-        if (!file.flush()) return base::error(base::ErrorCode::kIo, "the window's state cannot be written to " + path);
+        if (!file.flush())
+            return base::error(base::ErrorCode::kIo, "the window's state cannot be written to " + path);
     }
     std::filesystem::rename(unfinished, path, problem);
-    if (problem) return base::error(base::ErrorCode::kIo, "the window's state cannot be written to " + path + ": " + problem.message());
+    if (problem)
+        return base::error(base::ErrorCode::kIo,
+                           "the window's state cannot be written to " + path + ": " + problem.message());
     return base::ok_status();
 }
 

@@ -48,9 +48,13 @@ const std::map<std::string_view, WordRow>& word_table() {
     return table;
 }
 
-base::Error wrong(const std::string& message) { return base::error(base::ErrorCode::kUsage, message); }
+base::Error wrong(const std::string& message) {
+    return base::error(base::ErrorCode::kUsage, message);
+}
 
-bool is_number(const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos; }
+bool is_number(const std::string& text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
 
 // "a>=1" and "a >= 1" alike: operators become words of their own.
 std::vector<std::string> split_operators(const std::vector<std::string>& words) {
@@ -84,7 +88,8 @@ base::Status complete(ScriptCommand& command) {
         command.number = *time;
     } else if (command.word == ScriptWord::kWaitFor || command.word == ScriptWord::kExpect) {
         command.number = kWaitNsDefault;
-        if (command.word == ScriptWord::kWaitFor && arguments.size() >= 2 && arguments[arguments.size() - 2] == "timeout") {
+        if (command.word == ScriptWord::kWaitFor && arguments.size() >= 2 &&
+            arguments[arguments.size() - 2] == "timeout") {
             auto time = parse_duration_ns(arguments.back());
             if (!time.ok()) return time.error();
             command.number = *time;
@@ -97,9 +102,11 @@ base::Status complete(ScriptCommand& command) {
         arguments[0] = views::normal_chord(arguments[0]);
         if (arguments[0].empty()) return wrong("a chord is written like ctrl+shift+p");
     } else if (command.word == ScriptWord::kSelect) {
-        const bool slot = arguments[0] == "slot" && arguments.size() == 3 && is_number(arguments[1]) && is_number(arguments[2]);
+        const bool slot = arguments[0] == "slot" && arguments.size() == 3 && is_number(arguments[1]) &&
+                          is_number(arguments[2]);
         const bool one = (arguments[0] == "coroutine" || arguments[0] == "channel") && arguments.size() == 2;
-        if (!slot && !one && !(arguments[0] == "none" && arguments.size() == 1)) return wrong("write: select coroutine ID | slot POOL N | channel NAME | none");
+        if (!slot && !one && !(arguments[0] == "none" && arguments.size() == 1))
+            return wrong("write: select coroutine ID | slot POOL N | channel NAME | none");
     } else if (command.word == ScriptWord::kAttach && !is_number(arguments[0])) {
         return wrong("attach needs the number of a process");
     }
@@ -110,11 +117,13 @@ base::Status complete(ScriptCommand& command) {
 
 base::Result<Condition> parse_condition(const std::vector<std::string>& words) {
     static const std::map<std::string_view, Condition::Comparison> operators = {
-        {"<", Condition::Comparison::kLess},   {"<=", Condition::Comparison::kAtMost},  {"==", Condition::Comparison::kEqual},
-        {"=", Condition::Comparison::kEqual},  {"!=", Condition::Comparison::kNotEqual}, {">=", Condition::Comparison::kAtLeast},
+        {"<", Condition::Comparison::kLess},      {"<=", Condition::Comparison::kAtMost},
+        {"==", Condition::Comparison::kEqual},    {"=", Condition::Comparison::kEqual},
+        {"!=", Condition::Comparison::kNotEqual}, {">=", Condition::Comparison::kAtLeast},
         {">", Condition::Comparison::kGreater}};
     Condition condition;
-    for (const std::string& word : words) condition.text += (condition.text.empty() ? "" : " ") + word;
+    for (const std::string& word : words)
+        condition.text += (condition.text.empty() ? "" : " ") + word;
     const std::vector<std::string> parts = split_operators(words);
     if (parts.size() == 1 && operators.find(parts[0]) == operators.end()) {  // a bare name: it is true
         condition.name = parts[0];
@@ -123,7 +132,8 @@ base::Result<Condition> parse_condition(const std::vector<std::string>& words) {
         return condition;
     }
     if (parts.size() != 3 || operators.find(parts[1]) == operators.end()) {
-        return wrong(fmt::format("'{}' is no condition: write NAME OP VALUE, for example coroutines > 100", condition.text));
+        return wrong(fmt::format("'{}' is no condition: write NAME OP VALUE, for example coroutines > 100",
+                                 condition.text));
     }
     condition.name = parts[0];
     condition.comparison = operators.at(parts[1]);
@@ -141,7 +151,8 @@ bool holds(const Condition& condition, const nlohmann::json& facts, std::string*
     if (now != nullptr) *now = text;
     int order = 0;
     double wanted = 0;
-    const auto [end, error] = std::from_chars(condition.value.data(), condition.value.data() + condition.value.size(), wanted);
+    const auto [end, error] = std::from_chars(condition.value.data(),
+                                              condition.value.data() + condition.value.size(), wanted);
     if (fact->is_number() && error == std::errc() && end == condition.value.data() + condition.value.size()) {
         const double value = fact->get<double>();
         order = value < wanted ? -1 : value > wanted ? 1 : 0;
@@ -149,12 +160,18 @@ bool holds(const Condition& condition, const nlohmann::json& facts, std::string*
         order = text.compare(condition.value);
     }
     switch (condition.comparison) {
-        case Condition::Comparison::kLess: return order < 0;
-        case Condition::Comparison::kAtMost: return order <= 0;
-        case Condition::Comparison::kEqual: return order == 0;
-        case Condition::Comparison::kNotEqual: return order != 0;
-        case Condition::Comparison::kAtLeast: return order >= 0;
-        case Condition::Comparison::kGreater: return order > 0;
+        case Condition::Comparison::kLess:
+            return order < 0;
+        case Condition::Comparison::kAtMost:
+            return order <= 0;
+        case Condition::Comparison::kEqual:
+            return order == 0;
+        case Condition::Comparison::kNotEqual:
+            return order != 0;
+        case Condition::Comparison::kAtLeast:
+            return order >= 0;
+        case Condition::Comparison::kGreater:
+            return order > 0;
     }
     return false;
 }
@@ -170,10 +187,12 @@ base::Result<std::vector<ScriptCommand>> parse_script(std::string_view text, con
         const std::size_t first = line.find_first_not_of(" \t\r");
         if (first == std::string::npos || line[first] == '#') continue;
         std::vector<std::string> words = views::split_words(line);
-        while (!words.empty() && (words.back() == "\r" || words.back().empty())) words.pop_back();
+        while (!words.empty() && (words.back() == "\r" || words.back().empty()))
+            words.pop_back();
         if (words.empty()) continue;
         const auto row = word_table().find(words[0]);
-        if (row == word_table().end()) return wrong(fmt::format("{}:{}: there is no command '{}'", file, number, words[0]));
+        if (row == word_table().end())
+            return wrong(fmt::format("{}:{}: there is no command '{}'", file, number, words[0]));
         ScriptCommand command;
         command.word = row->second.word;
         command.line = number;

@@ -61,7 +61,8 @@ void WindowLoop::draw_frame() {
     ImGui::Render();
     platform_.end_frame(ws.theme->ground);
     const std::vector<views::Request> requests = std::exchange(ws.requests, {});
-    for (const views::Request& request : requests) session_.act(request);
+    for (const views::Request& request : requests)
+        session_.act(request);
     if (!requests.empty()) ws.frames_wanted = std::max(ws.frames_wanted, 1);
     const std::string title = ws.session != nullptr ? ws.info.title + " · Coroscope" : "Coroscope";
     if (title != title_) platform_.set_title(title_ = title);
@@ -79,10 +80,15 @@ base::Status WindowLoop::run() {
             }
         }
         views::Workspace& ws = main_.workspace();
-        const bool at_once = ws.frames_wanted > 0 || next == ScriptDriver::Next::kDraw || changed_.load(std::memory_order_acquire);
-        const double wait = at_once ? 0 : script_ != nullptr ? kScriptWait : session_.watching() ? kProgramWait : kIdleWait;
+        const bool at_once = ws.frames_wanted > 0 || next == ScriptDriver::Next::kDraw ||
+                             changed_.load(std::memory_order_acquire);
+        const double wait = at_once               ? 0
+                            : script_ != nullptr  ? kScriptWait
+                            : session_.watching() ? kProgramWait
+                                                  : kIdleWait;
         if (!platform_.wait(wait)) return base::ok_status();
-        for (const std::string& chord : platform_.take_chords()) main_.press(chord);
+        for (const std::string& chord : platform_.take_chords())
+            main_.press(chord);
         bool draw = session_.tick() || at_once || frames_drawn_ == 0;
         if (platform_.take_input_seen()) {
             // Hover, layout and scrolling settle within three frames of an input.
@@ -102,10 +108,12 @@ base::Status WindowLoop::run() {
 void WindowLoop::start(const WindowOptions& options) {
     views::Request request;
     switch (options.start) {
-        case WindowStart::kStartPage: return;
+        case WindowStart::kStartPage:
+            return;
         case WindowStart::kLaunch:
             request.kind = views::RequestKind::kLaunch;
-            request.launch = {options.launch.program, options.launch.arguments, options.launch.environment, options.launch.directory};
+            request.launch = {options.launch.program, options.launch.arguments, options.launch.environment,
+                              options.launch.directory};
             break;
         case WindowStart::kAttach:
             request.kind = views::RequestKind::kAttach;
@@ -119,7 +127,9 @@ void WindowLoop::start(const WindowOptions& options) {
     session_.act(request);
 }
 
-void WindowLoop::open(std::shared_ptr<traces::Session> session) { main_.open(std::move(session)); }
+void WindowLoop::open(std::shared_ptr<traces::Session> session) {
+    main_.open(std::move(session));
+}
 
 void WindowLoop::save() {
     session_.saved().theme = main_.workspace().theme->name;
@@ -129,8 +139,12 @@ void WindowLoop::save() {
 
 // ---- ScriptHost
 
-bool WindowLoop::show_view(const std::string& name) { return main_.show(name); }
-bool WindowLoop::use_preset(const std::string& name) { return main_.use_preset(name); }
+bool WindowLoop::show_view(const std::string& name) {
+    return main_.show(name);
+}
+bool WindowLoop::use_preset(const std::string& name) {
+    return main_.use_preset(name);
+}
 bool WindowLoop::use_theme(const std::string& name) {
     const views::Theme* theme = views::find_theme(name);
     if (theme != nullptr) main_.set_theme(*theme);
@@ -144,19 +158,22 @@ std::string WindowLoop::select(const std::vector<std::string>& what) {
         ws.clear_selection();
         return {};
     }
-    if (ws.moment == nullptr) return "nothing can be selected before a session shows something (wait-for moment)";
+    if (ws.moment == nullptr)
+        return "nothing can be selected before a session shows something (wait-for moment)";
     const inspect::StateImage& state = ws.moment->state;
     if (what[0] == "channel") {
         ws.select_channel(what[1].starts_with("channel:") ? what[1] : "channel:" + what[1]);
     } else if (what[0] == "slot") {
         const unsigned long pool = std::stoul(what[1]), slot = std::stoul(what[2]);
-        if (pool >= state.pools.size() || slot >= state.pools[pool].slots()) return fmt::format("there is no slot {} in pool {}", slot, pool);
+        if (pool >= state.pools.size() || slot >= state.pools[pool].slots())
+            return fmt::format("there is no slot {} in pool {}", slot, pool);
         ws.select_slot({static_cast<std::uint8_t>(pool), static_cast<std::uint32_t>(slot)});
     } else {
         const bool number = what[1].find_first_not_of("0123456789") == std::string::npos;
         const auto& all = state.coroutines;
         const auto found = std::find_if(all.begin(), all.end(), [&](const inspect::CoroutineImage& coroutine) {
-            return number ? std::to_string(coroutine.identity) == what[1] : state.coroutine_name(coroutine) == what[1];
+            return number ? std::to_string(coroutine.identity) == what[1]
+                          : state.coroutine_name(coroutine) == what[1];
         });
         if (found == all.end()) return fmt::format("there is no coroutine '{}' at this time", what[1]);
         ws.select_coroutine(found->identity);
@@ -184,7 +201,9 @@ std::optional<views::Rect> WindowLoop::widget(const std::vector<std::string>& na
     return name.size() == 1 ? main_.workspace().published(name[0]) : std::nullopt;
 }
 
-void WindowLoop::press(const std::string& chord) { main_.press(chord); }
+void WindowLoop::press(const std::string& chord) {
+    main_.press(chord);
+}
 
 nlohmann::json WindowLoop::facts() {
     if (!main_.held()) main_.workspace().refresh();
@@ -193,8 +212,9 @@ nlohmann::json WindowLoop::facts() {
     facts["frames"] = frames_drawn_;
     const views::Workspace& ws = main_.workspace();
     // A program that was just started needs a while to become what it is.
-    facts["stands"] = ws.moment != nullptr && (ws.info.kind == traces::SessionKind::kRecorded || ws.moment->t >= kYoungNs ||
-                                               ws.info.status == traces::TargetStatus::kExited);
+    facts["stands"] = ws.moment != nullptr &&
+                      (ws.info.kind == traces::SessionKind::kRecorded || ws.moment->t >= kYoungNs ||
+                       ws.info.status == traces::TargetStatus::kExited);
     return facts;
 }
 
@@ -214,15 +234,22 @@ base::Status WindowLoop::dump(const std::string& file) {
     {
         std::ofstream out(unfinished);
         out << main_.dump().dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-        if (!out.flush()) return base::error(base::ErrorCode::kIo, "the dump " + file + " cannot be written; is there such a folder, and room in it?");
+        if (!out.flush())
+            return base::error(
+                base::ErrorCode::kIo,
+                "the dump " + file + " cannot be written; is there such a folder, and room in it?");
     }
     std::error_code problem;
     std::filesystem::rename(unfinished, file, problem);
-    if (problem) return base::error(base::ErrorCode::kIo, "the dump " + file + " cannot be written: " + problem.message());
+    if (problem)
+        return base::error(base::ErrorCode::kIo,
+                           "the dump " + file + " cannot be written: " + problem.message());
     return base::ok_status();
 }
 
-void WindowLoop::request(views::Request request) { session_.act(request); }
+void WindowLoop::request(views::Request request) {
+    session_.act(request);
+}
 
 // ---- run_window
 
@@ -242,22 +269,27 @@ base::Result<std::vector<ScriptCommand>> read_script(const std::string& path) {
     std::ifstream file(path);
     std::stringstream text;
     text << file.rdbuf();
-    if (!file) return base::error(base::ErrorCode::kUsage, "the script " + path + " cannot be read; is its path right?");
+    if (!file)
+        return base::error(base::ErrorCode::kUsage,
+                           "the script " + path + " cannot be read; is its path right?");
     return parse_script(text.str(), path);
 }
 
 base::Result<const views::Theme*> theme_for(const WindowOptions& options) {
     const std::string name = !options.theme.empty() ? options.theme : load_saved_state().theme;
-    if (const views::Theme* theme = views::find_theme(name.empty() ? "dark" : name); theme != nullptr) return theme;
+    if (const views::Theme* theme = views::find_theme(name.empty() ? "dark" : name); theme != nullptr)
+        return theme;
     if (options.theme.empty()) return views::find_theme("dark");
-    return base::error(base::ErrorCode::kUsage, "there is no theme '" + name + "': dark, light and contrast are known");
+    return base::error(base::ErrorCode::kUsage,
+                       "there is no theme '" + name + "': dark, light and contrast are known");
 }
 
 base::Status run_in_context(const WindowOptions& options) {
     const auto theme = theme_for(options);
     if (!theme.ok()) return theme.error();
     std::vector<ScriptCommand> commands;
-    const bool automatic = options.script.empty() && (options.offscreen || !options.screenshot.empty() || !options.dump.empty());
+    const bool automatic = options.script.empty() &&
+                           (options.offscreen || !options.screenshot.empty() || !options.dump.empty());
     std::string script_name = options.script;
     if (!options.script.empty() || automatic) {
         auto parsed = automatic ? parse_script(script_for(options), "coroscope") : read_script(options.script);

@@ -10,12 +10,15 @@ namespace {
 
 constexpr auto kListInterval = std::chrono::milliseconds(1000);
 
-LaunchSpec to_app(const views::LaunchSpec& spec) { return {spec.program, spec.arguments, spec.environment, spec.directory}; }
+LaunchSpec to_app(const views::LaunchSpec& spec) {
+    return {spec.program, spec.arguments, spec.environment, spec.directory};
+}
 
 std::vector<views::AttachCandidate> find_candidates() {
     std::vector<views::AttachCandidate> candidates;
     for (inspect::TargetInfo& target : inspect::find_targets()) {
-        candidates.push_back({target.pid, std::move(target.program), std::move(target.command_line), target.attachable, std::move(target.why_not)});
+        candidates.push_back({target.pid, std::move(target.program), std::move(target.command_line),
+                              target.attachable, std::move(target.why_not)});
     }
     // Newest first: what was just started is what one looks for.
     std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
@@ -47,7 +50,9 @@ void WindowSession::refuse(const std::string& why) {
 void WindowSession::act(const views::Request& request) {
     refusal_.clear();
     switch (request.kind) {
-        case views::RequestKind::kLaunch: launch(request.launch); break;
+        case views::RequestKind::kLaunch:
+            launch(request.launch);
+            break;
         case views::RequestKind::kRestart:
             if (program_ != nullptr) launch(launched_);
             break;
@@ -70,7 +75,9 @@ void WindowSession::act(const views::Request& request) {
             main_.workspace().program.present = false;
             main_.workspace().lists.traces = recent_traces(saved_);
             break;
-        case views::RequestKind::kQuit: wants_quit_ = true; break;
+        case views::RequestKind::kQuit:
+            wants_quit_ = true;
+            break;
     }
 }
 
@@ -132,7 +139,8 @@ bool WindowSession::pump_program() {
 void WindowSession::open(SessionOpener::Opened opened) {
     if (!opened.ok()) {
         std::string why = opened.error().message;
-        if (program_ != nullptr && opening_trace_.empty() && program_->ended()) why += " (the program " + program_->status_text() + ")";
+        if (program_ != nullptr && opening_trace_.empty() && program_->ended())
+            why += " (the program " + program_->status_text() + ")";
         refuse(why);
         return;
     }
@@ -157,8 +165,12 @@ bool WindowSession::refresh_lists() {
     if (candidates_.value() == candidates_shown_ || candidates_.value() == nullptr) return false;
     candidates_shown_ = candidates_.value();
     const bool first = !std::exchange(ws.lists.candidates_known, true);
-    const auto same = [](const auto& a, const auto& b) { return a.pid == b.pid && a.attachable == b.attachable && a.why_not == b.why_not; };
-    if (!first && std::equal(ws.lists.candidates.begin(), ws.lists.candidates.end(), candidates_shown_->begin(), candidates_shown_->end(), same)) return false;
+    const auto same = [](const auto& a, const auto& b) {
+        return a.pid == b.pid && a.attachable == b.attachable && a.why_not == b.why_not;
+    };
+    if (!first && std::equal(ws.lists.candidates.begin(), ws.lists.candidates.end(),
+                             candidates_shown_->begin(), candidates_shown_->end(), same))
+        return false;
     ws.lists.candidates = *candidates_shown_;
     return true;
 }

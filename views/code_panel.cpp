@@ -25,12 +25,14 @@ SourceText read_text(const std::string& path) {
 
 // A clipped list of rows of one height; scrolls so that `centre` is in the middle when `scroll` is set.
 template <typename Draw>
-void draw_lines(Workspace& ws, const char* id, std::size_t count, std::ptrdiff_t centre, bool scroll, Draw&& draw) {
+void draw_lines(Workspace& ws, const char* id, std::size_t count, std::ptrdiff_t centre, bool scroll,
+                Draw&& draw) {
     const float height = ws.px(kLineUnits);
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
     ImGui::BeginChild(id, {0, 0}, false, ImGuiWindowFlags_HorizontalScrollbar);
     if (scroll && centre >= 0) {
-        ImGui::SetScrollY(std::max(0.0F, (static_cast<float>(centre) + 0.5F) * height - ImGui::GetWindowHeight() * 0.45F));
+        ImGui::SetScrollY(
+            std::max(0.0F, (static_cast<float>(centre) + 0.5F) * height - ImGui::GetWindowHeight() * 0.45F));
         ws.frames_wanted = std::max(ws.frames_wanted, 2);
     }
     ImGuiListClipper clipper;
@@ -76,7 +78,8 @@ void CodePanel::draw(Workspace& ws, const inspect::Frame& frame) {
     ImGui::SameLine(0, ws.px(12));
     ImGui::AlignTextToFramePadding();
     const std::string position = position_text(frame);
-    text_cut(ws.fonts.small, ws.theme->text_faint, position.empty() ? std::string_view(frame.module) : std::string_view(position),
+    text_cut(ws.fonts.small, ws.theme->text_faint,
+             position.empty() ? std::string_view(frame.module) : std::string_view(position),
              ImGui::GetContentRegionAvail().x - ws.px(12), true);
     ImGui::SetCursorPos({0, ws.px(34)});
     if (mode_ == 0) {
@@ -88,7 +91,9 @@ void CodePanel::draw(Workspace& ws, const inspect::Frame& frame) {
 
 void CodePanel::draw_source(Workspace& ws, const inspect::Frame& frame) {
     if (frame.file.empty()) {
-        empty_state(ws, "No source position", "This code was built without debug information (-g). Its instructions can be seen: press I.");
+        empty_state(
+            ws, "No source position",
+            "This code was built without debug information (-g). Its instructions can be seen: press I.");
         return;
     }
     source_.want(ws.background, frame.file, [path = frame.file] { return read_text(path); });
@@ -105,22 +110,25 @@ void CodePanel::draw_source(Workspace& ws, const inspect::Frame& frame) {
     const bool scroll = std::exchange(scrolled_to_, key) != key;
     const std::string widest = std::to_string(source.lines.size());
     const float number_width = text_width(ws.fonts.mono, widest) + ws.px(28);
-    draw_lines(ws, "source", source.lines.size(), static_cast<std::ptrdiff_t>(frame.line) - 1, scroll, [&](std::size_t i) {
-        ImDrawList* list = ImGui::GetWindowDrawList();
-        const ImVec2 at = ImGui::GetCursorScreenPos();
-        const bool here = i + 1 == frame.line;
-        const float height = ws.px(kLineUnits);
-        if (here) {
-            const float left = ImGui::GetWindowPos().x, right = left + ImGui::GetWindowWidth();
-            list->AddRectFilled({left, at.y}, {right, at.y + height}, ws.theme->accent_soft);
-            list->AddRectFilled({left, at.y}, {left + ws.px(3), at.y + height}, ws.theme->accent);
-        }
-        const float y = at.y + std::floor((height - ws.fonts.mono->FontSize) / 2);
-        draw_text(list, ws.fonts.mono, {at.x + number_width - ws.px(12), y}, here ? ws.theme->text_dim : ws.theme->text_faint, std::to_string(i + 1), 1);
-        const std::string line = plain_line(source.lines[i]);
-        draw_text(list, ws.fonts.mono, {at.x + number_width, y}, here ? ws.theme->text : ws.theme->text_dim, line);
-        ImGui::Dummy({number_width + text_width(ws.fonts.mono, line) + ws.px(12), height});
-    });
+    draw_lines(ws, "source", source.lines.size(), static_cast<std::ptrdiff_t>(frame.line) - 1, scroll,
+               [&](std::size_t i) {
+                   ImDrawList* list = ImGui::GetWindowDrawList();
+                   const ImVec2 at = ImGui::GetCursorScreenPos();
+                   const bool here = i + 1 == frame.line;
+                   const float height = ws.px(kLineUnits);
+                   if (here) {
+                       const float left = ImGui::GetWindowPos().x, right = left + ImGui::GetWindowWidth();
+                       list->AddRectFilled({left, at.y}, {right, at.y + height}, ws.theme->accent_soft);
+                       list->AddRectFilled({left, at.y}, {left + ws.px(3), at.y + height}, ws.theme->accent);
+                   }
+                   const float y = at.y + std::floor((height - ws.fonts.mono->FontSize) / 2);
+                   draw_text(list, ws.fonts.mono, {at.x + number_width - ws.px(12), y},
+                             here ? ws.theme->text_dim : ws.theme->text_faint, std::to_string(i + 1), 1);
+                   const std::string line = plain_line(source.lines[i]);
+                   draw_text(list, ws.fonts.mono, {at.x + number_width, y},
+                             here ? ws.theme->text : ws.theme->text_dim, line);
+                   ImGui::Dummy({number_width + text_width(ws.fonts.mono, line) + ws.px(12), height});
+               });
 }
 
 void CodePanel::draw_instruction(Workspace& ws, const inspect::Instruction& instruction, bool here) {
@@ -149,8 +157,9 @@ void CodePanel::draw_instruction(Workspace& ws, const inspect::Instruction& inst
     }
     ImGui::Dummy({x - at.x + ws.px(12), height});
     if (ImGui::IsItemHovered() && !instruction.file.empty()) {
-        ws.hovered = fmt::format("{:x}  {}  {} {}  {}:{}", instruction.address, instruction.bytes, instruction.mnemonic, instruction.operands,
-                                 instruction.file, instruction.line);
+        ws.hovered = fmt::format("{:x}  {}  {} {}  {}:{}", instruction.address, instruction.bytes,
+                                 instruction.mnemonic, instruction.operands, instruction.file,
+                                 instruction.line);
     }
 }
 
@@ -162,15 +171,18 @@ void CodePanel::draw_instructions(Workspace& ws, const inspect::Frame& frame) {
         return;
     }
     if (code->empty()) {
-        empty_state(ws, "No instructions", problem.empty() ? "The bytes of this function could not be read." : problem.c_str());
+        empty_state(ws, "No instructions",
+                    problem.empty() ? "The bytes of this function could not be read." : problem.c_str());
         return;
     }
     // A return address: the call before it is where the frame stands.
     std::ptrdiff_t here = -1;
-    for (std::size_t i = 0; i < code->size() && (*code)[i].address < frame.pc; ++i) here = static_cast<std::ptrdiff_t>(i);
+    for (std::size_t i = 0; i < code->size() && (*code)[i].address < frame.pc; ++i)
+        here = static_cast<std::ptrdiff_t>(i);
     const bool scroll = std::exchange(scrolled_pc_, frame.pc) != frame.pc;
-    draw_lines(ws, "instructions", code->size(), here, scroll,
-               [&](std::size_t i) { draw_instruction(ws, (*code)[i], static_cast<std::ptrdiff_t>(i) == here); });
+    draw_lines(ws, "instructions", code->size(), here, scroll, [&](std::size_t i) {
+        draw_instruction(ws, (*code)[i], static_cast<std::ptrdiff_t>(i) == here);
+    });
 }
 
 }  // namespace coroscope::views

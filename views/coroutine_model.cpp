@@ -59,14 +59,17 @@ public:
 private:
     std::uint64_t shared_matches(const CoroutineImage& coroutine) {
         std::uint64_t key = mix_hash(coroutine.name, coroutine.site);
-        key = mix_hash(key, static_cast<std::uint64_t>(coroutine.state) | static_cast<std::uint64_t>(coroutine.reason) << 8 |
+        key = mix_hash(key, static_cast<std::uint64_t>(coroutine.state) |
+                                static_cast<std::uint64_t>(coroutine.reason) << 8 |
                                 std::uint64_t{coroutine.pool} << 16 | std::uint64_t{coroutine.worker} << 24);
         key = mix_hash(key, coroutine.wait_object);
-        if (coroutine.reason == wire::WaitReason::kSleep) key = mix_hash(key, 1);  // deadlines are no text to look for
+        if (coroutine.reason == wire::WaitReason::kSleep)
+            key = mix_hash(key, 1);  // deadlines are no text to look for
         const auto [entry, added] = matches_.try_emplace(key, 0);
         if (!added) return entry->second;
         std::string text(state_.coroutine_name(coroutine));
-        text += '\n' + state_text(coroutine) + '\n' + inspect::state_name(coroutine.state) + '\n' + state_.site_text(coroutine.site) + '\n';
+        text += '\n' + state_text(coroutine) + '\n' + inspect::state_name(coroutine.state) + '\n' +
+                state_.site_text(coroutine.site) + '\n';
         text += size_class_text(state_, coroutine);
         if (coroutine.reason != wire::WaitReason::kSleep) text += '\n' + waits_on_text(state_, coroutine);
         for (std::size_t i = 0; i < words_.size(); ++i) {
@@ -82,7 +85,8 @@ private:
 };
 
 // Keys that order rows by a text which `name` (an identifier shared by rows) determines.
-std::vector<std::uint64_t> text_keys(const std::vector<CoroutineImage>& rows, const std::function<std::uint64_t(const CoroutineImage&)>& name,
+std::vector<std::uint64_t> text_keys(const std::vector<CoroutineImage>& rows,
+                                     const std::function<std::uint64_t(const CoroutineImage&)>& name,
                                      const std::function<std::string(const CoroutineImage&)>& text) {
     std::unordered_map<std::uint64_t, std::size_t> seen;
     std::vector<std::pair<std::string, std::uint64_t>> texts;
@@ -96,7 +100,8 @@ std::vector<std::uint64_t> text_keys(const std::vector<CoroutineImage>& rows, co
         seen[texts[i].second] = texts[i].first.empty() ? kLast : rank;
     }
     std::vector<std::uint64_t> keys(rows.size());
-    for (std::size_t i = 0; i < rows.size(); ++i) keys[i] = seen[name(rows[i])];
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        keys[i] = seen[name(rows[i])];
     return keys;
 }
 
@@ -105,13 +110,18 @@ std::vector<std::uint64_t> sort_keys(const traces::Moment& moment, TableColumn c
     const auto& rows = state.coroutines;
     const auto numbers = [&](auto&& key) {
         std::vector<std::uint64_t> keys(rows.size());
-        for (std::size_t i = 0; i < rows.size(); ++i) keys[i] = key(rows[i]);
+        for (std::size_t i = 0; i < rows.size(); ++i)
+            keys[i] = key(rows[i]);
         return keys;
     };
     switch (column) {
         case TableColumn::kState:
             return text_keys(
-                rows, [](const CoroutineImage& c) { return static_cast<std::uint64_t>(c.state) << 16 | static_cast<std::uint64_t>(c.reason) << 8 | c.worker; },
+                rows,
+                [](const CoroutineImage& c) {
+                    return static_cast<std::uint64_t>(c.state) << 16 |
+                           static_cast<std::uint64_t>(c.reason) << 8 | c.worker;
+                },
                 [](const CoroutineImage& c) { return state_text(c); });
         case TableColumn::kIdentity:
             return numbers([](const CoroutineImage& c) { return c.identity; });
@@ -124,11 +134,15 @@ std::vector<std::uint64_t> sort_keys(const traces::Moment& moment, TableColumn c
                 rows,
                 [](const CoroutineImage& c) {
                     const bool sleeps = c.reason == wire::WaitReason::kSleep;
-                    return sleeps ? c.deadline_ticks | 1ULL << 63 : static_cast<std::uint64_t>(c.reason) << 40 | static_cast<std::uint64_t>(c.state) << 32 | c.wait_object;
+                    return sleeps ? c.deadline_ticks | 1ULL << 63
+                                  : static_cast<std::uint64_t>(c.reason) << 40 |
+                                        static_cast<std::uint64_t>(c.state) << 32 | c.wait_object;
                 },
                 [&](const CoroutineImage& c) { return waits_on_text(state, c); });
         case TableColumn::kInState:
-            return numbers([&](const CoroutineImage& c) { return static_cast<std::uint64_t>(in_state_ns(moment, c) + 1); });
+            return numbers([&](const CoroutineImage& c) {
+                return static_cast<std::uint64_t>(in_state_ns(moment, c) + 1);
+            });
         case TableColumn::kClass:
             return numbers([&](const CoroutineImage& c) { return slot_bytes_of(state, c); });
         case TableColumn::kStack:
@@ -151,7 +165,9 @@ std::vector<std::uint64_t> sort_keys(const traces::Moment& moment, TableColumn c
 }  // namespace
 
 bool contains_folded(std::string_view text, std::string_view part) {
-    const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)); };
+    const auto same = [](char a, char b) {
+        return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+    };
     return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
 }
 
@@ -180,35 +196,46 @@ TableModel compute_table(std::shared_ptr<const traces::Moment> moment, const Tab
 std::string table_cell(const traces::Moment& moment, const CoroutineImage& coroutine, TableColumn column) {
     const StateImage& state = moment.state;
     switch (column) {
-        case TableColumn::kState: return state_text(coroutine);
-        case TableColumn::kIdentity: return std::to_string(coroutine.identity);
-        case TableColumn::kName: return std::string(state.coroutine_name(coroutine));
-        case TableColumn::kWaitsOn: return waits_on_text(state, coroutine);
+        case TableColumn::kState:
+            return state_text(coroutine);
+        case TableColumn::kIdentity:
+            return std::to_string(coroutine.identity);
+        case TableColumn::kName:
+            return std::string(state.coroutine_name(coroutine));
+        case TableColumn::kWaitsOn:
+            return waits_on_text(state, coroutine);
         case TableColumn::kInState: {
             const std::int64_t ns = in_state_ns(moment, coroutine);
             return ns < 0 ? std::string() : format_duration(ns);
         }
-        case TableColumn::kClass: return size_class_text(state, coroutine);
+        case TableColumn::kClass:
+            return size_class_text(state, coroutine);
         case TableColumn::kStack: {
             const auto* stack = moment.stack_of(coroutine);
-            return stack != nullptr && stack->consistency == inspect::Consistency::kExact ? format_bytes(stack->used_bytes) : std::string();
+            return stack != nullptr && stack->consistency == inspect::Consistency::kExact
+                       ? format_bytes(stack->used_bytes)
+                       : std::string();
         }
-        case TableColumn::kHighWater: return coroutine.high_water_bytes != 0 ? format_bytes(coroutine.high_water_bytes) : std::string();
-        case TableColumn::kWorker: return std::to_string(coroutine.worker);
-        case TableColumn::kSite: return state.site_text(coroutine.site);
+        case TableColumn::kHighWater:
+            return coroutine.high_water_bytes != 0 ? format_bytes(coroutine.high_water_bytes) : std::string();
+        case TableColumn::kWorker:
+            return std::to_string(coroutine.worker);
+        case TableColumn::kSite:
+            return state.site_text(coroutine.site);
     }
     return {};
 }
 
 const char* column_title(TableColumn column) {
-    static constexpr const char* kTitles[kTableColumnsCount] = {"State", "Id",    "Name",       "Waits on", "In state",
-                                                                "Class", "Stack", "High water", "Worker",   "Site"};
+    static constexpr const char* kTitles[kTableColumnsCount] = {
+        "State", "Id", "Name", "Waits on", "In state", "Class", "Stack", "High water", "Worker", "Site"};
     return kTitles[static_cast<std::size_t>(column)];
 }
 
 bool column_is_number(TableColumn column) {
-    return column == TableColumn::kIdentity || column == TableColumn::kInState || column == TableColumn::kStack ||
-           column == TableColumn::kHighWater || column == TableColumn::kWorker;
+    return column == TableColumn::kIdentity || column == TableColumn::kInState ||
+           column == TableColumn::kStack || column == TableColumn::kHighWater ||
+           column == TableColumn::kWorker;
 }
 
 nlohmann::json to_json(const TableModel& model, std::size_t rows_max) {
@@ -218,20 +245,22 @@ nlohmann::json to_json(const TableModel& model, std::size_t rows_max) {
         if (rows.size() == rows_max) break;
         const CoroutineImage& coroutine = moment.state.coroutines[position];
         const auto* stack = moment.stack_of(coroutine);
-        nlohmann::json row = {{"id", coroutine.identity},
-                              {"name", moment.state.coroutine_name(coroutine)},
-                              {"state", inspect::state_name(coroutine.state)},
-                              {"reason", inspect::reason_name(coroutine.reason)},
-                              {"waits_on", waits_on_text(moment.state, coroutine)},
-                              {"class", size_class_text(moment.state, coroutine)},
-                              {"pool", coroutine.pool},
-                              {"slot", coroutine.slot},
-                              {"worker", coroutine.worker},
-                              {"spawner", coroutine.spawner},
-                              {"site", moment.state.site_text(coroutine.site)},
-                              {"in_state_ns", in_state_ns(moment, coroutine)},
-                              {"high_water_bytes", coroutine.high_water_bytes},
-                              {"consistency", inspect::consistency_name(stack != nullptr ? stack->consistency : coroutine.consistency)}};
+        nlohmann::json row = {
+            {"id", coroutine.identity},
+            {"name", moment.state.coroutine_name(coroutine)},
+            {"state", inspect::state_name(coroutine.state)},
+            {"reason", inspect::reason_name(coroutine.reason)},
+            {"waits_on", waits_on_text(moment.state, coroutine)},
+            {"class", size_class_text(moment.state, coroutine)},
+            {"pool", coroutine.pool},
+            {"slot", coroutine.slot},
+            {"worker", coroutine.worker},
+            {"spawner", coroutine.spawner},
+            {"site", moment.state.site_text(coroutine.site)},
+            {"in_state_ns", in_state_ns(moment, coroutine)},
+            {"high_water_bytes", coroutine.high_water_bytes},
+            {"consistency",
+             inspect::consistency_name(stack != nullptr ? stack->consistency : coroutine.consistency)}};
         if (stack != nullptr) row["stack_used_bytes"] = stack->used_bytes;
         rows.push_back(std::move(row));
     }

@@ -37,7 +37,8 @@ nlohmann::json CoroutineView::dump(Workspace& ws) {
 
 std::ptrdiff_t CoroutineView::row_of(const TableModel& model, std::uint64_t identity) const {
     const auto& rows = model.moment->state.coroutines;
-    const auto found = std::find_if(model.order.begin(), model.order.end(), [&](std::uint32_t at) { return rows[at].identity == identity; });
+    const auto found = std::find_if(model.order.begin(), model.order.end(),
+                                    [&](std::uint32_t at) { return rows[at].identity == identity; });
     return found == model.order.end() ? -1 : found - model.order.begin();
 }
 
@@ -45,14 +46,16 @@ void CoroutineView::move(Workspace& ws, int by) {
     const TableModel* model = model_.value();
     if (model == nullptr || model->order.empty()) return;
     const std::ptrdiff_t now = ws.selection().coroutine != 0 ? row_of(*model, ws.selection().coroutine) : -1;
-    const std::ptrdiff_t next = std::clamp<std::ptrdiff_t>(now < 0 ? 0 : now + by, 0, std::ssize(model->order) - 1);
+    const std::ptrdiff_t next = std::clamp<std::ptrdiff_t>(now < 0 ? 0 : now + by, 0,
+                                                           std::ssize(model->order) - 1);
     ws.select_coroutine(model->moment->state.coroutines[model->order[static_cast<std::size_t>(next)]].identity);
 }
 
 void CoroutineView::draw(Workspace& ws) {
     query_.filter = typed_;
     if (ws.moment != nullptr) {
-        model_.want(ws.background, Key{ws.moment, query_}, [moment = ws.moment, query = query_] { return compute_table(moment, query); });
+        model_.want(ws.background, Key{ws.moment, query_},
+                    [moment = ws.moment, query = query_] { return compute_table(moment, query); });
     }
     const TableModel* model = model_.value();
     draw_head(ws, model);
@@ -62,9 +65,11 @@ void CoroutineView::draw(Workspace& ws) {
     }
     if (model->order.empty()) {
         if (model->query.filter.empty()) {
-            empty_state(ws, "No coroutine is alive", "The program has ended its coroutines, or has not spawned the first one yet.");
+            empty_state(ws, "No coroutine is alive",
+                        "The program has ended its coroutines, or has not spawned the first one yet.");
         } else {
-            empty_state(ws, "No coroutine matches", "All words of the filter must occur in a row. Esc in the field clears it.");
+            empty_state(ws, "No coroutine matches",
+                        "All words of the filter must occur in a row. Esc in the field clears it.");
         }
         return;
     }
@@ -130,7 +135,8 @@ void CoroutineView::draw_row(Workspace& ws, const TableModel& model, std::size_t
             const ImVec2 at = ImGui::GetCursorPos();
             ImGui::PushStyleColor(ImGuiCol_HeaderHovered, ws.theme->hover);
             const std::string id = fmt::format("##row{}", coroutine.identity);
-            if (ImGui::Selectable(id.c_str(), false, ImGuiSelectableFlags_SpanAllColumns, {0, ws.px(kRowUnits - 4)})) {
+            if (ImGui::Selectable(id.c_str(), false, ImGuiSelectableFlags_SpanAllColumns,
+                                  {0, ws.px(kRowUnits - 4)})) {
                 ws.select_coroutine(coroutine.identity);
                 seen_selection_ = ws.selection().changes;
             }
@@ -140,7 +146,8 @@ void CoroutineView::draw_row(Workspace& ws, const TableModel& model, std::size_t
             ImGui::SetCursorPos(at);
             swatch(ws, look_of(coroutine));
             ImGui::SameLine(0, ws.px(8));
-            text_cut(ws.fonts.text, ws.theme->text, table_cell(moment, coroutine, column), ImGui::GetContentRegionAvail().x);
+            text_cut(ws.fonts.text, ws.theme->text, table_cell(moment, coroutine, column),
+                     ImGui::GetContentRegionAvail().x);
             continue;
         }
         const std::string cell = table_cell(moment, coroutine, column);
@@ -149,38 +156,46 @@ void CoroutineView::draw_row(Workspace& ws, const TableModel& model, std::size_t
         const ImVec2 at = ImGui::GetCursorScreenPos();
         ImDrawList* list = ImGui::GetWindowDrawList();
         if (column_is_number(column)) {
-            draw_text(list, ws.fonts.mono_small, {at.x + width, at.y + ws.px(1)}, column == TableColumn::kIdentity ? ws.theme->text : ws.theme->text_dim, cell, 1);
+            draw_text(list, ws.fonts.mono_small, {at.x + width, at.y + ws.px(1)},
+                      column == TableColumn::kIdentity ? ws.theme->text : ws.theme->text_dim, cell, 1);
         } else {
             const bool name = column == TableColumn::kName;
             const bool site = column == TableColumn::kSite;
             const std::string_view shown = site ? short_path(cell) : std::string_view(cell);
-            draw_text(list, ws.fonts.text, at, name ? ws.theme->text : ws.theme->text_dim, cut_to(ws.fonts.text, shown, width, site));
+            draw_text(list, ws.fonts.text, at, name ? ws.theme->text : ws.theme->text_dim,
+                      cut_to(ws.fonts.text, shown, width, site));
         }
     }
 }
 
 void CoroutineView::draw_table(Workspace& ws, const TableModel& model) {
     ImGui::SetCursorPosY(ws.px(40));
-    const ImGuiTableFlags flags = ImGuiTableFlags_ScrollY | ImGuiTableFlags_Sortable | ImGuiTableFlags_Resizable | ImGuiTableFlags_Hideable |
-                                  ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerV | ImGuiTableFlags_NoBordersInBody |
-                                  ImGuiTableFlags_NoSavedSettings | ImGuiTableFlags_PadOuterX;
+    const ImGuiTableFlags flags = ImGuiTableFlags_ScrollY | ImGuiTableFlags_Sortable |
+                                  ImGuiTableFlags_Resizable | ImGuiTableFlags_Hideable |
+                                  ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerV |
+                                  ImGuiTableFlags_NoBordersInBody | ImGuiTableFlags_NoSavedSettings |
+                                  ImGuiTableFlags_PadOuterX;
     if (!ImGui::BeginTable("coroutines", kTableColumnsCount, flags)) return;
     ImGui::TableSetupScrollFreeze(0, 1);
     for (int i = 0; i < kTableColumnsCount; ++i) {
         const float units = kColumnUnits[i];
-        const ImGuiTableColumnFlags column = units > 0 ? ImGuiTableColumnFlags_WidthFixed : ImGuiTableColumnFlags_WidthStretch;
+        const ImGuiTableColumnFlags column = units > 0 ? ImGuiTableColumnFlags_WidthFixed
+                                                       : ImGuiTableColumnFlags_WidthStretch;
         const bool first_sorted = i == static_cast<int>(TableColumn::kIdentity);
-        ImGui::TableSetupColumn(column_title(static_cast<TableColumn>(i)), column | (first_sorted ? ImGuiTableColumnFlags_DefaultSort : 0),
+        ImGui::TableSetupColumn(column_title(static_cast<TableColumn>(i)),
+                                column | (first_sorted ? ImGuiTableColumnFlags_DefaultSort : 0),
                                 units > 0 ? ws.px(units) : kColumnWeights[i]);
     }
-    if (const ImGuiTableSortSpecs* specs = ImGui::TableGetSortSpecs(); specs != nullptr && specs->SpecsCount > 0) {
+    if (const ImGuiTableSortSpecs* specs = ImGui::TableGetSortSpecs();
+        specs != nullptr && specs->SpecsCount > 0) {
         query_.column = static_cast<TableColumn>(specs->Specs[0].ColumnIndex);
         query_.descending = specs->Specs[0].SortDirection == ImGuiSortDirection_Descending;
     }
     draw_headers(ws);
     if (ws.selection().changes != seen_selection_ && model_.current(Key{ws.moment, query_})) {
         seen_selection_ = ws.selection().changes;
-        const std::ptrdiff_t row = ws.selection().coroutine != 0 ? row_of(model, ws.selection().coroutine) : -1;
+        const std::ptrdiff_t row = ws.selection().coroutine != 0 ? row_of(model, ws.selection().coroutine)
+                                                                 : -1;
         const float height = ws.px(kRowUnits), view = ImGui::GetWindowHeight() - 2 * height;
         const float y = static_cast<float>(row) * height;
         if (row >= 0 && (y < ImGui::GetScrollY() || y + height > ImGui::GetScrollY() + view)) {
@@ -191,7 +206,8 @@ void CoroutineView::draw_table(Workspace& ws, const TableModel& model) {
     ImGuiListClipper clipper;
     clipper.Begin(static_cast<int>(model.order.size()));
     while (clipper.Step()) {
-        for (int row = clipper.DisplayStart; row < clipper.DisplayEnd; ++row) draw_row(ws, model, static_cast<std::size_t>(row));
+        for (int row = clipper.DisplayStart; row < clipper.DisplayEnd; ++row)
+            draw_row(ws, model, static_cast<std::size_t>(row));
     }
     ImGui::EndTable();
 }

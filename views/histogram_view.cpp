@@ -40,7 +40,8 @@ std::string quantile_text(const HistogramPanel& panel, double value) {
 }  // namespace
 
 float HistogramView::Axis::x_of(double value) const {
-    const double share = (std::log2(std::max(value, 1e-9)) - std::log2(low)) / (std::log2(high) - std::log2(low));
+    const double share = (std::log2(std::max(value, 1e-9)) - std::log2(low)) /
+                         (std::log2(high) - std::log2(low));
     return std::floor(x0 + (x1 - x0) * static_cast<float>(std::clamp(share, 0.0, 1.0)));
 }
 
@@ -56,7 +57,8 @@ nlohmann::json HistogramView::dump(Workspace& ws) {
 
 void HistogramView::draw(Workspace& ws) {
     if (ws.moment != nullptr) {
-        model_.want(ws.background, ws.moment, [moment = ws.moment] { return compute_histograms(moment->state); });
+        model_.want(ws.background, ws.moment,
+                    [moment = ws.moment] { return compute_histograms(moment->state); });
     }
     const HistogramModel* model = model_.value();
     if (model == nullptr) {
@@ -70,13 +72,17 @@ void HistogramView::draw(Workspace& ws) {
     }
     const auto& panels = kind_ == 0 || model->wake_to_run.empty() ? model->switches : model->wake_to_run;
     if (panels.empty()) {
-        empty_state(ws, "Not measured", "This program keeps no histograms: it was built without probes, or has not started its workers.");
+        empty_state(
+            ws, "Not measured",
+            "This program keeps no histograms: it was built without probes, or has not started its workers.");
         return;
     }
     chosen_ %= panels.size();
     const HistogramPanel& large = panels[chosen_];
     if (!panels.front().measured) {
-        empty_state(ws, "Not measured yet", "While somebody listens, one switch in 64 is stamped on both sides. Attach with profiling, or record, and let it run.");
+        empty_state(ws, "Not measured yet",
+                    "While somebody listens, one switch in 64 is stamped on both sides. Attach with "
+                    "profiling, or record, and let it run.");
         return;
     }
     draw_numbers(ws, large);
@@ -92,7 +98,8 @@ void HistogramView::draw(Workspace& ws) {
     if (panels.front().resolution >= 1) axis.low = std::min(axis.low, panels.front().resolution);
     axis.low = std::max(1.0, axis.low / 1.2);
     axis.high *= 1.2;
-    const float strips = std::min(static_cast<float>(panels.size()) * ws.px(kStripUnits) + ws.px(8), room.y * 0.5F);
+    const float strips = std::min(static_cast<float>(panels.size()) * ws.px(kStripUnits) + ws.px(8),
+                                  room.y * 0.5F);
     const float large_height = std::max(ws.px(72), room.y - strips - ws.px(kAxisUnits + 12));
     const Rect area = {axis.x0, at.y, axis.x1, at.y + large_height};
     ws.publish("histograms.panel.large", area);
@@ -130,12 +137,14 @@ void HistogramView::draw_numbers(Workspace& ws, const HistogramPanel& panel) {
     }
     if (panel.below_resolution != 0) {
         ImGui::SameLine(0, ws.px(16));
-        fact(ws, fmt::format("below resolution (≤ {:g})", panel.resolution).c_str(), format_count(panel.below_resolution), theme.warn);
+        fact(ws, fmt::format("below resolution (≤ {:g})", panel.resolution).c_str(),
+             format_count(panel.below_resolution), theme.warn);
     }
     ImGui::SetCursorPos({0, ws.px(56)});
 }
 
-void HistogramView::draw_marks(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area, bool words) {
+void HistogramView::draw_marks(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area,
+                               bool words) {
     const Theme& theme = *ws.theme;
     ImDrawList* list = ImGui::GetWindowDrawList();
     const float line = std::max(1.0F, std::floor(ws.scale));
@@ -154,12 +163,14 @@ void HistogramView::draw_marks(Workspace& ws, const HistogramPanel& panel, const
         if (row == 1 && x - width / 2 < free_from[1]) continue;
         free_from[row] = x + width / 2;
         const float y = area.y0 + (row == 0 ? 0 : ws.px(13)) - ws.px(4);
-        list->AddRectFilled({x - width / 2, y}, {x + width / 2, y + ws.fonts.small->FontSize}, theme.panel, ws.px(2));
+        list->AddRectFilled({x - width / 2, y}, {x + width / 2, y + ws.fonts.small->FontSize}, theme.panel,
+                            ws.px(2));
         draw_text(list, ws.fonts.small, {x, y}, theme.text_dim, mark.word, 0.5F);
     }
 }
 
-void HistogramView::draw_chart(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area, bool large, double ticks_per_ns) {
+void HistogramView::draw_chart(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area,
+                               bool large, double ticks_per_ns) {
     const Theme& theme = *ws.theme;
     ImDrawList* list = ImGui::GetWindowDrawList();
     const float line = std::max(1.0F, std::floor(ws.scale));
@@ -168,7 +179,8 @@ void HistogramView::draw_chart(Workspace& ws, const HistogramPanel& panel, const
         const float x = axis.x_of(panel.resolution);
         for (float h = axis.x0 - (area.y1 - top); h < x; h += ws.px(8)) {
             const float from = std::max(axis.x0, h), to = std::min(x, h + (area.y1 - top));
-            if (to > from) list->AddLine({from, area.y1 - (from - h)}, {to, area.y1 - (to - h)}, theme.line, line);
+            if (to > from)
+                list->AddLine({from, area.y1 - (from - h)}, {to, area.y1 - (to - h)}, theme.line, line);
         }
     }
     if (large) {
@@ -176,22 +188,29 @@ void HistogramView::draw_chart(Workspace& ws, const HistogramPanel& panel, const
             const float y = std::floor(area.y1 - (area.y1 - top) * share);
             list->AddRectFilled({axis.x0, y}, {axis.x1, y + line}, theme.line);
         }
-        draw_text(list, ws.fonts.mono_small, {axis.x0 - ws.px(8), top - ws.fonts.mono_small->FontSize / 2}, theme.text_faint, format_count(panel.highest), 1);
-        draw_text(list, ws.fonts.mono_small, {axis.x0 - ws.px(8), area.y1 - ws.fonts.mono_small->FontSize / 2}, theme.text_faint, "0", 1);
+        draw_text(list, ws.fonts.mono_small, {axis.x0 - ws.px(8), top - ws.fonts.mono_small->FontSize / 2},
+                  theme.text_faint, format_count(panel.highest), 1);
+        draw_text(list, ws.fonts.mono_small,
+                  {axis.x0 - ws.px(8), area.y1 - ws.fonts.mono_small->FontSize / 2}, theme.text_faint, "0", 1);
     }
     const ImVec2 mouse = ImGui::GetIO().MousePos;
     for (const HistogramBar& bar : panel.bars) {
         if (bar.count == 0) continue;
         const float x0 = axis.x_of(bar.low);
         const float x1 = std::max(x0 + line, axis.x_of(bar.high) - line);
-        const float share = static_cast<float>(bar.count) / static_cast<float>(std::max<std::uint64_t>(1, panel.highest));
+        const float share = static_cast<float>(bar.count) /
+                            static_cast<float>(std::max<std::uint64_t>(1, panel.highest));
         const float y = std::floor(area.y1 - std::max(line, (area.y1 - top) * share));
-        const bool under = ImGui::IsWindowHovered() && mouse.x >= x0 && mouse.x < x1 + line && mouse.y >= top && mouse.y < area.y1;
+        const bool under = ImGui::IsWindowHovered() && mouse.x >= x0 && mouse.x < x1 + line &&
+                           mouse.y >= top && mouse.y < area.y1;
         list->AddRectFilled({x0, y}, {x1, area.y1}, under ? theme.text : theme.accent);
         if (under) {
-            ws.hovered = fmt::format("{}: {} samples from {:.0f} to {:.0f} ticks ({:.1f} to {:.1f} ns), {}", panel.title, format_count(bar.count), bar.low,
-                                     bar.high, ticks_per_ns > 0 ? bar.low / ticks_per_ns : 0, ticks_per_ns > 0 ? bar.high / ticks_per_ns : 0,
-                                     format_share(static_cast<double>(bar.count) / static_cast<double>(std::max<std::uint64_t>(1, panel.samples))));
+            ws.hovered = fmt::format(
+                "{}: {} samples from {:.0f} to {:.0f} ticks ({:.1f} to {:.1f} ns), {}", panel.title,
+                format_count(bar.count), bar.low, bar.high, ticks_per_ns > 0 ? bar.low / ticks_per_ns : 0,
+                ticks_per_ns > 0 ? bar.high / ticks_per_ns : 0,
+                format_share(static_cast<double>(bar.count) /
+                             static_cast<double>(std::max<std::uint64_t>(1, panel.samples))));
         }
     }
     list->AddRectFilled({axis.x0, area.y1}, {axis.x1, area.y1 + line}, theme.line_strong);
@@ -205,7 +224,8 @@ void HistogramView::draw_axis(Workspace& ws, const Axis& axis, Rect area, double
         const float x = axis.x_of(value);
         const std::string number = axis_number(value);
         const float width = text_width(ws.fonts.mono_small, number);
-        list->AddRectFilled({x, area.y1}, {x + std::max(1.0F, std::floor(ws.scale)), area.y1 + ws.px(4)}, ws.theme->line_strong);
+        list->AddRectFilled({x, area.y1}, {x + std::max(1.0F, std::floor(ws.scale)), area.y1 + ws.px(4)},
+                            ws.theme->line_strong);
         if (x - width / 2 < free_from || x + width / 2 > axis.x1) continue;
         free_from = x + width / 2 + ws.px(10);
         draw_text(list, ws.fonts.mono_small, {x, area.y1 + ws.px(6)}, ws.theme->text_faint, number, 0.5F);
@@ -215,11 +235,13 @@ void HistogramView::draw_axis(Workspace& ws, const Axis& axis, Rect area, double
     draw_text(list, ws.fonts.small, {axis.x0 - ws.px(8), area.y1 + ws.px(6)}, ws.theme->text_faint, unit, 1);
 }
 
-void HistogramView::draw_strip(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area, std::size_t index) {
+void HistogramView::draw_strip(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area,
+                               std::size_t index) {
     const Theme& theme = *ws.theme;
     ImGui::SetCursorScreenPos({area.x0, area.y0});
     const std::string name = fmt::format("histograms.panel.{}", index);
-    if (ImGui::InvisibleButton(name.c_str(), {std::max(1.0F, area.x1 - area.x0), area.y1 - area.y0})) chosen_ = index;
+    if (ImGui::InvisibleButton(name.c_str(), {std::max(1.0F, area.x1 - area.x0), area.y1 - area.y0}))
+        chosen_ = index;
     publish_item(ws, name);
     ImDrawList* list = ImGui::GetWindowDrawList();
     if (index == chosen_) {
@@ -228,13 +250,16 @@ void HistogramView::draw_strip(Workspace& ws, const HistogramPanel& panel, const
         list->AddRectFilled({area.x0, area.y0}, {area.x1, area.y1}, theme.hover);
     }
     draw_text(list, ws.fonts.text, {area.x0 + ws.px(12), area.y0 + ws.px(4)}, theme.text, panel.title);
-    draw_text(list, ws.fonts.mono_small, {area.x0 + ws.px(12), area.y0 + ws.px(21)}, theme.text_faint, panel.measured ? format_count(panel.samples) : "");
+    draw_text(list, ws.fonts.mono_small, {area.x0 + ws.px(12), area.y0 + ws.px(21)}, theme.text_faint,
+              panel.measured ? format_count(panel.samples) : "");
     if (!panel.measured) {
         draw_text(list, ws.fonts.small, {axis.x0, area.y0 + ws.px(12)}, theme.text_faint, "not measured");
         return;
     }
     draw_chart(ws, panel, axis, {axis.x0, area.y0 + ws.px(2), axis.x1, area.y1 - ws.px(4)}, false, 0);
-    if (panel.bars.empty()) draw_text(list, ws.fonts.small, {axis.x0 + ws.px(8), area.y0 + ws.px(12)}, theme.text_faint, "all below resolution");
+    if (panel.bars.empty())
+        draw_text(list, ws.fonts.small, {axis.x0 + ws.px(8), area.y0 + ws.px(12)}, theme.text_faint,
+                  "all below resolution");
 }
 
 }  // namespace coroscope::views

@@ -18,7 +18,7 @@ struct Vertex {
     std::size_t original = std::numeric_limits<std::size_t>::max();
     std::size_t layer = 0;
     float width = 0, height = 0;
-    float y = 0;  // centre
+    float y = 0;                           // centre
     std::vector<std::size_t> left, right;  // neighbours in the layers beside
     bool is_bend() const { return original == std::numeric_limits<std::size_t>::max(); }
 };
@@ -36,12 +36,15 @@ std::vector<std::vector<std::size_t>> components_of(const LayoutInput& input) {
     std::vector<std::size_t> parent(count);
     std::iota(parent.begin(), parent.end(), std::size_t{0});
     const auto root = [&](std::size_t v) {
-        while (parent[v] != v) v = parent[v] = parent[parent[v]];
+        while (parent[v] != v)
+            v = parent[v] = parent[parent[v]];
         return v;
     };
-    for (const auto& [from, to] : input.edges) parent[std::max(root(from), root(to))] = std::min(root(from), root(to));
+    for (const auto& [from, to] : input.edges)
+        parent[std::max(root(from), root(to))] = std::min(root(from), root(to));
     std::vector<std::vector<std::size_t>> members(count), components;
-    for (std::size_t v = 0; v < count; ++v) members[root(v)].push_back(v);
+    for (std::size_t v = 0; v < count; ++v)
+        members[root(v)].push_back(v);
     for (auto& list : members) {
         if (!list.empty()) components.push_back(std::move(list));
     }
@@ -118,14 +121,15 @@ std::vector<std::size_t> longest_path_layers(const LayoutInput& input, const std
     // Sources move right, next to what they lead to: waiters stand beside what they wait for.
     for (auto v = order.rbegin(); v != order.rend(); ++v) {
         std::size_t nearest = std::numeric_limits<std::size_t>::max();
-        for (const std::size_t to : out[*v]) nearest = std::min(nearest, layer[to]);
+        for (const std::size_t to : out[*v])
+            nearest = std::min(nearest, layer[to]);
         if (nearest != std::numeric_limits<std::size_t>::max()) layer[*v] = std::max(layer[*v], nearest - 1);
     }
     return layer;
 }
 
-Component make_component(const LayoutInput& input, const std::vector<std::size_t>& members, const std::vector<std::size_t>& layer,
-                         const std::vector<bool>& back) {
+Component make_component(const LayoutInput& input, const std::vector<std::size_t>& members,
+                         const std::vector<std::size_t>& layer, const std::vector<bool>& back) {
     Component component;
     std::vector<std::size_t> index(input.nodes.size(), std::numeric_limits<std::size_t>::max());
     std::size_t first_layer = std::numeric_limits<std::size_t>::max(), last_layer = 0;
@@ -178,16 +182,20 @@ Component make_component(const LayoutInput& input, const std::vector<std::size_t
     return component;
 }
 
-std::size_t crossings_between(const Component& component, std::size_t layer, const std::vector<std::size_t>& place) {
+std::size_t crossings_between(const Component& component, std::size_t layer,
+                              const std::vector<std::size_t>& place) {
     std::vector<std::pair<std::size_t, std::size_t>> edges;
     for (const std::size_t v : component.layers[layer]) {
-        for (const std::size_t to : component.vertices[v].right) edges.emplace_back(place[v], place[to]);
+        for (const std::size_t to : component.vertices[v].right)
+            edges.emplace_back(place[v], place[to]);
     }
     std::size_t crossings = 0;
     for (std::size_t i = 0; i < edges.size(); ++i) {
         for (std::size_t j = i + 1; j < edges.size(); ++j) {
-            const bool above = edges[i].first < edges[j].first, above_there = edges[i].second < edges[j].second;
-            if (edges[i].first != edges[j].first && edges[i].second != edges[j].second && above != above_there) ++crossings;
+            const bool above = edges[i].first < edges[j].first,
+                       above_there = edges[i].second < edges[j].second;
+            if (edges[i].first != edges[j].first && edges[i].second != edges[j].second && above != above_there)
+                ++crossings;
         }
     }
     return crossings;
@@ -197,14 +205,17 @@ std::size_t crossings_between(const Component& component, std::size_t layer, con
 void order_layers(Component& component) {
     std::vector<std::size_t> place(component.vertices.size());
     const auto number = [&](std::size_t layer) {
-        for (std::size_t i = 0; i < component.layers[layer].size(); ++i) place[component.layers[layer][i]] = i;
+        for (std::size_t i = 0; i < component.layers[layer].size(); ++i)
+            place[component.layers[layer][i]] = i;
     };
     const auto all_crossings = [&] {
         std::size_t sum = 0;
-        for (std::size_t l = 0; l + 1 < component.layers.size(); ++l) sum += crossings_between(component, l, place);
+        for (std::size_t l = 0; l + 1 < component.layers.size(); ++l)
+            sum += crossings_between(component, l, place);
         return sum;
     };
-    for (std::size_t l = 0; l < component.layers.size(); ++l) number(l);
+    for (std::size_t l = 0; l < component.layers.size(); ++l)
+        number(l);
     auto best = component.layers;
     std::size_t fewest = all_crossings();
     for (int sweep = 0; sweep < kSweeps && fewest != 0; ++sweep) {
@@ -215,18 +226,23 @@ void order_layers(Component& component) {
             for (const std::size_t v : component.layers[l]) {
                 const auto& beside = forwards ? component.vertices[v].left : component.vertices[v].right;
                 std::vector<std::size_t> places;
-                for (const std::size_t n : beside) places.push_back(place[n]);
+                for (const std::size_t n : beside)
+                    places.push_back(place[n]);
                 std::sort(places.begin(), places.end());
                 double median = static_cast<double>(place[v]);
                 if (!places.empty()) {
                     const std::size_t half = places.size() / 2;
-                    median = places.size() % 2 == 1 ? static_cast<double>(places[half])
-                                                    : (static_cast<double>(places[half - 1]) + static_cast<double>(places[half])) / 2;
+                    median = places.size() % 2 == 1
+                                 ? static_cast<double>(places[half])
+                                 : (static_cast<double>(places[half - 1]) + static_cast<double>(places[half])) /
+                                       2;
                 }
                 keyed.emplace_back(median, v);
             }
-            std::stable_sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-            for (std::size_t i = 0; i < keyed.size(); ++i) component.layers[l][i] = keyed[i].second;
+            std::stable_sort(keyed.begin(), keyed.end(),
+                             [](const auto& a, const auto& b) { return a.first < b.first; });
+            for (std::size_t i = 0; i < keyed.size(); ++i)
+                component.layers[l][i] = keyed[i].second;
             number(l);
         }
         if (const std::size_t now = all_crossings(); now < fewest) {
@@ -238,11 +254,12 @@ void order_layers(Component& component) {
 }
 
 // Pushes the vertices of a layer apart so that none overlap, keeping their order and, as far as possible, where they want to be.
-void separate(Component& component, const std::vector<std::size_t>& layer, std::vector<float>& wanted, float gap) {
+void separate(Component& component, const std::vector<std::size_t>& layer, std::vector<float>& wanted,
+              float gap) {
     // Blocks of touching vertices move to the mean of what their members want (pool adjacent violators).
     struct Block {
-        float sum = 0;      // of wanted centres, relative to the block's top
-        float height = 0;   // with gaps
+        float sum = 0;     // of wanted centres, relative to the block's top
+        float height = 0;  // with gaps
         std::size_t first = 0, count = 0;
         float top() const { return sum / static_cast<float>(count); }
     };
@@ -251,7 +268,8 @@ void separate(Component& component, const std::vector<std::size_t>& layer, std::
         const float height = component.vertices[layer[i]].height;
         Block block{wanted[i] - height / 2, height + gap, i, 1};
         blocks.push_back(block);
-        while (blocks.size() > 1 && blocks[blocks.size() - 2].top() + blocks[blocks.size() - 2].height > blocks.back().top()) {
+        while (blocks.size() > 1 &&
+               blocks[blocks.size() - 2].top() + blocks[blocks.size() - 2].height > blocks.back().top()) {
             const Block below = blocks.back();
             blocks.pop_back();
             Block& above = blocks.back();
@@ -285,16 +303,19 @@ void place_vertices(Component& component, const LayoutInput& input) {
             std::vector<float> wanted;
             for (const std::size_t v : layer) {
                 const Vertex& vertex = component.vertices[v];
-                const auto& beside = forwards ? (vertex.left.empty() ? vertex.right : vertex.left) : (vertex.right.empty() ? vertex.left : vertex.right);
+                const auto& beside = forwards ? (vertex.left.empty() ? vertex.right : vertex.left)
+                                              : (vertex.right.empty() ? vertex.left : vertex.right);
                 float sum = 0;
-                for (const std::size_t n : beside) sum += component.vertices[n].y;
+                for (const std::size_t n : beside)
+                    sum += component.vertices[n].y;
                 wanted.push_back(beside.empty() ? vertex.y : sum / static_cast<float>(beside.size()));
             }
             separate(component, layer, wanted, input.node_gap);
         }
     }
     float top = std::numeric_limits<float>::max();
-    for (const Vertex& vertex : component.vertices) top = std::min(top, vertex.y - vertex.height / 2);
+    for (const Vertex& vertex : component.vertices)
+        top = std::min(top, vertex.y - vertex.height / 2);
     for (Vertex& vertex : component.vertices) {
         vertex.y -= top;
         component.height = std::max(component.height, vertex.y + vertex.height / 2);
@@ -302,7 +323,8 @@ void place_vertices(Component& component, const LayoutInput& input) {
     float x = 0;
     for (const auto& layer : component.layers) {
         float widest = 0;
-        for (const std::size_t v : layer) widest = std::max(widest, component.vertices[v].width);
+        for (const std::size_t v : layer)
+            widest = std::max(widest, component.vertices[v].width);
         component.layer_x.push_back(x);
         component.layer_width.push_back(widest);
         x += widest + input.layer_gap;
@@ -341,7 +363,8 @@ LayoutOutput lay_out(const LayoutInput& input) {
         }
         for (const Vertex& vertex : component.vertices) {
             if (vertex.is_bend()) continue;
-            output.nodes[vertex.original] = {x + component.layer_x[vertex.layer], y + vertex.y - vertex.height / 2};
+            output.nodes[vertex.original] = {x + component.layer_x[vertex.layer],
+                                             y + vertex.y - vertex.height / 2};
             output.layers[vertex.original] = vertex.layer;
         }
         for (const auto& [edge, bends] : component.bends) {

@@ -26,11 +26,24 @@ void MainWindow::add_actions() {
         ws_.requests.push_back(std::move(made));
     };
     add_view_actions();
-    actions_.add({"select.back", "Back to the selection before", "Selection", {"ctrl+z", "alt+left"}, [this] { ws_.go_back(); },
-                  [this] { return ws_.can_go_back(); }, false});
-    actions_.add({"select.forward", "Forward again", "Selection", {"ctrl+shift+z", "alt+right"}, [this] { ws_.go_forward(); },
-                  [this] { return ws_.can_go_forward(); }, false});
-    actions_.add({"select.none", "Clear selection, close what is open", "Selection", {"escape"},
+    actions_.add({"select.back",
+                  "Back to the selection before",
+                  "Selection",
+                  {"ctrl+z", "alt+left"},
+                  [this] { ws_.go_back(); },
+                  [this] { return ws_.can_go_back(); },
+                  false});
+    actions_.add({"select.forward",
+                  "Forward again",
+                  "Selection",
+                  {"ctrl+shift+z", "alt+right"},
+                  [this] { ws_.go_forward(); },
+                  [this] { return ws_.can_go_forward(); },
+                  false});
+    actions_.add({"select.none",
+                  "Clear selection, close what is open",
+                  "Selection",
+                  {"escape"},
                   [this] {
                       if (key_sheet_open_) {
                           key_sheet_open_ = false;
@@ -44,38 +57,86 @@ void MainWindow::add_actions() {
                           ws_.clear_selection();
                       }
                   },
-                  {}, true});
-    actions_.add({"copy", "Copy what is hovered, or the selected stack", "Selection", {"ctrl+c"},
-                  [this] { ImGui::SetClipboardText(copyable().c_str()); }, {}, false});
-    actions_.add({"time.back", "Back by 100 ms", "Time", {","},
+                  {},
+                  true});
+    actions_.add({"copy",
+                  "Copy what is hovered, or the selected stack",
+                  "Selection",
+                  {"ctrl+c"},
+                  [this] { ImGui::SetClipboardText(copyable().c_str()); },
+                  {},
+                  false});
+    actions_.add({"time.back",
+                  "Back by 100 ms",
+                  "Time",
+                  {","},
                   [this] { ws_.session->set_time(std::max(ws_.info.begin, ws_.moment->t - 100'000'000)); },
-                  [this] { return ws_.moment != nullptr && ws_.info.kind == traces::SessionKind::kRecorded; }, false});
-    actions_.add({"time.forward", "Forward by 100 ms", "Time", {"."},
+                  [this] { return ws_.moment != nullptr && ws_.info.kind == traces::SessionKind::kRecorded; },
+                  false});
+    actions_.add({"time.forward",
+                  "Forward by 100 ms",
+                  "Time",
+                  {"."},
                   [this] { ws_.session->set_time(std::min(ws_.info.end, ws_.moment->t + 100'000'000)); },
-                  [this] { return ws_.moment != nullptr && ws_.info.kind == traces::SessionKind::kRecorded; }, false});
-    actions_.add({"time.end", "Follow the end", "Time", {"end"}, [this] { ws_.session->set_time(std::nullopt); }, has_session, false});
-    actions_.add({"program.restart", "Restart the launched program", "Program", {"ctrl+r"}, [request] { request(RequestKind::kRestart); },
-                  [this] { return ws_.program.present; }, true});
-    actions_.add({"program.kill", "Kill the launched program", "Program", {"ctrl+k"}, [request] { request(RequestKind::kKill, SIGKILL); },
-                  [this] { return ws_.program.running; }, true});
-    actions_.add({"program.interrupt", "Send it SIGINT", "Program", {"ctrl+shift+k"}, [request] { request(RequestKind::kKill, SIGINT); },
-                  [this] { return ws_.program.running; }, true});
-    actions_.add({"session.close", "Close the session, back to the start page", "Window", {"ctrl+w"},
-                  [request] { request(RequestKind::kCloseSession); }, [this] { return ws_.session != nullptr || ws_.program.present; }, true});
-    actions_.add({"theme", "Next theme", "Window", {"ctrl+t"},
+                  [this] { return ws_.moment != nullptr && ws_.info.kind == traces::SessionKind::kRecorded; },
+                  false});
+    actions_.add({"time.end",
+                  "Follow the end",
+                  "Time",
+                  {"end"},
+                  [this] { ws_.session->set_time(std::nullopt); },
+                  has_session,
+                  false});
+    actions_.add({"program.restart",
+                  "Restart the launched program",
+                  "Program",
+                  {"ctrl+r"},
+                  [request] { request(RequestKind::kRestart); },
+                  [this] { return ws_.program.present; },
+                  true});
+    actions_.add({"program.kill",
+                  "Kill the launched program",
+                  "Program",
+                  {"ctrl+k"},
+                  [request] { request(RequestKind::kKill, SIGKILL); },
+                  [this] { return ws_.program.running; },
+                  true});
+    actions_.add({"program.interrupt",
+                  "Send it SIGINT",
+                  "Program",
+                  {"ctrl+shift+k"},
+                  [request] { request(RequestKind::kKill, SIGINT); },
+                  [this] { return ws_.program.running; },
+                  true});
+    actions_.add({"session.close",
+                  "Close the session, back to the start page",
+                  "Window",
+                  {"ctrl+w"},
+                  [request] { request(RequestKind::kCloseSession); },
+                  [this] { return ws_.session != nullptr || ws_.program.present; },
+                  true});
+    actions_.add({"theme",
+                  "Next theme",
+                  "Window",
+                  {"ctrl+t"},
                   [this] {
                       const auto& themes = all_themes();
                       const auto at = std::find(themes.begin(), themes.end(), ws_.theme) - themes.begin();
                       set_theme(*themes[(static_cast<std::size_t>(at) + 1) % themes.size()]);
                   },
-                  {}, true});
-    actions_.add({"keys", "Keys and actions", "Window", {"?", "ctrl+shift+p"},
+                  {},
+                  true});
+    actions_.add({"keys",
+                  "Keys and actions",
+                  "Window",
+                  {"?", "ctrl+shift+p"},
                   [this] {
                       key_sheet_open_ = !key_sheet_open_;
                       key_sheet_focus_ = key_sheet_open_;
                       key_sheet_filter_.clear();
                   },
-                  {}, false});
+                  {},
+                  false});
     actions_.add({"quit", "Quit", "Window", {"ctrl+q"}, [request] { request(RequestKind::kQuit); }, {}, true});
 }
 
@@ -83,49 +144,129 @@ void MainWindow::add_view_actions() {
     const auto has_session = [this] { return ws_.session != nullptr; };
     int number = 1;
     for (const Preset& preset : presets()) {
-        actions_.add({std::string("preset.") + preset.name, std::string("Arrange: ") + preset.title, "Views", {"f" + std::to_string(number++)},
-                      [this, name = std::string(preset.name)] { use_preset(name); }, has_session, true});
+        actions_.add({std::string("preset.") + preset.name,
+                      std::string("Arrange: ") + preset.title,
+                      "Views",
+                      {"f" + std::to_string(number++)},
+                      [this, name = std::string(preset.name)] { use_preset(name); },
+                      has_session,
+                      true});
     }
-    const std::pair<const char*, const char*> shown[] = {{"coroutines", "1"}, {"pools", "2"}, {"stack", "3"},
-                                                         {"waits", "4"}, {"histograms", "5"}, {"output", "6"}};
+    const std::pair<const char*, const char*> shown[] = {{"coroutines", "1"}, {"pools", "2"},
+                                                         {"stack", "3"},      {"waits", "4"},
+                                                         {"histograms", "5"}, {"output", "6"}};
     for (const auto& [name, key] : shown) {
-        actions_.add({std::string("view.") + name, std::string("Show: ") + views_.at(name)->title(), "Views", {key},
-                      [this, view = std::string(name)] { show(view); }, has_session, false});
+        actions_.add({std::string("view.") + name,
+                      std::string("Show: ") + views_.at(name)->title(),
+                      "Views",
+                      {key},
+                      [this, view = std::string(name)] { show(view); },
+                      has_session,
+                      false});
     }
-    actions_.add({"view.maximise", "Maximise the panel in use, and back", "Views", {"m"},
+    actions_.add({"view.maximise",
+                  "Maximise the panel in use, and back",
+                  "Views",
+                  {"m"},
                   [this] {
-                      const std::string view = !panels_.focused().empty() ? panels_.focused() : panels_.visible().front();
+                      const std::string view = !panels_.focused().empty() ? panels_.focused()
+                                                                          : panels_.visible().front();
                       panels_.maximise(view);
                   },
-                  has_session, false});
+                  has_session,
+                  false});
     auto& table = static_cast<CoroutineView&>(*views_.at("coroutines"));
     auto& pools = static_cast<PoolView&>(*views_.at("pools"));
     auto& stack = static_cast<StackView&>(*views_.at("stack"));
     auto& waits = static_cast<WaitView&>(*views_.at("waits"));
     auto& histograms = static_cast<HistogramView&>(*views_.at("histograms"));
-    actions_.add({"find", "Filter the coroutines", "Coroutines", {"/", "ctrl+f", "ctrl+p"},
+    actions_.add({"find",
+                  "Filter the coroutines",
+                  "Coroutines",
+                  {"/", "ctrl+f", "ctrl+p"},
                   [this, &table] {
                       show("coroutines");
                       table.focus_filter();
                   },
-                  has_session, false});
-    actions_.add({"table.down", "Next coroutine", "Coroutines", {"j", "down"}, [this, &table] { table.move(ws_, 1); }, has_session, false});
-    actions_.add({"table.up", "Coroutine before", "Coroutines", {"k", "up"}, [this, &table] { table.move(ws_, -1); }, has_session, false});
-    actions_.add({"frame.down", "Next frame of its stack", "Stack", {"shift+j", "shift+down"}, [this, &stack] { stack.move(ws_, 1); }, has_session, false});
-    actions_.add({"frame.up", "Frame before", "Stack", {"shift+k", "shift+up"}, [this, &stack] { stack.move(ws_, -1); }, has_session, false});
-    actions_.add({"stack.code", "Source or instructions", "Stack", {"i"}, [&stack] { stack.toggle_code(); }, has_session, false});
-    actions_.add({"stack.merged", "One stack or all, merged", "Stack", {"g"}, [&stack] { stack.toggle_merged(); }, has_session, false});
-    actions_.add({"pools.larger", "Larger cells", "Pools", {"+"}, [&pools] { pools.zoom(1); }, has_session, false});
-    actions_.add({"pools.smaller", "Smaller cells", "Pools", {"-"}, [&pools] { pools.zoom(-1); }, has_session, false});
-    actions_.add({"fit", "Fit pools and graph", "Pools", {"f"},
+                  has_session,
+                  false});
+    actions_.add({"table.down",
+                  "Next coroutine",
+                  "Coroutines",
+                  {"j", "down"},
+                  [this, &table] { table.move(ws_, 1); },
+                  has_session,
+                  false});
+    actions_.add({"table.up",
+                  "Coroutine before",
+                  "Coroutines",
+                  {"k", "up"},
+                  [this, &table] { table.move(ws_, -1); },
+                  has_session,
+                  false});
+    actions_.add({"frame.down",
+                  "Next frame of its stack",
+                  "Stack",
+                  {"shift+j", "shift+down"},
+                  [this, &stack] { stack.move(ws_, 1); },
+                  has_session,
+                  false});
+    actions_.add({"frame.up",
+                  "Frame before",
+                  "Stack",
+                  {"shift+k", "shift+up"},
+                  [this, &stack] { stack.move(ws_, -1); },
+                  has_session,
+                  false});
+    actions_.add({"stack.code",
+                  "Source or instructions",
+                  "Stack",
+                  {"i"},
+                  [&stack] { stack.toggle_code(); },
+                  has_session,
+                  false});
+    actions_.add({"stack.merged",
+                  "One stack or all, merged",
+                  "Stack",
+                  {"g"},
+                  [&stack] { stack.toggle_merged(); },
+                  has_session,
+                  false});
+    actions_.add(
+        {"pools.larger", "Larger cells", "Pools", {"+"}, [&pools] { pools.zoom(1); }, has_session, false});
+    actions_.add(
+        {"pools.smaller", "Smaller cells", "Pools", {"-"}, [&pools] { pools.zoom(-1); }, has_session, false});
+    actions_.add({"fit",
+                  "Fit pools and graph",
+                  "Pools",
+                  {"f"},
                   [&pools, &waits] {
                       pools.set_cell(0);
                       waits.fit();
                   },
-                  has_session, false});
-    actions_.add({"slot.left", "Slot before", "Pools", {"left"}, [this, &pools] { pools.step(ws_, -1); }, has_session, false});
-    actions_.add({"slot.right", "Next slot", "Pools", {"right"}, [this, &pools] { pools.step(ws_, 1); }, has_session, false});
-    actions_.add({"histograms.next", "Next worker's histogram", "Histograms", {"w"}, [&histograms] { histograms.next(); }, has_session, false});
+                  has_session,
+                  false});
+    actions_.add({"slot.left",
+                  "Slot before",
+                  "Pools",
+                  {"left"},
+                  [this, &pools] { pools.step(ws_, -1); },
+                  has_session,
+                  false});
+    actions_.add({"slot.right",
+                  "Next slot",
+                  "Pools",
+                  {"right"},
+                  [this, &pools] { pools.step(ws_, 1); },
+                  has_session,
+                  false});
+    actions_.add({"histograms.next",
+                  "Next worker's histogram",
+                  "Histograms",
+                  {"w"},
+                  [&histograms] { histograms.next(); },
+                  has_session,
+                  false});
 }
 
 }  // namespace coroscope::views

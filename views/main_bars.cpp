@@ -19,9 +19,12 @@ ImU32 status_colour(const Workspace& ws) {
     if (ws.session == nullptr) return ws.theme->text_faint;
     if (ws.info.kind == traces::SessionKind::kRecorded) return ws.theme->accent;
     switch (ws.info.status) {
-        case traces::TargetStatus::kRunning: return ws.theme->good;
-        case traces::TargetStatus::kEnding: return ws.theme->warn;
-        default: return ws.theme->text_faint;
+        case traces::TargetStatus::kRunning:
+            return ws.theme->good;
+        case traces::TargetStatus::kEnding:
+            return ws.theme->warn;
+        default:
+            return ws.theme->text_faint;
     }
 }
 
@@ -36,7 +39,8 @@ void MainWindow::draw_top_bar(Rect bar) {
 void MainWindow::draw_session_title(Rect bar) {
     const float middle = bar.y0 + std::floor((bar.y1 - bar.y0 - ImGui::GetFrameHeight()) / 2);
     ImGui::SetCursorScreenPos({bar.x0 + ws_.px(4), middle});
-    if (button(ws_, "session.close", "‹ Start", ButtonKind::kQuiet, "Close this session (Ctrl+W)")) actions_.run("session.close");
+    if (button(ws_, "session.close", "‹ Start", ButtonKind::kQuiet, "Close this session (Ctrl+W)"))
+        actions_.run("session.close");
     ImGui::SameLine(0, ws_.px(8));
     const ImVec2 at = ImGui::GetCursorScreenPos();
     ImDrawList* list = ImGui::GetWindowDrawList();
@@ -48,12 +52,16 @@ void MainWindow::draw_session_title(Rect bar) {
     const float x = at.x + 2 * r + ws_.px(8);
     const std::string shown = cut_to(ws_.fonts.strong, title, ws_.px(240));
     draw_text(list, ws_.fonts.strong, {x, text_y}, ws_.theme->text, shown);
-    std::string status = ws_.session != nullptr ? ws_.info.status_text : ws_.program.present ? ws_.program.status : "";
-    if (ws_.session != nullptr && ws_.info.kind == traces::SessionKind::kLive && ws_.program.present && !ws_.program.running) {
+    std::string status = ws_.session != nullptr ? ws_.info.status_text
+                         : ws_.program.present  ? ws_.program.status
+                                                : "";
+    if (ws_.session != nullptr && ws_.info.kind == traces::SessionKind::kLive && ws_.program.present &&
+        !ws_.program.running) {
         status = ws_.program.status;
     }
     const float status_x = x + text_width(ws_.fonts.strong, shown) + ws_.px(12);
-    draw_text(list, ws_.fonts.text, {status_x, text_y}, ws_.theme->text_dim, cut_to(ws_.fonts.text, status, ws_.px(240)));
+    draw_text(list, ws_.fonts.text, {status_x, text_y}, ws_.theme->text_dim,
+              cut_to(ws_.fonts.text, status, ws_.px(240)));
 }
 
 // Recorded sessions: a line from beginning to end that can be clicked and dragged, with the time shown beside it.
@@ -67,27 +75,35 @@ void MainWindow::draw_time_bar(Rect bar) {
     if (ws_.info.kind == traces::SessionKind::kLive) {
         const std::string now = format_time(ws_.moment != nullptr ? ws_.moment->t : 0);
         draw_text(list, ws_.fonts.mono, {right, text_y}, theme.text_dim, now, 1);
-        draw_text(list, ws_.fonts.small, {right - text_width(ws_.fonts.mono, now) - ws_.px(8), text_y + ws_.px(1)}, theme.good, "LIVE", 1);
+        draw_text(list, ws_.fonts.small,
+                  {right - text_width(ws_.fonts.mono, now) - ws_.px(8), text_y + ws_.px(1)}, theme.good,
+                  "LIVE", 1);
         return;
     }
-    const double begin = static_cast<double>(ws_.info.begin), end = static_cast<double>(std::max(ws_.info.begin + 1, ws_.info.end));
+    const double begin = static_cast<double>(ws_.info.begin),
+                 end = static_cast<double>(std::max(ws_.info.begin + 1, ws_.info.end));
     const traces::TimeNs t = ws_.moment != nullptr ? ws_.moment->t : ws_.info.end;
     const std::string text_now = format_time(t), text_end = "of " + format_time(ws_.info.end);
-    const float x1 = right - text_width(ws_.fonts.mono, text_now) - text_width(ws_.fonts.mono, text_end) - ws_.px(24);
+    const float x1 = right - text_width(ws_.fonts.mono, text_now) - text_width(ws_.fonts.mono, text_end) -
+                     ws_.px(24);
     const float x0 = std::max(bar.x0 + ws_.px(520), bar.x0 + (bar.x1 - bar.x0) * 0.34F);
     draw_text(list, ws_.fonts.mono, {right, text_y}, theme.text_faint, text_end, 1);
-    draw_text(list, ws_.fonts.mono, {right - text_width(ws_.fonts.mono, text_end) - ws_.px(8), text_y}, theme.text, text_now, 1);
+    draw_text(list, ws_.fonts.mono, {right - text_width(ws_.fonts.mono, text_end) - ws_.px(8), text_y},
+              theme.text, text_now, 1);
     if (x1 - x0 < ws_.px(64)) return;
     ImGui::SetCursorScreenPos({x0, bar.y0});
     ImGui::InvisibleButton("time", {x1 - x0, bar.y1 - bar.y0});
     publish_item(ws_, "time");
-    const auto share_of = [&](double ns) { return static_cast<float>(std::clamp((ns - begin) / (end - begin), 0.0, 1.0)); };
+    const auto share_of = [&](double ns) {
+        return static_cast<float>(std::clamp((ns - begin) / (end - begin), 0.0, 1.0));
+    };
     const float knob = std::floor(x0 + (x1 - x0) * share_of(static_cast<double>(t)));
     const float half = ws_.px(2);
     list->AddRectFilled({x0, centre - half}, {x1, centre + half}, theme.line_strong, half);
     list->AddRectFilled({x0, centre - half}, {knob, centre + half}, theme.accent, half);
     const bool active = ImGui::IsItemActive();
-    list->AddCircleFilled({knob, centre}, active || ImGui::IsItemHovered() ? ws_.px(7) : ws_.px(6), theme.accent);
+    list->AddCircleFilled({knob, centre}, active || ImGui::IsItemHovered() ? ws_.px(7) : ws_.px(6),
+                          theme.accent);
     const auto time_at = [&](float x) {
         const double share = std::clamp(static_cast<double>((x - x0) / (x1 - x0)), 0.0, 1.0);
         return static_cast<traces::TimeNs>(begin + share * (end - begin));
@@ -106,11 +122,13 @@ void MainWindow::draw_program_buttons(Rect bar) {
     if (!ws_.program.present) return;
     x -= ws_.px(64);
     ImGui::SetCursorScreenPos({x, y});
-    if (button(ws_, "program.restart", "Restart", ButtonKind::kPlain, "Start the program anew (Ctrl+R)")) actions_.run("program.restart");
+    if (button(ws_, "program.restart", "Restart", ButtonKind::kPlain, "Start the program anew (Ctrl+R)"))
+        actions_.run("program.restart");
     if (!ws_.program.running) return;
     x -= ws_.px(52);
     ImGui::SetCursorScreenPos({x, y});
-    if (button(ws_, "program.kill", "Kill", ButtonKind::kPlain, "End the program with SIGKILL (Ctrl+K)")) actions_.run("program.kill");
+    if (button(ws_, "program.kill", "Kill", ButtonKind::kPlain, "End the program with SIGKILL (Ctrl+K)"))
+        actions_.run("program.kill");
 }
 
 void MainWindow::draw_status_line(Rect bar) {
@@ -129,15 +147,20 @@ void MainWindow::draw_status_line(Rect bar) {
         const std::uint64_t torn = ws_.moment != nullptr ? ws_.moment->stacks.torn : 0;
         const std::uint64_t failed = ws_.moment != nullptr ? ws_.moment->stacks.failed : 0;
         const std::uint64_t unknown = ws_.moment != nullptr ? ws_.moment->unknown_coroutines : 0;
-        const auto count_colour = [&](std::uint64_t count, ImU32 bad) { return count != 0 ? bad : theme.text_dim; };
+        const auto count_colour = [&](std::uint64_t count, ImU32 bad) {
+            return count != 0 ? bad : theme.text_dim;
+        };
         item("memory", format_bytes(ws_.info.memory_bytes), theme.text_dim);
-        item("per event", ws_.info.ns_per_event > 0 ? fmt::format("{:.1f} ns", ws_.info.ns_per_event) : "not known", theme.text_dim);
+        item("per event",
+             ws_.info.ns_per_event > 0 ? fmt::format("{:.1f} ns", ws_.info.ns_per_event) : "not known",
+             theme.text_dim);
         if (unknown != 0) item("unknown", format_count(unknown), theme.warn);
         if (failed != 0) item("not unwound", format_count(failed), theme.warn);
         item("torn", format_count(torn), count_colour(torn, theme.warn));
         item("lost", format_count(lost), count_colour(lost, theme.bad));
         item("events", format_count(ws_.moment != nullptr ? ws_.moment->events_total : 0), theme.text_dim);
-        if (ws_.info.kind == traces::SessionKind::kLive) item("rate", format_rate(ws_.info.events_per_second), theme.text_dim);
+        if (ws_.info.kind == traces::SessionKind::kLive)
+            item("rate", format_rate(ws_.info.events_per_second), theme.text_dim);
         item("target", ws_.info.status_text, theme.text_dim);
     } else if (const auto missing = missing_fonts(); !missing.empty()) {
         item("font missing", fmt::format("install {}", missing.front().package), theme.warn);
@@ -145,7 +168,8 @@ void MainWindow::draw_status_line(Rect bar) {
     const float room = x - bar.x0 - ws_.px(24);
     const std::string left = !ws_.hovered.empty() ? ws_.hovered : "? shows all keys";
     if (room > ws_.px(40)) {
-        draw_text(list, ws_.fonts.small, {bar.x0 + ws_.px(12), y}, ws_.hovered.empty() ? theme.text_faint : theme.text_dim,
+        draw_text(list, ws_.fonts.small, {bar.x0 + ws_.px(12), y},
+                  ws_.hovered.empty() ? theme.text_faint : theme.text_dim,
                   cut_to(ws_.fonts.small, left, room));
     }
 }
@@ -156,18 +180,22 @@ void MainWindow::draw_notice(Rect area) {
     const Theme& theme = *ws_.theme;
     const float width = std::min(ws_.px(640), area.x1 - area.x0 - ws_.px(32));
     const float pad = ws_.px(12);
-    const ImVec2 size = ws_.fonts.text->CalcTextSizeA(ws_.fonts.text->FontSize, FLT_MAX, width - 2 * pad - ws_.px(32), ws_.notice.c_str());
+    const ImVec2 size = ws_.fonts.text->CalcTextSizeA(ws_.fonts.text->FontSize, FLT_MAX,
+                                                      width - 2 * pad - ws_.px(32), ws_.notice.c_str());
     const float height = size.y + 2 * pad;
     const ImVec2 at = {std::floor((area.x0 + area.x1 - width) / 2), area.y1 - height - ws_.px(16)};
     ImGui::SetNextWindowPos(at);
     ImGui::SetNextWindowSize({width, height});
     ImGui::PushStyleColor(ImGuiCol_WindowBg, theme.raised);
     ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, ws_.px(6));
-    ImGui::Begin("notice", nullptr, ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoFocusOnAppearing);
+    ImGui::Begin("notice", nullptr,
+                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
+                     ImGuiWindowFlags_NoFocusOnAppearing);
     ImDrawList* list = ImGui::GetWindowDrawList();
-    list->AddRectFilled(at, {at.x + ws_.px(4), at.y + height}, ws_.notice_is_error ? theme.bad : theme.accent, ws_.px(6), ImDrawFlags_RoundCornersLeft);
-    list->AddText(ws_.fonts.text, ws_.fonts.text->FontSize, {at.x + pad + ws_.px(4), at.y + pad}, theme.text, ws_.notice.c_str(), nullptr,
-                  width - 2 * pad - ws_.px(32));
+    list->AddRectFilled(at, {at.x + ws_.px(4), at.y + height}, ws_.notice_is_error ? theme.bad : theme.accent,
+                        ws_.px(6), ImDrawFlags_RoundCornersLeft);
+    list->AddText(ws_.fonts.text, ws_.fonts.text->FontSize, {at.x + pad + ws_.px(4), at.y + pad}, theme.text,
+                  ws_.notice.c_str(), nullptr, width - 2 * pad - ws_.px(32));
     ImGui::SetCursorScreenPos({at.x + width - ws_.px(36), at.y + ws_.px(6)});
     if (button(ws_, "notice.close", "×", ButtonKind::kQuiet, "Dismiss (Esc)")) ws_.notice.clear();
     ImGui::End();
@@ -180,7 +208,8 @@ void MainWindow::draw_key_sheet() {
     if (!key_sheet_open_) return;
     const Theme& theme = *ws_.theme;
     const ImVec2 size = ImGui::GetIO().DisplaySize;
-    const float width = std::min(ws_.px(880), size.x - ws_.px(48)), height = std::min(ws_.px(640), size.y - ws_.px(48));
+    const float width = std::min(ws_.px(880), size.x - ws_.px(48)),
+                height = std::min(ws_.px(640), size.y - ws_.px(48));
     ImGui::GetWindowDrawList()->AddRectFilled({0, 0}, size, with_alpha(theme.ground, 0.7F));
     ImGui::SetNextWindowPos({std::floor((size.x - width) / 2), std::floor((size.y - height) / 2)});
     ImGui::SetNextWindowSize({width, height});
@@ -188,7 +217,8 @@ void MainWindow::draw_key_sheet() {
     ImGui::PushStyleColor(ImGuiCol_WindowBg, theme.raised);
     ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, ws_.px(8));
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {ws_.px(24), ws_.px(20)});
-    ImGui::Begin("key sheet", nullptr, ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings);
+    ImGui::Begin("key sheet", nullptr,
+                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings);
     text(ws_.fonts.title, theme.text, "Keys and actions");
     ImGui::SameLine();
     ImGui::SetCursorPosX(width - ws_.px(24 + 240));
@@ -200,10 +230,13 @@ void MainWindow::draw_key_sheet() {
     const float column = std::floor((width - ws_.px(48 + 32)) / 2);
     std::vector<const Action*> shown;
     for (const Action& action : actions_.all()) {
-        if (contains_folded(action.title, key_sheet_filter_) || contains_folded(action.group, key_sheet_filter_)) shown.push_back(&action);
+        if (contains_folded(action.title, key_sheet_filter_) ||
+            contains_folded(action.group, key_sheet_filter_))
+            shown.push_back(&action);
     }
     std::string to_run;
-    if (ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Enter), false) && !shown.empty()) to_run = shown.front()->id;
+    if (ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Enter), false) && !shown.empty())
+        to_run = shown.front()->id;
     const std::size_t per_column = (shown.size() + 1) / 2;
     const float top = ImGui::GetCursorPosY();
     std::string group;
@@ -224,11 +257,15 @@ void MainWindow::draw_key_sheet() {
         if (ImGui::InvisibleButton(action.id.c_str(), {column, ws_.px(24)}) && possible) to_run = action.id;
         publish_item(ws_, "action." + action.id);
         ImDrawList* list = ImGui::GetWindowDrawList();
-        if (ImGui::IsItemHovered()) list->AddRectFilled(at, {at.x + column, at.y + ws_.px(24)}, theme.hover, ws_.px(4));
-        draw_text(list, ws_.fonts.text, {at.x + ws_.px(4), at.y + ws_.px(4)}, possible ? theme.text : theme.text_faint, action.title);
+        if (ImGui::IsItemHovered())
+            list->AddRectFilled(at, {at.x + column, at.y + ws_.px(24)}, theme.hover, ws_.px(4));
+        draw_text(list, ws_.fonts.text, {at.x + ws_.px(4), at.y + ws_.px(4)},
+                  possible ? theme.text : theme.text_faint, action.title);
         std::string keys;
-        for (const std::string& chord : action.chords) keys += (keys.empty() ? "" : "  ") + chord_title(chord);
-        draw_text(list, ws_.fonts.mono_small, {at.x + column - ws_.px(4), at.y + ws_.px(5)}, theme.text_dim, keys, 1);
+        for (const std::string& chord : action.chords)
+            keys += (keys.empty() ? "" : "  ") + chord_title(chord);
+        draw_text(list, ws_.fonts.mono_small, {at.x + column - ws_.px(4), at.y + ws_.px(5)}, theme.text_dim,
+                  keys, 1);
         y += ws_.px(24);
     }
     if (shown.empty()) text(ws_.fonts.text, theme.text_faint, "No action is called that.");

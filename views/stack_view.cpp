@@ -24,7 +24,9 @@ void pill(Workspace& ws, const char* word, ImU32 colour, const char* sentence) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
     ImDrawList* list = ImGui::GetWindowDrawList();
     list->AddRectFilled(at, {at.x + width, at.y + height}, with_alpha(colour, 0.16F), height / 2);
-    draw_text(list, ws.fonts.small, {at.x + width / 2, at.y + std::floor((height - ws.fonts.small->FontSize) / 2)}, colour, word, 0.5F);
+    draw_text(list, ws.fonts.small,
+              {at.x + width / 2, at.y + std::floor((height - ws.fonts.small->FontSize) / 2)}, colour, word,
+              0.5F);
     ImGui::Dummy({width, height});
     if (ImGui::IsItemHovered()) {
         begin_tooltip(ws);
@@ -43,7 +45,8 @@ bool link(Workspace& ws, const std::string& name, std::string_view what) {
     if (hovered) {
         ImGui::SetMouseCursor(ImGuiMouseCursor_Hand);
         const float y = at.y + ws.fonts.text->FontSize - 1;
-        ImGui::GetWindowDrawList()->AddRectFilled({at.x, y}, {ImGui::GetItemRectMax().x, y + 1}, ws.theme->accent);
+        ImGui::GetWindowDrawList()->AddRectFilled({at.x, y}, {ImGui::GetItemRectMax().x, y + 1},
+                                                  ws.theme->accent);
     }
     return hovered && ImGui::IsMouseClicked(0);
 }
@@ -66,7 +69,8 @@ nlohmann::json StackView::dump(Workspace& ws) {
 void StackView::move(Workspace& ws, int by) {
     if (frames_shown_ == 0) return;
     const auto next = static_cast<std::ptrdiff_t>(ws.selection().frame) + by;
-    ws.select_frame(static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(next, 0, static_cast<std::ptrdiff_t>(frames_shown_) - 1)));
+    ws.select_frame(static_cast<std::size_t>(
+        std::clamp<std::ptrdiff_t>(next, 0, static_cast<std::ptrdiff_t>(frames_shown_) - 1)));
 }
 
 void StackView::draw(Workspace& ws) {
@@ -92,13 +96,16 @@ void StackView::draw(Workspace& ws) {
         draw_all(ws);
     } else if (coroutine == nullptr) {
         const std::string gone = fmt::format("Coroutine {} is not alive at this time", selection.coroutine);
-        empty_state(ws, gone.c_str(), "It ended, or had not been spawned. Select another one in the table or the heatmap; Ctrl+Z goes back.");
+        empty_state(ws, gone.c_str(),
+                    "It ended, or had not been spawned. Select another one in the table or the heatmap; "
+                    "Ctrl+Z goes back.");
     } else {
         draw_one(ws, *coroutine);
     }
 }
 
-void StackView::draw_who(Workspace& ws, const inspect::CoroutineImage& coroutine, const inspect::StackRef* stack) {
+void StackView::draw_who(Workspace& ws, const inspect::CoroutineImage& coroutine,
+                         const inspect::StackRef* stack) {
     const Theme& theme = *ws.theme;
     const inspect::StateImage& state = ws.moment->state;
     ImGui::SetCursorPos({ws.px(12), ws.px(10)});
@@ -120,8 +127,10 @@ void StackView::draw_links(Workspace& ws, const inspect::CoroutineImage& corouti
     text(ws.fonts.text, theme.text_dim, state_text(coroutine));
     if (const std::string object = waits_on_text(state, coroutine); !object.empty()) {
         ImGui::SameLine(0, ws.px(6));
-        if (coroutine.reason == wire::WaitReason::kJoin && state.coroutine_at(coroutine.wait_object) != nullptr) {
-            if (link(ws, "stack.waits_on", object)) ws.select_coroutine(state.coroutine_at(coroutine.wait_object)->identity);
+        if (coroutine.reason == wire::WaitReason::kJoin &&
+            state.coroutine_at(coroutine.wait_object) != nullptr) {
+            if (link(ws, "stack.waits_on", object))
+                ws.select_coroutine(state.coroutine_at(coroutine.wait_object)->identity);
         } else if (object.starts_with("channel:")) {
             if (link(ws, "stack.waits_on", object)) ws.select_channel(object);
         } else {
@@ -143,7 +152,8 @@ void StackView::draw_links(Workspace& ws, const inspect::CoroutineImage& corouti
         text(ws.fonts.small, theme.text_dim, "a thread outside");
     } else if (const auto* spawner = state.coroutine_of(coroutine.spawner); spawner != nullptr) {
         ImGui::PushFont(ws.fonts.small);
-        if (link(ws, "stack.spawner", fmt::format("{} {}", spawner->identity, state.coroutine_name(*spawner)))) ws.select_coroutine(spawner->identity);
+        if (link(ws, "stack.spawner", fmt::format("{} {}", spawner->identity, state.coroutine_name(*spawner))))
+            ws.select_coroutine(spawner->identity);
         ImGui::PopFont();
     } else {
         text(ws.fonts.small, theme.text_dim, fmt::format("{}, which has ended", coroutine.spawner));
@@ -151,7 +161,8 @@ void StackView::draw_links(Workspace& ws, const inspect::CoroutineImage& corouti
 }
 
 // How much of its slot the coroutine uses: now, at most, and of how much.
-void StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine, const inspect::StackRef* stack) {
+void StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine,
+                         const inspect::StackRef* stack) {
     const Theme& theme = *ws.theme;
     const std::uint64_t slot = slot_bytes_of(ws.moment->state, coroutine);
     const float right = ImGui::GetWindowContentRegionMax().x - ws.px(12);
@@ -166,7 +177,9 @@ void StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine
     };
     std::string numbers = size_class_text(ws.moment->state, coroutine);
     if (stack != nullptr && stack->used_bytes != 0) {
-        list->AddRectFilled({x0, y}, {x0 + std::max(height, std::floor(width * share(stack->used_bytes))), y + height}, theme.accent, height / 2);
+        list->AddRectFilled({x0, y},
+                            {x0 + std::max(height, std::floor(width * share(stack->used_bytes))), y + height},
+                            theme.accent, height / 2);
         numbers += fmt::format(" · {} of {}", format_bytes(stack->used_bytes), format_bytes(slot));
     } else {
         numbers += " · " + format_bytes(slot);
@@ -187,7 +200,9 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     ImGui::SetCursorPosY(ws.px(80));
     const ConsistencyLabel label = consistency_label(coroutine, stack);
     if (stack == nullptr || stack->stack == wire::kNone || ws.moment->table == nullptr) {
-        empty_state(ws, coroutine.state == wire::CoroutineState::kRunning ? "It is running" : "No stack to show", label.sentence);
+        empty_state(ws,
+                    coroutine.state == wire::CoroutineState::kRunning ? "It is running" : "No stack to show",
+                    label.sentence);
         return;
     }
     const std::vector<std::uint64_t>& pcs = ws.moment->table->pcs(stack->stack);
@@ -195,7 +210,8 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     std::vector<inspect::Frame> bare;
     if (named == nullptr) {
         waiting_ = true;
-        for (const std::uint64_t pc : pcs) bare.push_back({pc, "", "", 0, "", false});
+        for (const std::uint64_t pc : pcs)
+            bare.push_back({pc, "", "", 0, "", false});
         named = &bare;
     }
     const float room = ImGui::GetContentRegionAvail().y;
@@ -207,10 +223,12 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     if (named->empty()) return;
     const std::size_t chosen = std::min(ws.selection().frame, named->size() - 1);
     const ImVec2 at = ImGui::GetCursorScreenPos();
-    ImGui::GetWindowDrawList()->AddRectFilled({at.x, at.y}, {at.x + ImGui::GetContentRegionAvail().x, at.y + std::max(1.0F, std::floor(ws.scale))},
-                                              ws.theme->line);
+    ImGui::GetWindowDrawList()->AddRectFilled(
+        {at.x, at.y}, {at.x + ImGui::GetContentRegionAvail().x, at.y + std::max(1.0F, std::floor(ws.scale))},
+        ws.theme->line);
     ImGui::SetCursorScreenPos({at.x, at.y + ws.px(1)});
-    ImGui::BeginChild("code", {0, 0}, false, ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
+    ImGui::BeginChild("code", {0, 0}, false,
+                      ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
     code_.draw(ws, (*named)[chosen]);
     ImGui::EndChild();
 }
@@ -223,7 +241,9 @@ void StackView::draw_frame_row(Workspace& ws, const inspect::Frame& frame, std::
     if (ImGui::InvisibleButton(name.c_str(), {width, height})) ws.select_frame(index);
     publish_item(ws, name);
     ImDrawList* list = ImGui::GetWindowDrawList();
-    const bool chosen = index == std::min(ws.selection().frame, frames_shown_ == 0 ? index : frames_shown_ - 1) && ws.selection().frame == index;
+    const bool chosen = index ==
+                            std::min(ws.selection().frame, frames_shown_ == 0 ? index : frames_shown_ - 1) &&
+                        ws.selection().frame == index;
     if (chosen) {
         list->AddRectFilled(at, {at.x + width, at.y + height}, theme.accent_soft);
     } else if (ImGui::IsItemHovered()) {
@@ -232,22 +252,28 @@ void StackView::draw_frame_row(Workspace& ws, const inspect::Frame& frame, std::
     if (ImGui::IsItemHovered()) {
         ws.hovered = fmt::format("{:#x} {}  {}", frame.pc, frame.function, position_text(frame));
     }
-    const float y = at.y + std::floor((height - ws.fonts.text->FontSize) / 2), y_mono = at.y + std::floor((height - ws.fonts.mono_small->FontSize) / 2);
-    draw_text(list, ws.fonts.mono_small, {at.x + ws.px(32), y_mono}, theme.text_faint, std::to_string(index), 1);
+    const float y = at.y + std::floor((height - ws.fonts.text->FontSize) / 2),
+                y_mono = at.y + std::floor((height - ws.fonts.mono_small->FontSize) / 2);
+    draw_text(list, ws.fonts.mono_small, {at.x + ws.px(32), y_mono}, theme.text_faint, std::to_string(index),
+              1);
     const std::string position = position_text(frame);
     const float position_width = std::min(text_width(ws.fonts.small, short_path(position)), width * 0.42F);
     const float name_width = width - ws.px(44) - position_width - ws.px(36) - (frame.inlined ? ws.px(52) : 0);
     const std::string function = cut_to(ws.fonts.mono, function_text(frame), name_width);
-    draw_text(list, ws.fonts.mono, {at.x + ws.px(44), at.y + std::floor((height - ws.fonts.mono->FontSize) / 2)},
+    draw_text(list, ws.fonts.mono,
+              {at.x + ws.px(44), at.y + std::floor((height - ws.fonts.mono->FontSize) / 2)},
               frame.function.empty() ? theme.text_faint : theme.text, function);
     if (frame.inlined) {
-        draw_text(list, ws.fonts.small, {at.x + ws.px(44) + text_width(ws.fonts.mono, function) + ws.px(8), y + ws.px(1)}, theme.text_faint, "inlined");
+        draw_text(list, ws.fonts.small,
+                  {at.x + ws.px(44) + text_width(ws.fonts.mono, function) + ws.px(8), y + ws.px(1)},
+                  theme.text_faint, "inlined");
     }
     draw_text(list, ws.fonts.small, {at.x + width - ws.px(12), y + ws.px(1)}, theme.text_dim,
               cut_to(ws.fonts.small, short_path(position), position_width + 1, true), 1);
 }
 
-void StackView::draw_frames(Workspace& ws, const std::vector<inspect::Frame>& frames, const inspect::StackRef& stack, float height) {
+void StackView::draw_frames(Workspace& ws, const std::vector<inspect::Frame>& frames,
+                            const inspect::StackRef& stack, float height) {
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
     ImGui::BeginChild("frames", {0, height});
     frames_shown_ = frames.size();
@@ -255,7 +281,8 @@ void StackView::draw_frames(Workspace& ws, const std::vector<inspect::Frame>& fr
     ImGuiListClipper clipper;
     clipper.Begin(static_cast<int>(frames.size()), ws.px(kRowUnits));
     while (clipper.Step()) {
-        for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i) draw_frame_row(ws, frames[static_cast<std::size_t>(i)], static_cast<std::size_t>(i), width);
+        for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i)
+            draw_frame_row(ws, frames[static_cast<std::size_t>(i)], static_cast<std::size_t>(i), width);
     }
     if (const std::string why = end_text(stack.end); !why.empty()) {
         ImGui::SetCursorPosX(ws.px(44));
@@ -282,21 +309,28 @@ void StackView::draw_merged_row(Workspace& ws, const MergedStacks& merged, std::
     if (frames == nullptr) waiting_ = true;
     const float count_end = at.x + ws.px(84);
     draw_text(list, ws.fonts.mono, {count_end, at.y + ws.px(4)}, theme.text, format_count(row.count), 1);
-    const float bar = ws.px(60) * static_cast<float>(row.count) / static_cast<float>(std::max<std::uint64_t>(1, merged.stacks.front().count));
-    list->AddRectFilled({count_end - std::max(ws.px(2), std::floor(bar)), at.y + ws.px(27)}, {count_end, at.y + ws.px(31)}, theme.accent, ws.px(2));
+    const float bar = ws.px(60) * static_cast<float>(row.count) /
+                      static_cast<float>(std::max<std::uint64_t>(1, merged.stacks.front().count));
+    list->AddRectFilled({count_end - std::max(ws.px(2), std::floor(bar)), at.y + ws.px(27)},
+                        {count_end, at.y + ws.px(31)}, theme.accent, ws.px(2));
     const float x = count_end + ws.px(16), room = at.x + width - ws.px(12) - x;
     if (frames == nullptr || frames->empty()) {
         draw_text(list, ws.fonts.text, {x, at.y + ws.px(4)}, theme.text_faint, "naming its functions …");
         return;
     }
     std::string chain;
-    for (std::size_t i = 1; i < frames->size(); ++i) chain += (i == 1 ? "" : " ‹ ") + function_text((*frames)[i]);
+    for (std::size_t i = 1; i < frames->size(); ++i)
+        chain += (i == 1 ? "" : " ‹ ") + function_text((*frames)[i]);
     const std::string position(short_path(position_text(frames->front())));
     const float position_width = std::min(room * 0.4F, text_width(ws.fonts.small, position));
-    draw_text(list, ws.fonts.mono, {x, at.y + ws.px(4)}, theme.text, cut_to(ws.fonts.mono, function_text(frames->front()), room - position_width - ws.px(16)));
-    draw_text(list, ws.fonts.small, {x + room, at.y + ws.px(5)}, theme.text_dim, cut_to(ws.fonts.small, position, position_width + 1, true), 1);
-    draw_text(list, ws.fonts.small, {x, at.y + ws.px(23)}, theme.text_faint, cut_to(ws.fonts.small, chain, room));
-    if (ImGui::IsItemHovered()) ws.hovered = fmt::format("{} × {} ‹ {}", row.count, function_text(frames->front()), chain);
+    draw_text(list, ws.fonts.mono, {x, at.y + ws.px(4)}, theme.text,
+              cut_to(ws.fonts.mono, function_text(frames->front()), room - position_width - ws.px(16)));
+    draw_text(list, ws.fonts.small, {x + room, at.y + ws.px(5)}, theme.text_dim,
+              cut_to(ws.fonts.small, position, position_width + 1, true), 1);
+    draw_text(list, ws.fonts.small, {x, at.y + ws.px(23)}, theme.text_faint,
+              cut_to(ws.fonts.small, chain, room));
+    if (ImGui::IsItemHovered())
+        ws.hovered = fmt::format("{} × {} ‹ {}", row.count, function_text(frames->front()), chain);
 }
 
 void StackView::draw_all(Workspace& ws) {
@@ -306,12 +340,16 @@ void StackView::draw_all(Workspace& ws) {
     ImGui::SetCursorPos({ws.px(12), ws.px(10)});
     text(ws.fonts.strong, ws.theme->text, "All stacks, look-alikes merged");
     ImGui::SetCursorPosX(ws.px(12));
-    std::string line = fmt::format("{} kinds of stack among {} coroutines", format_count(merged->stacks.size()), format_count(merged->all));
-    if (merged->without != 0) line += fmt::format(" · {} without one (running, or not captured)", format_count(merged->without));
+    std::string line = fmt::format("{} kinds of stack among {} coroutines",
+                                   format_count(merged->stacks.size()), format_count(merged->all));
+    if (merged->without != 0)
+        line += fmt::format(" · {} without one (running, or not captured)", format_count(merged->without));
     text(ws.fonts.small, ws.theme->text_faint, line);
     ImGui::SetCursorPosY(ws.px(56));
     if (merged->stacks.empty() || merged->table == nullptr) {
-        empty_state(ws, "No stack was captured yet", "Stacks are unwound when coroutines park. Select a coroutine in the table to see more about it.");
+        empty_state(
+            ws, "No stack was captured yet",
+            "Stacks are unwound when coroutines park. Select a coroutine in the table to see more about it.");
         return;
     }
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});

@@ -29,11 +29,15 @@ std::uint64_t identity_of(const std::string& text) {
 
 class Builder {
 public:
-    Builder(const traces::Moment& moment, const traces::Waits& waits, const WaitQuery& query) : moment_(moment), waits_(waits), query_(query) {
-        for (const traces::WaitCycle& cycle : waits.cycles) cycle_members_.insert(cycle.ids.begin(), cycle.ids.end());
+    Builder(const traces::Moment& moment, const traces::Waits& waits, const WaitQuery& query)
+        : moment_(moment), waits_(waits), query_(query) {
+        for (const traces::WaitCycle& cycle : waits.cycles)
+            cycle_members_.insert(cycle.ids.begin(), cycle.ids.end());
         orphans_.insert(waits.orphans.begin(), waits.orphans.end());
-        for (const inspect::ChannelImage& channel : moment.state.channels) channels_.try_emplace(moment.state.channel_text(channel), &channel);
-        for (const traces::WaitEdge& edge : waits.edges) waits_for_.try_emplace(edge.from, &edge);
+        for (const inspect::ChannelImage& channel : moment.state.channels)
+            channels_.try_emplace(moment.state.channel_text(channel), &channel);
+        for (const traces::WaitEdge& edge : waits.edges)
+            waits_for_.try_emplace(edge.from, &edge);
     }
 
     WaitGraph run() {
@@ -83,7 +87,8 @@ private:
         const CoroutineImage* coroutine = state.coroutine_of(identity);
         WaitNode node;
         node.title = coroutine != nullptr ? std::string(state.coroutine_name(*coroutine)) : "coroutine";
-        node.detail = coroutine != nullptr ? std::string(short_path(state.site_text(coroutine->site))) : "ended";
+        node.detail = coroutine != nullptr ? std::string(short_path(state.site_text(coroutine->site)))
+                                           : "ended";
         node.look = coroutine != nullptr ? look_of(*coroutine) : Look::kOther;
         node.orphan = orphans_.count(text) != 0;
         node.selected = identity == query_.selected;
@@ -91,8 +96,10 @@ private:
         std::string key = "coroutine " + text;
         if (!alone && coroutine != nullptr) {
             const auto wait = waits_for_.find(text);
-            key = fmt::format("group {} | {} | {} | {}", node.title, state.site_text(coroutine->site), static_cast<int>(node.look),
-                              wait != waits_for_.end() ? wait->second->kind + " " + wait->second->to : std::string("-"));
+            key = fmt::format(
+                "group {} | {} | {} | {}", node.title, state.site_text(coroutine->site),
+                static_cast<int>(node.look),
+                wait != waits_for_.end() ? wait->second->kind + " " + wait->second->to : std::string("-"));
         }
         const std::size_t at = add_node(key, std::move(node));
         WaitNode& group = graph_.nodes[at];
@@ -111,7 +118,9 @@ private:
             node.look = Look::kChannel;
             if (channel != channels_.end()) {
                 const inspect::ChannelImage& image = *channel->second;
-                node.detail = image.capacity == 0 ? "unbuffered" : fmt::format("{} of {} queued", image.length, image.capacity);
+                node.detail = image.capacity == 0
+                                  ? "unbuffered"
+                                  : fmt::format("{} of {} queued", image.length, image.capacity);
                 if (image.closed) node.detail += " · closed";
             }
             node.selected = text == query_.channel;
@@ -133,7 +142,8 @@ private:
         std::set<std::pair<std::size_t, std::size_t>> steps;
         for (const traces::WaitCycle& cycle : waits_.cycles) {
             for (std::size_t i = 0; i < cycle.ids.size(); ++i) {
-                const auto here = by_text_.find(cycle.ids[i]), next = by_text_.find(cycle.ids[(i + 1) % cycle.ids.size()]);
+                const auto here = by_text_.find(cycle.ids[i]),
+                           next = by_text_.find(cycle.ids[(i + 1) % cycle.ids.size()]);
                 if (here != by_text_.end()) graph_.nodes[here->second].in_cycle = true;
                 if (here == by_text_.end() || next == by_text_.end()) continue;
                 steps.emplace(here->second, next->second);
@@ -154,10 +164,13 @@ private:
             if (!link.could_wake) waiters[link.to] += link.count;
         }
         std::vector<std::size_t> busiest(graph_.nodes.size());
-        for (std::size_t i = 0; i < busiest.size(); ++i) busiest[i] = i;
-        std::stable_sort(busiest.begin(), busiest.end(), [&](std::size_t a, std::size_t b) { return waiters[a] > waiters[b]; });
+        for (std::size_t i = 0; i < busiest.size(); ++i)
+            busiest[i] = i;
+        std::stable_sort(busiest.begin(), busiest.end(),
+                         [&](std::size_t a, std::size_t b) { return waiters[a] > waiters[b]; });
         std::vector<bool> core(graph_.nodes.size(), false);
-        for (std::size_t i = 0; i < std::min(kResourcesMax, busiest.size()); ++i) core[busiest[i]] = waiters[busiest[i]] != 0;
+        for (std::size_t i = 0; i < std::min(kResourcesMax, busiest.size()); ++i)
+            core[busiest[i]] = waiters[busiest[i]] != 0;
         for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
             const WaitNode& node = graph_.nodes[i];
             core[i] = core[i] || node.in_cycle || node.selected;
@@ -209,11 +222,14 @@ WaitGraph compute_wait_graph(const traces::Moment& moment, const traces::Waits& 
 }
 
 nlohmann::json to_json(const WaitGraph& graph) {
-    nlohmann::json nodes = nlohmann::json::array(), links = nlohmann::json::array(), cycles = nlohmann::json::array();
+    nlohmann::json nodes = nlohmann::json::array(), links = nlohmann::json::array(),
+                   cycles = nlohmann::json::array();
     for (const WaitNode& node : graph.nodes) {
         nodes.push_back({{"title", node.title},
                          {"detail", node.detail},
-                         {"kind", node.kind == WaitNode::Kind::kCoroutines ? "coroutines" : node.kind == WaitNode::Kind::kChannel ? "channel" : "other"},
+                         {"kind", node.kind == WaitNode::Kind::kCoroutines ? "coroutines"
+                                  : node.kind == WaitNode::Kind::kChannel  ? "channel"
+                                                                           : "other"},
                          {"count", node.count},
                          {"first", node.first_identity},
                          {"channel", node.channel},
@@ -230,10 +246,13 @@ nlohmann::json to_json(const WaitGraph& graph) {
                          {"in_cycle", link.in_cycle}});
     }
     for (const traces::WaitCycle& cycle : graph.cycles) {
-        cycles.push_back({{"ids", cycle.ids}, {"certainty", cycle.certain ? "deadlock" : "suspected"}, {"sentence", cycle.sentence}});
+        cycles.push_back({{"ids", cycle.ids},
+                          {"certainty", cycle.certain ? "deadlock" : "suspected"},
+                          {"sentence", cycle.sentence}});
     }
-    return {{"nodes", std::move(nodes)},     {"links", std::move(links)},       {"cycles", std::move(cycles)}, {"waiting", graph.waiting},
-            {"sleeping", graph.sleeping},    {"hidden_nodes", graph.hidden_nodes}, {"orphans", graph.orphans}};
+    return {{"nodes", std::move(nodes)}, {"links", std::move(links)},  {"cycles", std::move(cycles)},
+            {"waiting", graph.waiting},  {"sleeping", graph.sleeping}, {"hidden_nodes", graph.hidden_nodes},
+            {"orphans", graph.orphans}};
 }
 
 }  // namespace coroscope::views

@@ -22,7 +22,8 @@ constexpr float kLabelsFromZoom = 0.55F;
 LayoutInput::Size size_of(const WaitNode& node) {
     std::size_t characters = node.title.size() + (node.count > 1 ? format_count(node.count).size() + 2 : 0);
     characters = std::max(characters, node.detail.size());
-    return {std::clamp(static_cast<float>(characters) * kCharacterWidth + 44, kNodeWidthMin, kNodeWidthMax), kNodeHeight};
+    return {std::clamp(static_cast<float>(characters) * kCharacterWidth + 44, kNodeWidthMin, kNodeWidthMax),
+            kNodeHeight};
 }
 
 ImVec2 bezier(ImVec2 a, ImVec2 b, ImVec2 c, ImVec2 d, float t) {
@@ -45,7 +46,8 @@ void draw_path(ImDrawList* list, const std::vector<ImVec2>& points, ImU32 colour
             const float step = std::min(length - at, (phase < dash ? dash : 2 * dash) - phase + 0.01F);
             if (phase < dash) {
                 const float t0 = at / length, t1 = (at + step) / length;
-                list->AddLine({a.x + (b.x - a.x) * t0, a.y + (b.y - a.y) * t0}, {a.x + (b.x - a.x) * t1, a.y + (b.y - a.y) * t1}, colour, thick);
+                list->AddLine({a.x + (b.x - a.x) * t0, a.y + (b.y - a.y) * t0},
+                              {a.x + (b.x - a.x) * t1, a.y + (b.y - a.y) * t1}, colour, thick);
             }
             at += step;
         }
@@ -64,13 +66,15 @@ void WaitView::reset() {
 nlohmann::json WaitView::dump(Workspace& ws) {
     if (ws.moment == nullptr) return nullptr;
     const traces::Waits waits = traces::compute_waits(*ws.moment);
-    return to_json(compute_wait_graph(*ws.moment, waits, {ws.selection().coroutine, ws.selection().channel, could_wake_}));
+    return to_json(compute_wait_graph(*ws.moment, waits,
+                                      {ws.selection().coroutine, ws.selection().channel, could_wake_}));
 }
 
 void WaitView::draw(Workspace& ws) {
     const auto waits = ws.shared_waits();
     if (ws.moment == nullptr || waits == nullptr) {
-        empty_state(ws, "Nothing is known about waits yet", "The graph appears with the first look at the program.");
+        empty_state(ws, "Nothing is known about waits yet",
+                    "The graph appears with the first look at the program.");
         return;
     }
     const WaitQuery query{ws.selection().coroutine, ws.selection().channel, could_wake_};
@@ -78,9 +82,11 @@ void WaitView::draw(Workspace& ws) {
         Placed placed;
         placed.graph = compute_wait_graph(*moment, *waits, query);
         LayoutInput input;
-        for (const WaitNode& node : placed.graph.nodes) input.nodes.push_back(size_of(node));
+        for (const WaitNode& node : placed.graph.nodes)
+            input.nodes.push_back(size_of(node));
         for (const WaitLink& link : placed.graph.links) {
-            input.edges.emplace_back(link.could_wake ? link.to : link.from, link.could_wake ? link.from : link.to);
+            input.edges.emplace_back(link.could_wake ? link.to : link.from,
+                                     link.could_wake ? link.from : link.to);
         }
         placed.layout = lay_out(input);
         placed.sizes = std::move(input.nodes);
@@ -92,7 +98,9 @@ void WaitView::draw(Workspace& ws) {
     draw_cycles(ws, *placed);
     if (placed->graph.nodes.empty()) {
         empty_state(ws, "Nobody waits for anybody",
-                    placed->graph.sleeping != 0 ? "All that wait, wait for time alone; sleepers are not drawn." : "Every coroutine is running, ready or gone.");
+                    placed->graph.sleeping != 0
+                        ? "All that wait, wait for time alone; sleepers are not drawn."
+                        : "Every coroutine is running, ready or gone.");
         return;
     }
     draw_canvas(ws, *placed);
@@ -117,7 +125,9 @@ void WaitView::draw_head(Workspace& ws, const Placed& placed) {
     const float right = ImGui::GetWindowContentRegionMax().x;
     ImGui::SetCursorPos({right - ws.px(160), ws.px(4)});
     const std::string label = could_wake_ ? "Could wake: on" : "Could wake: off";
-    if (button(ws, "waits.could_wake", label.c_str(), ButtonKind::kQuiet, "Dashed lines: who could end a wait")) could_wake_ = !could_wake_;
+    if (button(ws, "waits.could_wake", label.c_str(), ButtonKind::kQuiet,
+               "Dashed lines: who could end a wait"))
+        could_wake_ = !could_wake_;
     ImGui::SetCursorPos({right - ws.px(44), ws.px(4)});
     if (button(ws, "waits.fit", "Fit", ButtonKind::kQuiet, "Show the whole graph (F)")) fitted_ = true;
     ImGui::SetCursorPos({0, ws.px(36)});
@@ -135,7 +145,8 @@ void WaitView::draw_cycles(Workspace& ws, const Placed& placed) {
             const char* word = certain ? "Deadlock" : "Suspected";
             const float word_width = text_width(ws.fonts.strong, word) + ws.px(12);
             const float wrap = width - word_width - 2 * pad;
-            const ImVec2 size = ws.fonts.text->CalcTextSizeA(ws.fonts.text->FontSize, FLT_MAX, wrap, cycle.sentence.c_str());
+            const ImVec2 size = ws.fonts.text->CalcTextSizeA(ws.fonts.text->FontSize, FLT_MAX, wrap,
+                                                             cycle.sentence.c_str());
             const float height = size.y + 2 * ws.px(6);
             ImGui::SetCursorScreenPos({at.x + ws.px(12), at.y});
             const std::string name = fmt::format("waits.cycle.{}", index);
@@ -148,9 +159,12 @@ void WaitView::draw_cycles(Workspace& ws, const Placed& placed) {
             }
             publish_item(ws, name);
             ImDrawList* list = ImGui::GetWindowDrawList();
-            list->AddRectFilled({at.x + ws.px(12), at.y}, {at.x + ws.px(12) + width, at.y + height}, theme.bad_soft, ws.px(4));
-            draw_text(list, ws.fonts.strong, {at.x + ws.px(12) + pad, at.y + ws.px(6)}, certain ? theme.bad : theme.warn, word);
-            list->AddText(ws.fonts.text, ws.fonts.text->FontSize, {at.x + ws.px(12) + pad + word_width, at.y + ws.px(6)}, theme.text,
+            list->AddRectFilled({at.x + ws.px(12), at.y}, {at.x + ws.px(12) + width, at.y + height},
+                                theme.bad_soft, ws.px(4));
+            draw_text(list, ws.fonts.strong, {at.x + ws.px(12) + pad, at.y + ws.px(6)},
+                      certain ? theme.bad : theme.warn, word);
+            list->AddText(ws.fonts.text, ws.fonts.text->FontSize,
+                          {at.x + ws.px(12) + pad + word_width, at.y + ws.px(6)}, theme.text,
                           cycle.sentence.c_str(), nullptr, wrap);
             if (ImGui::IsItemHovered()) ws.hovered = fmt::format("{}: {}", word, cycle.sentence);
             ImGui::SetCursorScreenPos({at.x, at.y + height + ws.px(4)});
@@ -159,7 +173,8 @@ void WaitView::draw_cycles(Workspace& ws, const Placed& placed) {
     }
     if (placed.graph.cycles.size() > index) {
         ImGui::SetCursorPosX(ws.px(12));
-        text(ws.fonts.small, theme.text_faint, fmt::format("and {} more cycles", placed.graph.cycles.size() - index));
+        text(ws.fonts.small, theme.text_faint,
+             fmt::format("and {} more cycles", placed.graph.cycles.size() - index));
     }
 }
 
@@ -188,15 +203,19 @@ void WaitView::move_canvas(const ImVec2& at, const ImVec2& room, const Placed& p
         const float across = (room.x - 2 * margin) / std::max(1.0F, placed.layout.width * scale);
         const float down = (room.y - 2 * margin) / std::max(1.0F, placed.layout.height * scale);
         zoom_ = std::clamp(std::min(across, down), 0.1F, 1.0F);
-        pan_ = {std::floor((room.x - placed.layout.width * scale * zoom_) / 2), std::floor((room.y - placed.layout.height * scale * zoom_) / 2)};
+        pan_ = {std::floor((room.x - placed.layout.width * scale * zoom_) / 2),
+                std::floor((room.y - placed.layout.height * scale * zoom_) / 2)};
     }
 }
 
 void WaitView::draw_canvas(Workspace& ws, const Placed& placed) {
-    ImGui::BeginChild("canvas", {0, 0}, false, ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
+    ImGui::BeginChild("canvas", {0, 0}, false,
+                      ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
     const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
-    ImGui::InvisibleButton("graph", {std::max(1.0F, room.x), std::max(1.0F, room.y)}, ImGuiButtonFlags_MouseButtonLeft | ImGuiButtonFlags_MouseButtonRight);
-    const bool clicked = ImGui::IsItemHovered() && ImGui::IsMouseReleased(0) && ImGui::GetMouseDragDelta(0).x == 0;
+    ImGui::InvisibleButton("graph", {std::max(1.0F, room.x), std::max(1.0F, room.y)},
+                           ImGuiButtonFlags_MouseButtonLeft | ImGuiButtonFlags_MouseButtonRight);
+    const bool clicked = ImGui::IsItemHovered() && ImGui::IsMouseReleased(0) &&
+                         ImGui::GetMouseDragDelta(0).x == 0;
     const bool canvas_hovered = ImGui::IsItemHovered();
     move_canvas(at, room, placed, ws.scale);
     const ImVec2 origin = {at.x + pan_.x, at.y + pan_.y};
@@ -205,8 +224,10 @@ void WaitView::draw_canvas(Workspace& ws, const Placed& placed) {
     const ImVec2 mouse = ImGui::GetIO().MousePos;
     const float unit = ws.scale * zoom_;
     for (std::size_t i = 0; i < graph.nodes.size() && canvas_hovered; ++i) {
-        const float x = origin.x + placed.layout.nodes[i].x * unit, y = origin.y + placed.layout.nodes[i].y * unit;
-        if (mouse.x >= x && mouse.y >= y && mouse.x < x + placed.sizes[i].width * unit && mouse.y < y + placed.sizes[i].height * unit) {
+        const float x = origin.x + placed.layout.nodes[i].x * unit,
+                    y = origin.y + placed.layout.nodes[i].y * unit;
+        if (mouse.x >= x && mouse.y >= y && mouse.x < x + placed.sizes[i].width * unit &&
+            mouse.y < y + placed.sizes[i].height * unit) {
             hovered_ = static_cast<std::ptrdiff_t>(i);
         }
     }
@@ -219,19 +240,24 @@ void WaitView::draw_canvas(Workspace& ws, const Placed& placed) {
             if (link.to == hovered) lit[link.from] = true;
         }
         const WaitNode& node = graph.nodes[hovered];
-        ws.hovered = node.count > 1 ? fmt::format("{} × {} · {}", node.title, node.count, node.detail) : fmt::format("{} {} · {}", node.title, node.count == 1 ? std::to_string(node.first_identity) : "", node.detail);
+        ws.hovered = node.count > 1 ? fmt::format("{} × {} · {}", node.title, node.count, node.detail)
+                                    : fmt::format("{} {} · {}", node.title,
+                                                  node.count == 1 ? std::to_string(node.first_identity) : "",
+                                                  node.detail);
         if (clicked && node.kind == WaitNode::Kind::kChannel) ws.select_channel(node.channel);
         if (clicked && node.first_identity != 0) ws.select_coroutine(node.first_identity);
     }
     const auto touches = [&](const WaitLink& link) {
-        return hovered_ < 0 || static_cast<std::ptrdiff_t>(link.from) == hovered_ || static_cast<std::ptrdiff_t>(link.to) == hovered_;
+        return hovered_ < 0 || static_cast<std::ptrdiff_t>(link.from) == hovered_ ||
+               static_cast<std::ptrdiff_t>(link.to) == hovered_;
     };
     for (const bool cycles : {false, true}) {
         for (std::size_t i = 0; i < graph.links.size(); ++i) {
             if (graph.links[i].in_cycle == cycles) draw_link(ws, placed, i, origin, !touches(graph.links[i]));
         }
     }
-    for (std::size_t i = 0; i < graph.nodes.size(); ++i) draw_node(ws, placed, i, origin, !lit[i]);
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+        draw_node(ws, placed, i, origin, !lit[i]);
     ImGui::EndChild();
 }
 
@@ -240,10 +266,12 @@ void WaitView::draw_link(Workspace& ws, const Placed& placed, std::size_t index,
     const WaitLink& link = placed.graph.links[index];
     const float unit = ws.scale * zoom_;
     const auto corner = [&](std::size_t node) {
-        return ImVec2{origin.x + placed.layout.nodes[node].x * unit, origin.y + placed.layout.nodes[node].y * unit};
+        return ImVec2{origin.x + placed.layout.nodes[node].x * unit,
+                      origin.y + placed.layout.nodes[node].y * unit};
     };
     const ImVec2 a = corner(link.from), b = corner(link.to);
-    const float a_width = placed.sizes[link.from].width * unit, b_width = placed.sizes[link.to].width * unit, half = kNodeHeight * unit / 2;
+    const float a_width = placed.sizes[link.from].width * unit, b_width = placed.sizes[link.to].width * unit,
+                half = kNodeHeight * unit / 2;
     const bool rightwards = a.x + a_width <= b.x + b_width * 0.5F;
     // Two links between the same nodes, one each way, run beside each other.
     const float shift = link.could_wake ? 6 * unit : -6 * unit;
@@ -252,7 +280,8 @@ void WaitView::draw_link(Workspace& ws, const Placed& placed, std::size_t index,
     std::vector<ImVec2> stops = {start};
     std::vector<LayoutPoint> bends = placed.layout.bends[index];
     if (link.could_wake) std::reverse(bends.begin(), bends.end());
-    for (const LayoutPoint& bend : bends) stops.push_back({origin.x + bend.x * unit, origin.y + bend.y * unit});
+    for (const LayoutPoint& bend : bends)
+        stops.push_back({origin.x + bend.x * unit, origin.y + bend.y * unit});
     stops.push_back(end);
     std::vector<ImVec2> points;
     for (std::size_t i = 0; i + 1 < stops.size(); ++i) {
@@ -260,7 +289,8 @@ void WaitView::draw_link(Workspace& ws, const Placed& placed, std::size_t index,
         const float reach = std::max(16 * unit, std::abs(q.x - p.x) * 0.45F) * (rightwards ? 1.0F : -1.0F);
         constexpr int kPieces = 18;
         for (int k = i == 0 ? 0 : 1; k <= kPieces; ++k) {
-            points.push_back(bezier(p, {p.x + reach, p.y}, {q.x - reach, q.y}, q, static_cast<float>(k) / kPieces));
+            points.push_back(
+                bezier(p, {p.x + reach, p.y}, {q.x - reach, q.y}, q, static_cast<float>(k) / kPieces));
         }
     }
     ImU32 colour = link.in_cycle ? theme.bad : link.could_wake ? theme.text_faint : theme.text_dim;
@@ -268,45 +298,55 @@ void WaitView::draw_link(Workspace& ws, const Placed& placed, std::size_t index,
     ImDrawList* list = ImGui::GetWindowDrawList();
     draw_path(list, points, colour, ws.px(link.in_cycle ? 2 : 1.25F), link.could_wake ? 5 * ws.scale : 0);
     const float tip = std::max(4.0F, 7 * unit) * (rightwards ? -1.0F : 1.0F);
-    list->AddTriangleFilled(end, {end.x + tip, end.y - std::abs(tip) * 0.5F}, {end.x + tip, end.y + std::abs(tip) * 0.5F}, colour);
+    list->AddTriangleFilled(end, {end.x + tip, end.y - std::abs(tip) * 0.5F},
+                            {end.x + tip, end.y + std::abs(tip) * 0.5F}, colour);
     if (zoom_ < kLabelsFromZoom || dimmed || link.could_wake) return;
-    const std::string label = link.count > 1 ? fmt::format("{} × {}", link.kind, format_count(link.count)) : link.kind;
+    const std::string label = link.count > 1 ? fmt::format("{} × {}", link.kind, format_count(link.count))
+                                             : link.kind;
     const ImVec2 middle = points[points.size() / 2];
     const float width = text_width(ws.fonts.small, label);
     const float line = ws.fonts.small->FontSize;
     const float room = std::abs(end.x - start.x);
     if (width + 16 * unit > room) return;
-    list->AddRectFilled({middle.x - width / 2 - ws.px(4), middle.y - line / 2}, {middle.x + width / 2 + ws.px(4), middle.y + line / 2}, theme.panel, ws.px(2));
-    draw_text(list, ws.fonts.small, {middle.x, middle.y - line / 2}, link.in_cycle ? theme.bad : theme.text_faint, label, 0.5F);
+    list->AddRectFilled({middle.x - width / 2 - ws.px(4), middle.y - line / 2},
+                        {middle.x + width / 2 + ws.px(4), middle.y + line / 2}, theme.panel, ws.px(2));
+    draw_text(list, ws.fonts.small, {middle.x, middle.y - line / 2},
+              link.in_cycle ? theme.bad : theme.text_faint, label, 0.5F);
 }
 
 void WaitView::draw_node(Workspace& ws, const Placed& placed, std::size_t index, ImVec2 origin, bool dimmed) {
     const Theme& theme = *ws.theme;
     const WaitNode& node = placed.graph.nodes[index];
     const float unit = ws.scale * zoom_;
-    const float x = std::floor(origin.x + placed.layout.nodes[index].x * unit), y = std::floor(origin.y + placed.layout.nodes[index].y * unit);
-    const float width = std::floor(placed.sizes[index].width * unit), height = std::floor(placed.sizes[index].height * unit);
+    const float x = std::floor(origin.x + placed.layout.nodes[index].x * unit),
+                y = std::floor(origin.y + placed.layout.nodes[index].y * unit);
+    const float width = std::floor(placed.sizes[index].width * unit),
+                height = std::floor(placed.sizes[index].height * unit);
     ImDrawList* list = ImGui::GetWindowDrawList();
     const float alpha = dimmed ? 0.35F : 1;
     const bool channel = node.kind == WaitNode::Kind::kChannel;
     const float round = channel ? height / 2 : ws.px(4);
     ws.publish(fmt::format("waits.node.{}", index), {x, y, x + width, y + height});
     if (node.count > 1) {  // more behind it
-        list->AddRectFilled({x + ws.px(4), y + ws.px(4)}, {x + width + ws.px(4), y + height + ws.px(4)}, with_alpha(theme.raised, alpha), round);
-        list->AddRect({x + ws.px(4), y + ws.px(4)}, {x + width + ws.px(4), y + height + ws.px(4)}, with_alpha(theme.line, alpha), round);
+        list->AddRectFilled({x + ws.px(4), y + ws.px(4)}, {x + width + ws.px(4), y + height + ws.px(4)},
+                            with_alpha(theme.raised, alpha), round);
+        list->AddRect({x + ws.px(4), y + ws.px(4)}, {x + width + ws.px(4), y + height + ws.px(4)},
+                      with_alpha(theme.line, alpha), round);
     }
     list->AddRectFilled({x, y}, {x + width, y + height}, theme.panel, round);
     list->AddRectFilled({x, y}, {x + width, y + height}, with_alpha(theme.raised, alpha), round);
     const ImU32 border = node.in_cycle ? theme.bad : node.orphan ? theme.warn : theme.line_strong;
-    list->AddRect({x, y}, {x + width, y + height}, with_alpha(node.selected ? theme.text : border, alpha), round, 0,
-                  node.selected || node.in_cycle ? ws.px(2) : ws.px(1));
+    list->AddRect({x, y}, {x + width, y + height}, with_alpha(node.selected ? theme.text : border, alpha),
+                  round, 0, node.selected || node.in_cycle ? ws.px(2) : ws.px(1));
     if (zoom_ < 0.3F) return;
     const float pad = (channel ? 16 : 10) * unit;
     // Text is drawn at its own size down to the zoom at which it would not fit any more, then scaled.
     const float text_scale = std::min(1.0F, zoom_ * 1.05F);
-    const auto write = [&](ImFont* font, float dy, ImU32 colour, const std::string& what, float left, float room) {
+    const auto write = [&](ImFont* font, float dy, ImU32 colour, const std::string& what, float left,
+                           float room) {
         const std::string shown = cut_to(font, what, room / text_scale);
-        list->AddText(font, font->FontSize * text_scale, {std::floor(x + left), std::floor(y + dy)}, with_alpha(colour, alpha), shown.c_str());
+        list->AddText(font, font->FontSize * text_scale, {std::floor(x + left), std::floor(y + dy)},
+                      with_alpha(colour, alpha), shown.c_str());
     };
     float left = pad;
     if (!channel) {
@@ -318,12 +358,14 @@ void WaitView::draw_node(Workspace& ws, const Placed& placed, std::size_t index,
     if (node.count > 1) {
         const std::string count = format_count(node.count);
         const float count_width = text_width(ws.fonts.mono_small, count) * text_scale;
-        list->AddText(ws.fonts.mono_small, ws.fonts.mono_small->FontSize * text_scale, {std::floor(x + width - pad - count_width), std::floor(y + 7 * unit)},
+        list->AddText(ws.fonts.mono_small, ws.fonts.mono_small->FontSize * text_scale,
+                      {std::floor(x + width - pad - count_width), std::floor(y + 7 * unit)},
                       with_alpha(theme.accent, alpha), count.c_str());
         room -= count_width + 8 * unit;
     }
     write(channel ? ws.fonts.text : ws.fonts.strong, 5 * unit, theme.text, node.title, left, room);
-    write(ws.fonts.small, 23 * unit, node.orphan ? theme.warn : theme.text_faint, node.orphan ? "nobody can wake it" : node.detail, pad, width - 2 * pad);
+    write(ws.fonts.small, 23 * unit, node.orphan ? theme.warn : theme.text_faint,
+          node.orphan ? "nobody can wake it" : node.detail, pad, width - 2 * pad);
 }
 
 }  // namespace coroscope::views

@@ -1,4 +1,5 @@
-// A program that never ran: coroutines, channels and workers as plain values, changed step by step by the rules of wire/coroutine.h and wire/channel.h,
+// A program that never ran: coroutines, channels and workers as plain values, changed step by step by the rules of
+// wire/coroutine.h and wire/channel.h,
 // with an event for each change. It is the oracle of the model's tests: its state is what every rebuilt state must equal.
 //
 // Steps are driven by a list of numbers (a choice each), so that RapidCheck can generate and shrink whole histories. Nothing random inside.
@@ -33,8 +34,12 @@ public:
     const std::vector<wire::EventSlot>& ring(std::uint32_t ring) const { return rings_[ring].slots; }
     std::uint32_t rings_count() const { return static_cast<std::uint32_t>(rings_.size()); }
     // By type, attempts and those dropped.
-    const std::map<wire::EventType, std::uint64_t>& emitted(std::uint32_t ring) const { return rings_[ring].emitted; }
-    const std::map<wire::EventType, std::uint64_t>& dropped(std::uint32_t ring) const { return rings_[ring].dropped; }
+    const std::map<wire::EventType, std::uint64_t>& emitted(std::uint32_t ring) const {
+        return rings_[ring].emitted;
+    }
+    const std::map<wire::EventType, std::uint64_t>& dropped(std::uint32_t ring) const {
+        return rings_[ring].dropped;
+    }
 
 private:
     struct Ring {
@@ -52,8 +57,10 @@ private:
     struct Ext {
         std::uint64_t low48, word;
     };
-    void emit(std::uint32_t ring, wire::EventType type, std::uint32_t object, std::uint32_t argument, std::vector<Ext> ext = {});
-    void write(Ring& ring, wire::EventType type, std::uint32_t object, std::uint32_t argument, const std::vector<Ext>& ext);
+    void emit(std::uint32_t ring, wire::EventType type, std::uint32_t object, std::uint32_t argument,
+              std::vector<Ext> ext = {});
+    void write(Ring& ring, wire::EventType type, std::uint32_t object, std::uint32_t argument,
+               const std::vector<Ext>& ext);
 
     void resume_somebody(std::uint32_t worker, std::uint16_t choice);
     void run(std::uint32_t worker, std::uint16_t choice);
@@ -74,7 +81,7 @@ private:
     std::uint64_t next_identity_ = 1;
     std::uint64_t next_channel_identity_ = 1;
     std::map<std::uint32_t, inspect::CoroutineImage> coroutines_;  // by index; free ones keep their sequence
-    std::map<std::uint32_t, Channel> channels_;                    // by index; dead ones keep their operation number
+    std::map<std::uint32_t, Channel> channels_;  // by index; dead ones keep their operation number
     std::vector<std::uint32_t> ready_, sleeping_;
     std::vector<inspect::WorkerImage> workers_;
     std::vector<Ring> rings_;

@@ -22,7 +22,8 @@ std::uint32_t intern(StateImage& state, const std::string& text) {
     return at;
 }
 
-std::uint32_t add_site(StateImage& state, const char* file, std::uint32_t line, const char* name, wire::SizeClass size_class) {
+std::uint32_t add_site(StateImage& state, const char* file, std::uint32_t line, const char* name,
+                       wire::SizeClass size_class) {
     inspect::SiteImage site;
     site.index = static_cast<std::uint32_t>(state.sites.size());
     site.file = intern(state, file);
@@ -55,11 +56,12 @@ void add_pools(StateImage& state, std::uint32_t swarm) {
         std::uint32_t slot_bytes;
         std::uint32_t slots;
     };
-    const Row rows[] = {{wire::SizeClass::kMicro, wire::PoolPurpose::kOrdinary, 256, 512},
-                        {wire::SizeClass::kSmall, wire::PoolPurpose::kOrdinary, 2048, 1024},
-                        {wire::SizeClass::kMedium, wire::PoolPurpose::kOrdinary, 16384, swarm + swarm / 8 + 600},
-                        {wire::SizeClass::kLarge, wire::PoolPurpose::kOrdinary, 8u << 20, 512},
-                        {wire::SizeClass::kMedium, wire::PoolPurpose::kSignal, 16384, 512}};
+    const Row rows[] = {
+        {wire::SizeClass::kMicro, wire::PoolPurpose::kOrdinary, 256, 512},
+        {wire::SizeClass::kSmall, wire::PoolPurpose::kOrdinary, 2048, 1024},
+        {wire::SizeClass::kMedium, wire::PoolPurpose::kOrdinary, 16384, swarm + swarm / 8 + 600},
+        {wire::SizeClass::kLarge, wire::PoolPurpose::kOrdinary, 8u << 20, 512},
+        {wire::SizeClass::kMedium, wire::PoolPurpose::kSignal, 16384, 512}};
     for (const Row& row : rows) {
         inspect::PoolImage pool;
         pool.size_class = row.size_class;
@@ -91,7 +93,8 @@ public:
         add_workers();
         add_named();
         add_swarm();
-        for (inspect::PoolImage& pool : state_.pools) pool.high_water_slots = pool.used() + pool.used() / 10;
+        for (inspect::PoolImage& pool : state_.pools)
+            pool.high_water_slots = pool.used() + pool.used() / 10;
         moment_->t = t_;
         moment_->table = table_;
         moment_->events_total = 1'234'567;
@@ -103,7 +106,8 @@ public:
     }
 
 private:
-    CoroutineImage& add(std::uint64_t identity, std::uint32_t site, std::uint8_t pool, std::uint32_t slot, std::uint64_t spawner) {
+    CoroutineImage& add(std::uint64_t identity, std::uint32_t site, std::uint8_t pool, std::uint32_t slot,
+                        std::uint64_t spawner) {
         CoroutineImage coroutine;
         coroutine.index = static_cast<std::uint32_t>(state_.coroutines.size());
         coroutine.identity = identity;
@@ -113,13 +117,15 @@ private:
         coroutine.slot = slot;
         coroutine.spawner = spawner;
         coroutine.worker = static_cast<std::uint8_t>(identity % options_.workers);
-        coroutine.since_ticks = kStartTicks + static_cast<std::uint64_t>(t_) * kTicksPerNs - (identity % 1000 + 1) * 40'000;
+        coroutine.since_ticks = kStartTicks + static_cast<std::uint64_t>(t_) * kTicksPerNs -
+                                (identity % 1000 + 1) * 40'000;
         inspect::SlabImage& slab = state_.pools[pool].slabs[slot / wire::kSlotsPerSlab];
         slab.used[slot % wire::kSlotsPerSlab / 64] |= 1ULL << (slot % 64);
         state_.coroutines.push_back(coroutine);
         return state_.coroutines.back();
     }
-    void park(CoroutineImage& coroutine, wire::WaitReason reason, std::uint32_t object, std::vector<std::uint64_t> pcs, std::uint32_t used) {
+    void park(CoroutineImage& coroutine, wire::WaitReason reason, std::uint32_t object,
+              std::vector<std::uint64_t> pcs, std::uint32_t used) {
         coroutine.state = wire::CoroutineState::kParked;
         coroutine.reason = reason;
         coroutine.wait_object = object;
@@ -135,7 +141,9 @@ private:
         stack.used_bytes = used;
         moment_->stacks.stacks.push_back(stack);
     }
-    void hold(std::uint32_t channel, std::uint32_t rights, std::uint64_t holder) { state_.handles.push_back({channel, rights, holder}); }
+    void hold(std::uint32_t channel, std::uint32_t rights, std::uint64_t holder) {
+        state_.handles.push_back({channel, rights, holder});
+    }
 
     void add_workers() {
         for (std::uint32_t w = 0; w < options_.workers; ++w) {
@@ -175,20 +183,29 @@ private:
 
     void add_named() {
         const auto medium = wire::SizeClass::kMedium;
-        const std::uint32_t rows = add_channel(state_, "rows", 128, 128), parsed = add_channel(state_, "parsed", 0, 0);
+        const std::uint32_t rows = add_channel(state_, "rows", 128, 128),
+                            parsed = add_channel(state_, "parsed", 0, 0);
         jobs_ = add_channel(state_, "jobs", 16, 0);
-        const std::uint32_t left = add_channel(state_, "left", 0, 0), right = add_channel(state_, "right", 0, 0);
+        const std::uint32_t left = add_channel(state_, "left", 0, 0),
+                            right = add_channel(state_, "right", 0, 0);
         const std::uint32_t main_site = add_site(state_, "runtime/examples/demo/main.cpp", 42, "main", medium);
-        const std::uint32_t parser_site = add_site(state_, "runtime/examples/demo/parser.cpp", 17, "parser", wire::SizeClass::kLarge);
-        const std::uint32_t producer_site = add_site(state_, "runtime/examples/demo/pipeline.cpp", 31, "producer", medium);
-        const std::uint32_t consumer_site = add_site(state_, "runtime/examples/demo/pipeline.cpp", 58, "slow consumer", medium);
-        const std::uint32_t sleeper_site = add_site(state_, "runtime/examples/demo/statistics.cpp", 12, "statistics", wire::SizeClass::kSmall);
-        const std::uint32_t knot_site = add_site(state_, "runtime/examples/demo/deadlock.cpp", 9, "philosopher", medium);
+        const std::uint32_t parser_site = add_site(state_, "runtime/examples/demo/parser.cpp", 17, "parser",
+                                                   wire::SizeClass::kLarge);
+        const std::uint32_t producer_site = add_site(state_, "runtime/examples/demo/pipeline.cpp", 31,
+                                                     "producer", medium);
+        const std::uint32_t consumer_site = add_site(state_, "runtime/examples/demo/pipeline.cpp", 58,
+                                                     "slow consumer", medium);
+        const std::uint32_t sleeper_site = add_site(state_, "runtime/examples/demo/statistics.cpp", 12,
+                                                    "statistics", wire::SizeClass::kSmall);
+        const std::uint32_t knot_site = add_site(state_, "runtime/examples/demo/deadlock.cpp", 9,
+                                                 "philosopher", medium);
         swarm_site_ = add_site(state_, "runtime/examples/demo/swarm.cpp", 23, "swarm", medium);
         park(add(kFakeMain, main_site, 2, 0, 0), wire::WaitReason::kJoin, 1, {0x1010, 0x1020, 0x1fff}, 512);
         add(kFakeParser, parser_site, 3, 0, kFakeMain).state = wire::CoroutineState::kRunning;
-        park(add(kFakeProducer, producer_site, 2, 1, kFakeMain), wire::WaitReason::kChannelSend, rows, {0x2010, 0x2020, 0x2fff}, 816);
-        park(add(kFakeConsumer, consumer_site, 2, 2, kFakeMain), wire::WaitReason::kChannelReceive, parsed, {0x3010, 0x3020, 0x3030, 0x3fff}, 1432);
+        park(add(kFakeProducer, producer_site, 2, 1, kFakeMain), wire::WaitReason::kChannelSend, rows,
+             {0x2010, 0x2020, 0x2fff}, 816);
+        park(add(kFakeConsumer, consumer_site, 2, 2, kFakeMain), wire::WaitReason::kChannelReceive, parsed,
+             {0x3010, 0x3020, 0x3030, 0x3fff}, 1432);
         CoroutineImage& sleeper = add(kFakeSleeper, sleeper_site, 1, 3, kFakeMain);
         park(sleeper, wire::WaitReason::kSleep, wire::kNone, {0x4010, 0x4fff}, 288);
         sleeper.deadline_ticks = kStartTicks + 2'000'000'000ULL * kTicksPerNs;
@@ -198,15 +215,18 @@ private:
         hold(parsed, wire::kHandleReceive, kFakeConsumer);
         hold(jobs_, wire::kHandleSend, kFakeMain);
         if (options_.deadlock) {
-            park(add(kFakeLeft, knot_site, 2, 5, kFakeMain), wire::WaitReason::kChannelReceive, left, {0x5010, 0x5fff}, 304);
-            park(add(kFakeRight, knot_site, 2, 6, kFakeMain), wire::WaitReason::kChannelReceive, right, {0x5010, 0x5fff}, 304);
+            park(add(kFakeLeft, knot_site, 2, 5, kFakeMain), wire::WaitReason::kChannelReceive, left,
+                 {0x5010, 0x5fff}, 304);
+            park(add(kFakeRight, knot_site, 2, 6, kFakeMain), wire::WaitReason::kChannelReceive, right,
+                 {0x5010, 0x5fff}, 304);
             hold(left, wire::kHandleReceive, kFakeLeft);
             hold(left, wire::kHandleSend, kFakeRight);
             hold(right, wire::kHandleReceive, kFakeRight);
             hold(right, wire::kHandleSend, kFakeLeft);
         }
         // Copied while it moved on.
-        park(add(kFakeTorn, producer_site, 2, 9, kFakeMain), wire::WaitReason::kChannelSend, rows, {0x2010, 0x2fff}, 640);
+        park(add(kFakeTorn, producer_site, 2, 9, kFakeMain), wire::WaitReason::kChannelSend, rows,
+             {0x2010, 0x2fff}, 640);
         moment_->stacks.stacks.back().consistency = inspect::Consistency::kTorn;
         moment_->stacks.torn = 1;
         // A slot that nobody calls his own.
@@ -237,33 +257,71 @@ private:
 
 inspect::Frame frame_of(std::uint64_t pc) {
     static const std::map<std::uint64_t, inspect::Frame> known = {
-        {0x1010, {0x1010, "demo::(anonymous namespace)::wait_for_all(cprime::JoinHandle&)", __FILE__, 60, "/usr/local/bin/demo", false}},
+        {0x1010,
+         {0x1010, "demo::(anonymous namespace)::wait_for_all(cprime::JoinHandle&)", __FILE__, 60,
+          "/usr/local/bin/demo", false}},
         {0x1020, {0x1020, "demo::run(demo::Options const&)", __FILE__, 80, "/usr/local/bin/demo", false}},
-        {0x2010, {0x2010, "cprime::Sender<demo::Row>::send(demo::Row)", "runtime/include/cprime/channel.h", 210, "/usr/local/bin/demo", true}},
-        {0x2020, {0x2020, "demo::produce(cprime::Sender<demo::Row>, unsigned int)", __FILE__, 100, "/usr/local/bin/demo", false}},
-        {0x3010, {0x3010, "cprime::Receiver<demo::Tree>::receive()", "runtime/include/cprime/channel.h", 260, "/usr/local/bin/demo", true}},
-        {0x3020, {0x3020, "demo::consume_slowly(cprime::Receiver<demo::Tree>)", __FILE__, 120, "/usr/local/bin/demo", false}},
-        {0x3030, {0x3030, "demo::consumer_main(demo::Options const&)::{lambda()#1}::operator()() const", __FILE__, 130, "/usr/local/bin/demo", false}},
-        {0x4010, {0x4010, "demo::print_statistics_every_second()", __FILE__, 140, "/usr/local/bin/demo", false}},
-        {0x5010, {0x5010, "demo::philosopher(cprime::Receiver<int>, cprime::Sender<int>)", __FILE__, 150, "/usr/local/bin/demo", false}},
+        {0x2010,
+         {0x2010, "cprime::Sender<demo::Row>::send(demo::Row)", "runtime/include/cprime/channel.h", 210,
+          "/usr/local/bin/demo", true}},
+        {0x2020,
+         {0x2020, "demo::produce(cprime::Sender<demo::Row>, unsigned int)", __FILE__, 100,
+          "/usr/local/bin/demo", false}},
+        {0x3010,
+         {0x3010, "cprime::Receiver<demo::Tree>::receive()", "runtime/include/cprime/channel.h", 260,
+          "/usr/local/bin/demo", true}},
+        {0x3020,
+         {0x3020, "demo::consume_slowly(cprime::Receiver<demo::Tree>)", __FILE__, 120, "/usr/local/bin/demo",
+          false}},
+        {0x3030,
+         {0x3030, "demo::consumer_main(demo::Options const&)::{lambda()#1}::operator()() const", __FILE__,
+          130, "/usr/local/bin/demo", false}},
+        {0x4010,
+         {0x4010, "demo::print_statistics_every_second()", __FILE__, 140, "/usr/local/bin/demo", false}},
+        {0x5010,
+         {0x5010, "demo::philosopher(cprime::Receiver<int>, cprime::Sender<int>)", __FILE__, 150,
+          "/usr/local/bin/demo", false}},
         {0x6010, {0x6010, "demo::nap()", __FILE__, 160, "/usr/local/bin/demo", false}},
-        {0x6020, {0x6020, "demo::swarm_member(cprime::Receiver<demo::Job>)", __FILE__, 170, "/usr/local/bin/demo", false}},
-        {0x6110, {0x6110, "cprime::Receiver<demo::Job>::receive()", "runtime/include/cprime/channel.h", 260, "/usr/local/bin/demo", true}}};
+        {0x6020,
+         {0x6020, "demo::swarm_member(cprime::Receiver<demo::Job>)", __FILE__, 170, "/usr/local/bin/demo",
+          false}},
+        {0x6110,
+         {0x6110, "cprime::Receiver<demo::Job>::receive()", "runtime/include/cprime/channel.h", 260,
+          "/usr/local/bin/demo", true}}};
     const auto found = known.find(pc);
     if (found != known.end()) return found->second;
-    return {pc, "cprime::detail::coroutine_entry(void*)", "runtime/switch/trampoline.cpp", 33, "/usr/local/bin/demo", false};
+    return {pc,
+            "cprime::detail::coroutine_entry(void*)",
+            "runtime/switch/trampoline.cpp",
+            33,
+            "/usr/local/bin/demo",
+            false};
 }
 
 }  // namespace
 
-std::shared_ptr<const traces::Moment> make_fake_moment(const FakeOptions& options, traces::TimeNs t) { return Maker(options, t).run(); }
+std::shared_ptr<const traces::Moment> make_fake_moment(const FakeOptions& options, traces::TimeNs t) {
+    return Maker(options, t).run();
+}
 
 FakeSession::FakeSession(FakeOptions options) : options_(options), moment_(make_fake_moment(options)) {
     const struct {
         const char *mnemonic, *operands, *target;
-    } rows[] = {{"push", "rbp", ""}, {"mov", "rbp, rsp", ""}, {"push", "rbx", ""}, {"sub", "rsp, 0x28", ""}, {"mov", "rbx, rdi", ""},
-                {"lea", "rdi, [rsp + 8]", ""}, {"mov", "rsi, rbx", ""}, {"call", "0x1200", "cprime_park"}, {"test", "eax, eax", ""},
-                {"je", "0x1034", ""}, {"mov", "rax, qword ptr [rbx + 0x10]", ""}, {"add", "rsp, 0x28", ""}, {"pop", "rbx", ""}, {"pop", "rbp", ""}, {"ret", "", ""}};
+    } rows[] = {{"push", "rbp", ""},
+                {"mov", "rbp, rsp", ""},
+                {"push", "rbx", ""},
+                {"sub", "rsp, 0x28", ""},
+                {"mov", "rbx, rdi", ""},
+                {"lea", "rdi, [rsp + 8]", ""},
+                {"mov", "rsi, rbx", ""},
+                {"call", "0x1200", "cprime_park"},
+                {"test", "eax, eax", ""},
+                {"je", "0x1034", ""},
+                {"mov", "rax, qword ptr [rbx + 0x10]", ""},
+                {"add", "rsp, 0x28", ""},
+                {"pop", "rbx", ""},
+                {"pop", "rbp", ""},
+                {"ret", "", ""}};
     std::uint64_t address = 0;
     for (const auto& row : rows) {
         code_.push_back({address, "48 89 e5", row.mnemonic, row.operands, row.target, __FILE__, 50});
@@ -319,7 +377,8 @@ const std::vector<inspect::Frame>* FakeSession::frames(const std::vector<std::ui
     const std::lock_guard lock(mutex_);
     const auto [entry, added] = frames_.try_emplace(pcs);
     if (added) {
-        for (const std::uint64_t pc : pcs) entry->second.push_back(frame_of(pc));
+        for (const std::uint64_t pc : pcs)
+            entry->second.push_back(frame_of(pc));
         if (options_.late_names) return nullptr;
     }
     return &entry->second;
@@ -328,7 +387,8 @@ const std::vector<inspect::Frame>* FakeSession::frames(const std::vector<std::ui
 const std::vector<inspect::Instruction>* FakeSession::code(std::uint64_t pc, std::string* /*message*/) {
     // The function lies around the pc that is asked for.
     const std::uint64_t base = pc - 32;
-    for (std::size_t i = 0; i < code_.size(); ++i) code_[i].address = base + i * 4;
+    for (std::size_t i = 0; i < code_.size(); ++i)
+        code_[i].address = base + i * 4;
     return &code_;
 }
 
@@ -337,11 +397,14 @@ void FakeSession::on_change(std::function<void()> notify) {
     notify_ = std::move(notify);
 }
 
-base::Result<std::shared_ptr<const traces::Moment>> FakeSession::wait_moment() { return moment(); }
+base::Result<std::shared_ptr<const traces::Moment>> FakeSession::wait_moment() {
+    return moment();
+}
 
 std::vector<inspect::Frame> FakeSession::wait_frames(const std::vector<std::uint64_t>& pcs) {
     std::vector<inspect::Frame> frames;
-    for (const std::uint64_t pc : pcs) frames.push_back(frame_of(pc));
+    for (const std::uint64_t pc : pcs)
+        frames.push_back(frame_of(pc));
     return frames;
 }
 
