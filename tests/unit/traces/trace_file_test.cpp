@@ -17,7 +17,8 @@ namespace {
 
 SyntheticProgram busy_program(int steps) {
     SyntheticProgram program(2);
-    for (int i = 0; i < steps; ++i) program.step(static_cast<std::uint16_t>(i * 7919 + i / 3));
+    for (int i = 0; i < steps; ++i)
+        program.step(static_cast<std::uint16_t>(i * 7919 + i / 3));
     return program;
 }
 
@@ -39,7 +40,8 @@ void write_everything(const std::string& path, bool finish) {
         EventsChunk chunk;
         chunk.ring = 0;
         chunk.first_position = at;
-        chunk.slots.assign(program.ring(0).begin() + static_cast<std::ptrdiff_t>(at), program.ring(0).begin() + static_cast<std::ptrdiff_t>(at + 100));
+        chunk.slots.assign(program.ring(0).begin() + static_cast<std::ptrdiff_t>(at),
+                           program.ring(0).begin() + static_cast<std::ptrdiff_t>(at + 100));
         chunk.context_ticks = 1'000'000'000;
         chunk.ticks_min = 1'000'000'000 + at;
         chunk.ticks_max = 1'000'000'099 + at;
@@ -62,7 +64,8 @@ void write_everything(const std::string& path, bool finish) {
     stacks.stacks.push_back({1, 4, inspect::Consistency::kExact, inspect::UnwindEnd::kEntry, 1, 96});
     ASSERT_TRUE(writer.add_stacks(stacks, two_stacks()).ok());
     Symbols symbols;
-    symbols[0x401000] = {{0x401000, "inner", "a.cpp", 3, "/bin/demo", true}, {0x401000, "outer", "a.cpp", 9, "/bin/demo", false}};
+    symbols[0x401000] = {{0x401000, "inner", "a.cpp", 3, "/bin/demo", true},
+                         {0x401000, "outer", "a.cpp", 9, "/bin/demo", false}};
     ASSERT_TRUE(writer.add_symbols(symbols).ok());
     Counts counts;
     counts.mark_ticks = image.read_end_ticks;
@@ -78,14 +81,17 @@ std::string bytes_of(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
-void put_bytes(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+void put_bytes(const std::string& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+}
 
 // Reads all there is; nothing may be out of bounds (the sanitizers look on).
 void read_all(const TraceReader& reader) {
     for (const ChunkRef& chunk : reader.chunks()) {
         if (chunk.header.type == ChunkType::kEvents) (void)reader.read_events(chunk).ok();
     }
-    for (const std::uint32_t position : reader.stacks()) (void)reader.read_stacks(reader.chunks()[position]).ok();
+    for (const std::uint32_t position : reader.stacks())
+        (void)reader.read_stacks(reader.chunks()[position]).ok();
 }
 
 void expect_everything(const TraceReader& reader) {
@@ -111,7 +117,8 @@ void expect_everything(const TraceReader& reader) {
     const auto stacks = reader.read_stacks(reader.chunks()[reader.stacks()[0]]);
     ASSERT_TRUE(stacks.ok());
     EXPECT_EQ(stacks->stacks[0].used_bytes, 96U);
-    EXPECT_EQ(reader.stack_table()->pcs(stacks->stacks[0].stack), (std::vector<std::uint64_t>{0x401100, 0x403000}));
+    EXPECT_EQ(reader.stack_table()->pcs(stacks->stacks[0].stack),
+              (std::vector<std::uint64_t>{0x401100, 0x403000}));
     EXPECT_EQ(reader.modules()[0].build_id, "abcdef");
     EXPECT_EQ(reader.symbols().at(0x401000)[0].function, "inner");
     EXPECT_TRUE(reader.symbols().at(0x401000)[0].inlined);
@@ -221,7 +228,8 @@ TEST(TraceFile, another_version_says_which_side_to_upgrade) {
 
 TEST(TraceFile, what_is_no_trace_is_refused_in_one_sentence) {
     const TemporaryPath file("none");
-    for (const std::string& bytes : {std::string(), std::string("x"), std::string(5000, 'x'), "\x89PNG\r\n\x1a\n" + std::string(32, '\0')}) {
+    for (const std::string& bytes : {std::string(), std::string("x"), std::string(5000, 'x'),
+                                     "\x89PNG\r\n\x1a\n" + std::string(32, '\0')}) {
         put_bytes(file.path(), bytes);
         const auto reader = TraceReader::open(file.path());
         ASSERT_FALSE(reader.ok());
