@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "instrumentation/wire/segment.h"
+#include <nlohmann/json.hpp>
+
 #include "traces/analysis.h"
 #include "traces/event_feed.h"
 #include "traces/packing.h"
