@@ -39,8 +39,10 @@ std::vector<std::uint32_t> moved_between(const inspect::StateImage& before, cons
     std::vector<std::uint32_t> moved;
     auto old = before.coroutines.begin();
     for (const inspect::CoroutineImage& row : after.coroutines) {
-        while (old != before.coroutines.end() && old->index < row.index) ++old;
-        const bool same = old != before.coroutines.end() && old->index == row.index && old->sequence == row.sequence;
+        while (old != before.coroutines.end() && old->index < row.index)
+            ++old;
+        const bool same = old != before.coroutines.end() && old->index == row.index &&
+                          old->sequence == row.sequence;
         if (!same && row.state == wire::CoroutineState::kParked) moved.push_back(row.index);
     }
     return moved;
@@ -135,13 +137,17 @@ base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks, bool c
     auto image = state_->read_state();
     if (!image.ok()) return image.error();
     moment->state = std::move(*image);
-    if (confirm) moment->moved = moved_between(before, moment->state);
-    pump_->complete(moment->state);
     if (with_stacks && unwinder_ != nullptr) {
-        stacks_ = inspect::snapshot_stacks(*state_, *unwinder_, moment->state, table_, &stacks_, nullptr,
-                                           nullptr);
+        // What is only shown follows the coroutines that move while their stacks are copied. A keyframe stays as it was read:
+        // the events after it tell the rest, and no record may run ahead of the channel it waits on.
+        stacks_ = writer_ == nullptr ? inspect::snapshot_stacks_and_follow(*state_, *unwinder_, moment->state,
+                                                                           table_, &stacks_, nullptr, nullptr)
+                                     : inspect::snapshot_stacks(*state_, *unwinder_, moment->state, table_,
+                                                                &stacks_, nullptr, nullptr);
         if (stacks_.failed > 0 && Clock::now() - modules_read_ > kModulesAgeMin) refresh_modules();
     }
+    if (confirm) moment->moved = moved_between(before, moment->state);
+    pump_->complete(moment->state);
     if (published_table_ == nullptr || published_table_->size() != table_.size()) {
         published_table_ = std::make_shared<inspect::StackTable>(table_);
     }

@@ -184,18 +184,20 @@ void StateReader::read_coroutines(StateImage& image) const {
     const std::uint32_t count = std::min(coroutines_.count(), details_.count());
     image.coroutines.reserve(std::min<std::size_t>(count, coroutines_before_ + coroutines_before_ / 8 + 64));
     for (std::uint32_t i = 0; i < count; ++i) {
-        const wire::CoroutineRecord* record = coroutine(i);
-        const wire::CoroutineDetail* more = detail(i);
-        if (record == nullptr || more == nullptr) continue;
         CoroutineImage copied;
-        if (!copy_coroutine(*record, *more, copied)) continue;
-        copied.index = i;
-        if (copied.state > wire::CoroutineState::kExited || copied.consistency == Consistency::kTorn) {
-            copied.consistency = Consistency::kTorn;
-            ++image.torn_coroutines;
-        }
+        if (!read_coroutine(i, copied)) continue;
+        if (copied.consistency == Consistency::kTorn) ++image.torn_coroutines;
         image.coroutines.push_back(copied);
     }
+}
+
+bool StateReader::read_coroutine(std::uint32_t index, CoroutineImage& image) const {
+    const wire::CoroutineRecord* record = coroutine(index);
+    const wire::CoroutineDetail* more = detail(index);
+    if (record == nullptr || more == nullptr || !copy_coroutine(*record, *more, image)) return false;
+    image.index = index;
+    if (image.state > wire::CoroutineState::kExited) image.consistency = Consistency::kTorn;
+    return true;
 }
 
 }  // namespace coroscope::inspect

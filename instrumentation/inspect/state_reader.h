@@ -73,6 +73,8 @@ public:
     const wire::CoroutineRecord* coroutine(std::uint32_t index) const {
         return coroutines_.record<wire::CoroutineRecord>(index);
     }
+    // Copies one of them into `image` as it stands now, with its consistency; false when the record is free.
+    bool read_coroutine(std::uint32_t index, CoroutineImage& image) const;
     const wire::CoroutineDetail* detail(std::uint32_t index) const {
         return details_.record<wire::CoroutineDetail>(index);
     }

@@ -167,6 +167,14 @@ base::Result<StateImage> Target::read_state() {
     return impl_->state.read();
 }
 
+bool Target::follow(CoroutineImage& coroutine) const {
+    CoroutineImage now;
+    if (!impl_->state.read_coroutine(coroutine.index, now) || now.identity != coroutine.identity)
+        return false;
+    coroutine = now;
+    return true;
+}
+
 std::size_t Target::read_memory(std::uint64_t address, void* to, std::size_t bytes) const {
     if (impl_->access != MemoryAccess::kProcessVm) return 0;
     iovec local{to, bytes};

@@ -63,6 +63,10 @@ public:
     // Copies the state plane. Never blocks the target. 100k coroutines: some ms.
     base::Result<StateImage> read_state();
 
+    // Reads the record of one coroutine anew; false (and nothing changed) when it is no longer the same
+    // coroutine.
+    bool follow(CoroutineImage& coroutine) const;
+
     // Asks the agent to record categories (wire::Category); 0 stops.
     base::Status listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period = 0);
     std::uint32_t rings_count() const;

@@ -96,11 +96,17 @@ private:
     std::size_t next_ = 0;
 };
 
-}  // namespace
+// Brings a record up to date when its stack was copied at another change count than it was read at, or not
+// copied at all.
+void follow(const Target& target, const Target::StackCopy& copy, CoroutineImage& coroutine) {
+    if (copy.consistency == Consistency::kExact && copy.sequence == coroutine.sequence) return;
+    if (!target.follow(coroutine)) coroutine.consistency = Consistency::kTorn;  // it has ended
+}
 
-StackSnapshot snapshot_stacks(Target& target, Unwinder& unwinder, const StateImage& state, StackTable& table,
-                              const StackSnapshot* previous, std::atomic<int>* progress,
-                              const std::atomic<bool>* cancel) {
+// `followed` is `state` when records are to be brought up to date, else null.
+StackSnapshot take_snapshot(Target& target, Unwinder& unwinder, const StateImage& state, StateImage* followed,
+                            StackTable& table, const StackSnapshot* previous, std::atomic<int>* progress,
+                            const std::atomic<bool>* cancel) {
     constexpr std::size_t kPiece = 4096;  // coroutines between two looks at `cancel`
     StackSnapshot snapshot;
     snapshot.taken_ticks = base::read_tsc();
@@ -122,13 +128,14 @@ StackSnapshot snapshot_stacks(Target& target, Unwinder& unwinder, const StateIma
         const bool runs = coroutine.state == wire::CoroutineState::kRunning ||
                           coroutine.state == wire::CoroutineState::kExited;
         ref.consistency = runs ? Consistency::kRunning : Consistency::kTorn;  // until it has been copied
-        if (!runs) wanted.push_back(coroutine.index);
+        if (!runs || followed != nullptr) wanted.push_back(coroutine.index);
     }
 
     std::vector<std::uint64_t> pcs;
     const auto visit = [&](const Target::StackCopy& copy) {
-        StackRef&
-            ref = snapshot.stacks[position[static_cast<std::size_t>(copy.coroutine - state.coroutines.data())]];
+        const auto i = static_cast<std::size_t>(copy.coroutine - state.coroutines.data());
+        if (followed != nullptr) follow(target, copy, followed->coroutines[i]);
+        StackRef& ref = snapshot.stacks[position[i]];
         ref.sequence = copy.sequence;
         ref.consistency = copy.consistency;
         if (copy.consistency != Consistency::kExact) return;
@@ -154,6 +161,22 @@ StackSnapshot snapshot_stacks(Target& target, Unwinder& unwinder, const StateIma
         if (ref.consistency == Consistency::kTorn) ++snapshot.torn;
         if (ref.consistency == Consistency::kExact && ref.end != UnwindEnd::kEntry) ++snapshot.failed;
     }
+    return snapshot;
+}
+
+}  // namespace
+
+StackSnapshot snapshot_stacks(Target& target, Unwinder& unwinder, const StateImage& state, StackTable& table,
+                              const StackSnapshot* previous, std::atomic<int>* progress,
+                              const std::atomic<bool>* cancel) {
+    return take_snapshot(target, unwinder, state, nullptr, table, previous, progress, cancel);
+}
+
+StackSnapshot snapshot_stacks_and_follow(Target& target, Unwinder& unwinder, StateImage& state,
+                                         StackTable& table, const StackSnapshot* previous,
+                                         std::atomic<int>* progress, const std::atomic<bool>* cancel) {
+    StackSnapshot snapshot = take_snapshot(target, unwinder, state, &state, table, previous, progress, cancel);
+    state.read_end_ticks = base::read_tsc_fenced();
     return snapshot;
 }
 

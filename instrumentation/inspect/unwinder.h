@@ -35,4 +35,10 @@ StackSnapshot snapshot_stacks(Target& target, Unwinder& unwinder, const StateIma
                               const StackSnapshot* previous, std::atomic<int>* progress,
                               const std::atomic<bool>* cancel);
 
+// The same, and brings each coroutine of `state` that has moved since it was read up to date, so that its
+// record and its stack are of one moment. Who ended meanwhile is labelled torn.
+StackSnapshot snapshot_stacks_and_follow(Target& target, Unwinder& unwinder, StateImage& state,
+                                         StackTable& table, const StackSnapshot* previous,
+                                         std::atomic<int>* progress, const std::atomic<bool>* cancel);
+
 }  // namespace coroscope::inspect

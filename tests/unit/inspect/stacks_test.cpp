@@ -298,6 +298,34 @@ TEST(Stacks, a_second_snapshot_copies_only_what_has_moved) {
     EXPECT_EQ(third.torn, 1U);
 }
 
+TEST(Stacks, a_snapshot_that_follows_makes_record_and_stack_of_one_moment) {
+    const FakeTarget fake({"--coroutines", "601", "--churn"});
+    Looking at(fake);
+    Unwinder unwinder(at.modules, at.target.get(), at.state.trampoline_address);
+    StackTable table;
+    std::size_t moved = 0;
+    std::size_t matching = 0;
+    std::size_t parked = 0;
+    for (int round = 0; round < 20; ++round) {
+        StateImage state = std::move(*at.target->read_state());
+        const StateImage before = state;
+        const StackSnapshot snapshot = snapshot_stacks_and_follow(*at.target, unwinder, state, table, nullptr,
+                                                                  nullptr, nullptr);
+        for (std::size_t i = 0; i < state.coroutines.size(); ++i) {
+            const CoroutineImage& coroutine = state.coroutines[i];
+            moved += coroutine.sequence != before.coroutines[i].sequence ? 1 : 0;
+            if (coroutine.state != wire::CoroutineState::kParked) continue;
+            ++parked;
+            const StackRef* ref = snapshot.find(coroutine.identity);
+            ASSERT_NE(ref, nullptr);
+            if (ref->sequence == coroutine.sequence && ref->end == UnwindEnd::kEntry) ++matching;
+        }
+        EXPECT_GE(state.read_end_ticks, before.read_end_ticks);
+    }
+    EXPECT_GT(moved, 100U);  // a hundred of them never rest
+    EXPECT_GE(matching, parked - parked / 50);
+}
+
 TEST(Stacks, a_cancelled_snapshot_says_what_it_left_out) {
     const FakeTarget fake({"--coroutines", "101"});
     Looking at(fake);
