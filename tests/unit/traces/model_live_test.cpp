@@ -60,7 +60,9 @@ std::string record_demo(const std::vector<std::string>& arguments) {
 
 bool workers_quiet_near(const TraceReader& trace, const inspect::StateImage& keyframe) {
     bool quiet = true;
-    EventFeed feed(trace, keyframe.read_begin_ticks - kNearTicks, keyframe.read_end_ticks + kNearTicks);
+    // A worker may be preempted between its record and its event for as long as the machine is busy: be far from both.
+    constexpr std::uint64_t kQuietTicks = 10 * kNearTicks;
+    EventFeed feed(trace, keyframe.read_begin_ticks - kQuietTicks, keyframe.read_end_ticks + kQuietTicks);
     feed.for_each([&](const wire::DecodedEvent&, const RingCount& ring) {
         quiet = quiet && ring.owner != wire::RingOwner::kWorker;
     });
