@@ -64,7 +64,9 @@ void forward(int number, siginfo_t* info, void* context) {
         return;
     }
     const pid_t thread = g_forward_thread.load(std::memory_order_relaxed);
-    if (thread != 0 && syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, number, info) == 0) {
+    siginfo_t forwarded = *info;
+    forwarded.si_code = SI_QUEUE;  // the only origin that a thread may give a signal; sender and value stay
+    if (thread != 0 && syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, number, &forwarded) == 0) {
         sigaddset(&static_cast<ucontext_t*>(context)->uc_sigmask, number);
     }
     errno = error_before;
