@@ -33,7 +33,16 @@ void Scheduler::inject(std::uint32_t index, bool first) {
 void Scheduler::take_injected(Worker& worker) {
     const std::lock_guard<SpinLock> hold(lock_);
     const std::uint32_t share = std::max(injected_.length() / workers_count_, 1U);
-    worker.ready.take(injected_, share);
+    for (std::uint32_t i = 0; i < share && !injected_.empty(); ++i) {
+        const std::uint32_t index = injected_.pop();
+        const bool signal = (record(index).flags.load(std::memory_order_relaxed) & wire::kCoroutineSignal) !=
+                            0;
+        if (signal) {
+            worker.ready.push_front(index);
+        } else {
+            worker.ready.push(index);
+        }
+    }
     injected_length_.store(injected_.length(), std::memory_order_relaxed);
 }
 
