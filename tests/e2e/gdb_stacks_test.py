@@ -6,6 +6,8 @@ are PCs, depth and inlined frames of at least 200 parked coroutines from at leas
 import json
 import os
 import re
+import resource
+import signal
 import tempfile
 import unittest
 
@@ -75,6 +77,35 @@ class GdbStacks(unittest.TestCase):
         self.assertGreaterEqual(compared, 200)
         self.assertGreaterEqual(len(sites), 5, sites)
         self.assertGreaterEqual(compared, len(before) - 10)
+
+    def test_a_core_of_the_demo_still_shows_its_coroutines(self):
+        with open("/proc/sys/kernel/core_pattern") as file:
+            if not re.fullmatch(r"core(\.%p)?\s*", file.read()):
+                self.skipTest("cores do not land in the working directory here")
+        with harness.folder() as folder:
+            def with_core():
+                resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+            with harness.started(harness.DEMO, "--seconds", 60, "--swarm", 100, cwd=folder, preexec_fn=with_core) as demo:
+                harness.wait_until(lambda: harness.attachable(demo.pid), what="the demo being attachable")
+
+                def all_there():
+                    listed = our_stacks(demo.pid)
+                    return listed if sum(c["name"] == "member" for c in listed.values()) == 100 else None
+
+                listed = harness.wait_until(all_there, what="the swarm being there")
+                main = next(c for c in listed.values() if c["name"] == "main")
+                demo.send_signal(signal.SIGABRT)
+                demo.wait(timeout=60)
+            cores = [name for name in os.listdir(folder) if name.startswith("core")]
+            self.assertEqual(len(cores), 1, "no core was written")
+            core = os.path.join(folder, cores[0])
+            self.assertLess(os.stat(core).st_blocks * 512, 512 << 20, "the core holds reserved memory")
+            ran = harness.run("gdb", "-batch", "-nx", "-ex", "set debuginfod enabled off", harness.DEMO, core, "-ex",
+                              "source " + SCRIPT, "-ex", "info coroutines member", "-ex", f"coroutine {main['id']} bt")
+            self.assertIn("100 of ", ran.out, ran.out + ran.err)
+            self.assertIn("demo::Demo::conduct", ran.out, ran.out + ran.err)
+            self.assertIn("cprime_trampoline", ran.out)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@
 # park as those of the *caller* of the selected thread's frame, so that gdb itself unwinds from there, by call frame information
 # alone. No register and no memory of the target is written: programs that were given other registers died of it.
 #
+# Cores: the kernel's own (SIGABRT, a crash) hold everything. gdb's `gcore` copies a mapping only up to its first guard page, so the
+# stacks behind it are missing.
+#
 # A target that blocks all signals cannot be interrupted from the terminal: `set non-stop on` before attaching, then
 # `interrupt -a`. Tested in tests/unit/inspect/gdb_test.py (live, core, and LAYOUT against the headers) and tests/e2e.
 import re
@@ -230,6 +233,9 @@ def register():
             own = 1
             while frame.type() == gdb.INLINE_FRAME:  # inlined into the thread's own frame
                 frame, own = frame.older(), own + 1
+            if struct.unpack("<Q", read(self.coroutine["rsp"] + SAVED_FRAME_BYTES - 8, 8))[0] != self.coroutine["rip"]:
+                raise gdb.GdbError("the stack of coroutine %d is not in this core: gdb's gcore stops at guard pages, a core of "
+                                   "the kernel has it" % self.coroutine["id"])
             unwinder.top = int(frame.read_register("rsp"))
             unwinder.rsp = self.coroutine["rsp"]
             own_frames.count, own_frames.enabled = own, True
