@@ -13,7 +13,9 @@
 namespace coroscope::app {
 namespace {
 
-GLuint name_of(ImTextureID texture) { return static_cast<GLuint>(reinterpret_cast<std::uintptr_t>(texture)); }
+GLuint name_of(ImTextureID texture) {
+    return static_cast<GLuint>(reinterpret_cast<std::uintptr_t>(texture));
+}
 
 }  // namespace
 
@@ -37,7 +39,8 @@ ImTextureID GlTextures::create(int width, int height) {
     return reinterpret_cast<ImTextureID>(static_cast<std::uintptr_t>(name));
 }
 
-void GlTextures::update_rows(ImTextureID texture, int width, int first_row, int rows, const std::uint32_t* pixels) {
+void GlTextures::update_rows(ImTextureID texture, int width, int first_row, int rows,
+                             const std::uint32_t* pixels) {
     glBindTexture(GL_TEXTURE_2D, name_of(texture));
     glPixelStorei(GL_UNPACK_ALIGNMENT, 4);
     glTexSubImage2D(GL_TEXTURE_2D, 0, 0, first_row, width, rows, GL_RGBA, GL_UNSIGNED_BYTE, pixels);
@@ -66,12 +69,13 @@ base::Result<Picture> read_gl_picture(int width, int height) {
     glPixelStorei(GL_PACK_ALIGNMENT, 1);
     glReadPixels(0, 0, width, height, GL_RGB, GL_UNSIGNED_BYTE, upside_down.data());
     if (const GLenum problem = glGetError(); problem != GL_NO_ERROR) {
-        return base::error(base::ErrorCode::kIo, "the picture cannot be read back from OpenGL (error " + std::to_string(problem) + ")");
+        return base::error(base::ErrorCode::kIo, "the picture cannot be read back from OpenGL (error " +
+                                                     std::to_string(problem) + ")");
     }
     picture.rgb.resize(upside_down.size());
     for (int y = 0; y < height; ++y) {
-        std::memcpy(&picture.rgb[static_cast<std::size_t>(y) * row_bytes], &upside_down[static_cast<std::size_t>(height - 1 - y) * row_bytes],
-                    row_bytes);
+        std::memcpy(&picture.rgb[static_cast<std::size_t>(y) * row_bytes],
+                    &upside_down[static_cast<std::size_t>(height - 1 - y) * row_bytes], row_bytes);
     }
     return picture;
 }

@@ -12,7 +12,8 @@ class GlTextures : public views::TextureStore {
 public:
     GlTextures();
     ImTextureID create(int width, int height) override;
-    void update_rows(ImTextureID texture, int width, int first_row, int rows, const std::uint32_t* pixels) override;
+    void update_rows(ImTextureID texture, int width, int first_row, int rows,
+                     const std::uint32_t* pixels) override;
     void destroy(ImTextureID texture) override;
     int side_max() const override { return side_max_; }
 

@@ -24,10 +24,11 @@ std::string& last_glfw_problem() {
 // Keys that produce no character, or that are wanted together with Ctrl or Alt.
 std::string key_word(int key) {
     static const std::map<int, const char*> words = {
-        {GLFW_KEY_ESCAPE, "escape"}, {GLFW_KEY_ENTER, "enter"}, {GLFW_KEY_KP_ENTER, "enter"}, {GLFW_KEY_TAB, "tab"}, {GLFW_KEY_SPACE, "space"},
-        {GLFW_KEY_BACKSPACE, "backspace"}, {GLFW_KEY_DELETE, "delete"}, {GLFW_KEY_LEFT, "left"}, {GLFW_KEY_RIGHT, "right"},
-        {GLFW_KEY_UP, "up"}, {GLFW_KEY_DOWN, "down"}, {GLFW_KEY_HOME, "home"}, {GLFW_KEY_END, "end"},
-        {GLFW_KEY_PAGE_UP, "pageup"}, {GLFW_KEY_PAGE_DOWN, "pagedown"}};
+        {GLFW_KEY_ESCAPE, "escape"}, {GLFW_KEY_ENTER, "enter"},    {GLFW_KEY_KP_ENTER, "enter"},
+        {GLFW_KEY_TAB, "tab"},       {GLFW_KEY_SPACE, "space"},    {GLFW_KEY_BACKSPACE, "backspace"},
+        {GLFW_KEY_DELETE, "delete"}, {GLFW_KEY_LEFT, "left"},      {GLFW_KEY_RIGHT, "right"},
+        {GLFW_KEY_UP, "up"},         {GLFW_KEY_DOWN, "down"},      {GLFW_KEY_HOME, "home"},
+        {GLFW_KEY_END, "end"},       {GLFW_KEY_PAGE_UP, "pageup"}, {GLFW_KEY_PAGE_DOWN, "pagedown"}};
     if (const auto found = words.find(key); found != words.end()) return found->second;
     if (key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12) return "f" + std::to_string(key - GLFW_KEY_F1 + 1);
     return {};
@@ -54,7 +55,8 @@ public:
         if (options.scale <= 0) glfwWindowHint(GLFW_SCALE_TO_MONITOR, GLFW_TRUE);
         const float factor = options.scale > 0 ? options.scale : 1;
         window_ = glfwCreateWindow(static_cast<int>(static_cast<float>(options.width) * factor),
-                                   static_cast<int>(static_cast<float>(options.height) * factor), options.title.c_str(), nullptr, nullptr);
+                                   static_cast<int>(static_cast<float>(options.height) * factor),
+                                   options.title.c_str(), nullptr, nullptr);
         if (window_ == nullptr) return refuse();
         glfwMakeContextCurrent(window_);
         glfwSwapInterval(1);
@@ -63,7 +65,8 @@ public:
         scale_ = options.scale > 0 ? options.scale : std::max(1.0F, across);
         glfwSetWindowUserPointer(window_, this);
         install_callbacks();
-        backends_ready_ = ImGui_ImplGlfw_InitForOpenGL(window_, true) && ImGui_ImplOpenGL3_Init("#version 330 core");
+        backends_ready_ = ImGui_ImplGlfw_InitForOpenGL(window_, true) &&
+                          ImGui_ImplOpenGL3_Init("#version 330 core");
         textures_ = std::make_unique<GlTextures>();
         return base::ok_status();
     }
@@ -103,7 +106,8 @@ public:
         // The back buffer is undefined after a swap, so the same draw data is drawn once more.
         keep_picture_ = true;
         ImDrawData* data = ImGui::GetDrawData();
-        if (data == nullptr) return base::error(base::ErrorCode::kIo, "there is no frame yet to take a picture of");
+        if (data == nullptr)
+            return base::error(base::ErrorCode::kIo, "there is no frame yet to take a picture of");
         end_frame(background_);
         return std::move(last_picture_);
     }
@@ -112,41 +116,51 @@ public:
 
 private:
     static base::Error refuse() {
-        return base::error(base::ErrorCode::kUnreadable, "no window can be opened (" + last_glfw_problem() +
-                                                             "); set DISPLAY, or draw without one: --offscreen --screenshot FILE.png");
+        return base::error(base::ErrorCode::kUnreadable,
+                           "no window can be opened (" + last_glfw_problem() +
+                               "); set DISPLAY, or draw without one: --offscreen --screenshot FILE.png");
     }
 
     void install_callbacks() {
-        glfwSetKeyCallback(window_, [](GLFWwindow* window, int key, int /*scancode*/, int action, int modifiers) {
-            self(window).key(key, action, modifiers);
-        });
-        glfwSetCharCallback(window_, [](GLFWwindow* window, unsigned codepoint) { self(window).character(codepoint); });
+        glfwSetKeyCallback(window_, [](GLFWwindow* window, int key, int /*scancode*/, int action,
+                                       int modifiers) { self(window).key(key, action, modifiers); });
+        glfwSetCharCallback(
+            window_, [](GLFWwindow* window, unsigned codepoint) { self(window).character(codepoint); });
         const auto seen = [](GLFWwindow* window) { self(window).input_seen_ = true; };
         glfwSetWindowRefreshCallback(window_, seen);
-        glfwSetCursorPosCallback(window_, [](GLFWwindow* window, double, double) { self(window).input_seen_ = true; });
-        glfwSetMouseButtonCallback(window_, [](GLFWwindow* window, int, int, int) { self(window).input_seen_ = true; });
-        glfwSetScrollCallback(window_, [](GLFWwindow* window, double, double) { self(window).input_seen_ = true; });
-        glfwSetFramebufferSizeCallback(window_, [](GLFWwindow* window, int, int) { self(window).input_seen_ = true; });
+        glfwSetCursorPosCallback(window_,
+                                 [](GLFWwindow* window, double, double) { self(window).input_seen_ = true; });
+        glfwSetMouseButtonCallback(
+            window_, [](GLFWwindow* window, int, int, int) { self(window).input_seen_ = true; });
+        glfwSetScrollCallback(window_,
+                              [](GLFWwindow* window, double, double) { self(window).input_seen_ = true; });
+        glfwSetFramebufferSizeCallback(window_,
+                                       [](GLFWwindow* window, int, int) { self(window).input_seen_ = true; });
         glfwSetWindowFocusCallback(window_, [](GLFWwindow* window, int) { self(window).input_seen_ = true; });
     }
-    static WindowPlatform& self(GLFWwindow* window) { return *static_cast<WindowPlatform*>(glfwGetWindowUserPointer(window)); }
+    static WindowPlatform& self(GLFWwindow* window) {
+        return *static_cast<WindowPlatform*>(glfwGetWindowUserPointer(window));
+    }
 
     void key(int key, int action, int modifiers) {
         input_seen_ = true;
         if (action == GLFW_RELEASE) return;
-        const bool ctrl = (modifiers & GLFW_MOD_CONTROL) != 0, alt = (modifiers & GLFW_MOD_ALT) != 0, shift = (modifiers & GLFW_MOD_SHIFT) != 0;
+        const bool ctrl = (modifiers & GLFW_MOD_CONTROL) != 0, alt = (modifiers & GLFW_MOD_ALT) != 0,
+                   shift = (modifiers & GLFW_MOD_SHIFT) != 0;
         std::string word = key_word(key);
         if (word.empty() && (ctrl || alt)) {
             if (const char* name = glfwGetKeyName(key, 0); name != nullptr) word = name;
         }
         if (word.empty()) return;
-        chords_.push_back(std::string(ctrl ? "ctrl+" : "") + (shift ? "shift+" : "") + (alt ? "alt+" : "") + word);
+        chords_.push_back(std::string(ctrl ? "ctrl+" : "") + (shift ? "shift+" : "") + (alt ? "alt+" : "") +
+                          word);
     }
     void character(unsigned codepoint) {
         input_seen_ = true;
         if (codepoint <= ' ' || codepoint > '~') return;
         std::string word(1, static_cast<char>(codepoint));
-        if (codepoint >= 'A' && codepoint <= 'Z') word = std::string("shift+") + static_cast<char>(codepoint - 'A' + 'a');
+        if (codepoint >= 'A' && codepoint <= 'Z')
+            word = std::string("shift+") + static_cast<char>(codepoint - 'A' + 'a');
         chords_.push_back(word);
     }
 
@@ -157,7 +171,8 @@ private:
     bool input_seen_ = true;
     bool keep_picture_ = false;
     std::uint32_t background_ = IM_COL32(0, 0, 0, 255);
-    base::Result<Picture> last_picture_ = base::error(base::ErrorCode::kIo, "there is no frame yet to take a picture of");
+    base::Result<Picture> last_picture_ = base::error(base::ErrorCode::kIo,
+                                                      "there is no frame yet to take a picture of");
     std::vector<std::string> chords_;
     std::unique_ptr<GlTextures> textures_;
 };

@@ -37,9 +37,10 @@ public:
         width_ = static_cast<int>(static_cast<float>(options.width) * scale_);
         height_ = static_cast<int>(static_cast<float>(options.height) * scale_);
         if (const char* problem = make_context(); problem != nullptr) {
-            return base::error(base::ErrorCode::kUnreadable,
-                               std::string("the off-screen window needs EGL with OpenGL 3.3, but ") + problem +
-                                   "; install libegl-mesa0 and libgl1-mesa-dri ('coroscope doctor' looks at this machine)");
+            return base::error(
+                base::ErrorCode::kUnreadable,
+                std::string("the off-screen window needs EGL with OpenGL 3.3, but ") + problem +
+                    "; install libegl-mesa0 and libgl1-mesa-dri ('coroscope doctor' looks at this machine)");
         }
         glGenFramebuffers(1, &framebuffer_);
         glBindFramebuffer(GL_FRAMEBUFFER, framebuffer_);
@@ -48,13 +49,15 @@ public:
         glRenderbufferStorage(GL_RENDERBUFFER, GL_RGBA8, width_, height_);
         glFramebufferRenderbuffer(GL_FRAMEBUFFER, GL_COLOR_ATTACHMENT0, GL_RENDERBUFFER, colour_);
         if (glCheckFramebufferStatus(GL_FRAMEBUFFER) != GL_FRAMEBUFFER_COMPLETE) {
-            return base::error(base::ErrorCode::kUnreadable,
-                               "a picture of " + std::to_string(width_) + "x" + std::to_string(height_) + " is too large for OpenGL here");
+            return base::error(base::ErrorCode::kUnreadable, "a picture of " + std::to_string(width_) + "x" +
+                                                                 std::to_string(height_) +
+                                                                 " is too large for OpenGL here");
         }
         ImGuiIO& io = ImGui::GetIO();
         io.DisplaySize = {static_cast<float>(width_), static_cast<float>(height_)};
         io.BackendPlatformName = "coroscope off-screen";
-        for (int key = 0; key < ImGuiKey_COUNT; ++key) io.KeyMap[key] = key;
+        for (int key = 0; key < ImGuiKey_COUNT; ++key)
+            io.KeyMap[key] = key;
         backend_ready_ = ImGui_ImplOpenGL3_Init("#version 330 core");
         textures_ = std::make_unique<GlTextures>();
         return base::ok_status();
@@ -97,8 +100,8 @@ public:
 private:
     // What is missing, or nullptr.
     const char* make_context() {
-        const auto get_display =
-            reinterpret_cast<PFNEGLGETPLATFORMDISPLAYEXTPROC>(eglGetProcAddress("eglGetPlatformDisplayEXT"));
+        const auto get_display = reinterpret_cast<PFNEGLGETPLATFORMDISPLAYEXTPROC>(
+            eglGetProcAddress("eglGetPlatformDisplayEXT"));
         if (get_display == nullptr) return "eglGetPlatformDisplayEXT is missing";
         display_ = get_display(EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, nullptr);
         if (display_ == EGL_NO_DISPLAY) return "there is no surfaceless platform";
@@ -111,11 +114,17 @@ private:
         EGLConfig config = nullptr;
         EGLint found = 0;
         eglChooseConfig(display_, wanted, &config, 1, &found);
-        const EGLint attributes[] = {EGL_CONTEXT_MAJOR_VERSION, 3, EGL_CONTEXT_MINOR_VERSION, 3, EGL_CONTEXT_OPENGL_PROFILE_MASK,
-                                     EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT, EGL_NONE};
+        const EGLint attributes[] = {EGL_CONTEXT_MAJOR_VERSION,
+                                     3,
+                                     EGL_CONTEXT_MINOR_VERSION,
+                                     3,
+                                     EGL_CONTEXT_OPENGL_PROFILE_MASK,
+                                     EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT,
+                                     EGL_NONE};
         context_ = eglCreateContext(display_, found != 0 ? config : nullptr, EGL_NO_CONTEXT, attributes);
         if (context_ == EGL_NO_CONTEXT) return "it gives no 3.3 core context";
-        if (eglMakeCurrent(display_, EGL_NO_SURFACE, EGL_NO_SURFACE, context_) == EGL_FALSE) return "its context cannot be made current";
+        if (eglMakeCurrent(display_, EGL_NO_SURFACE, EGL_NO_SURFACE, context_) == EGL_FALSE)
+            return "its context cannot be made current";
         return nullptr;
     }
 

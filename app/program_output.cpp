@@ -13,9 +13,11 @@ std::string plain_text(std::string_view raw) {
             // ESC [ parameters letter, ESC ] text BEL, or ESC and one more.
             if (i + 1 < raw.size() && raw[i + 1] == '[') {
                 i += 2;
-                while (i < raw.size() && (raw[i] < '@' || raw[i] > '~')) ++i;
+                while (i < raw.size() && (raw[i] < '@' || raw[i] > '~'))
+                    ++i;
             } else if (i + 1 < raw.size() && raw[i + 1] == ']') {
-                while (i < raw.size() && raw[i] != '\x07') ++i;
+                while (i < raw.size() && raw[i] != '\x07')
+                    ++i;
             } else {
                 ++i;
             }

@@ -26,8 +26,26 @@
 namespace coroscope::app {
 
 enum class ScriptWord : std::uint8_t {
-    kView, kPreset, kTheme, kSelect, kTime, kClick, kHover, kKey, kType, kWaitFor, kExpect, kScreenshot, kDump, kAttach, kReplay, kLaunch,
-    kRestart, kKill, kClose, kQuit,
+    kView,
+    kPreset,
+    kTheme,
+    kSelect,
+    kTime,
+    kClick,
+    kHover,
+    kKey,
+    kType,
+    kWaitFor,
+    kExpect,
+    kScreenshot,
+    kDump,
+    kAttach,
+    kReplay,
+    kLaunch,
+    kRestart,
+    kKill,
+    kClose,
+    kQuit,
 };
 
 // "coroutines > 100": a fact's name, a comparison, a number or a word.
@@ -42,8 +60,8 @@ struct Condition {
 struct ScriptCommand {
     ScriptWord word = ScriptWord::kQuit;
     std::vector<std::string> arguments;
-    Condition condition;            // kWaitFor, kExpect
-    std::int64_t number = 0;        // kTime: nanoseconds, -1 = end; kWaitFor: timeout in nanoseconds
+    Condition condition;      // kWaitFor, kExpect
+    std::int64_t number = 0;  // kTime: nanoseconds, -1 = end; kWaitFor: timeout in nanoseconds
     int line = 0;
 };
 

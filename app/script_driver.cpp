@@ -18,12 +18,26 @@ constexpr auto kWidgetTime = std::chrono::seconds(10);
 
 // ImGui's own keys for chords that text fields and lists understand.
 int imgui_key(const std::string& word) {
-    static const std::map<std::string, int> keys = {
-        {"enter", ImGuiKey_Enter}, {"escape", ImGuiKey_Escape}, {"tab", ImGuiKey_Tab}, {"backspace", ImGuiKey_Backspace},
-        {"delete", ImGuiKey_Delete}, {"left", ImGuiKey_LeftArrow}, {"right", ImGuiKey_RightArrow}, {"up", ImGuiKey_UpArrow},
-        {"down", ImGuiKey_DownArrow}, {"home", ImGuiKey_Home}, {"end", ImGuiKey_End}, {"pageup", ImGuiKey_PageUp},
-        {"pagedown", ImGuiKey_PageDown}, {"space", ImGuiKey_Space}, {"a", ImGuiKey_A}, {"c", ImGuiKey_C}, {"v", ImGuiKey_V},
-        {"x", ImGuiKey_X}, {"y", ImGuiKey_Y}, {"z", ImGuiKey_Z}};
+    static const std::map<std::string, int> keys = {{"enter", ImGuiKey_Enter},
+                                                    {"escape", ImGuiKey_Escape},
+                                                    {"tab", ImGuiKey_Tab},
+                                                    {"backspace", ImGuiKey_Backspace},
+                                                    {"delete", ImGuiKey_Delete},
+                                                    {"left", ImGuiKey_LeftArrow},
+                                                    {"right", ImGuiKey_RightArrow},
+                                                    {"up", ImGuiKey_UpArrow},
+                                                    {"down", ImGuiKey_DownArrow},
+                                                    {"home", ImGuiKey_Home},
+                                                    {"end", ImGuiKey_End},
+                                                    {"pageup", ImGuiKey_PageUp},
+                                                    {"pagedown", ImGuiKey_PageDown},
+                                                    {"space", ImGuiKey_Space},
+                                                    {"a", ImGuiKey_A},
+                                                    {"c", ImGuiKey_C},
+                                                    {"v", ImGuiKey_V},
+                                                    {"x", ImGuiKey_X},
+                                                    {"y", ImGuiKey_Y},
+                                                    {"z", ImGuiKey_Z}};
     const auto found = keys.find(word);
     return found != keys.end() ? found->second : -1;
 }
@@ -34,7 +48,8 @@ ScriptDriver::ScriptDriver(std::vector<ScriptCommand> commands, std::string file
     : commands_(std::move(commands)), file_(std::move(file)), host_(host), began_(Clock::now()) {}
 
 ScriptDriver::Next ScriptDriver::fail(base::ErrorCode code, const std::string& why) {
-    problem_ = base::error(code, file_.empty() ? why : fmt::format("{}:{}: {}", file_, commands_[at_].line, why));
+    problem_ = base::error(code,
+                           file_.empty() ? why : fmt::format("{}:{}: {}", file_, commands_[at_].line, why));
     host_.hold(false);
     return Next::kDone;
 }
@@ -52,11 +67,19 @@ ScriptDriver::Next ScriptDriver::step() {
 }
 
 ScriptDriver::Next ScriptDriver::run(const ScriptCommand& command) {
-    const auto unless = [&](bool done, const std::string& why) { return done ? advance() : fail(base::ErrorCode::kUsage, why); };
+    const auto unless = [&](bool done, const std::string& why) {
+        return done ? advance() : fail(base::ErrorCode::kUsage, why);
+    };
     switch (command.word) {
-        case ScriptWord::kView: return unless(host_.show_view(command.arguments[0]), fmt::format("there is no view '{}'", command.arguments[0]));
-        case ScriptWord::kPreset: return unless(host_.use_preset(command.arguments[0]), fmt::format("there is no preset '{}'", command.arguments[0]));
-        case ScriptWord::kTheme: return unless(host_.use_theme(command.arguments[0]), fmt::format("there is no theme '{}'", command.arguments[0]));
+        case ScriptWord::kView:
+            return unless(host_.show_view(command.arguments[0]),
+                          fmt::format("there is no view '{}'", command.arguments[0]));
+        case ScriptWord::kPreset:
+            return unless(host_.use_preset(command.arguments[0]),
+                          fmt::format("there is no preset '{}'", command.arguments[0]));
+        case ScriptWord::kTheme:
+            return unless(host_.use_theme(command.arguments[0]),
+                          fmt::format("there is no theme '{}'", command.arguments[0]));
         case ScriptWord::kSelect: {
             const std::string why = host_.select(command.arguments);
             return unless(why.empty(), why);
@@ -66,21 +89,27 @@ ScriptDriver::Next ScriptDriver::run(const ScriptCommand& command) {
             return unless(why.empty(), why);
         }
         case ScriptWord::kClick:
-        case ScriptWord::kHover: return run_pointer(command);
-        case ScriptWord::kKey: return run_key(command);
+        case ScriptWord::kHover:
+            return run_pointer(command);
+        case ScriptWord::kKey:
+            return run_key(command);
         case ScriptWord::kType:
-            for (const std::string& word : command.arguments) typed_ += (typed_.empty() ? "" : " ") + word;
+            for (const std::string& word : command.arguments)
+                typed_ += (typed_.empty() ? "" : " ") + word;
             return advance();
         case ScriptWord::kWaitFor:
-        case ScriptWord::kExpect: return run_wait(command);
+        case ScriptWord::kExpect:
+            return run_wait(command);
         case ScriptWord::kScreenshot:
-        case ScriptWord::kDump: return run_capture(command);
+        case ScriptWord::kDump:
+            return run_capture(command);
         case ScriptWord::kAttach:
         case ScriptWord::kReplay:
         case ScriptWord::kLaunch:
         case ScriptWord::kRestart:
         case ScriptWord::kKill:
-        case ScriptWord::kClose: return run_request(command);
+        case ScriptWord::kClose:
+            return run_request(command);
         case ScriptWord::kQuit:
             at_ = commands_.size();
             return Next::kDone;
@@ -99,7 +128,8 @@ ScriptDriver::Next ScriptDriver::run_pointer(const ScriptCommand& command) {
             if (!rect.has_value()) {
                 if (Clock::now() - began_ < kWidgetTime) return Next::kWait;
                 std::string words;
-                for (const std::string& word : name) words += (words.empty() ? "" : " ") + word;
+                for (const std::string& word : name)
+                    words += (words.empty() ? "" : " ") + word;
                 return fail(base::ErrorCode::kUnreadable, fmt::format("'{}' is not on the screen", words));
             }
             mouse_known_ = true;
@@ -107,13 +137,17 @@ ScriptDriver::Next ScriptDriver::run_pointer(const ScriptCommand& command) {
             mouse_y_ = (rect->y0 + rect->y1) / 2;
             break;
         }
-        case 1: break;  // the widget has seen the mouse
+        case 1:
+            break;  // the widget has seen the mouse
         case 2:
             if (command.word == ScriptWord::kHover) return advance();
             mouse_down_ = right ? 1 : 0;
             break;
-        case 3: mouse_down_ = -1; break;
-        default: return advance();
+        case 3:
+            mouse_down_ = -1;
+            break;
+        default:
+            return advance();
     }
     ++phase_;
     return Next::kDraw;
@@ -139,14 +173,17 @@ ScriptDriver::Next ScriptDriver::run_key(const ScriptCommand& command) {
 
 ScriptDriver::Next ScriptDriver::run_wait(const ScriptCommand& command) {
     std::string now;
-    if (const std::string why = host_.take_refusal(); !why.empty()) return fail(base::ErrorCode::kUnreadable, why);
+    if (const std::string why = host_.take_refusal(); !why.empty())
+        return fail(base::ErrorCode::kUnreadable, why);
     if (holds(command.condition, host_.facts(), &now)) return advance();
     const Condition& condition = command.condition;
     if (command.word == ScriptWord::kExpect) {
-        return fail(base::ErrorCode::kUnreadable, fmt::format("expected {}, but {} is {}", condition.text, condition.name, now));
+        return fail(base::ErrorCode::kUnreadable,
+                    fmt::format("expected {}, but {} is {}", condition.text, condition.name, now));
     }
     if (Clock::now() - began_ >= std::chrono::nanoseconds(command.number)) {
-        return fail(base::ErrorCode::kUnreadable, fmt::format("waited {:g} s for {}, but {} is {}", static_cast<double>(command.number) / 1e9,
+        return fail(base::ErrorCode::kUnreadable, fmt::format("waited {:g} s for {}, but {} is {}",
+                                                              static_cast<double>(command.number) / 1e9,
                                                               condition.text, condition.name, now));
     }
     return Next::kWait;
@@ -159,7 +196,8 @@ ScriptDriver::Next ScriptDriver::run_capture(const ScriptCommand& command) {
         return Next::kDone;
     }
     if (host_.opening()) {
-        if (Clock::now() - began_ > kSettleTime) return fail(base::ErrorCode::kUnreadable, "what is being opened did not open in time");
+        if (Clock::now() - began_ > kSettleTime)
+            return fail(base::ErrorCode::kUnreadable, "what is being opened did not open in time");
         return Next::kWait;
     }
     if (phase_ == 0) {  // what is there now, and two frames for what was asked for just before
@@ -168,7 +206,8 @@ ScriptDriver::Next ScriptDriver::run_capture(const ScriptCommand& command) {
         return Next::kDraw;
     }
     if (!host_.settled()) {
-        if (Clock::now() - began_ > kSettleTime) return fail(base::ErrorCode::kUnreadable, "the window did not come to rest in time");
+        if (Clock::now() - began_ > kSettleTime)
+            return fail(base::ErrorCode::kUnreadable, "the window did not come to rest in time");
         return Next::kWait;
     }
     if (phase_ < 3) {
@@ -178,8 +217,8 @@ ScriptDriver::Next ScriptDriver::run_capture(const ScriptCommand& command) {
     const std::string& file = command.arguments[0];
     base::Status written = command.word == ScriptWord::kScreenshot ? host_.screenshot(file) : host_.dump(file);
     // A dump or another picture that follows at once is of the same Moment.
-    const bool more = at_ + 1 < commands_.size() &&
-                      (commands_[at_ + 1].word == ScriptWord::kScreenshot || commands_[at_ + 1].word == ScriptWord::kDump);
+    const bool more = at_ + 1 < commands_.size() && (commands_[at_ + 1].word == ScriptWord::kScreenshot ||
+                                                     commands_[at_ + 1].word == ScriptWord::kDump);
     if (!more) host_.hold(false);
     if (!written.ok()) {
         problem_ = written.error();
@@ -194,7 +233,8 @@ ScriptDriver::Next ScriptDriver::run_request(const ScriptCommand& command) {
         switch (command.word) {
             case ScriptWord::kAttach:
                 request.kind = views::RequestKind::kAttach;
-                request.pid = static_cast<std::uint32_t>(std::strtoul(command.arguments[0].c_str(), nullptr, 10));
+                request.pid = static_cast<std::uint32_t>(
+                    std::strtoul(command.arguments[0].c_str(), nullptr, 10));
                 break;
             case ScriptWord::kReplay:
                 request.kind = views::RequestKind::kOpenTrace;
@@ -205,27 +245,34 @@ ScriptDriver::Next ScriptDriver::run_request(const ScriptCommand& command) {
                 request.launch.program = command.arguments[0];
                 request.launch.arguments.assign(command.arguments.begin() + 1, command.arguments.end());
                 break;
-            case ScriptWord::kRestart: request.kind = views::RequestKind::kRestart; break;
+            case ScriptWord::kRestart:
+                request.kind = views::RequestKind::kRestart;
+                break;
             case ScriptWord::kKill:
                 request.kind = views::RequestKind::kKill;
                 request.signal = 9;
                 break;
-            default: request.kind = views::RequestKind::kCloseSession; break;
+            default:
+                request.kind = views::RequestKind::kCloseSession;
+                break;
         }
         host_.request(std::move(request));
         ++phase_;
         return Next::kDraw;
     }
     if (host_.opening()) return Next::kWait;
-    if (const std::string why = host_.take_refusal(); !why.empty()) return fail(base::ErrorCode::kUnreadable, why);
+    if (const std::string why = host_.take_refusal(); !why.empty())
+        return fail(base::ErrorCode::kUnreadable, why);
     return advance();
 }
 
 void ScriptDriver::inject() {
     ImGuiIO& io = ImGui::GetIO();
     io.MousePos = mouse_known_ ? ImVec2(mouse_x_, mouse_y_) : ImVec2(-FLT_MAX, -FLT_MAX);
-    for (int button = 0; button < 3; ++button) io.MouseDown[button] = button == mouse_down_;
-    for (bool& down : io.KeysDown) down = false;
+    for (int button = 0; button < 3; ++button)
+        io.MouseDown[button] = button == mouse_down_;
+    for (bool& down : io.KeysDown)
+        down = false;
     if (key_down_ >= 0 && io.KeyMap[key_down_] >= 0) io.KeysDown[io.KeyMap[key_down_]] = true;
     io.KeyCtrl = ctrl_;
     io.KeyShift = shift_;

@@ -11,7 +11,9 @@ namespace {
 constexpr int kSliceMs = 100;
 constexpr auto kStartTime = std::chrono::seconds(20);  // for a launched program's runtime to appear
 
-traces::LiveOptions live_options() { return {}; }
+traces::LiveOptions live_options() {
+    return {};
+}
 
 }  // namespace
 
@@ -32,7 +34,8 @@ void SessionOpener::cancel() {
 }
 
 std::optional<SessionOpener::Opened> SessionOpener::take() {
-    if (task_ == nullptr || !task_->done.load(std::memory_order_acquire)) return std::nullopt;  // [opener.done]
+    if (task_ == nullptr || !task_->done.load(std::memory_order_acquire))
+        return std::nullopt;  // [opener.done]
     thread_.join();
     std::optional<Opened> result = std::move(task_->result);
     task_ = nullptr;
@@ -53,7 +56,8 @@ void SessionOpener::attach_when_started(std::uint32_t root_pid) {
         while (true) {
             const base::Result<std::uint32_t> found = inspect::wait_for_target(root_pid, kSliceMs);
             if (found.ok()) return traces::open_live(*found, live_options());
-            const bool over = std::chrono::steady_clock::now() >= until || task.cancelled.load(std::memory_order_relaxed);
+            const bool over = std::chrono::steady_clock::now() >= until ||
+                              task.cancelled.load(std::memory_order_relaxed);
             if (over || found.error().code == base::ErrorCode::kGone) return found.error();
         }
     });

@@ -37,7 +37,8 @@ public:
 private:
     struct Task {
         std::atomic<bool> cancelled{false};  // writer: frame; reader: the task, between slices
-        std::atomic<bool> done{false};       // writer: the task (release) after `result`; reader: frame (acquire) [opener.done]
+        std::atomic<bool> done{
+            false};  // writer: the task (release) after `result`; reader: frame (acquire) [opener.done]
         std::optional<Opened> result;
     };
     void start(std::function<Opened(const Task&)> work);

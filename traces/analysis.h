@@ -37,7 +37,7 @@ struct Stat {
     std::map<std::string, std::uint64_t> states;
     std::map<std::string, EventCount> events_by_type;
     std::vector<PoolStat> pools;
-    Percentiles switch_cycles;   // TSC ticks
+    Percentiles switch_cycles;  // TSC ticks
     Percentiles wake_to_run_ns;
     double ns_per_event = -1;
     std::uint64_t peak_rss_kib = 0, stack_bytes_peak = 0;
@@ -59,10 +59,10 @@ struct WaitEdge {
 struct WaitCycle {
     std::vector<std::string> ids;  // coroutine identities and channels, in order
     bool certain = false;          // deadlock; else suspected
-    std::string sentence;          // "3 (left) waits to receive from a, which only 4 (right) can send to, ..."
+    std::string sentence;  // "3 (left) waits to receive from a, which only 4 (right) can send to, ..."
 };
 struct Waits {
-    std::vector<WaitEdge> edges;       // who waits for what
+    std::vector<WaitEdge> edges;  // who waits for what
     std::vector<WaitEdge> could_wake;  // from = coroutine that could act, to = channel or coroutine it could release
     std::vector<WaitCycle> cycles;
     std::vector<std::string> orphans;  // wait for something nobody can do any more
@@ -74,7 +74,8 @@ std::string to_dot(const Waits& waits);
 
 // ---- sizes: the profile-guided table
 // From whole traces; `previous` rows (sizes.json of an earlier run) are merged. Errors: kCorrupt for a malformed table, naming the line.
-base::Result<nlohmann::json> compute_sizes(const std::vector<std::string>& traces, const std::vector<std::string>& previous_tables);
+base::Result<nlohmann::json> compute_sizes(const std::vector<std::string>& traces,
+                                           const std::vector<std::string>& previous_tables);
 std::string sizes_text(const nlohmann::json& sizes);
 
 }  // namespace coroscope::traces

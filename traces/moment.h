@@ -28,8 +28,8 @@ struct EventCount {
 struct Moment {
     TimeNs t = 0;
     inspect::StateImage state;
-    inspect::StackSnapshot stacks;                       // may be older than `state`: match by identity and sequence
-    std::shared_ptr<const inspect::StackTable> table;    // of `stacks`
+    inspect::StackSnapshot stacks;  // may be older than `state`: match by identity and sequence
+    std::shared_ptr<const inspect::StackTable> table;  // of `stacks`
     std::array<EventCount, wire::kEventTypesMax> events{};
     std::uint64_t events_total = 0;
     std::uint64_t events_lost = 0;

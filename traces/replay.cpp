@@ -75,7 +75,8 @@ base::Result<inspect::StateImage> Replay::state_at(std::uint64_t ticks, Moment& 
     feed.for_each([&](const wire::DecodedEvent& event, const RingCount& ring) {
         model.apply(event, ring.owner, ring.owner_index);
     });
-    for (const LossInterval& loss : feed.losses()) model.lose(loss.until_ticks);
+    for (const LossInterval& loss : feed.losses())
+        model.lose(loss.until_ticks);
     // The next keyframe is needed to prove what a loss left open; for names the last one will do.
     inspect::StateImage next;
     const inspect::StateImage* later = &last_;

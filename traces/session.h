@@ -28,11 +28,11 @@ struct SessionInfo {
     TargetStatus status = TargetStatus::kRunning;
     std::uint32_t pid = 0;
     std::string program;
-    std::string title;         // "demo (4711)" or "run.coro"
-    std::string status_text;   // "running", "exited with code 0", "killed by signal 9 (SIGKILL)", "trace cut short: 3 chunks read"
+    std::string title;  // "demo (4711)" or "run.coro"
+    std::string status_text;  // "running", "exited with code 0", "killed by signal 9 (SIGKILL)", "trace cut short: 3 chunks read"
     TimeNs begin = 0, end = 0;  // time range that can be looked at
     double events_per_second = 0;
-    double ns_per_event = 0;   // cost to the target, measured or calibrated; 0 = not known
+    double ns_per_event = 0;         // cost to the target, measured or calibrated; 0 = not known
     std::uint64_t memory_bytes = 0;  // of the session itself
     bool recording = false;          // also being written to a file
 };
@@ -60,10 +60,10 @@ public:
 };
 
 struct LiveOptions {
-    bool profile = true;         // listen to everything, stamp switches, paint stacks; false: look at the state plane only
-    bool with_stacks = true;     // unwind parked stacks with every refresh
+    bool profile = true;  // listen to everything, stamp switches, paint stacks; false: look at the state plane only
+    bool with_stacks = true;  // unwind parked stacks with every refresh
     int refresh_ms = 100;
-    std::string record_path;     // also record to this file; "" = no
+    std::string record_path;  // also record to this file; "" = no
     bool force_agent_copies = false;
 };
 // Attaches to a running program. Blocks until the handshake is done. Errors as inspect::Target::attach.

@@ -168,7 +168,8 @@ base::Status TraceWriter::append(ChunkHeader header, std::span<const TypeCount> 
                                  Compression wish) {
     if (payload.size() > kPayloadBytesMax) {
         return base::error(base::ErrorCode::kInternal,
-                           "a " + std::string(chunk_type_name(header.type)) + " of " + std::to_string(payload.size()) +
+                           "a " + std::string(chunk_type_name(header.type)) + " of " +
+                               std::to_string(payload.size()) +
                                " bytes is too large for a trace; record fewer coroutines at once");
     }
     header.unpacked_bytes = payload.size();

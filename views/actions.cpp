@@ -25,7 +25,9 @@ std::vector<std::string> parts_of(std::string_view chord) {
 
 }  // namespace
 
-void Actions::add(Action action) { actions_.push_back(std::move(action)); }
+void Actions::add(Action action) {
+    actions_.push_back(std::move(action));
+}
 
 bool Actions::press(std::string_view chord, bool typing) {
     for (const Action& action : actions_) {

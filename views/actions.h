@@ -15,13 +15,13 @@
 namespace coroscope::views {
 
 struct Action {
-    std::string id;       // "view.pools": as scripts and tests name it
-    std::string title;    // "Show the stack pools"
-    std::string group;    // heading in the key sheet
+    std::string id;                   // "view.pools": as scripts and tests name it
+    std::string title;                // "Show the stack pools"
+    std::string group;                // heading in the key sheet
     std::vector<std::string> chords;  // the first is shown
     std::function<void()> run;
-    std::function<bool()> possible;   // empty = always
-    bool while_typing = false;        // also when a text field has the keyboard
+    std::function<bool()> possible;  // empty = always
+    bool while_typing = false;       // also when a text field has the keyboard
 };
 
 class Actions {

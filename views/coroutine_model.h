@@ -19,7 +19,18 @@
 
 namespace coroscope::views {
 
-enum class TableColumn : std::uint8_t { kState, kIdentity, kName, kWaitsOn, kInState, kClass, kStack, kHighWater, kWorker, kSite };
+enum class TableColumn : std::uint8_t {
+    kState,
+    kIdentity,
+    kName,
+    kWaitsOn,
+    kInState,
+    kClass,
+    kStack,
+    kHighWater,
+    kWorker,
+    kSite
+};
 inline constexpr int kTableColumnsCount = 10;
 
 struct TableQuery {
@@ -38,7 +49,8 @@ struct TableModel {
 TableModel compute_table(std::shared_ptr<const traces::Moment> moment, const TableQuery& query);
 
 // What a cell says. Empty where nothing is known or nothing applies.
-std::string table_cell(const traces::Moment& moment, const inspect::CoroutineImage& coroutine, TableColumn column);
+std::string table_cell(const traces::Moment& moment, const inspect::CoroutineImage& coroutine,
+                       TableColumn column);
 // Heading of a column, and whether its cells are numbers (right-aligned).
 const char* column_title(TableColumn column);
 bool column_is_number(TableColumn column);

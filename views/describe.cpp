@@ -32,8 +32,9 @@ std::string waits_on_text(const inspect::StateImage& state, const inspect::Corou
             return fmt::format("{} {}", other->identity, state.coroutine_name(*other));
         }
         case wire::WaitReason::kSleep:
-            return coroutine.deadline_ticks == 0 ? std::string()
-                                                 : "until " + format_time(state.since_start_ns(coroutine.deadline_ticks));
+            return coroutine.deadline_ticks == 0
+                       ? std::string()
+                       : "until " + format_time(state.since_start_ns(coroutine.deadline_ticks));
         case wire::WaitReason::kSignal:
             return fmt::format("signal {}", coroutine.wait_object);
         case wire::WaitReason::kDescriptor:
@@ -49,13 +50,17 @@ std::int64_t in_state_ns(const traces::Moment& moment, const inspect::CoroutineI
 }
 
 std::string one_line(const traces::Moment& moment, const inspect::CoroutineImage& coroutine) {
-    std::string line = fmt::format("{} {} · {}", coroutine.identity, moment.state.coroutine_name(coroutine), state_text(coroutine));
-    if (const std::string object = waits_on_text(moment.state, coroutine); !object.empty()) line += " · " + object;
+    std::string line = fmt::format("{} {} · {}", coroutine.identity, moment.state.coroutine_name(coroutine),
+                                   state_text(coroutine));
+    if (const std::string object = waits_on_text(moment.state, coroutine); !object.empty())
+        line += " · " + object;
     return line;
 }
 
 const char* size_class_text(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine) {
-    return coroutine.pool < state.pools.size() ? inspect::size_class_name(state.pools[coroutine.pool].size_class) : "?";
+    return coroutine.pool < state.pools.size()
+               ? inspect::size_class_name(state.pools[coroutine.pool].size_class)
+               : "?";
 }
 
 std::uint64_t slot_bytes_of(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine) {

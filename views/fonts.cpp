@@ -21,8 +21,9 @@ constexpr const char* kMono = "/usr/share/fonts/truetype/jetbrains-mono/JetBrain
 
 // Latin with its accents, Greek and Cyrillic (names of programs and channels), dashes and thin spaces, arrows, comparison signs, and the
 // shapes that stand for play, stop and sort order.
-constexpr ImWchar kRanges[] = {0x0020, 0x017f, 0x0370, 0x03ff, 0x0400, 0x04ff, 0x2009, 0x2009, 0x2010, 0x2026, 0x2030, 0x203a, 0x2190, 0x21ff,
-                               0x2200, 0x22ff, 0x2300, 0x23ff, 0x25a0, 0x25ff, 0x2713, 0x2717, 0};
+constexpr ImWchar kRanges[] = {0x0020, 0x017f, 0x0370, 0x03ff, 0x0400, 0x04ff, 0x2009, 0x2009,
+                               0x2010, 0x2026, 0x2030, 0x203a, 0x2190, 0x21ff, 0x2200, 0x22ff,
+                               0x2300, 0x23ff, 0x25a0, 0x25ff, 0x2713, 0x2717, 0};
 
 bool exists(const char* path) {
     struct stat status;
@@ -85,7 +86,8 @@ Fonts load_fonts(float scale) {
     fonts.mono = add(kMono, 12.5F * kMonoHeightPerEm * scale, false);
     fonts.mono_small = add(kMono, 11.5F * kMonoHeightPerEm * scale, false);
     atlas->Build();
-    for (ImFont* font : {fonts.text, fonts.small, fonts.strong, fonts.title, fonts.mono, fonts.mono_small}) narrow_thin_space(font);
+    for (ImFont* font : {fonts.text, fonts.small, fonts.strong, fonts.title, fonts.mono, fonts.mono_small})
+        narrow_thin_space(font);
     ImGui::GetIO().FontDefault = fonts.text;
     return fonts;
 }

@@ -54,7 +54,9 @@ std::string format_duration(std::int64_t ns) {
     return fmt::format("{} h {:02} min", seconds / 3600, seconds / 60 % 60);
 }
 
-std::string format_time(std::int64_t ns) { return fmt::format("{:.3f} s", static_cast<double>(ns) / 1e9); }
+std::string format_time(std::int64_t ns) {
+    return fmt::format("{:.3f} s", static_cast<double>(ns) / 1e9);
+}
 
 std::string format_ticks(double ticks) {
     if (ticks < 10 && ticks != std::floor(ticks)) return fmt::format("{:.1f} ticks", ticks);
@@ -68,7 +70,9 @@ std::string format_rate(double per_second) {
     return three_digits(per_second / 1e9) + " G/s";
 }
 
-std::string format_share(double share) { return fmt::format("{:.1f} %", share * 100); }
+std::string format_share(double share) {
+    return fmt::format("{:.1f} %", share * 100);
+}
 
 std::string_view short_path(std::string_view path) {
     const std::size_t last = path.rfind('/');

@@ -13,7 +13,9 @@ namespace {
 constexpr int kBarsPerOctave = 8;
 
 // The bar that a value falls into: bar k covers [2^(k/per_octave), 2^((k+1)/per_octave)); values below 1 fall into bar 0.
-int bar_of(double value, int per_octave) { return value < 1 ? 0 : static_cast<int>(std::floor(std::log2(value) * per_octave + 1e-9)); }
+int bar_of(double value, int per_octave) {
+    return value < 1 ? 0 : static_cast<int>(std::floor(std::log2(value) * per_octave + 1e-9));
+}
 
 HistogramPanel make_panel(std::string title, const inspect::HistogramImage& image) {
     HistogramPanel panel;
@@ -45,7 +47,8 @@ std::vector<HistogramPanel> panels_of(const inspect::StateImage& state, wire::Hi
     all.kind = kind;
     for (const inspect::HistogramImage& image : state.histograms) {
         if (image.kind != kind) continue;
-        const std::string title = image.worker == wire::kNone ? "outside" : fmt::format("worker {}", image.worker);
+        const std::string title = image.worker == wire::kNone ? "outside"
+                                                              : fmt::format("worker {}", image.worker);
         panels.push_back(make_panel(title, image));
         all.merge(image);
     }
@@ -58,13 +61,21 @@ nlohmann::json panel_json(const HistogramPanel& panel) {
     for (const HistogramBar& bar : panel.bars) {
         if (bar.count != 0) bars.push_back({bar.low, bar.high, bar.count});
     }
-    const auto number = [](double value) { return value < 0 ? nlohmann::json(nullptr) : nlohmann::json(value); };
-    return {{"title", panel.title},         {"measured", panel.measured},
-            {"samples", panel.samples},     {"below_resolution", panel.below_resolution},
-            {"resolution", panel.resolution}, {"stamp_cost", panel.stamp_cost},
-            {"sample_period", panel.sample_period}, {"mean", number(panel.mean)},
-            {"p50", number(panel.p50)},     {"p90", number(panel.p90)},
-            {"p99", number(panel.p99)},     {"p999", number(panel.p999)},
+    const auto number = [](double value) {
+        return value < 0 ? nlohmann::json(nullptr) : nlohmann::json(value);
+    };
+    return {{"title", panel.title},
+            {"measured", panel.measured},
+            {"samples", panel.samples},
+            {"below_resolution", panel.below_resolution},
+            {"resolution", panel.resolution},
+            {"stamp_cost", panel.stamp_cost},
+            {"sample_period", panel.sample_period},
+            {"mean", number(panel.mean)},
+            {"p50", number(panel.p50)},
+            {"p90", number(panel.p90)},
+            {"p99", number(panel.p99)},
+            {"p999", number(panel.p999)},
             {"bars", std::move(bars)}};
 }
 
@@ -76,7 +87,9 @@ std::vector<HistogramBar> make_bars(const std::vector<std::uint64_t>& buckets, i
     for (std::uint32_t b = 0; b < buckets.size() && b < wire::kHistogramBuckets; ++b) {
         if (buckets[b] == 0) continue;
         const double low = static_cast<double>(wire::histogram_bucket_low(b));
-        const double high = b + 1 < wire::kHistogramBuckets ? static_cast<double>(wire::histogram_bucket_low(b + 1)) : low + 1;
+        const double high = b + 1 < wire::kHistogramBuckets
+                                ? static_cast<double>(wire::histogram_bucket_low(b + 1))
+                                : low + 1;
         // The bucket's middle decides: a bucket is never wider than a bar by more than its own error.
         const int bar = bar_of((low + high - 1) / 2, per_octave);
         if (first < 0) first = bar;
@@ -114,9 +127,14 @@ HistogramModel compute_histograms(const inspect::StateImage& state) {
 
 nlohmann::json to_json(const HistogramModel& model) {
     nlohmann::json switches = nlohmann::json::array(), wake = nlohmann::json::array();
-    for (const HistogramPanel& panel : model.switches) switches.push_back(panel_json(panel));
-    for (const HistogramPanel& panel : model.wake_to_run) wake.push_back(panel_json(panel));
-    return {{"unit", "ticks"}, {"ticks_per_ns", model.ticks_per_ns}, {"switch", std::move(switches)}, {"wake_to_run", std::move(wake)}};
+    for (const HistogramPanel& panel : model.switches)
+        switches.push_back(panel_json(panel));
+    for (const HistogramPanel& panel : model.wake_to_run)
+        wake.push_back(panel_json(panel));
+    return {{"unit", "ticks"},
+            {"ticks_per_ns", model.ticks_per_ns},
+            {"switch", std::move(switches)},
+            {"wake_to_run", std::move(wake)}};
 }
 
 }  // namespace coroscope::views

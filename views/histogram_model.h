@@ -23,22 +23,23 @@ struct HistogramBar {
 };
 
 struct HistogramPanel {
-    std::string title;             // "worker 0", "all workers"
-    bool measured = false;         // somebody listened and at least one sample fell
-    std::uint64_t samples = 0;     // with those below resolution
+    std::string title;          // "worker 0", "all workers"
+    bool measured = false;      // somebody listened and at least one sample fell
+    std::uint64_t samples = 0;  // with those below resolution
     std::uint64_t below_resolution = 0;
-    double resolution = 0;         // ticks
-    double stamp_cost = 0;         // ticks, subtracted from every sample
+    double resolution = 0;  // ticks
+    double stamp_cost = 0;  // ticks, subtracted from every sample
     std::uint32_t sample_period = 0;
-    double mean = -1;              // of the samples above resolution
+    double mean = -1;                                // of the samples above resolution
     double p50 = -1, p90 = -1, p99 = -1, p999 = -1;  // ticks; -1 = no sample
     std::vector<HistogramBar> bars;                  // first to last that holds something
     std::uint64_t highest = 0;                       // count of the tallest bar
 };
 
 struct HistogramModel {
-    std::vector<HistogramPanel> switches;      // [0] = all workers together, then one a worker
-    std::vector<HistogramPanel> wake_to_run;   // the same for the time from wake to run; empty when the target does not keep it
+    std::vector<HistogramPanel> switches;  // [0] = all workers together, then one a worker
+    std::vector<HistogramPanel>
+        wake_to_run;  // the same for the time from wake to run; empty when the target does not keep it
     double ticks_per_ns = 0;
 };
 

@@ -31,10 +31,12 @@ private:
         float x_of(double value) const;
     };
     void draw_numbers(Workspace& ws, const HistogramPanel& panel);
-    void draw_chart(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area, bool large, double ticks_per_ns);
+    void draw_chart(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area, bool large,
+                    double ticks_per_ns);
     void draw_marks(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area, bool words);
     void draw_axis(Workspace& ws, const Axis& axis, Rect area, double ticks_per_ns);
-    void draw_strip(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area, std::size_t index);
+    void draw_strip(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area,
+                    std::size_t index);
 
     Computed<std::shared_ptr<const traces::Moment>, HistogramModel> model_;
     int kind_ = 0;

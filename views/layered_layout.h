@@ -30,9 +30,9 @@ struct LayoutPoint {
 };
 
 struct LayoutOutput {
-    std::vector<LayoutPoint> nodes;                 // left top of each
-    std::vector<std::vector<LayoutPoint>> bends;    // of each edge, in its own direction: two a layer passed
-    std::vector<std::size_t> layers;                // of each node, within its component
+    std::vector<LayoutPoint> nodes;               // left top of each
+    std::vector<std::vector<LayoutPoint>> bends;  // of each edge, in its own direction: two a layer passed
+    std::vector<std::size_t> layers;              // of each node, within its component
     float width = 0, height = 0;
 };
 

@@ -26,7 +26,8 @@ public:
 
 private:
     std::unique_ptr<LayoutNode> fail(const char* wanted) {
-        if (problem_.empty()) problem_ = fmt::format("layout '{}': {} is expected at position {}", text_, wanted, at_ + 1);
+        if (problem_.empty())
+            problem_ = fmt::format("layout '{}': {} is expected at position {}", text_, wanted, at_ + 1);
         return nullptr;
     }
     bool take(char c) {
@@ -64,7 +65,9 @@ private:
         do {
             if (take('*')) node.front = node.tabs.size();
             const std::size_t begin = at_;
-            while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_')) ++at_;
+            while (at_ < text_.size() &&
+                   (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_'))
+                ++at_;
             const std::string name(text_.substr(begin, at_ - begin));
             if (name.empty() || !seen_.insert(name).second) return false;
             node.tabs.push_back(name);
@@ -89,7 +92,9 @@ void collect_visible(const LayoutNode& node, std::vector<std::string>& names) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<LayoutNode>> parse_layout(std::string_view text) { return Parser(text).run(); }
+base::Result<std::unique_ptr<LayoutNode>> parse_layout(std::string_view text) {
+    return Parser(text).run();
+}
 
 std::string to_text(const LayoutNode& node) {
     if (node.kind == LayoutNode::Kind::kTabs) {
@@ -101,8 +106,8 @@ std::string to_text(const LayoutNode& node) {
         }
         return out + ')';
     }
-    return fmt::format("{}({},{},{})", node.kind == LayoutNode::Kind::kBeside ? 'h' : 'v', std::lround(node.share * 100),
-                       to_text(*node.first), to_text(*node.second));
+    return fmt::format("{}({},{},{})", node.kind == LayoutNode::Kind::kBeside ? 'h' : 'v',
+                       std::lround(node.share * 100), to_text(*node.first), to_text(*node.second));
 }
 
 LayoutNode* find_leaf(LayoutNode& node, std::string_view view) {
@@ -121,7 +126,8 @@ std::vector<std::string> visible_views(const LayoutNode& node) {
 
 const std::vector<Preset>& presets() {
     static const std::vector<Preset> all = {
-        {"overview", "Overview", "h(58,v(54,t(coroutines,output),t(pools)),v(54,t(stack),t(waits,histograms)))"},
+        {"overview", "Overview",
+         "h(58,v(54,t(coroutines,output),t(pools)),v(54,t(stack),t(waits,histograms)))"},
         {"latency", "Latency", "h(56,t(histograms),v(50,t(coroutines,output),t(stack,waits,pools)))"},
         {"memory", "Memory", "h(64,t(pools),v(50,t(coroutines,output),t(stack,waits,histograms)))"},
         {"waits", "Waits", "h(66,t(waits),v(50,t(coroutines,output),t(stack,pools,histograms)))"},

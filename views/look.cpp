@@ -59,8 +59,18 @@ Look look_of(const inspect::CoroutineImage& coroutine) {
 
 const char* look_name(Look look) {
     static constexpr const char* kNames[kLooksCount] = {
-        "free",  "sleeps",       "running",     "ready",           "waits for a signal", "waits for I/O",
-        "other", "lock or join", "in a select", "waits on channel", "being handed over",  "unknown",
+        "free",
+        "sleeps",
+        "running",
+        "ready",
+        "waits for a signal",
+        "waits for I/O",
+        "other",
+        "lock or join",
+        "in a select",
+        "waits on channel",
+        "being handed over",
+        "unknown",
     };
     const auto index = static_cast<std::uint8_t>(look);
     return index < kLooksCount ? kNames[index] : "?";
@@ -68,8 +78,8 @@ const char* look_name(Look look) {
 
 Mark mark_of(Look look) {
     static constexpr Mark kMarks[kLooksCount] = {
-        Mark::kNone, Mark::kRing, Mark::kTriangle, Mark::kDisc,    Mark::kCross, Mark::kBars,
-        Mark::kDot,  Mark::kSquare, Mark::kPlus,   Mark::kDiamond, Mark::kFrame, Mark::kHatch,
+        Mark::kNone, Mark::kRing,   Mark::kTriangle, Mark::kDisc,    Mark::kCross, Mark::kBars,
+        Mark::kDot,  Mark::kSquare, Mark::kPlus,     Mark::kDiamond, Mark::kFrame, Mark::kHatch,
     };
     const auto index = static_cast<std::uint8_t>(look);
     return index < kLooksCount ? kMarks[index] : Mark::kNone;

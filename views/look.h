@@ -20,8 +20,8 @@ enum class Look : std::uint8_t {
     kReady = 3,
     kSignal = 4,
     kIo = 5,
-    kOther = 6,    // suspended by hand, blocking call, exiting
-    kLock = 7,     // mutex, join, barrier ...
+    kOther = 6,  // suspended by hand, blocking call, exiting
+    kLock = 7,   // mutex, join, barrier ...
     kSelect = 8,
     kChannel = 9,
     kUnowned = 10,  // slot in use, but no coroutine says it is its own (being spawned, freed, or torn)
@@ -34,7 +34,20 @@ const char* look_name(Look look);
 Look look_of(const inspect::CoroutineImage& coroutine);
 
 // The second mark, drawn as a shape so that no colour is needed to tell looks apart.
-enum class Mark : std::uint8_t { kNone, kDot, kDisc, kTriangle, kSquare, kFrame, kDiamond, kRing, kCross, kPlus, kBars, kHatch };
+enum class Mark : std::uint8_t {
+    kNone,
+    kDot,
+    kDisc,
+    kTriangle,
+    kSquare,
+    kFrame,
+    kDiamond,
+    kRing,
+    kCross,
+    kPlus,
+    kBars,
+    kHatch
+};
 Mark mark_of(Look look);
 
 }  // namespace coroscope::views

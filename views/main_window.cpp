@@ -32,7 +32,9 @@ MainWindow::MainWindow(std::function<void()> wake) : ws_(std::move(wake)), panel
 }
 
 // Views hold textures and computations; they go before the workspace they use.
-MainWindow::~MainWindow() { views_.clear(); }
+MainWindow::~MainWindow() {
+    views_.clear();
+}
 
 void MainWindow::add_views() {
     const auto add = [this](std::unique_ptr<View> view) { views_[view->name()] = std::move(view); };
@@ -58,7 +60,8 @@ void MainWindow::set_theme(const Theme& theme) {
 }
 
 void MainWindow::open(std::shared_ptr<traces::Session> session) {
-    for (auto& [name, view] : views_) view->reset();
+    for (auto& [name, view] : views_)
+        view->reset();
     ws_.open(std::move(session));
     start_page_.focus();
     held_ = false;
@@ -88,7 +91,8 @@ bool MainWindow::use_preset(const std::string& name) {
 bool MainWindow::settled() const {
     if (!ws_.settled() || ws_.frames_wanted > 0 || ws_.background.busy()) return false;
     const auto names = ws_.session != nullptr ? panels_.visible() : std::vector<std::string>{};
-    return std::none_of(names.begin(), names.end(), [this](const std::string& name) { return views_.at(name)->busy(); });
+    return std::none_of(names.begin(), names.end(),
+                        [this](const std::string& name) { return views_.at(name)->busy(); });
 }
 
 void MainWindow::draw() {
@@ -99,9 +103,11 @@ void MainWindow::draw() {
     ImGui::SetNextWindowPos({0, 0});
     ImGui::SetNextWindowSize(size);
     ImGui::Begin("main", nullptr,
-                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoBringToFrontOnFocus | ImGuiWindowFlags_NoSavedSettings |
+                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
+                     ImGuiWindowFlags_NoBringToFrontOnFocus | ImGuiWindowFlags_NoSavedSettings |
                      ImGuiWindowFlags_NoScrollWithMouse | ImGuiWindowFlags_NoNavInputs);
-    const float top = ws_.px(kTopBarUnits), bottom = size.y - ws_.px(kStatusLineUnits), margin = ws_.px(kMarginUnits);
+    const float top = ws_.px(kTopBarUnits), bottom = size.y - ws_.px(kStatusLineUnits),
+                margin = ws_.px(kMarginUnits);
     const bool start = ws_.session == nullptr && !ws_.program.present;
     if (start) {
         start_page_.draw(ws_, {0, 0, size.x, bottom});
@@ -129,16 +135,20 @@ nlohmann::json MainWindow::dump() {
     nlohmann::json selection = nullptr;
     const Selection& selected = ws_.selection();
     if (selected.coroutine != 0 || selected.slot.has_value() || !selected.channel.empty()) {
-        selection = {{"coroutine", selected.coroutine}, {"channel", selected.channel}, {"frame", selected.frame}};
-        if (selected.slot.has_value()) selection["slot"] = {{"pool", selected.slot->pool}, {"slot", selected.slot->slot}};
+        selection = {
+            {"coroutine", selected.coroutine}, {"channel", selected.channel}, {"frame", selected.frame}};
+        if (selected.slot.has_value())
+            selection["slot"] = {{"pool", selected.slot->pool}, {"slot", selected.slot->slot}};
         if (const auto* coroutine = ws_.selected(); coroutine != nullptr && ws_.moment != nullptr) {
             selection["name"] = ws_.moment->state.coroutine_name(*coroutine);
             selection["text"] = one_line(*ws_.moment, *coroutine);
         }
     }
     nlohmann::json shown = nlohmann::json::object();
-    const auto visible = ws_.session != nullptr || ws_.program.present ? panels_.visible() : std::vector<std::string>{};
-    for (const std::string& name : visible) shown[name] = views_.at(name)->dump(ws_);
+    const auto visible = ws_.session != nullptr || ws_.program.present ? panels_.visible()
+                                                                       : std::vector<std::string>{};
+    for (const std::string& name : visible)
+        shown[name] = views_.at(name)->dump(ws_);
     nlohmann::json out = {{"page", visible.empty() ? "start" : "session"},
                           {"time_ns", ws_.moment != nullptr ? ws_.moment->t : 0},
                           {"visible", visible},

@@ -16,7 +16,8 @@ constexpr float kTabBarUnits = 32;
 constexpr float kLeafUnitsMin = 96;
 
 // Takes names out of a tree that `known` does not contain; nullptr when nothing is left.
-std::unique_ptr<LayoutNode> keep_known(std::unique_ptr<LayoutNode> node, const std::map<std::string, std::unique_ptr<View>>& known) {
+std::unique_ptr<LayoutNode> keep_known(std::unique_ptr<LayoutNode> node,
+                                       const std::map<std::string, std::unique_ptr<View>>& known) {
     if (node->kind == LayoutNode::Kind::kTabs) {
         std::erase_if(node->tabs, [&](const std::string& name) { return known.find(name) == known.end(); });
         if (node->tabs.empty()) return nullptr;
@@ -43,13 +44,16 @@ bool Panels::show(const std::string& view) {
     if (root_ == nullptr) return false;
     LayoutNode* leaf = find_leaf(*root_, view);
     if (leaf == nullptr) return false;
-    leaf->front = static_cast<std::size_t>(std::find(leaf->tabs.begin(), leaf->tabs.end(), view) - leaf->tabs.begin());
+    leaf->front = static_cast<std::size_t>(std::find(leaf->tabs.begin(), leaf->tabs.end(), view) -
+                                           leaf->tabs.begin());
     if (!maximised_.empty()) maximised_ = view;
     focused_ = view;
     return true;
 }
 
-void Panels::maximise(const std::string& view) { maximised_ = maximised_ == view ? "" : view; }
+void Panels::maximise(const std::string& view) {
+    maximised_ = maximised_ == view ? "" : view;
+}
 
 std::vector<std::string> Panels::visible() const {
     if (!maximised_.empty()) return {maximised_};
@@ -95,7 +99,8 @@ void Panels::draw_split(Workspace& ws, LayoutNode& node, Rect area) {
     }
     if (ImGui::IsItemActive() && length > 0) {
         const ImVec2 mouse = ImGui::GetIO().MousePos;
-        node.share = std::clamp(((beside ? mouse.x - area.x0 : mouse.y - area.y0) - gap / 2) / length, 0.1F, 0.9F);
+        node.share = std::clamp(((beside ? mouse.x - area.x0 : mouse.y - area.y0) - gap / 2) / length, 0.1F,
+                                0.9F);
     }
     draw_node(ws, *node.first, a);
     draw_node(ws, *node.second, b);
@@ -122,7 +127,11 @@ void Panels::draw_tabs(Workspace& ws, LayoutNode& node, Rect bar) {
         const bool hovered = ImGui::IsItemHovered();
         const float text_y = std::floor(bar.y0 + (bar.y1 - bar.y0 - font->FontSize) / 2);
         const bool lit = front && (node.tabs.size() > 1 || focused_ == node.tabs[i]);
-        draw_text(list, font, {x + width / 2, text_y}, front ? theme.text : hovered ? theme.text_dim : theme.text_faint, view.title(), 0.5F);
+        draw_text(list, font, {x + width / 2, text_y},
+                  front     ? theme.text
+                  : hovered ? theme.text_dim
+                            : theme.text_faint,
+                  view.title(), 0.5F);
         if (lit) {
             list->AddRectFilled({x + ws.px(8), bar.y1 - ws.px(2)}, {x + width - ws.px(8), bar.y1},
                                 focused_ == node.tabs[i] ? theme.accent : theme.line_strong);
@@ -141,10 +150,14 @@ void Panels::draw_leaf(Workspace& ws, LayoutNode& node, Rect area) {
     View& view = *views_->at(node.tabs[node.front]);
     const float line = std::max(1.0F, std::floor(ws.scale));
     ImGui::SetCursorScreenPos({area.x0 + line, bar.y1 + line});
-    const ImVec2 size = {std::max(1.0F, area.x1 - area.x0 - 2 * line), std::max(1.0F, area.y1 - bar.y1 - 2 * line)};
-    ImGui::BeginChild(view.name(), size, false, ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
+    const ImVec2 size = {std::max(1.0F, area.x1 - area.x0 - 2 * line),
+                         std::max(1.0F, area.y1 - bar.y1 - 2 * line)};
+    ImGui::BeginChild(view.name(), size, false,
+                      ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
     ws.publish(std::string("view.") + view.name(), {area.x0, bar.y1, area.x1, area.y1});
-    if (ImGui::IsWindowHovered(ImGuiHoveredFlags_ChildWindows) && (ImGui::IsMouseClicked(0) || ImGui::IsMouseClicked(1))) focused_ = view.name();
+    if (ImGui::IsWindowHovered(ImGuiHoveredFlags_ChildWindows) &&
+        (ImGui::IsMouseClicked(0) || ImGui::IsMouseClicked(1)))
+        focused_ = view.name();
     view.draw(ws);
     ImGui::EndChild();
     list->AddRect({area.x0, area.y0}, {area.x1, area.y1}, ws.theme->line, round, 0, line);

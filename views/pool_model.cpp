@@ -15,10 +15,14 @@ constexpr int kCellSizes[] = {14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1};
 
 std::string purpose_name(wire::PoolPurpose purpose) {
     switch (purpose) {
-        case wire::PoolPurpose::kOrdinary: return "";
-        case wire::PoolPurpose::kSignal: return "signal";
-        case wire::PoolPurpose::kEmergency: return "emergency";
-        case wire::PoolPurpose::kLocal: return "local";
+        case wire::PoolPurpose::kOrdinary:
+            return "";
+        case wire::PoolPurpose::kSignal:
+            return "signal";
+        case wire::PoolPurpose::kEmergency:
+            return "emergency";
+        case wire::PoolPurpose::kLocal:
+            return "local";
     }
     return "?";
 }
@@ -57,8 +61,10 @@ PoolModel compute_pools(const inspect::StateImage& state) {
         row.looks[coroutine.slot] = look_of(coroutine);
     }
     for (PoolRow& row : model.pools) {
-        for (const Look look : row.looks) ++row.counts[static_cast<std::size_t>(look)];
-        for (std::size_t i = 0; i < kLooksCount; ++i) model.counts[i] += row.counts[i];
+        for (const Look look : row.looks)
+            ++row.counts[static_cast<std::size_t>(look)];
+        for (std::size_t i = 0; i < kLooksCount; ++i)
+            model.counts[i] += row.counts[i];
         model.used_bytes += row.used * row.slot_bytes;
         model.slots_bytes += row.slots() * row.slot_bytes;
     }
@@ -76,7 +82,8 @@ nlohmann::json to_json(const PoolModel& model) {
         nlohmann::json runs = nlohmann::json::array();
         for (std::size_t i = 0; i < row.looks.size();) {
             std::size_t end = i;
-            while (end < row.looks.size() && row.looks[end] == row.looks[i]) ++end;
+            while (end < row.looks.size() && row.looks[end] == row.looks[i])
+                ++end;
             runs.push_back({look_name(row.looks[i]), end - i});
             i = end;
         }
@@ -96,14 +103,16 @@ nlohmann::json to_json(const PoolModel& model) {
 CellGrid make_grid(std::uint64_t slots, std::uint32_t columns, std::uint32_t rows_max) {
     CellGrid grid;
     grid.columns = std::max(1U, columns);
-    while (slots > std::uint64_t{grid.columns} * grid.slots_per_cell * std::max(1U, rows_max)) grid.slots_per_cell *= 2;
+    while (slots > std::uint64_t{grid.columns} * grid.slots_per_cell * std::max(1U, rows_max))
+        grid.slots_per_cell *= 2;
     const std::uint64_t per_row = std::uint64_t{grid.columns} * grid.slots_per_cell;
     grid.rows = static_cast<std::uint32_t>((slots + per_row - 1) / per_row);
     return grid;
 }
 
 std::uint32_t columns_for(float width, int cell) {
-    const auto fitting = static_cast<std::uint32_t>(std::max(1.0F, width / static_cast<float>(std::max(1, cell))));
+    const auto fitting = static_cast<std::uint32_t>(
+        std::max(1.0F, width / static_cast<float>(std::max(1, cell))));
     return std::max(16U, fitting / 16 * 16);
 }
 
@@ -113,20 +122,23 @@ int fit_cell(const FitInput& input) {
         if (static_cast<float>(columns) * static_cast<float>(cell) > input.width && cell > 1) continue;
         float height = 0;
         for (const std::uint64_t slots : input.slots) {
-            height += input.header + static_cast<float>((slots + columns - 1) / columns) * static_cast<float>(cell);
+            height += input.header +
+                      static_cast<float>((slots + columns - 1) / columns) * static_cast<float>(cell);
         }
         if (height <= input.height) return cell;
     }
     return 1;
 }
 
-void fill_cells(const PoolRow& pool, const CellGrid& grid, const std::array<std::uint32_t, kLooksCount>& palette, std::uint32_t beyond,
+void fill_cells(const PoolRow& pool, const CellGrid& grid,
+                const std::array<std::uint32_t, kLooksCount>& palette, std::uint32_t beyond,
                 std::vector<std::uint32_t>& cells) {
     const std::size_t count = std::size_t{grid.columns} * grid.rows;
     cells.assign(count, beyond);
     if (grid.slots_per_cell == 1) {
         const std::size_t slots = std::min(count, pool.looks.size());
-        for (std::size_t i = 0; i < slots; ++i) cells[i] = palette[static_cast<std::size_t>(pool.looks[i])];
+        for (std::size_t i = 0; i < slots; ++i)
+            cells[i] = palette[static_cast<std::size_t>(pool.looks[i])];
         return;
     }
     for (std::size_t cell = 0; cell < count; ++cell) {
@@ -134,12 +146,14 @@ void fill_cells(const PoolRow& pool, const CellGrid& grid, const std::array<std:
         const std::size_t last = std::min(first + grid.slots_per_cell, pool.looks.size());
         if (first >= last) break;
         Look worst = Look::kFree;
-        for (std::size_t i = first; i < last; ++i) worst = std::max(worst, pool.looks[i]);
+        for (std::size_t i = first; i < last; ++i)
+            worst = std::max(worst, pool.looks[i]);
         cells[cell] = palette[static_cast<std::size_t>(worst)];
     }
 }
 
-std::vector<RowRange> changed_rows(const std::vector<std::uint32_t>& before, const std::vector<std::uint32_t>& after, std::uint32_t columns) {
+std::vector<RowRange> changed_rows(const std::vector<std::uint32_t>& before,
+                                   const std::vector<std::uint32_t>& after, std::uint32_t columns) {
     std::vector<RowRange> ranges;
     const auto rows = static_cast<std::uint32_t>(after.size() / std::max(1U, columns));
     if (before.size() != after.size()) {

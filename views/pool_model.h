@@ -52,8 +52,12 @@ struct CellGrid {
     std::uint64_t first_slot(std::uint32_t column, std::uint32_t row) const {
         return (std::uint64_t{row} * columns + column) * slots_per_cell;
     }
-    std::uint32_t column_of(std::uint64_t slot) const { return static_cast<std::uint32_t>(slot / slots_per_cell % columns); }
-    std::uint32_t row_of(std::uint64_t slot) const { return static_cast<std::uint32_t>(slot / slots_per_cell / columns); }
+    std::uint32_t column_of(std::uint64_t slot) const {
+        return static_cast<std::uint32_t>(slot / slots_per_cell % columns);
+    }
+    std::uint32_t row_of(std::uint64_t slot) const {
+        return static_cast<std::uint32_t>(slot / slots_per_cell / columns);
+    }
     bool operator==(const CellGrid&) const = default;
 };
 
@@ -71,7 +75,8 @@ int fit_cell(const FitInput& input);
 std::uint32_t columns_for(float width, int cell);
 
 // Colours of all cells, columns x rows, by look; cells behind the last slot get `beyond`.
-void fill_cells(const PoolRow& pool, const CellGrid& grid, const std::array<std::uint32_t, kLooksCount>& palette, std::uint32_t beyond,
+void fill_cells(const PoolRow& pool, const CellGrid& grid,
+                const std::array<std::uint32_t, kLooksCount>& palette, std::uint32_t beyond,
                 std::vector<std::uint32_t>& cells);
 
 // Ranges [first, last) of rows in which two cell arrays of the same shape differ.
@@ -79,6 +84,7 @@ struct RowRange {
     std::uint32_t first = 0, last = 0;
     bool operator==(const RowRange&) const = default;
 };
-std::vector<RowRange> changed_rows(const std::vector<std::uint32_t>& before, const std::vector<std::uint32_t>& after, std::uint32_t columns);
+std::vector<RowRange> changed_rows(const std::vector<std::uint32_t>& before,
+                                   const std::vector<std::uint32_t>& after, std::uint32_t columns);
 
 }  // namespace coroscope::views

@@ -14,16 +14,18 @@
 namespace coroscope::views {
 namespace {
 
-constexpr float kHeadUnits = 28;      // line above each grid
-constexpr float kGapUnits = 12;       // between pools
-constexpr int kLinesFromCell = 5;     // cells of this size get lines between them
-constexpr int kMarksFromCell = 10;    // and of this size their second mark
+constexpr float kHeadUnits = 28;    // line above each grid
+constexpr float kGapUnits = 12;     // between pools
+constexpr int kLinesFromCell = 5;   // cells of this size get lines between them
+constexpr int kMarksFromCell = 10;  // and of this size their second mark
 constexpr std::size_t kMarksMax = 6000;
 constexpr int kCellMax = 24;
 
 }  // namespace
 
-PoolView::~PoolView() { reset(); }
+PoolView::~PoolView() {
+    reset();
+}
 
 void PoolView::reset() {
     for (auto& [pool, drawn] : drawn_) {
@@ -38,7 +40,9 @@ nlohmann::json PoolView::dump(Workspace& ws) {
     return to_json(compute_pools(ws.moment->state));
 }
 
-void PoolView::zoom(int steps) { wanted_cell_ = std::clamp(cell_ + steps, 1, kCellMax); }
+void PoolView::zoom(int steps) {
+    wanted_cell_ = std::clamp(cell_ + steps, 1, kCellMax);
+}
 
 void PoolView::step(Workspace& ws, int by) {
     const PoolModel* model = model_.value();
@@ -56,7 +60,8 @@ void PoolView::draw(Workspace& ws) {
     }
     const std::shared_ptr<const PoolModel> model = model_.shared();
     if (model == nullptr || ws.moment == nullptr) {
-        empty_state(ws, "No pools yet", "The stack pools appear as soon as the program's runtime has started.");
+        empty_state(ws, "No pools yet",
+                    "The stack pools appear as soon as the program's runtime has started.");
         return;
     }
     draw_head(ws, *model);
@@ -76,7 +81,8 @@ void PoolView::draw(Workspace& ws) {
         zoom(io.MouseWheel > 0 ? 1 : -1);
     }
     if (fit.slots.empty()) {
-        empty_state(ws, "No slot has been used yet", "A pool gets its first slots when the first coroutine is spawned.");
+        empty_state(ws, "No slot has been used yet",
+                    "A pool gets its first slots when the first coroutine is spawned.");
     }
     for (const PoolRow& pool : model->pools) {
         if (pool.slots() != 0) draw_pool(ws, pool, cell_, width);
@@ -96,7 +102,8 @@ void PoolView::draw_head(Workspace& ws, const PoolModel& model) {
         if (model.counts[i] == 0) continue;
         const auto look = static_cast<Look>(i);
         const std::string count = format_count(model.counts[i]);
-        const float width = ws.px(12 + 6 + 6 + 16) + text_width(ws.fonts.small, look_name(look)) + text_width(ws.fonts.mono_small, count);
+        const float width = ws.px(12 + 6 + 6 + 16) + text_width(ws.fonts.small, look_name(look)) +
+                            text_width(ws.fonts.mono_small, count);
         if (!first) {
             ImGui::SameLine(0, ws.px(16));
             if (ImGui::GetCursorPosX() + width > buttons) {
@@ -134,27 +141,33 @@ void PoolView::draw_pool_head(Workspace& ws, const PoolRow& pool, float width) {
     ImGui::SameLine(0, ws.px(8));
     text(ws.fonts.small, theme.text_faint, format_bytes(pool.slot_bytes) + " slots");
     // Right: occupancy as numbers, then as a bar.
-    const float share = static_cast<float>(pool.used) / static_cast<float>(std::max<std::uint64_t>(1, pool.slots()));
+    const float share = static_cast<float>(pool.used) /
+                        static_cast<float>(std::max<std::uint64_t>(1, pool.slots()));
     const float bar = ws.px(96);
     const float end = ws.px(12) + width;
-    const std::string numbers = fmt::format("{} of {} used", format_count(pool.used), format_count(pool.slots()));
+    const std::string numbers = fmt::format("{} of {} used", format_count(pool.used),
+                                            format_count(pool.slots()));
     const std::string peak = fmt::format("peak {}", format_count(pool.high_water_slots));
     ImGui::SameLine();
     ImGui::SetCursorPosY(top);
     text_ending_at(ws.fonts.mono_small, theme.text_dim, numbers, end - bar - ws.px(8));
     if (text_width(ws.fonts.mono_small, numbers) + text_width(ws.fonts.mono_small, peak) + ws.px(240) < width) {
         ImGui::SameLine();
-        text_ending_at(ws.fonts.mono_small, theme.text_faint, peak, end - bar - ws.px(8 + 16) - text_width(ws.fonts.mono_small, numbers));
+        text_ending_at(ws.fonts.mono_small, theme.text_faint, peak,
+                       end - bar - ws.px(8 + 16) - text_width(ws.fonts.mono_small, numbers));
     }
     const ImVec2 origin = ImGui::GetWindowPos();
-    const float x = std::floor(origin.x + end - bar), y = std::floor(origin.y + top - ImGui::GetScrollY() + ws.px(6));
+    const float x = std::floor(origin.x + end - bar),
+                y = std::floor(origin.y + top - ImGui::GetScrollY() + ws.px(6));
     ImDrawList* list = ImGui::GetWindowDrawList();
     list->AddRectFilled({x, y}, {x + bar, y + ws.px(6)}, theme.look(Look::kFree), ws.px(3));
     if (pool.used != 0) {
-        list->AddRectFilled({x, y}, {x + std::max(ws.px(6), std::floor(bar * share)), y + ws.px(6)}, theme.accent, ws.px(3));
+        list->AddRectFilled({x, y}, {x + std::max(ws.px(6), std::floor(bar * share)), y + ws.px(6)},
+                            theme.accent, ws.px(3));
     }
     if (pool.high_water_slots != 0 && pool.slots() != 0) {
-        const float peak_share = std::min(1.0F, static_cast<float>(pool.high_water_slots) / static_cast<float>(pool.slots()));
+        const float peak_share = std::min(
+            1.0F, static_cast<float>(pool.high_water_slots) / static_cast<float>(pool.slots()));
         const float at = x + std::floor((bar - ws.px(2)) * peak_share);
         list->AddRectFilled({at, y - ws.px(2)}, {at + ws.px(2), y + ws.px(8)}, theme.text_dim);
     }
@@ -164,11 +177,13 @@ void PoolView::draw_pool_head(Workspace& ws, const PoolRow& pool, float width) {
 void PoolView::upload(Workspace& ws, const PoolRow& pool, Drawn& drawn) {
     const std::shared_ptr<const PoolModel> model = model_.shared();
     const int width = static_cast<int>(drawn.grid.columns), height = static_cast<int>(drawn.grid.rows);
-    const bool same_shape = drawn.texture != nullptr && drawn.texture_width == width && drawn.texture_height == height;
+    const bool same_shape = drawn.texture != nullptr && drawn.texture_width == width &&
+                            drawn.texture_height == height;
     if (same_shape && drawn.of_model == model && drawn.of_theme == ws.theme) return;
     std::vector<std::uint32_t> cells;
     std::array<std::uint32_t, kLooksCount> palette{};
-    for (std::size_t i = 0; i < kLooksCount; ++i) palette[i] = ws.theme->looks[i];
+    for (std::size_t i = 0; i < kLooksCount; ++i)
+        palette[i] = ws.theme->looks[i];
     fill_cells(pool, drawn.grid, palette, 0, cells);
     if (!same_shape) {
         if (drawn.texture != nullptr) ws.textures->destroy(drawn.texture);
@@ -179,7 +194,8 @@ void PoolView::upload(Workspace& ws, const PoolRow& pool, Drawn& drawn) {
     }
     if (drawn.texture != nullptr) {
         for (const RowRange& range : changed_rows(drawn.cells, cells, drawn.grid.columns)) {
-            ws.textures->update_rows(drawn.texture, width, static_cast<int>(range.first), static_cast<int>(range.last - range.first),
+            ws.textures->update_rows(drawn.texture, width, static_cast<int>(range.first),
+                                     static_cast<int>(range.last - range.first),
                                      &cells[std::size_t{range.first} * drawn.grid.columns]);
         }
     }
@@ -197,17 +213,20 @@ void PoolView::draw_pool(Workspace& ws, const PoolRow& pool, int cell, float wid
     ImGui::SetCursorPosX(ws.px(12));
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const auto size = static_cast<float>(cell);
-    drawn.rect = {at.x, at.y, at.x + static_cast<float>(drawn.grid.columns) * size, at.y + static_cast<float>(drawn.grid.rows) * size};
-    ImGui::InvisibleButton(fmt::format("grid{}", pool.pool).c_str(),
-                           {std::max(1.0F, drawn.rect.x1 - drawn.rect.x0), std::max(1.0F, drawn.rect.y1 - drawn.rect.y0)});
+    drawn.rect = {at.x, at.y, at.x + static_cast<float>(drawn.grid.columns) * size,
+                  at.y + static_cast<float>(drawn.grid.rows) * size};
+    ImGui::InvisibleButton(
+        fmt::format("grid{}", pool.pool).c_str(),
+        {std::max(1.0F, drawn.rect.x1 - drawn.rect.x0), std::max(1.0F, drawn.rect.y1 - drawn.rect.y0)});
     publish_item(ws, fmt::format("pools.grid.{}", pool.pool));
     const bool hovered = ImGui::IsItemHovered();
     const bool clicked = ImGui::IsItemClicked();
     ImDrawList* list = ImGui::GetWindowDrawList();
     const ImVec2 low = list->GetClipRectMin(), high = list->GetClipRectMax();
-    drawn.visible = {std::max(low.x, drawn.rect.x0), std::max(low.y, drawn.rect.y0), std::min(high.x, drawn.rect.x1),
-                     std::min(high.y, drawn.rect.y1)};
-    if (drawn.texture != nullptr) list->AddImage(drawn.texture, {drawn.rect.x0, drawn.rect.y0}, {drawn.rect.x1, drawn.rect.y1});
+    drawn.visible = {std::max(low.x, drawn.rect.x0), std::max(low.y, drawn.rect.y0),
+                     std::min(high.x, drawn.rect.x1), std::min(high.y, drawn.rect.y1)};
+    if (drawn.texture != nullptr)
+        list->AddImage(drawn.texture, {drawn.rect.x0, drawn.rect.y0}, {drawn.rect.x1, drawn.rect.y1});
     draw_grid_lines(ws, pool, drawn, cell);
     draw_selected(ws, pool, drawn, cell);
     if (hovered) hover(ws, pool, drawn, cell);
@@ -231,7 +250,9 @@ void PoolView::draw_grid_lines(Workspace& ws, const PoolRow& pool, const Drawn& 
         list->AddRectFilled({x, drawn.visible.y0}, {x + 1, drawn.visible.y1}, colour);
     }
     const auto first = static_cast<std::uint32_t>(std::max(0.0F, (drawn.visible.y0 - drawn.rect.y0) / size));
-    const auto last = std::min(drawn.grid.rows, static_cast<std::uint32_t>(std::max(0.0F, (drawn.visible.y1 - drawn.rect.y0) / size)) + 1);
+    const auto last = std::min(
+        drawn.grid.rows,
+        static_cast<std::uint32_t>(std::max(0.0F, (drawn.visible.y1 - drawn.rect.y0) / size)) + 1);
     for (std::uint32_t row = first; row < last; ++row) {
         const float y = drawn.rect.y0 + static_cast<float>(row + 1) * size - 1;
         list->AddRectFilled({drawn.visible.x0, y}, {drawn.visible.x1, y + 1}, colour);
@@ -242,8 +263,10 @@ void PoolView::draw_grid_lines(Workspace& ws, const PoolRow& pool, const Drawn& 
         for (std::uint32_t column = 0; column < drawn.grid.columns; ++column) {
             const std::uint64_t slot = drawn.grid.first_slot(column, row);
             if (slot >= pool.slots() || pool.looks[slot] == Look::kFree) continue;
-            draw_mark(list, {drawn.rect.x0 + static_cast<float>(column) * size, drawn.rect.y0 + static_cast<float>(row) * size}, size - 1,
-                      mark_of(pool.looks[slot]), ink);
+            draw_mark(list,
+                      {drawn.rect.x0 + static_cast<float>(column) * size,
+                       drawn.rect.y0 + static_cast<float>(row) * size},
+                      size - 1, mark_of(pool.looks[slot]), ink);
         }
     }
 }
@@ -256,8 +279,10 @@ void PoolView::draw_selected(Workspace& ws, const PoolRow& pool, const Drawn& dr
     const float y = drawn.rect.y0 + static_cast<float>(drawn.grid.row_of(selected->slot)) * size;
     const float grow = std::max(ws.px(2), std::floor((ws.px(9) - size) / 2));
     ImDrawList* list = ImGui::GetWindowDrawList();
-    list->AddRect({x - grow - 1, y - grow - 1}, {x + size + grow + 1, y + size + grow + 1}, ws.theme->ground, ws.px(2), 0, ws.px(3));
-    list->AddRect({x - grow, y - grow}, {x + size + grow, y + size + grow}, ws.theme->text, ws.px(2), 0, ws.px(1.5F));
+    list->AddRect({x - grow - 1, y - grow - 1}, {x + size + grow + 1, y + size + grow + 1}, ws.theme->ground,
+                  ws.px(2), 0, ws.px(3));
+    list->AddRect({x - grow, y - grow}, {x + size + grow, y + size + grow}, ws.theme->text, ws.px(2), 0,
+                  ws.px(1.5F));
     if (ws.selection().changes != seen_selection_ && (y < drawn.visible.y0 || y + size > drawn.visible.y1)) {
         ImGui::SetScrollFromPosY(y - ImGui::GetWindowPos().y, 0.5F);
     }
@@ -270,7 +295,8 @@ void PoolView::hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int
     const auto row = static_cast<std::uint32_t>(std::max(0.0F, mouse.y - drawn.rect.y0) / size);
     const std::uint64_t slot = drawn.grid.first_slot(column, row);
     if (slot >= pool.slots()) return;
-    const float x = drawn.rect.x0 + static_cast<float>(column) * size, y = drawn.rect.y0 + static_cast<float>(row) * size;
+    const float x = drawn.rect.x0 + static_cast<float>(column) * size,
+                y = drawn.rect.y0 + static_cast<float>(row) * size;
     ImGui::GetWindowDrawList()->AddRect({x - 1, y - 1}, {x + size + 1, y + size + 1}, ws.theme->text);
     const auto* owner = ws.moment->state.owner_of(pool.pool, static_cast<std::uint32_t>(slot));
     const std::string place = fmt::format("{} slot {}", pool.size_class, slot);
@@ -287,13 +313,15 @@ void PoolView::hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int
         ImGui::SameLine(0, ws.px(8));
         text(ws.fonts.mono, ws.theme->text_dim, fmt::format("{}", owner->identity));
         std::string state = state_text(*owner);
-        if (const std::string object = waits_on_text(ws.moment->state, *owner); !object.empty()) state += " · " + object;
+        if (const std::string object = waits_on_text(ws.moment->state, *owner); !object.empty())
+            state += " · " + object;
         text(ws.fonts.text, ws.theme->text_dim, state);
         text(ws.fonts.small, ws.theme->text_faint, place + " · " + ws.moment->state.site_text(owner->site));
         ws.hovered = place + ": " + one_line(*ws.moment, *owner);
     }
     if (drawn.grid.slots_per_cell > 1) {
-        text(ws.fonts.small, ws.theme->text_faint, fmt::format("one cell stands for {} slots and shows the worst", drawn.grid.slots_per_cell));
+        text(ws.fonts.small, ws.theme->text_faint,
+             fmt::format("one cell stands for {} slots and shows the worst", drawn.grid.slots_per_cell));
     }
     end_tooltip();
 }
@@ -305,7 +333,9 @@ std::optional<Rect> PoolView::slot_rect(SlotId slot) const {
     const auto size = static_cast<float>(cell_);
     const float x = drawn.rect.x0 + static_cast<float>(drawn.grid.column_of(slot.slot)) * size;
     const float y = drawn.rect.y0 + static_cast<float>(drawn.grid.row_of(slot.slot)) * size;
-    if (x < drawn.visible.x0 || y < drawn.visible.y0 || x + size > drawn.visible.x1 || y + size > drawn.visible.y1) return std::nullopt;
+    if (x < drawn.visible.x0 || y < drawn.visible.y0 || x + size > drawn.visible.x1 ||
+        y + size > drawn.visible.y1)
+        return std::nullopt;
     return Rect{x, y, x + size, y + size};
 }
 

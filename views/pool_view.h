@@ -39,8 +39,8 @@ private:
         std::vector<std::uint32_t> cells;
         ImTextureID texture = nullptr;
         int texture_width = 0, texture_height = 0;
-        Rect rect;       // of the whole grid on the screen, may lie outside the clip rectangle
-        Rect visible;    // what of it can be seen
+        Rect rect;     // of the whole grid on the screen, may lie outside the clip rectangle
+        Rect visible;  // what of it can be seen
         std::shared_ptr<const PoolModel> of_model;
         const Theme* of_theme = nullptr;
     };

@@ -45,21 +45,31 @@ ConsistencyLabel consistency_label(const inspect::CoroutineImage& coroutine, con
         return {"not captured", "No stack was captured since it parked here.", false};
     }
     switch (stack->consistency) {
-        case inspect::Consistency::kExact: return {"exact", "Copied while the coroutine stayed parked.", true};
-        case inspect::Consistency::kTorn: return {"torn", "It moved on while its stack was copied; the frames may not belong together.", false};
-        case inspect::Consistency::kRunning: return {"running", "It was on a worker when it was looked at.", false};
-        case inspect::Consistency::kUnknown: break;
+        case inspect::Consistency::kExact:
+            return {"exact", "Copied while the coroutine stayed parked.", true};
+        case inspect::Consistency::kTorn:
+            return {"torn", "It moved on while its stack was copied; the frames may not belong together.",
+                    false};
+        case inspect::Consistency::kRunning:
+            return {"running", "It was on a worker when it was looked at.", false};
+        case inspect::Consistency::kUnknown:
+            break;
     }
     return {"unknown", "Events about it were lost; the next keyframe will tell.", false};
 }
 
 std::string end_text(inspect::UnwindEnd end) {
     switch (end) {
-        case inspect::UnwindEnd::kEntry: return {};
-        case inspect::UnwindEnd::kNoRule: return "The walk ended early: there is no unwind information for this address.";
-        case inspect::UnwindEnd::kBadMemory: return "The walk ended early: a saved register lies outside the copied stack.";
-        case inspect::UnwindEnd::kTooDeep: return "The stack is deeper than what is kept; its outer frames are cut.";
-        case inspect::UnwindEnd::kNotUnwound: return "The stack was not unwound.";
+        case inspect::UnwindEnd::kEntry:
+            return {};
+        case inspect::UnwindEnd::kNoRule:
+            return "The walk ended early: there is no unwind information for this address.";
+        case inspect::UnwindEnd::kBadMemory:
+            return "The walk ended early: a saved register lies outside the copied stack.";
+        case inspect::UnwindEnd::kTooDeep:
+            return "The stack is deeper than what is kept; its outer frames are cut.";
+        case inspect::UnwindEnd::kNotUnwound:
+            return "The stack was not unwound.";
     }
     return {};
 }
@@ -77,7 +87,8 @@ std::string frames_text(const std::vector<inspect::Frame>& frames) {
     std::string text;
     for (std::size_t i = 0; i < frames.size(); ++i) {
         const inspect::Frame& frame = frames[i];
-        text += fmt::format("#{:<3} {:#018x} {}{}", i, frame.pc, frame.function.empty() ? "?" : frame.function, frame.inlined ? " [inlined]" : "");
+        text += fmt::format("#{:<3} {:#018x} {}{}", i, frame.pc,
+                            frame.function.empty() ? "?" : frame.function, frame.inlined ? " [inlined]" : "");
         if (const std::string position = position_text(frame); !position.empty()) text += " at " + position;
         text += '\n';
     }

@@ -17,15 +17,15 @@ namespace coroscope::views {
 
 // A distinct stack and who has it.
 struct MergedStack {
-    std::uint32_t stack = wire::kNone;      // in Moment::table
+    std::uint32_t stack = wire::kNone;  // in Moment::table
     std::uint64_t count = 0;
-    std::uint64_t first_identity = 0;       // the oldest coroutine that has it: what a click selects
+    std::uint64_t first_identity = 0;  // the oldest coroutine that has it: what a click selects
     std::uint64_t used_bytes_max = 0;
 };
 struct MergedStacks {
     std::shared_ptr<const inspect::StackTable> table;  // that `stack` counts in
     std::vector<MergedStack> stacks;                   // most frequent first
-    std::uint64_t without = 0;        // coroutines without a stack: running, torn, not yet captured
+    std::uint64_t without = 0;  // coroutines without a stack: running, torn, not yet captured
     std::uint64_t all = 0;
 };
 MergedStacks merge_stacks(const traces::Moment& moment);

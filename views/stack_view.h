@@ -36,12 +36,13 @@ private:
     void draw_who(Workspace& ws, const inspect::CoroutineImage& coroutine, const inspect::StackRef* stack);
     void draw_links(Workspace& ws, const inspect::CoroutineImage& coroutine);
     void draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine, const inspect::StackRef* stack);
-    void draw_frames(Workspace& ws, const std::vector<inspect::Frame>& frames, const inspect::StackRef& stack, float height);
+    void draw_frames(Workspace& ws, const std::vector<inspect::Frame>& frames, const inspect::StackRef& stack,
+                     float height);
     void draw_frame_row(Workspace& ws, const inspect::Frame& frame, std::size_t index, float width);
     void draw_all(Workspace& ws);
     void draw_merged_row(Workspace& ws, const MergedStacks& merged, std::size_t index, float width);
 
-    int mode_ = 0;  // 0 one, 1 all
+    int mode_ = 0;          // 0 one, 1 all
     bool waiting_ = false;  // names or code of what is shown are still on their way
     std::size_t frames_shown_ = 0;
     float share_ = 0.42F;  // of the height that the frames take

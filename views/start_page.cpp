@@ -25,11 +25,13 @@ void heading(Workspace& ws, const char* what, const char* explanation) {
     ImGui::Dummy({0, ws.px(8)});
 }
 
-void label(Workspace& ws, const char* what) { text(ws.fonts.small, ws.theme->text_dim, what); }
+void label(Workspace& ws, const char* what) {
+    text(ws.fonts.small, ws.theme->text_dim, what);
+}
 
 // A row of a list with two lines; true when clicked.
-bool list_row(Workspace& ws, const std::string& name, std::string_view first, std::string_view second, std::string_view right, bool possible,
-              float width) {
+bool list_row(Workspace& ws, const std::string& name, std::string_view first, std::string_view second,
+              std::string_view right, bool possible, float width) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float height = ws.px(kRowUnits);
     ImGui::InvisibleButton(name.c_str(), {width, height});
@@ -40,8 +42,10 @@ bool list_row(Workspace& ws, const std::string& name, std::string_view first, st
     const float pad = ws.px(8);
     const float right_width = text_width(ws.fonts.mono_small, right);
     const ImU32 colour = possible ? ws.theme->text : ws.theme->text_faint;
-    draw_text(list, ws.fonts.text, {at.x + pad, at.y + ws.px(4)}, colour, cut_to(ws.fonts.text, first, width - right_width - 3 * pad));
-    draw_text(list, ws.fonts.small, {at.x + pad, at.y + ws.px(23)}, ws.theme->text_faint, cut_to(ws.fonts.small, second, width - 2 * pad, true));
+    draw_text(list, ws.fonts.text, {at.x + pad, at.y + ws.px(4)}, colour,
+              cut_to(ws.fonts.text, first, width - right_width - 3 * pad));
+    draw_text(list, ws.fonts.small, {at.x + pad, at.y + ws.px(23)}, ws.theme->text_faint,
+              cut_to(ws.fonts.small, second, width - 2 * pad, true));
     draw_text(list, ws.fonts.mono_small, {at.x + width - pad, at.y + ws.px(5)}, ws.theme->text_dim, right, 1);
     return possible && ImGui::IsItemClicked();
 }
@@ -145,7 +149,8 @@ void StartPage::request_launch(Workspace& ws) {
 }
 
 void StartPage::draw_launch(Workspace& ws, float width) {
-    heading(ws, "Launch a program", "It is started with eager binding and shown as soon as its runtime is up.");
+    heading(ws, "Launch a program",
+            "It is started with eager binding and shown as soon as its runtime is up.");
     label(ws, "Program");
     if (focus_wanted_) ImGui::SetKeyboardFocusHere();
     focus_wanted_ = false;
@@ -160,7 +165,8 @@ void StartPage::draw_launch(Workspace& ws, float width) {
     label(ws, "Directory");
     text_field(ws, "launch.directory", "where Coroscope was started", &directory_, width);
     ImGui::Dummy({0, ws.px(8)});
-    const bool entered = ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Enter), false) && ImGui::GetIO().WantTextInput && !program_.empty();
+    const bool entered = ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Enter), false) &&
+                         ImGui::GetIO().WantTextInput && !program_.empty();
     if (button(ws, "launch.run", "Launch", ButtonKind::kPrimary, "Enter")) request_launch(ws);
     if (entered && ImGui::IsWindowFocused() && trace_path_.empty()) request_launch(ws);
     if (ws.lists.launches.empty()) return;
@@ -170,26 +176,30 @@ void StartPage::draw_launch(Workspace& ws, float width) {
     for (std::size_t i = 0; i < std::min<std::size_t>(4, ws.lists.launches.size()); ++i) {
         const LaunchSpec& spec = ws.lists.launches[i];
         const std::string arguments = join_words(spec.arguments);
-        if (list_row(ws, fmt::format("launched.{}", i), spec.program, arguments.empty() ? "no arguments" : arguments, "", true, width)) fill(spec);
+        if (list_row(ws, fmt::format("launched.{}", i), spec.program,
+                     arguments.empty() ? "no arguments" : arguments, "", true, width))
+            fill(spec);
     }
 }
 
 void StartPage::draw_attach(Workspace& ws, float width) {
-    heading(ws, "Attach to a running program", "Everything on this machine with a CPrime runtime. The list keeps itself up to date.");
+    heading(ws, "Attach to a running program",
+            "Everything on this machine with a CPrime runtime. The list keeps itself up to date.");
     if (!ws.lists.candidates_known) {
         nothing_here(ws, "Looking at the running programs …");
         return;
     }
     if (ws.lists.candidates.empty()) {
         nothing_here(ws,
-                     "No program with a CPrime runtime is running. Start one in a terminal, for example build/bin/demo --seconds 60, and it "
+                     "No program with a CPrime runtime is running. Start one in a terminal, for example "
+                     "build/bin/demo --seconds 60, and it "
                      "appears here within a second.");
         return;
     }
     for (const AttachCandidate& candidate : ws.lists.candidates) {
         const std::string second = candidate.attachable ? candidate.command_line : candidate.why_not;
-        if (list_row(ws, fmt::format("attach.{}", candidate.pid), short_path(candidate.program), second, std::to_string(candidate.pid),
-                     candidate.attachable, width)) {
+        if (list_row(ws, fmt::format("attach.{}", candidate.pid), short_path(candidate.program), second,
+                     std::to_string(candidate.pid), candidate.attachable, width)) {
             Request request;
             request.kind = RequestKind::kAttach;
             request.pid = candidate.pid;
@@ -213,15 +223,20 @@ void StartPage::draw_traces(Workspace& ws, float width) {
     if (button(ws, "open.run", "Open") && !trace_path_.empty()) open(trace_path_);
     ImGui::Dummy({0, ws.px(8)});
     if (ws.lists.traces.empty()) {
-        nothing_here(ws, "Nothing recorded yet. coroscope record -o run.coro -- PROGRAM writes a trace; it is listed here afterwards.");
+        nothing_here(ws,
+                     "Nothing recorded yet. coroscope record -o run.coro -- PROGRAM writes a trace; it is "
+                     "listed here afterwards.");
         return;
     }
     for (std::size_t i = 0; i < ws.lists.traces.size(); ++i) {
         const RecentTrace& trace = ws.lists.traces[i];
-        const std::string right = format_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(0, trace.bytes)));
+        const std::string right = format_bytes(
+            static_cast<std::uint64_t>(std::max<std::int64_t>(0, trace.bytes)));
         const std::size_t slash = trace.path.rfind('/');
         const std::string file = slash == std::string::npos ? trace.path : trace.path.substr(slash + 1);
-        if (list_row(ws, fmt::format("recent.{}", i), file, age_text(trace.age_seconds) + " · " + trace.path, right, true, width)) open(trace.path);
+        if (list_row(ws, fmt::format("recent.{}", i), file, age_text(trace.age_seconds) + " · " + trace.path,
+                     right, true, width))
+            open(trace.path);
     }
 }
 
@@ -235,20 +250,23 @@ void StartPage::draw(Workspace& ws, Rect area) {
     ImGui::SetCursorScreenPos({left, top});
     text(ws.fonts.title, ws.theme->text, "Coroscope");
     ImGui::SetCursorScreenPos({left, top + ws.px(32)});
-    text(ws.fonts.text, ws.theme->text_dim, "See what a coroutine program does: its stacks, who waits for whom, and what each switch costs.");
+    text(ws.fonts.text, ws.theme->text_dim,
+         "See what a coroutine program does: its stacks, who waits for whom, and what each switch costs.");
     const float columns = top + ws.px(84);
     for (int i = 0; i < 3; ++i) {
         const float x = left + static_cast<float>(i) * (width + gap);
         ImGui::SetCursorScreenPos({x, columns});
-        ImGui::BeginChild(fmt::format("column{}", i).c_str(), {width + ws.px(12), std::max(ws.px(40), area.y1 - columns - ws.px(24))});
+        ImGui::BeginChild(fmt::format("column{}", i).c_str(),
+                          {width + ws.px(12), std::max(ws.px(40), area.y1 - columns - ws.px(24))});
         if (i == 0) draw_launch(ws, width);
         if (i == 1) draw_attach(ws, width);
         if (i == 2) draw_traces(ws, width);
         ImGui::EndChild();
         if (i != 0) {
             const float x_line = std::floor(x - gap / 2);
-            ImGui::GetWindowDrawList()->AddRectFilled({x_line, columns}, {x_line + std::max(1.0F, std::floor(ws.scale)), area.y1 - ws.px(24)},
-                                                      ws.theme->line);
+            ImGui::GetWindowDrawList()->AddRectFilled(
+                {x_line, columns}, {x_line + std::max(1.0F, std::floor(ws.scale)), area.y1 - ws.px(24)},
+                ws.theme->line);
         }
     }
 }

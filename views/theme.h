@@ -44,11 +44,11 @@ const Theme* find_theme(std::string_view name);
 const std::vector<const Theme*>& all_themes();
 
 struct Fonts {
-    ImFont* text = nullptr;      // 13: nearly everything
-    ImFont* small = nullptr;     // 12: captions, axes
-    ImFont* strong = nullptr;    // 13, semi-bold: headings of panels
-    ImFont* title = nullptr;     // 20: start page
-    ImFont* mono = nullptr;      // 13: code, numbers in columns
+    ImFont* text = nullptr;        // 13: nearly everything
+    ImFont* small = nullptr;       // 12: captions, axes
+    ImFont* strong = nullptr;      // 13, semi-bold: headings of panels
+    ImFont* title = nullptr;       // 20: start page
+    ImFont* mono = nullptr;        // 13: code, numbers in columns
     ImFont* mono_small = nullptr;  // 12: numbers on axes
 };
 

@@ -23,12 +23,12 @@ namespace coroscope::views {
 struct WaitNode {
     enum class Kind : std::uint8_t { kCoroutines, kChannel, kOther };
     Kind kind = Kind::kCoroutines;
-    std::string key;      // stable between Moments
-    std::string title;    // "swarm", "rows"
-    std::string detail;   // "demo.cpp:120", "cap 8 · 3 queued"
-    std::uint64_t count = 0;            // coroutines in it
-    std::uint64_t first_identity = 0;   // of the oldest of them: what a click selects
-    std::string channel;                // "channel:NAME" for channels
+    std::string key;                   // stable between Moments
+    std::string title;                 // "swarm", "rows"
+    std::string detail;                // "demo.cpp:120", "cap 8 · 3 queued"
+    std::uint64_t count = 0;           // coroutines in it
+    std::uint64_t first_identity = 0;  // of the oldest of them: what a click selects
+    std::string channel;               // "channel:NAME" for channels
     Look look = Look::kOther;
     bool in_cycle = false;
     bool orphan = false;  // waits for something that nobody can do any more
@@ -47,9 +47,9 @@ struct WaitGraph {
     std::vector<WaitNode> nodes;
     std::vector<WaitLink> links;
     std::vector<traces::WaitCycle> cycles;
-    std::uint64_t waiting = 0;         // edges before collapsing, without sleepers
-    std::uint64_t sleeping = 0;        // left out: they wait for time alone
-    std::uint64_t hidden_nodes = 0;    // left out: beyond the busiest resources
+    std::uint64_t waiting = 0;       // edges before collapsing, without sleepers
+    std::uint64_t sleeping = 0;      // left out: they wait for time alone
+    std::uint64_t hidden_nodes = 0;  // left out: beyond the busiest resources
     std::uint64_t orphans = 0;
 };
 

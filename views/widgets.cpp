@@ -9,7 +9,9 @@
 namespace coroscope::views {
 namespace {
 
-const char* end_of(std::string_view text) { return text.data() + text.size(); }
+const char* end_of(std::string_view text) {
+    return text.data() + text.size();
+}
 
 ImVec2 size_of(ImFont* font, std::string_view what) {
     return font->CalcTextSizeA(font->FontSize, FLT_MAX, 0, what.data(), end_of(what));
@@ -17,7 +19,8 @@ ImVec2 size_of(ImFont* font, std::string_view what) {
 
 // Steps back over continuation bytes so that no character is cut in two.
 std::size_t character_start(std::string_view text, std::size_t at) {
-    while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) --at;
+    while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80)
+        --at;
     return at;
 }
 
@@ -56,7 +59,8 @@ bool button(Workspace& ws, const std::string& name, const char* label, ButtonKin
     return pressed;
 }
 
-bool text_field(Workspace& ws, const std::string& name, const char* placeholder, std::string* value, float width) {
+bool text_field(Workspace& ws, const std::string& name, const char* placeholder, std::string* value,
+                float width) {
     ImGui::SetNextItemWidth(width);
     const bool changed = ImGui::InputTextWithHint(("###" + name).c_str(), placeholder, value);
     publish_item(ws, name);
@@ -76,7 +80,9 @@ void text_ending_at(ImFont* font, ImU32 colour, std::string_view what, float x) 
     text(font, colour, what);
 }
 
-float text_width(ImFont* font, std::string_view what) { return size_of(font, what).x; }
+float text_width(ImFont* font, std::string_view what) {
+    return size_of(font, what).x;
+}
 
 std::string cut_to(ImFont* font, std::string_view what, float width, bool cut_left) {
     if (size_of(font, what).x <= width) return std::string(what);
@@ -95,7 +101,8 @@ std::string cut_to(ImFont* font, std::string_view what, float width, bool cut_le
     if (low == 0) return room >= 0 ? std::string(kEllipsis) : std::string();
     if (cut_left) {
         std::size_t from = what.size() - low;
-        while (from < what.size() && (static_cast<unsigned char>(what[from]) & 0xc0) == 0x80) ++from;
+        while (from < what.size() && (static_cast<unsigned char>(what[from]) & 0xc0) == 0x80)
+            ++from;
         return std::string(kEllipsis) + std::string(what.substr(from));
     }
     return std::string(what.substr(0, character_start(what, low))) + std::string(kEllipsis);
@@ -112,7 +119,8 @@ void text_cut(ImFont* font, ImU32 colour, std::string_view what, float width, bo
 
 void draw_text(ImDrawList* list, ImFont* font, ImVec2 at, ImU32 colour, std::string_view what, float align) {
     if (align != 0) at.x -= size_of(font, what).x * align;
-    list->AddText(font, font->FontSize, {std::floor(at.x), std::floor(at.y)}, colour, what.data(), end_of(what));
+    list->AddText(font, font->FontSize, {std::floor(at.x), std::floor(at.y)}, colour, what.data(),
+                  end_of(what));
 }
 
 void draw_mark(ImDrawList* list, ImVec2 corner, float side, Mark mark, ImU32 colour) {
@@ -123,19 +131,30 @@ void draw_mark(ImDrawList* list, ImVec2 corner, float side, Mark mark, ImU32 col
         list->AddLine({middle.x + x0, middle.y + y0}, {middle.x + x1, middle.y + y1}, colour, thick);
     };
     switch (mark) {
-        case Mark::kNone: break;
-        case Mark::kDot: list->AddCircleFilled(middle, r * 0.5F, colour); break;
-        case Mark::kDisc: list->AddCircleFilled(middle, r, colour); break;
-        case Mark::kRing: list->AddCircle(middle, r, colour, 0, thick); break;
+        case Mark::kNone:
+            break;
+        case Mark::kDot:
+            list->AddCircleFilled(middle, r * 0.5F, colour);
+            break;
+        case Mark::kDisc:
+            list->AddCircleFilled(middle, r, colour);
+            break;
+        case Mark::kRing:
+            list->AddCircle(middle, r, colour, 0, thick);
+            break;
         case Mark::kTriangle:
             list->AddTriangleFilled({middle.x - r * 0.8F, middle.y - r}, {middle.x + r * 1.1F, middle.y},
                                     {middle.x - r * 0.8F, middle.y + r}, colour);
             break;
-        case Mark::kSquare: list->AddRectFilled({middle.x - r, middle.y - r}, {middle.x + r, middle.y + r}, colour); break;
-        case Mark::kFrame: list->AddRect({middle.x - r, middle.y - r}, {middle.x + r, middle.y + r}, colour, 0, 0, thick); break;
+        case Mark::kSquare:
+            list->AddRectFilled({middle.x - r, middle.y - r}, {middle.x + r, middle.y + r}, colour);
+            break;
+        case Mark::kFrame:
+            list->AddRect({middle.x - r, middle.y - r}, {middle.x + r, middle.y + r}, colour, 0, 0, thick);
+            break;
         case Mark::kDiamond:
-            list->AddQuadFilled({middle.x, middle.y - r * 1.2F}, {middle.x + r * 1.2F, middle.y}, {middle.x, middle.y + r * 1.2F},
-                                {middle.x - r * 1.2F, middle.y}, colour);
+            list->AddQuadFilled({middle.x, middle.y - r * 1.2F}, {middle.x + r * 1.2F, middle.y},
+                                {middle.x, middle.y + r * 1.2F}, {middle.x - r * 1.2F, middle.y}, colour);
             break;
         case Mark::kCross:
             line(-r, -r, r, r);
@@ -184,7 +203,8 @@ void empty_state(Workspace& ws, const char* headline, const char* advice) {
     const float centre = at.x + room.x / 2;
     draw_text(list, ws.fonts.strong, {centre, top}, ws.theme->text_dim, headline, 0.5F);
     const float left = std::floor(centre - std::min(width, advice_size.x) / 2);
-    list->AddText(ws.fonts.text, line, {left, std::floor(top + line * 1.6F)}, ws.theme->text_faint, advice, nullptr, width);
+    list->AddText(ws.fonts.text, line, {left, std::floor(top + line * 1.6F)}, ws.theme->text_faint, advice,
+                  nullptr, width);
 }
 
 void fact(Workspace& ws, const char* label, std::string_view value, ImU32 value_colour) {

@@ -17,9 +17,11 @@ namespace coroscope::views {
 enum class ButtonKind { kPlain, kPrimary, kQuiet };
 
 // A button; publishes its rectangle as `name`. `hint` (may be "") is its tooltip. True when pressed.
-bool button(Workspace& ws, const std::string& name, const char* label, ButtonKind kind = ButtonKind::kPlain, const char* hint = "");
+bool button(Workspace& ws, const std::string& name, const char* label, ButtonKind kind = ButtonKind::kPlain,
+            const char* hint = "");
 // A field for one line of text under a published name. True when its text changed. width in device pixels; < 0: to the right edge.
-bool text_field(Workspace& ws, const std::string& name, const char* placeholder, std::string* text, float width);
+bool text_field(Workspace& ws, const std::string& name, const char* placeholder, std::string* text,
+                float width);
 // Publishes the last ImGui item under a name.
 void publish_item(Workspace& ws, const std::string& name);
 
@@ -33,7 +35,8 @@ void text_cut(ImFont* font, ImU32 colour, std::string_view what, float width, bo
 std::string cut_to(ImFont* font, std::string_view what, float width, bool cut_left = false);
 float text_width(ImFont* font, std::string_view what);
 // Text into a draw list with its left top at `at`; `align` 0 = starts, 0.5 = centred on, 1 = ends at `at`.
-void draw_text(ImDrawList* list, ImFont* font, ImVec2 at, ImU32 colour, std::string_view what, float align = 0);
+void draw_text(ImDrawList* list, ImFont* font, ImVec2 at, ImU32 colour, std::string_view what,
+               float align = 0);
 
 // The second mark of a look: a shape within a square of `side` device pixels.
 void draw_mark(ImDrawList* list, ImVec2 corner, float side, Mark mark, ImU32 colour);

@@ -12,10 +12,14 @@ constexpr std::size_t kHistoryMax = 200;
 
 const char* target_status_name(traces::TargetStatus status) {
     switch (status) {
-        case traces::TargetStatus::kRunning: return "running";
-        case traces::TargetStatus::kEnding: return "ending";
-        case traces::TargetStatus::kExited: return "exited";
-        case traces::TargetStatus::kDetached: return "detached";
+        case traces::TargetStatus::kRunning:
+            return "running";
+        case traces::TargetStatus::kEnding:
+            return "ending";
+        case traces::TargetStatus::kExited:
+            return "exited";
+        case traces::TargetStatus::kDetached:
+            return "detached";
     }
     return "?";
 }
@@ -53,7 +57,8 @@ void Workspace::refresh() {
 
 void Workspace::refresh_analyses() {
     if (session == nullptr || moment == nullptr) return;
-    stat_.want(background, moment, [owner = session, at = moment] { return traces::compute_stat(*owner, *at); });
+    stat_.want(background, moment,
+               [owner = session, at = moment] { return traces::compute_stat(*owner, *at); });
     waits_.want(background, moment, [at = moment] { return traces::compute_waits(*at); });
     stat = stat_.value();
     waits = waits_.value();
@@ -69,7 +74,9 @@ bool Workspace::settled() const {
     return moment != nullptr && stat_.current(moment) && waits_.current(moment);
 }
 
-std::shared_ptr<const traces::Waits> Workspace::shared_waits() const { return waits_.shared(); }
+std::shared_ptr<const traces::Waits> Workspace::shared_waits() const {
+    return waits_.shared();
+}
 
 void Workspace::select(Selection next) {
     const Selection& now = selection_;
@@ -98,7 +105,8 @@ void Workspace::select_slot(SlotId slot) {
     Selection next;
     next.slot = slot;
     if (moment != nullptr) {
-        if (const auto* owner = moment->state.owner_of(slot.pool, slot.slot); owner != nullptr) next.coroutine = owner->identity;
+        if (const auto* owner = moment->state.owner_of(slot.pool, slot.slot); owner != nullptr)
+            next.coroutine = owner->identity;
     }
     select(std::move(next));
 }
@@ -114,7 +122,9 @@ void Workspace::select_frame(std::size_t frame) {
     frames_wanted = std::max(frames_wanted, 3);
 }
 
-void Workspace::clear_selection() { select({}); }
+void Workspace::clear_selection() {
+    select({});
+}
 
 bool Workspace::go_back() {
     if (!can_go_back()) return false;
@@ -143,7 +153,9 @@ void Workspace::begin_widgets() {
     hovered.clear();
 }
 
-void Workspace::publish(const std::string& name, Rect rect) { widgets_[name] = rect; }
+void Workspace::publish(const std::string& name, Rect rect) {
+    widgets_[name] = rect;
+}
 
 std::optional<Rect> Workspace::published(const std::string& name) const {
     for (const auto* widgets : {&widgets_, &widgets_before_}) {
@@ -154,7 +166,8 @@ std::optional<Rect> Workspace::published(const std::string& name) const {
 
 std::vector<std::string> Workspace::widget_names() const {
     std::vector<std::string> names;
-    for (const auto& [name, rect] : widgets_) names.push_back(name);
+    for (const auto& [name, rect] : widgets_)
+        names.push_back(name);
     return names;
 }
 
@@ -190,7 +203,8 @@ nlohmann::json Workspace::facts() const {
         facts["exited"] = stat->exited;
         facts["duration_ns"] = stat->duration_ns;
         facts["switch_samples"] = stat->switch_cycles.samples;
-        for (const auto& [name, count] : stat->states) facts["states." + name] = count;
+        for (const auto& [name, count] : stat->states)
+            facts["states." + name] = count;
     }
     if (waits != nullptr) {
         facts["edges"] = waits->edges.size();

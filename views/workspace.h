@@ -50,11 +50,11 @@ public:
     ~Workspace();
 
     // ---- what is looked at
-    std::shared_ptr<traces::Session> session;        // nullptr on the start page
-    std::shared_ptr<const traces::Moment> moment;    // of this frame; nullptr before the first
-    traces::SessionInfo info;                        // of this frame
-    const traces::Stat* stat = nullptr;              // of a Moment not much older; nullptr before the first
-    const traces::Waits* waits = nullptr;            // the same
+    std::shared_ptr<traces::Session> session;      // nullptr on the start page
+    std::shared_ptr<const traces::Moment> moment;  // of this frame; nullptr before the first
+    traces::SessionInfo info;                      // of this frame
+    const traces::Stat* stat = nullptr;            // of a Moment not much older; nullptr before the first
+    const traces::Waits* waits = nullptr;          // the same
     ProgramState program;
     StartLists lists;
     std::string notice;  // one sentence to show until dismissed; "" = none

@@ -31,9 +31,10 @@ inline CheckContext& check_context() {
 
 }  // namespace coroscope::base
 
-#define CHECK(expression)                                                     \
-    (__builtin_expect(static_cast<bool>(expression), 1) ? static_cast<void>(0) \
-                                                        : ::coroscope::base::check_failed(#expression, __FILE__, __LINE__))
+#define CHECK(expression)                               \
+    (__builtin_expect(static_cast<bool>(expression), 1) \
+         ? static_cast<void>(0)                         \
+         : ::coroscope::base::check_failed(#expression, __FILE__, __LINE__))
 #ifdef NDEBUG
 #define DCHECK(expression) static_cast<void>(0)
 #else

@@ -73,8 +73,12 @@ private:
 // A result without a value.
 struct Unit {};
 using Status = Result<Unit>;
-inline Status ok_status() { return Unit{}; }
+inline Status ok_status() {
+    return Unit{};
+}
 
-inline Error error(ErrorCode code, std::string message) { return Error{code, std::move(message)}; }
+inline Error error(ErrorCode code, std::string message) {
+    return Error{code, std::move(message)};
+}
 
 }  // namespace coroscope::base

@@ -35,7 +35,8 @@ Sample tightest_bracket(int attempts) {
 ClockCalibration calibrate_clock(std::uint64_t window_ns) {
     constexpr std::uint32_t kShift = 48;  // 2^48 ns/tick fixed point: < 1 ns of error per day at 1-10 GHz
     const Sample first = tightest_bracket(32);
-    while (monotonic_ns() - first.ns < window_ns) _mm_pause();
+    while (monotonic_ns() - first.ns < window_ns)
+        _mm_pause();
     const Sample last = tightest_bracket(32);
     ClockCalibration clock;
     clock.base_ticks = first.ticks;
@@ -44,7 +45,8 @@ ClockCalibration calibrate_clock(std::uint64_t window_ns) {
     const std::uint64_t ticks = last.ticks - first.ticks;
     const std::uint64_t ns = last.ns - first.ns;
     clock.multiplier = static_cast<std::uint64_t>((static_cast<unsigned __int128>(ns) << kShift) / ticks);
-    clock.error_ns = static_cast<std::uint32_t>(clock.duration_ns(static_cast<std::int64_t>(first.width_ticks)) / 2);
+    clock.error_ns = static_cast<std::uint32_t>(
+        clock.duration_ns(static_cast<std::int64_t>(first.width_ticks)) / 2);
     return clock;
 }
 

@@ -15,7 +15,9 @@
 namespace coroscope::base {
 
 // Ticks. May be reordered with earlier loads by the processor.
-inline std::uint64_t read_tsc() { return __rdtsc(); }
+inline std::uint64_t read_tsc() {
+    return __rdtsc();
+}
 
 // Ticks, taken after every earlier load has completed.
 inline std::uint64_t read_tsc_ordered() {
@@ -48,12 +50,14 @@ struct ClockCalibration {
     }
     // Length of an interval in nanoseconds.
     std::int64_t duration_ns(std::int64_t ticks) const {
-        return static_cast<std::int64_t>((static_cast<__int128>(ticks) * static_cast<__int128>(multiplier)) >> shift);
+        return static_cast<std::int64_t>((static_cast<__int128>(ticks) * static_cast<__int128>(multiplier)) >>
+                                         shift);
     }
     // Ticks of a length in nanoseconds (rounds down).
     std::int64_t duration_ticks(std::int64_t ns) const {
         if (multiplier == 0) return 0;
-        return static_cast<std::int64_t>((static_cast<__int128>(ns) << shift) / static_cast<__int128>(multiplier));
+        return static_cast<std::int64_t>((static_cast<__int128>(ns) << shift) /
+                                         static_cast<__int128>(multiplier));
     }
     double ticks_per_ns() const {
         return multiplier == 0 ? 0.0 : static_cast<double>(1ULL << shift) / static_cast<double>(multiplier);

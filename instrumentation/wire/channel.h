@@ -24,16 +24,16 @@ enum ChannelFlag : std::uint32_t {
     kChannelLive = 1U << 1,  // the record is in use
 };
 
-struct alignas(64) ChannelRecord {  // 128 bytes
-    std::atomic<std::uint32_t> sequence;          // odd: being changed
-    std::atomic<std::uint32_t> operations;        // change count, see above
-    std::atomic<std::uint32_t> flags;             // ChannelFlag
-    std::uint32_t capacity;                       // items; 0 = unbuffered
-    std::atomic<std::uint32_t> length;            // items buffered now
-    std::atomic<std::uint32_t> senders_waiting;   // parked coroutines
+struct alignas(64) ChannelRecord {               // 128 bytes
+    std::atomic<std::uint32_t> sequence;         // odd: being changed
+    std::atomic<std::uint32_t> operations;       // change count, see above
+    std::atomic<std::uint32_t> flags;            // ChannelFlag
+    std::uint32_t capacity;                      // items; 0 = unbuffered
+    std::atomic<std::uint32_t> length;           // items buffered now
+    std::atomic<std::uint32_t> senders_waiting;  // parked coroutines
     std::atomic<std::uint32_t> receivers_waiting;
     std::uint32_t element_bytes;
-    std::atomic<std::uint32_t> first_sender, last_sender;      // wait list, linked by CoroutineRecord::next; kNone
+    std::atomic<std::uint32_t> first_sender, last_sender;  // wait list, linked by CoroutineRecord::next; kNone
     std::atomic<std::uint32_t> first_receiver, last_receiver;
     std::atomic<std::uint32_t> sender_handles;    // handles that may send (Sender, Channel)
     std::atomic<std::uint32_t> receiver_handles;  // handles that may receive (Receiver, Channel)
@@ -50,21 +50,21 @@ static_assert(sizeof(ChannelRecord) == 128);
 
 enum HandleRight : std::uint32_t { kHandleSend = 1U << 0, kHandleReceive = 1U << 1 };
 
-inline constexpr std::uint64_t kHolderOutside = 0;         // a thread that is no worker, or nobody known
-struct HandleRecord {  // 16 bytes
-    std::atomic<std::uint32_t> channel;  // kNone = free record
-    std::atomic<std::uint32_t> rights;   // HandleRight
-    std::atomic<std::uint64_t> holder;   // identity of the coroutine that last held or used it; kHolderOutside
+inline constexpr std::uint64_t kHolderOutside = 0;  // a thread that is no worker, or nobody known
+struct HandleRecord {                               // 16 bytes
+    std::atomic<std::uint32_t> channel;             // kNone = free record
+    std::atomic<std::uint32_t> rights;              // HandleRight
+    std::atomic<std::uint64_t> holder;  // identity of the coroutine that last held or used it; kHolderOutside
 };
 static_assert(sizeof(HandleRecord) == 16);
 
 // Items moved by channels of one name that are gone; live channels are added by the reader. Unnamed channels share
 // record 0.
 struct ChannelTotalsRecord {  // 32 bytes
-    std::uint32_t name;                     // string; kNone for record 0
+    std::uint32_t name;       // string; kNone for record 0
     std::uint32_t reserved;
-    std::atomic<std::uint64_t> channels;    // created under this name
-    std::atomic<std::uint64_t> sent;        // by channels that are gone
+    std::atomic<std::uint64_t> channels;  // created under this name
+    std::atomic<std::uint64_t> sent;      // by channels that are gone
     std::atomic<std::uint64_t> received;
 };
 static_assert(sizeof(ChannelTotalsRecord) == 32);

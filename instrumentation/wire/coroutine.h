@@ -42,13 +42,13 @@ enum class CoroutineState : std::uint8_t {
 // Why a coroutine is parked, and what kind of object wait_object names. Values are fixed: files carry them.
 enum class WaitReason : std::uint8_t {
     kNothing = 0,
-    kYield = 1,            // still ready; wait_object = kNone
-    kSleep = 2,            // until CoroutineDetail::deadline_ticks
-    kJoin = 3,             // wait_object = coroutine index
-    kChannelSend = 4,      // wait_object = channel index
-    kChannelReceive = 5,   // wait_object = channel index
-    kSelect = 6,           // reserved: wait_object = first select arm
-    kMutex = 7,            // reserved from here on: wait_object = waitable index
+    kYield = 1,           // still ready; wait_object = kNone
+    kSleep = 2,           // until CoroutineDetail::deadline_ticks
+    kJoin = 3,            // wait_object = coroutine index
+    kChannelSend = 4,     // wait_object = channel index
+    kChannelReceive = 5,  // wait_object = channel index
+    kSelect = 6,          // reserved: wait_object = first select arm
+    kMutex = 7,           // reserved from here on: wait_object = waitable index
     kSharedMutex = 8,
     kCondition = 9,
     kSemaphore = 10,
@@ -56,14 +56,14 @@ enum class WaitReason : std::uint8_t {
     kLatch = 12,
     kWaitEvent = 13,
     kOnce = 14,
-    kDescriptor = 15,      // wait_object = file descriptor
-    kSignal = 16,          // wait_object = signal number
-    kBlockingCall = 17,    // runs on a side pool
-    kSuspended = 18,       // suspended itself; waits to be resumed by hand
+    kDescriptor = 15,    // wait_object = file descriptor
+    kSignal = 16,        // wait_object = signal number
+    kBlockingCall = 17,  // runs on a side pool
+    kSuspended = 18,     // suspended itself; waits to be resumed by hand
     kNursery = 19,
-    kCall = 20,            // request/response
+    kCall = 20,  // request/response
     kPause = 21,
-    kForeign = 22,         // a foreign runtime's own reason
+    kForeign = 22,  // a foreign runtime's own reason
 };
 inline constexpr std::uint8_t kWaitReasonsCount = 23;
 
@@ -82,21 +82,21 @@ enum CoroutineFlag : std::uint8_t {
 enum class ExitStatus : std::uint8_t { kFinished = 0, kFailed = 1, kCancelled = 2, kAbandoned = 3 };
 
 struct alignas(64) CoroutineRecord {
-    std::atomic<std::uint32_t> sequence;     // see above
+    std::atomic<std::uint32_t> sequence;  // see above
     std::atomic<CoroutineState> state;
     std::atomic<WaitReason> reason;
-    std::uint8_t pool;                       // index into kPools; constant from spawn to exit
-    std::atomic<std::uint8_t> flags;         // CoroutineFlag
-    std::atomic<std::uint64_t> rsp;          // while parked: address of the SavedFrame
-    std::atomic<std::uint64_t> rip;          // while parked: where it continues = return address in user code
-    std::atomic<std::uint32_t> next;         // links of the one queue or wait list it stands in; kNone
+    std::uint8_t pool;                // index into kPools; constant from spawn to exit
+    std::atomic<std::uint8_t> flags;  // CoroutineFlag
+    std::atomic<std::uint64_t> rsp;   // while parked: address of the SavedFrame
+    std::atomic<std::uint64_t> rip;   // while parked: where it continues = return address in user code
+    std::atomic<std::uint32_t> next;  // links of the one queue or wait list it stands in; kNone
     std::atomic<std::uint32_t> previous;
     std::atomic<std::uint32_t> wait_object;  // by reason; kNone
     std::uint32_t slot;                      // in its pool; constant from spawn to exit
-    std::uint64_t caught_exceptions;         // __cxa_eh_globals of this coroutine: head of the chain (private address)
+    std::uint64_t caught_exceptions;  // __cxa_eh_globals of this coroutine: head of the chain (private address)
     std::uint32_t uncaught_exceptions;
     std::atomic<std::uint32_t> first_joiner;  // list of coroutines that wait for this one to end; kNone
-    std::uint64_t transfer;                  // private: address or small value handed over by whoever wakes it
+    std::uint64_t transfer;  // private: address or small value handed over by whoever wakes it
 };
 static_assert(sizeof(CoroutineRecord) == 64);
 static_assert(offsetof(CoroutineRecord, sequence) == COROSCOPE_COROUTINE_SEQUENCE);
@@ -104,13 +104,13 @@ static_assert(offsetof(CoroutineRecord, rsp) == COROSCOPE_COROUTINE_RSP);
 static_assert(offsetof(CoroutineRecord, rip) == COROSCOPE_COROUTINE_RIP);
 
 struct CoroutineDetail {
-    std::atomic<std::uint64_t> identity;        // 0 = never used; written before the record is published
-    std::atomic<std::uint64_t> spawner;         // identity; 0 = spawned by a thread that is no worker
-    std::atomic<std::uint32_t> site;            // index into kSites
-    std::atomic<std::uint32_t> name;            // string; kNone = the site's name
+    std::atomic<std::uint64_t> identity;          // 0 = never used; written before the record is published
+    std::atomic<std::uint64_t> spawner;           // identity; 0 = spawned by a thread that is no worker
+    std::atomic<std::uint32_t> site;              // index into kSites
+    std::atomic<std::uint32_t> name;              // string; kNone = the site's name
     std::atomic<std::uint32_t> high_water_bytes;  // deepest use of the stack seen by a scan; 0 = not measured
-    std::atomic<std::uint8_t> priority;         // reserved: 0 signal .. 3 low; 2 = normal
-    std::atomic<std::uint8_t> worker;           // that ran it last (low 8 bits of its index)
+    std::atomic<std::uint8_t> priority;           // reserved: 0 signal .. 3 low; 2 = normal
+    std::atomic<std::uint8_t> worker;             // that ran it last (low 8 bits of its index)
     std::atomic<std::uint16_t> reserved;
     std::atomic<std::uint64_t> deadline_ticks;  // sleep or timed wait: TSC; 0 = none
     std::uint64_t private_word;                 // the runtime's own

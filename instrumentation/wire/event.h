@@ -23,34 +23,41 @@
 namespace coroscope::wire {
 
 enum class EventType : std::uint8_t {
-    kPad = 0,   // nothing; fills a block
-    kExt = 1,   // continuation of the event before it
+    kPad = 0,  // nothing; fills a block
+    kExt = 1,  // continuation of the event before it
     kSync = 2,  // object = running coroutine or kNone, argument = mask;  ext: 48 = dropped so far, 64 = full TSC
     kLoss = 3,  // object = events dropped (saturated), argument = 0;     ext: 48 = 0, 64 = full TSC of the first dropped
     kMask = 4,  // object = new mask, argument = old mask
 
     // coroutines
-    kSpawn = 8,     // object = coroutine, argument = site;
-                    //   ext 1: 48 = identity, 64 = slot:32 | pool:8 | flags:8 | priority:8 | 0:8 (from bit 0)
-                    //   ext 2: 48 = spawner's identity (0 outside), 64 = name string:32 | sequence:32
-    kResume = 9,    // object = coroutine, argument = seq24 | identity's low 8 bits << 24
+    kSpawn = 8,   // object = coroutine, argument = site;
+                  //   ext 1: 48 = identity, 64 = slot:32 | pool:8 | flags:8 | priority:8 | 0:8 (from bit 0)
+                  //   ext 2: 48 = spawner's identity (0 outside), 64 = name string:32 | sequence:32
+    kResume = 9,  // object = coroutine, argument = seq24 | identity's low 8 bits << 24
     kSuspend = 10,  // object = wait object, argument = seq24 | reason << 24;  ext: 48 = caller's address, 64 = deadline or 0
-    kWake = 11,     // object = coroutine woken, argument = seq24 | WakeCause << 24; by whom: the ring's current coroutine
-    kExit = 12,     // object = coroutine, argument = seq24 | ExitStatus << 24;  ext: 48 = identity, 64 = high-water bytes
+    kWake = 11,  // object = coroutine woken, argument = seq24 | WakeCause << 24; by whom: the ring's current coroutine
+    kExit = 12,  // object = coroutine, argument = seq24 | ExitStatus << 24;  ext: 48 = identity, 64 = high-water bytes
     kCancel = 13,   // object = coroutine that is asked to end, argument = identity's low 32 bits
     kMigrate = 14,  // object = coroutine, argument = from class | to class << 8 | MigrationForm << 16;
                     //   ext: 48 = address that wanted the room, 64 = bytes:32 | ticks:32
-    kPause = 15, kUnpause = 16, kStep = 17,   // reserved: object = coroutine
+    kPause = 15,
+    kUnpause = 16,
+    kStep = 17,  // reserved: object = coroutine
 
     // channels
-    kChannelCreate = 20,   // object = channel, argument = capacity;
-                           //   ext 1: 48 = identity, 64 = name string:32 | operations:32;  ext 2: 48 = creator, 64 = totals:32
-    kChannelSend = 21,     // object = channel, argument = ops24 | ChannelOpFlag << 24;  with kOtherParty ext: 48 = its identity
+    kChannelCreate = 20,  // object = channel, argument = capacity;
+    //   ext 1: 48 = identity, 64 = name string:32 | operations:32;  ext 2: 48 = creator, 64 = totals:32
+    kChannelSend = 21,  // object = channel, argument = ops24 | ChannelOpFlag << 24;  with kOtherParty ext: 48 = its identity
     kChannelReceive = 22,  // the same
-    kChannelBlock = 23,    // object = channel, argument = ops24 | 0 (sends) or 1 (receives) << 24; precedes its SUSPEND
+    kChannelBlock = 23,  // object = channel, argument = ops24 | 0 (sends) or 1 (receives) << 24; precedes its SUSPEND
     kChannelClose = 24,    // object = channel, argument = ops24
     kChannelDestroy = 25,  // object = channel, argument = ops24;  ext: 48 = identity, 64 = 0
-    kSelectBegin = 26, kSelectArm = 27, kSelectFire = 28, kBroadcast = 29, kCall = 30, kReply = 31,  // reserved
+    kSelectBegin = 26,
+    kSelectArm = 27,
+    kSelectFire = 28,
+    kBroadcast = 29,
+    kCall = 30,
+    kReply = 31,  // reserved
 
     // pools
     kPoolAllocate = 36,  // object = slot, argument = pool
@@ -59,25 +66,39 @@ enum class EventType : std::uint8_t {
     kPoolTrim = 39,      // reserved
 
     // signals and timers
-    kSignal = 44,       // object = signal number, argument = coroutine made for it or kNone;  ext: 48 = sender's pid, 64 = arrival TSC
-    kTimerSet = 46,     // object = coroutine, argument = 0;  ext: 48 = 0, 64 = deadline TSC
-    kTimerFire = 47,    // object = coroutine, argument = 0;  ext: 48 = 0, 64 = deadline TSC
-    kDeadline = 48,     // reserved
+    kSignal = 44,  // object = signal number, argument = coroutine made for it or kNone;  ext: 48 = sender's pid, 64 = arrival TSC
+    kTimerSet = 46,   // object = coroutine, argument = 0;  ext: 48 = 0, 64 = deadline TSC
+    kTimerFire = 47,  // object = coroutine, argument = 0;  ext: 48 = 0, 64 = deadline TSC
+    kDeadline = 48,   // reserved
 
     // workers
     kWorkerPark = 52,    // object = worker
     kWorkerUnpark = 53,  // object = worker
-    kSteal = 54, kInject = 55, kBlockingBegin = 56, kBlockingEnd = 57,  // reserved
+    kSteal = 54,
+    kInject = 55,
+    kBlockingBegin = 56,
+    kBlockingEnd = 57,  // reserved
 
     // locks and other waitables (object = waitable)
-    kLockAcquire = 64, kLockRelease = 65, kNotify = 66, kWaitableCreate = 67, kWaitableDestroy = 68,  // reserved
+    kLockAcquire = 64,
+    kLockRelease = 65,
+    kNotify = 66,
+    kWaitableCreate = 67,
+    kWaitableDestroy = 68,  // reserved
     kDescriptorReady = 69,  // reserved
 
     // what a program says itself
-    kZoneBegin = 80, kZoneEnd = 81, kMessage = 82, kCounter = 83, kNote = 84,  // reserved
+    kZoneBegin = 80,
+    kZoneEnd = 81,
+    kMessage = 82,
+    kCounter = 83,
+    kNote = 84,  // reserved
 
     // coroutines of other runtimes
-    kForeignCreate = 96, kForeignResume = 97, kForeignSuspend = 98, kForeignDestroy = 99,  // reserved
+    kForeignCreate = 96,
+    kForeignResume = 97,
+    kForeignSuspend = 98,
+    kForeignDestroy = 99,  // reserved
 };
 
 enum class WakeCause : std::uint8_t {
@@ -124,7 +145,8 @@ static_assert(sizeof(EventSlot) == kEventSlotBytes);
 
 inline constexpr std::uint64_t kStampMask = (1ULL << 48) - 1;
 
-inline constexpr EventSlot make_slot(std::uint64_t stamp48, EventType type, std::uint8_t lap, std::uint64_t word1) {
+inline constexpr EventSlot make_slot(std::uint64_t stamp48, EventType type, std::uint8_t lap,
+                                     std::uint64_t word1) {
     return {((stamp48 & kStampMask) << 16) | (static_cast<std::uint64_t>(type) << 8) | lap, word1};
 }
 inline constexpr std::uint64_t make_word1(std::uint32_t object, std::uint32_t argument) {
@@ -133,13 +155,27 @@ inline constexpr std::uint64_t make_word1(std::uint32_t object, std::uint32_t ar
 inline constexpr std::uint32_t pack24(std::uint32_t low24, std::uint8_t high8) {
     return (low24 & 0xffffffU) | (static_cast<std::uint32_t>(high8) << 24);
 }
-inline constexpr std::uint64_t slot_stamp(EventSlot slot) { return slot.word0 >> 16; }
-inline constexpr EventType slot_type(EventSlot slot) { return static_cast<EventType>((slot.word0 >> 8) & 0xff); }
-inline constexpr std::uint8_t slot_lap(EventSlot slot) { return static_cast<std::uint8_t>(slot.word0 & 0xff); }
-inline constexpr std::uint32_t slot_object(EventSlot slot) { return static_cast<std::uint32_t>(slot.word1); }
-inline constexpr std::uint32_t slot_argument(EventSlot slot) { return static_cast<std::uint32_t>(slot.word1 >> 32); }
-inline constexpr std::uint32_t low24(std::uint32_t argument) { return argument & 0xffffffU; }
-inline constexpr std::uint8_t high8(std::uint32_t argument) { return static_cast<std::uint8_t>(argument >> 24); }
+inline constexpr std::uint64_t slot_stamp(EventSlot slot) {
+    return slot.word0 >> 16;
+}
+inline constexpr EventType slot_type(EventSlot slot) {
+    return static_cast<EventType>((slot.word0 >> 8) & 0xff);
+}
+inline constexpr std::uint8_t slot_lap(EventSlot slot) {
+    return static_cast<std::uint8_t>(slot.word0 & 0xff);
+}
+inline constexpr std::uint32_t slot_object(EventSlot slot) {
+    return static_cast<std::uint32_t>(slot.word1);
+}
+inline constexpr std::uint32_t slot_argument(EventSlot slot) {
+    return static_cast<std::uint32_t>(slot.word1 >> 32);
+}
+inline constexpr std::uint32_t low24(std::uint32_t argument) {
+    return argument & 0xffffffU;
+}
+inline constexpr std::uint8_t high8(std::uint32_t argument) {
+    return static_cast<std::uint8_t>(argument >> 24);
+}
 
 // Signed distance of two 24-bit change counts: > 0 when `a` is newer than `b`.
 inline constexpr std::int32_t distance24(std::uint32_t a, std::uint32_t b) {

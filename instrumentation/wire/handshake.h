@@ -38,9 +38,22 @@ inline constexpr char kStateMemfdName[] = "coroscope-state";  // shows in /proc/
 inline constexpr char kRingMemfdName[] = "coroscope-rings";
 
 enum class MessageType : std::uint32_t {
-    kHello = 1, kWelcome = 2, kAttach = 3, kListen = 4, kReply = 5, kCopyArea = 6, kCopyStacks = 7, kStacksCopied = 8,
-    kNotice = 9, kDone = 10, kBye = 11,
-    kPause = 16, kResume = 17, kStep = 18, kStop = 19, kRules = 20,  // reserved
+    kHello = 1,
+    kWelcome = 2,
+    kAttach = 3,
+    kListen = 4,
+    kReply = 5,
+    kCopyArea = 6,
+    kCopyStacks = 7,
+    kStacksCopied = 8,
+    kNotice = 9,
+    kDone = 10,
+    kBye = 11,
+    kPause = 16,
+    kResume = 17,
+    kStep = 18,
+    kStop = 19,
+    kRules = 20,  // reserved
 };
 
 enum class Role : std::uint32_t {
@@ -49,7 +62,13 @@ enum class Role : std::uint32_t {
 };
 
 enum class ReplyStatus : std::uint32_t {
-    kOk = 0, kVersionMismatch = 1, kRecorderPresent = 2, kRefusedUid = 3, kMalformed = 4, kNoMemory = 5, kNotSupported = 6,
+    kOk = 0,
+    kVersionMismatch = 1,
+    kRecorderPresent = 2,
+    kRefusedUid = 3,
+    kMalformed = 4,
+    kNoMemory = 5,
+    kNotSupported = 6,
 };
 
 struct MessageHeader {

@@ -22,9 +22,10 @@ enum class HistogramKind : std::uint32_t { kFree = 0, kSwitchTicks = 1, kWakeToR
 
 struct alignas(64) HistogramRecord {  // 16 KiB
     HistogramKind kind;
-    std::uint32_t worker;                        // index; kNone
+    std::uint32_t worker;  // index; kNone
     std::atomic<std::uint64_t> samples;
-    std::atomic<std::uint64_t> below_resolution;  // samples at or under the cost of the stamps: counted here, in no bucket
+    std::atomic<std::uint64_t>
+        below_resolution;  // samples at or under the cost of the stamps: counted here, in no bucket
     std::atomic<std::uint64_t> sum;
     std::atomic<std::uint32_t> stamp_cost_ticks;  // calibrated and subtracted from every sample
     std::atomic<std::uint32_t> resolution_ticks;  // what cannot be told from nothing
@@ -39,7 +40,8 @@ static_assert(sizeof(HistogramRecord) == 16384);
 inline constexpr std::uint32_t histogram_bucket(std::uint64_t value) {
     if (value < 64) return static_cast<std::uint32_t>(value);
     const auto exponent = static_cast<std::uint32_t>(std::bit_width(value) - 1);
-    return 64 + (exponent - 6) * kHistogramSubBuckets + static_cast<std::uint32_t>((value >> (exponent - 5)) & 31);
+    return 64 + (exponent - 6) * kHistogramSubBuckets +
+           static_cast<std::uint32_t>((value >> (exponent - 5)) & 31);
 }
 // Smallest value that falls into `bucket`.
 inline constexpr std::uint64_t histogram_bucket_low(std::uint32_t bucket) {

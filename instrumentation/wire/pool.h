@@ -38,12 +38,12 @@ struct PoolRecord {  // 64 bytes; constant after its publication but for the las
     SizeClass size_class;
     PoolPurpose purpose;
     std::uint16_t reserved0;
-    std::uint32_t slot_bytes;    // usable bytes of a slot before colouring
-    std::uint64_t stride_bytes;  // from slot to slot
-    std::uint32_t guard_bytes;   // unreadable bytes at the low end (0 = canaries instead)
-    std::uint32_t colour_steps;  // 1 = no colour
-    std::uint32_t canary_bytes;  // at the lowest usable address; 0 = none
-    std::uint32_t name;          // string
+    std::uint32_t slot_bytes;                     // usable bytes of a slot before colouring
+    std::uint64_t stride_bytes;                   // from slot to slot
+    std::uint32_t guard_bytes;                    // unreadable bytes at the low end (0 = canaries instead)
+    std::uint32_t colour_steps;                   // 1 = no colour
+    std::uint32_t canary_bytes;                   // at the lowest usable address; 0 = none
+    std::uint32_t name;                           // string
     std::atomic<std::uint64_t> high_water_slots;  // most used at once; writer: workers at slab claims and ends (max)
     std::atomic<std::uint64_t> spawns;            // reserved
     std::uint64_t reserved1[2];
@@ -55,10 +55,10 @@ inline constexpr std::uint32_t kSlabOwnerOutside = 0xfffffffeU;  // shared by th
 struct alignas(64) SlabRecord {  // 192 bytes: three lines, so that remote frees do not disturb the owner
     std::atomic<std::uint32_t> owner;  // worker index, kSlabOwnerOutside, or kNone = up for grabs
     std::uint32_t pool;
-    std::uint64_t stack_base;          // address in the target of slot 0's stride
-    std::uint64_t stack_bytes;         // mapped there
+    std::uint64_t stack_base;   // address in the target of slot 0's stride
+    std::uint64_t stack_bytes;  // mapped there
     std::uint64_t reserved[5];
-    alignas(64) std::atomic<std::uint64_t> owned[kSlabWords];   // writer: owner (release); readers: viewers, remote frees
+    alignas(64) std::atomic<std::uint64_t> owned[kSlabWords];  // writer: owner (release); readers: viewers, remote frees
     alignas(64) std::atomic<std::uint64_t> remote[kSlabWords];  // writers: anyone; [pool.remote]
 };
 static_assert(sizeof(SlabRecord) == 192);

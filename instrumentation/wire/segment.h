@@ -42,21 +42,21 @@ inline constexpr std::uint16_t kWireMinor = 0;
 
 enum class SectionKind : std::uint32_t {
     kNothing = 0,
-    kCoroutines = 1,        // CoroutineRecord (coroutine.h), index = coroutine
-    kCoroutineDetails = 2,  // CoroutineDetail, same index
-    kWorkers = 3,           // WorkerRecord (worker.h)
-    kHistograms = 4,        // HistogramRecord (histogram.h)
-    kChannels = 5,          // ChannelRecord (channel.h)
-    kHandles = 6,           // HandleRecord (channel.h)
-    kChannelTotals = 7,     // ChannelTotalsRecord (channel.h)
-    kSites = 8,             // SiteRecord (site.h)
-    kStrings = 9,           // bytes (strings.h)
-    kPools = 10,            // PoolRecord (pool.h), index = pool
-    kWaitables = 11,        // reserved: locks, barriers, descriptors, ... with owner and waiters
-    kSelectArms = 12,       // reserved: one record an arm of a waiting select
-    kTimers = 13,           // reserved
+    kCoroutines = 1,          // CoroutineRecord (coroutine.h), index = coroutine
+    kCoroutineDetails = 2,    // CoroutineDetail, same index
+    kWorkers = 3,             // WorkerRecord (worker.h)
+    kHistograms = 4,          // HistogramRecord (histogram.h)
+    kChannels = 5,            // ChannelRecord (channel.h)
+    kHandles = 6,             // HandleRecord (channel.h)
+    kChannelTotals = 7,       // ChannelTotalsRecord (channel.h)
+    kSites = 8,               // SiteRecord (site.h)
+    kStrings = 9,             // bytes (strings.h)
+    kPools = 10,              // PoolRecord (pool.h), index = pool
+    kWaitables = 11,          // reserved: locks, barriers, descriptors, ... with owner and waiters
+    kSelectArms = 12,         // reserved: one record an arm of a waiting select
+    kTimers = 13,             // reserved
     kForeignCoroutines = 14,  // reserved: coroutines of other runtimes
-    kSlabsFirst = 16,       // SlabRecord (pool.h) of pool p in section kSlabsFirst + p, p < kPoolsMax
+    kSlabsFirst = 16,         // SlabRecord (pool.h) of pool p in section kSlabsFirst + p, p < kPoolsMax
 };
 
 // State of a chunk and where it lies: bits 0..7 state, bits 8..63 offset in the file divided by kPageBytes.
@@ -65,8 +65,12 @@ using ChunkWord = std::atomic<std::uint64_t>;  // writer: runtime (release) [seg
 inline constexpr std::uint64_t make_chunk_word(std::uint64_t offset_bytes, ChunkState state) {
     return ((offset_bytes / kPageBytes) << 8) | static_cast<std::uint64_t>(state);
 }
-inline constexpr ChunkState chunk_state(std::uint64_t word) { return static_cast<ChunkState>(word & 0xff); }
-inline constexpr std::uint64_t chunk_offset_bytes(std::uint64_t word) { return (word >> 8) * kPageBytes; }
+inline constexpr ChunkState chunk_state(std::uint64_t word) {
+    return static_cast<ChunkState>(word & 0xff);
+}
+inline constexpr std::uint64_t chunk_offset_bytes(std::uint64_t word) {
+    return (word >> 8) * kPageBytes;
+}
 
 struct SectionEntry {  // 64 bytes
     SectionKind kind;
@@ -75,7 +79,7 @@ struct SectionEntry {  // 64 bytes
     std::uint32_t chunks_max;         // length of the chunk directory
     std::uint64_t directory_offset;   // of ChunkWord[chunks_max], in bytes from the segment's start
     std::atomic<std::uint32_t> chunks_published;  // writer: runtime (release) [segment.publish]; readers acquire
-    std::atomic<std::uint32_t> records_used;      // records 0..records_used-1 have been in use at some time; same edge
+    std::atomic<std::uint32_t> records_used;  // records 0..records_used-1 have been in use at some time; same edge
     std::uint64_t reserved[4];
 };
 static_assert(sizeof(SectionEntry) == 64);
@@ -105,32 +109,34 @@ struct SegmentHeader {  // the first page
     std::uint32_t header_bytes;  // sizeof(SegmentHeader) of the writer
     std::uint32_t pid;           // as the target sees itself
     std::uint32_t uid;
-    std::uint64_t start_ticks;   // TSC when the runtime started: t = 0 of every time axis
+    std::uint64_t start_ticks;    // TSC when the runtime started: t = 0 of every time axis
     std::uint64_t segment_nonce;  // random; the same in state segment, ring segment and handshake
     base::ClockCalibration clock;
-    std::uint32_t flags;         // SegmentFlag, constant after start
+    std::uint32_t flags;  // SegmentFlag, constant after start
     std::uint32_t saved_frame_layout;
-    std::uint64_t park_address;        // address range of the assembly switch, for annotation
+    std::uint64_t park_address;  // address range of the assembly switch, for annotation
     std::uint64_t park_end_address;
     std::uint64_t trampoline_address;  // where a coroutine that never ran will start
     std::uint64_t signals_mask;        // bit n-1: signal n is taken by the signal thread
     // --- changing
-    std::atomic<std::uint32_t> lifecycle;        // writer: runtime (release); readers acquire
-    std::atomic<std::uint32_t> workers_count;    // writer: runtime at start
-    std::atomic<std::uint64_t> next_identity;    // writer: workers, fetch_add of a block; readers: an upper bound
+    std::atomic<std::uint32_t> lifecycle;      // writer: runtime (release); readers acquire
+    std::atomic<std::uint32_t> workers_count;  // writer: runtime at start
+    std::atomic<std::uint64_t> next_identity;  // writer: workers, fetch_add of a block; readers: an upper bound
     std::atomic<std::uint64_t> outside_spawned;  // spawns by threads that are no workers (relaxed counters)
     std::atomic<std::uint64_t> outside_exited;   // reserved
     std::atomic<std::uint64_t> peak_rss_kib;     // getrusage at the announced end; 0 before
     std::atomic<std::uint64_t> exit_code;        // reserved
     std::atomic<std::uint32_t> pause_epoch;      // reserved: cooperative pause
     std::atomic<std::uint32_t> pause_state;      // reserved
-    std::atomic<std::uint64_t> stack_bytes_peak;  // most bytes of slots in use at once: sum of used x slot_bytes, sampled at slab claims
+    std::atomic<std::uint64_t>
+        stack_bytes_peak;  // most bytes of slots in use at once: sum of used x slot_bytes, sampled at slab claims
     std::uint64_t reserved[20];
     char socket_name[64];  // abstract name of the agent's socket without the leading zero; "" = no agent
     char program[256];     // /proc/self/exe at start, zero-terminated
     std::uint64_t reserved_text[8];
-    std::atomic<std::uint64_t> signals_delivered[kSignalsMax + 3];  // by number: turned into coroutines; writer: signal thread
-    SectionEntry sections[kSectionsMax];  // entry of kind k at index k
+    std::atomic<std::uint64_t>
+        signals_delivered[kSignalsMax + 3];  // by number: turned into coroutines; writer: signal thread
+    SectionEntry sections[kSectionsMax];     // entry of kind k at index k
 };
 static_assert(sizeof(SegmentHeader) <= kPageBytes);
 static_assert(offsetof(SegmentHeader, magic) == 0);

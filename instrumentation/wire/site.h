@@ -19,19 +19,19 @@ enum class ClassEvidence : std::uint8_t {
     kProven = 3,    // row of the size table: static bound
 };
 
-struct SiteRecord {  // 64 bytes
+struct SiteRecord {          // 64 bytes
     std::uint32_t file;      // string, as the compiler gave it
     std::uint32_t function;  // string: enclosing function
     std::uint32_t name;      // string: the name given at the spawn
     std::uint32_t line;
     std::uint32_t column;
-    std::atomic<SizeClass> size_class;       // that its next spawn gets
+    std::atomic<SizeClass> size_class;  // that its next spawn gets
     std::atomic<ClassEvidence> evidence;
     std::uint16_t reserved0;
-    std::uint32_t predicted_bytes;           // from the size table; 0 = none
+    std::uint32_t predicted_bytes;            // from the size table; 0 = none
     std::atomic<std::uint32_t> wished_class;  // SizeClass + 1; 0 = no wish
-    std::uint64_t entry_address;             // of the coroutine's entry function
-    std::atomic<std::uint64_t> spawned;      // reserved: counted from events
+    std::uint64_t entry_address;              // of the coroutine's entry function
+    std::atomic<std::uint64_t> spawned;       // reserved: counted from events
     std::uint64_t reserved[2];
 };
 static_assert(sizeof(SiteRecord) == 64);

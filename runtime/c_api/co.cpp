@@ -26,12 +26,14 @@ namespace {
 constexpr int kOk = 0;
 constexpr int kError = -1;
 
-static_assert(offsetof(YieldRequest, status) == CPRIME_CO_YIELD_STATUS && sizeof(YieldRequest) == CPRIME_CO_YIELD_BYTES);
+static_assert(offsetof(YieldRequest, status) == CPRIME_CO_YIELD_STATUS &&
+              sizeof(YieldRequest) == CPRIME_CO_YIELD_BYTES);
 static_assert(offsetof(SleepRequest, duration_ns) == CPRIME_CO_SLEEP_DURATION);
 static_assert(offsetof(SleepRequest, status) == CPRIME_CO_SLEEP_STATUS);
 static_assert(offsetof(JoinRequest, target) == CPRIME_CO_JOIN_COROUTINE);
 static_assert(offsetof(JoinRequest, identity) == CPRIME_CO_JOIN_IDENTITY);
-static_assert(offsetof(JoinRequest, status) == CPRIME_CO_JOIN_STATUS && sizeof(JoinRequest) <= CPRIME_CO_JOIN_BYTES);
+static_assert(offsetof(JoinRequest, status) == CPRIME_CO_JOIN_STATUS &&
+              sizeof(JoinRequest) <= CPRIME_CO_JOIN_BYTES);
 
 // struct co_place, which is also how the library's source_location keeps what it points to: the only way to make one of a place
 // that C names.
@@ -41,7 +43,8 @@ struct CoPlace {
     unsigned line;
     unsigned column;
 };
-static_assert(offsetof(CoPlace, line) == CPRIME_CO_PLACE_LINE && offsetof(CoPlace, column) == CPRIME_CO_PLACE_COLUMN);
+static_assert(offsetof(CoPlace, line) == CPRIME_CO_PLACE_LINE &&
+              offsetof(CoPlace, column) == CPRIME_CO_PLACE_COLUMN);
 static_assert(sizeof(std::source_location) == sizeof(const CoPlace*));
 
 struct Co {

@@ -31,7 +31,7 @@ namespace cprime::detail {
 struct RuntimeState {
     std::unique_ptr<emit::StateSegment> segment;
     std::unique_ptr<emit::RingSegment> rings;
-    FirstViewer first_viewer;             // outlives the agent, which calls it
+    FirstViewer first_viewer;            // outlives the agent, which calls it
     std::unique_ptr<emit::Agent> agent;  // null with CPRIME_STATE_PLANE=off
     std::unique_ptr<Worker[]> workers;
     std::uint32_t workers_count = 0;

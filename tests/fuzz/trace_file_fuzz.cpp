@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "instrumentation/wire/segment.h"
 #include <nlohmann/json.hpp>
+#include "instrumentation/wire/segment.h"
 
 #include "traces/analysis.h"
 #include "traces/event_feed.h"
@@ -36,7 +36,8 @@ void append(std::vector<std::uint8_t>& to, const T& value) {
     to.insert(to.end(), first, first + sizeof value);
 }
 
-void append_chunk(std::vector<std::uint8_t>& file, ChunkHeader header, const std::uint8_t* payload, std::size_t bytes) {
+void append_chunk(std::vector<std::uint8_t>& file, ChunkHeader header, const std::uint8_t* payload,
+                  std::size_t bytes) {
     header.magic = kChunkMagic;
     header.compression = Compression::kNone;
     header.payload_bytes = header.unpacked_bytes = bytes;
@@ -97,13 +98,15 @@ void look_at(const Replay& replay, TimeNs t) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t bytes) {
     if (bytes == 0) return 0;
-    const std::vector<std::uint8_t> file = data[0] % 2 == 0 ? std::vector<std::uint8_t>(data + 1, data + bytes) : assemble(data + 1, bytes - 1);
+    const std::vector<std::uint8_t> file = data[0] % 2 == 0 ? std::vector<std::uint8_t>(data + 1, data + bytes)
+                                                            : assemble(data + 1, bytes - 1);
     const int fd = memfd_create("trace", MFD_CLOEXEC);
     if (fd < 0 || write(fd, file.data(), file.size()) != static_cast<ssize_t>(file.size())) std::abort();
     auto reader = TraceReader::open("/proc/self/fd/" + std::to_string(fd));
     close(fd);
     if (!reader.ok()) {
-        if (reader.error().message.empty() || reader.error().message.find('\n') != std::string::npos) std::abort();
+        if (reader.error().message.empty() || reader.error().message.find('\n') != std::string::npos)
+            std::abort();
         return 0;
     }
     auto replay = Replay::make(std::shared_ptr<const TraceReader>(std::move(*reader)));

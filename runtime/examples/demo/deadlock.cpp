@@ -31,11 +31,12 @@ Deadlock::Deadlock(Kind kind) {
             if (out.try_send(1)) ++tally_left.sent;
         });
     }
-    left_ = spawn_counted({.name = "left"}, [in = std::move(to_left.receiver), out = std::move(to_right.sender),
-                                     &tally_left, &tally_right] { answer(in, out, tally_left, tally_right); });
+    left_ = spawn_counted({.name = "left"},
+                          [in = std::move(to_left.receiver), out = std::move(to_right.sender), &tally_left,
+                           &tally_right] { answer(in, out, tally_left, tally_right); });
     right_ = spawn_counted({.name = "right"},
-                   [in = std::move(to_right.receiver), out = std::move(to_left.sender), &tally_left,
-                    &tally_right] { answer(in, out, tally_right, tally_left); });
+                           [in = std::move(to_right.receiver), out = std::move(to_left.sender), &tally_left,
+                            &tally_right] { answer(in, out, tally_right, tally_left); });
 }
 
 bool Deadlock::at_rest() const {

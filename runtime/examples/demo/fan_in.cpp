@@ -36,7 +36,8 @@ FanIn::FanIn(Schedule& schedule) {
     for (unsigned i = 0; i < kReporters; ++i) {
         reporters_.push_back(spawn_counted({.name = "reporter"}, [i, out = sender] { report(i, out); }));
     }
-    desk_ = spawn_counted({.name = "desk"}, [&schedule, in = std::move(receiver)] { take_reports(schedule, in); });
+    desk_ = spawn_counted({.name = "desk"},
+                          [&schedule, in = std::move(receiver)] { take_reports(schedule, in); });
 }
 
 bool FanIn::at_rest() const {

@@ -78,12 +78,12 @@ void Parser::read(Schedule& schedule, std::uint64_t seed) {
 bool Parser::read_one(Random& random) {
     current_ = random_expression(random, kDepth);
     auto parser = spawn_counted({.name = "parser", .size_class = cprime::size_class::large},
-                        [this] { return parse(current_.text); });
+                                [this] { return parse(current_.text); });
     const auto value = parser.join();
     if (!value) return false;
     ++(*value == current_.value ? right_ : wrong_);
     auto digester = spawn_counted({.name = "digest", .size_class = cprime::size_class::small},
-                          [this] { return digest(current_.text); });
+                                  [this] { return digest(current_.text); });
     const auto sum = digester.join();
     if (!sum) return false;
     digests_ ^= *sum;

@@ -74,12 +74,13 @@ Pipeline::Pipeline(Schedule& schedule, std::uint64_t seed) {
     lines_ = lines.receiver;
     words_ = words.receiver;
     // Handles that are moved into a coroutine are that coroutine's: with it they go, and the channel closes.
-    counter_ = spawn_counted({.name = "counter"}, [in = std::move(words.receiver)] { return count_letters(in); });
-    splitter_ = spawn_counted({.name = "splitter"}, [in = std::move(lines.receiver), out = std::move(words.sender)] {
-        split_lines(in, out);
+    counter_ = spawn_counted({.name = "counter"},
+                             [in = std::move(words.receiver)] { return count_letters(in); });
+    splitter_ = spawn_counted({.name = "splitter"}, [in = std::move(lines.receiver),
+                                                     out = std::move(words.sender)] { split_lines(in, out); });
+    author_ = spawn_counted({.name = "author"}, [&schedule, seed, out = std::move(lines.sender)] {
+        write_lines(schedule, seed, out);
     });
-    author_ = spawn_counted({.name = "author"},
-                    [&schedule, seed, out = std::move(lines.sender)] { write_lines(schedule, seed, out); });
 }
 
 bool Pipeline::at_rest() const {

@@ -41,7 +41,8 @@ Swarm::Swarm(Schedule& schedule, unsigned members, bool hints) {
         if (members_.size() % kMembersAtOnce == 0 && !cprime::sleep_for(kBreath)) return;
     }
     if (members == 0) return;
-    thrower_ = spawn_counted({.name = "thrower"}, [&schedule, out = sparks_.sender] { throw_sparks(schedule, out); });
+    thrower_ = spawn_counted({.name = "thrower"},
+                             [&schedule, out = sparks_.sender] { throw_sparks(schedule, out); });
 }
 
 bool Swarm::at_rest() const {

@@ -48,7 +48,7 @@ struct CountsExit {
 // cprime::spawn(), counted. The place of the *call* is the site, as for cprime::spawn() itself: hence the default argument.
 template <typename F>
 auto spawn_counted(const cprime::SpawnOptions& options, F&& function,
-           std::source_location place = std::source_location::current()) {
+                   std::source_location place = std::source_location::current()) {
     totals().spawned.fetch_add(1, std::memory_order_relaxed);
     return cprime::spawn(
         options,

@@ -42,10 +42,10 @@ int co_init(void);
 /* Makes a coroutine that calls function(argument); it is named after the function. NULL when there is no memory for it, or no
  * co_init() before. Any thread. */
 #define co_spawn(function, argument) co_spawn_sized(CO_SIZE_DEFAULT, function, argument)
-#define co_spawn_sized(size, function, argument)                                                    \
-    __extension__({                                                                                 \
-        static const struct co_place co_place_here = {__FILE__, __func__, __LINE__, 0};             \
-        co_spawn_at(&co_place_here, #function, (size), (function), (argument));                     \
+#define co_spawn_sized(size, function, argument)                                        \
+    __extension__({                                                                     \
+        static const struct co_place co_place_here = {__FILE__, __func__, __LINE__, 0}; \
+        co_spawn_at(&co_place_here, #function, (size), (function), (argument));         \
     })
 
 /* Waits until the coroutine has ended and frees `co`. CO_CANCELLED: the caller is to end; `co` stays as it is. */
@@ -55,7 +55,7 @@ static inline int co_join(co_t* co);
 void co_detach(co_t* co);
 
 /* Lets every other ready coroutine run first. */
-static inline int co_yield(void);
+static inline int co_yield (void);
 
 /* Waits for at least `milliseconds`. */
 static inline int co_sleep_ms(uint64_t milliseconds);
@@ -71,7 +71,8 @@ struct co_place { /* lives as long as the program */
     const char* function;
     unsigned line, column;
 };
-co_t* co_spawn_at(const struct co_place* place, const char* name, enum co_size size, void (*function)(void*), void* argument);
+co_t* co_spawn_at(const struct co_place* place, const char* name, enum co_size size, void (*function)(void*),
+                  void* argument);
 
 struct co {
     uint64_t identity;
@@ -96,11 +97,11 @@ void* cprime_co_sleep(void* worker, uint32_t coroutine, void* call);
 void* cprime_co_join(void* worker, uint32_t coroutine, void* call);
 
 #define CO_ALWAYS_INLINE static inline __attribute__((always_inline, unused))
-#define CO_PARK(function, call)         \
+#define CO_PARK(function, call)        \
     (cprime_park((function), (call))); \
     __asm__ volatile("" ::: "memory") /* no tail call: this frame is the one that is shown */
 
-CO_ALWAYS_INLINE int co_yield(void) {
+CO_ALWAYS_INLINE int co_yield (void) {
     struct co_yield_call call = {0};
     CO_PARK(cprime_co_yield, &call);
     return call.status == 0 ? CO_OK : CO_CANCELLED;

@@ -84,9 +84,7 @@ public:
     // No value; `status` is not ok.
     [[gnu::always_inline]] Result(Status status) noexcept { status_ = status; }
     // A value; status() is ok. (Not for T = Status, which would be ambiguous: such a Result comes from the runtime only.)
-    [[gnu::always_inline]] Result(T&& value) noexcept
-        requires(!std::is_same_v<T, Status>)
-    {
+    [[gnu::always_inline]] Result(T&& value) noexcept requires(!std::is_same_v<T, Status>) {
         ::new (&value_) T(static_cast<T&&>(value));
         status_ = Status::ok;
     }

@@ -88,9 +88,9 @@ std::invoke_result_t<std::decay_t<F>&> run(const RuntimeOptions& options, F&& fu
     return runtime.run(std::forward<F>(function), place);
 }
 template <typename F>
-requires std::is_invocable_v<std::decay_t<F>&>
-std::invoke_result_t<std::decay_t<F>&> run(F&& function,
-                                           std::source_location place = std::source_location::current()) {
+requires std::is_invocable_v < std::decay_t<F>
+& > std::invoke_result_t<std::decay_t<F>&> run(F&& function,
+                                               std::source_location place = std::source_location::current()) {
     return run(RuntimeOptions{}, std::forward<F>(function), place);
 }
 

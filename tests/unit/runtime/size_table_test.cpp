@@ -19,11 +19,12 @@ using coroscope::wire::ClassEvidence;
 using coroscope::wire::SizeClass;
 
 TEST(SizeTableFile, rows_give_class_evidence_and_prediction) {
-    const auto table = SizeTable::parse(R"({"version": 1, "other": [1, -2.5e3, null, true, {"x": "\u00e9\ud83d\ude00\n"}], "sites": [
+    const auto table = SizeTable::parse(
+        R"({"version": 1, "other": [1, -2.5e3, null, true, {"x": "\u00e9\ud83d\ude00\n"}], "sites": [
         {"site": "a.cpp:1", "class_advised": "micro", "evidence": "profiled", "high_water_bytes": {"mean": 10, "max": 120}},
         {"site": "a.cpp:2", "class_advised": "large", "evidence": "proven", "predicted_bytes": 70000},
         {"site": "a.cpp:3", "class_advised": "small", "evidence": "unknown"}]})",
-                                        "t.json");
+        "t.json");
     ASSERT_TRUE(table) << table.error().message;
     EXPECT_EQ(table->size(), 2U);
     EXPECT_EQ(table->find("a.cpp:1")->size_class, SizeClass::kMicro);
@@ -43,7 +44,8 @@ TEST(SizeTableFile, bad_input_is_one_sentence_that_names_file_place_and_fix) {
         {"{\"version\": 1}", "it has no list \"sites\""},
         {"[]", "it has no list \"sites\""},
         {"{\"sites\": [{}]}", "site 1 of its list has no \"site\""},
-        {"{\"sites\": [{\"site\": \"a:1\", \"class_advised\": \"tiny\"}]}", "(a:1) has no \"class_advised\" of micro"},
+        {"{\"sites\": [{\"site\": \"a:1\", \"class_advised\": \"tiny\"}]}",
+         "(a:1) has no \"class_advised\" of micro"},
         {"{\"sites\": [{\"site\": 5}]}", "has no \"site\""},
         {"{\"a\": \"\x01\"}", "a control character"},
         {"{\"a\": \"\\u12\"}", "a bad escape"},
@@ -78,7 +80,8 @@ protected:
     static const coroscope::wire::SiteRecord& site_at(std::uint32_t line) {
         for (std::uint32_t site = 0;; ++site) {
             const auto& record = g_runtime->sites.record(site);
-            if (record.line == line && g_runtime->segment->string(record.file) == "tests/unit/runtime/size_table_test.cpp") {
+            if (record.line == line &&
+                g_runtime->segment->string(record.file) == "tests/unit/runtime/size_table_test.cpp") {
                 return record;
             }
         }
@@ -115,7 +118,8 @@ TEST_F(SizeTableRun, rows_choose_classes_raise_wishes_and_never_lower_them) {
         EXPECT_EQ(site_at(kWishLine).evidence.load(), ClassEvidence::kWish);
         EXPECT_EQ(site_at(kRaisedLine).size_class.load(), SizeClass::kMedium);
         EXPECT_NE(g_runtime->segment->header().flags & coroscope::wire::kFlagSizeTableUsed, 0U);
-        const auto* pools = g_runtime->segment->records<coroscope::wire::PoolRecord>(coroscope::wire::SectionKind::kPools);
+        const auto* pools = g_runtime->segment->records<coroscope::wire::PoolRecord>(
+            coroscope::wire::SectionKind::kPools);
         EXPECT_GE(pools[kPoolSmall].high_water_slots.load(), 0U);
     }
     const std::string said = testing::internal::GetCapturedStderr();
@@ -133,9 +137,11 @@ TEST_F(SizeTableRun, without_a_table_the_class_is_medium_unless_wished_otherwise
 
 TEST_F(SizeTableRun, a_malformed_table_ends_the_program_with_code_2) {
     write("{\"sites\": 7}");
-    EXPECT_EXIT(Runtime({.workers = 1}), testing::ExitedWithCode(2), "^cprime: the size table .* cannot be used: it has no list \"sites\".*\n$");
+    EXPECT_EXIT(Runtime({.workers = 1}), testing::ExitedWithCode(2),
+                "^cprime: the size table .* cannot be used: it has no list \"sites\".*\n$");
     setenv("CPRIME_SIZES", "/nowhere/sizes.json", 1);
-    EXPECT_EXIT(Runtime({.workers = 1}), testing::ExitedWithCode(2), "^cprime: the size table /nowhere/sizes.json .*cannot be opened");
+    EXPECT_EXIT(Runtime({.workers = 1}), testing::ExitedWithCode(2),
+                "^cprime: the size table /nowhere/sizes.json .*cannot be opened");
 }
 
 }  // namespace

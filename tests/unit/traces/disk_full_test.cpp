@@ -29,7 +29,8 @@ EventsChunk some_events(std::uint64_t position) {
     chunk.ring = 0;
     chunk.first_position = position;
     for (std::uint32_t i = 0; i < 1000; ++i) {
-        chunk.slots.push_back(wire::make_slot(1'000'000'000 + position + i, wire::EventType::kResume, 0, wire::make_word1(i * 2654435761U, i)));
+        chunk.slots.push_back(wire::make_slot(1'000'000'000 + position + i, wire::EventType::kResume, 0,
+                                              wire::make_word1(i * 2654435761U, i)));
     }
     chunk.events_count = 1000;
     chunk.context_ticks = chunk.ticks_min = 1'000'000'000 + position;
@@ -40,7 +41,8 @@ EventsChunk some_events(std::uint64_t position) {
 TEST(DiskFull, what_was_written_stays_readable_and_the_error_says_so) {
     const TemporaryPath file("full");
     SyntheticProgram program(1);
-    for (std::uint16_t i = 0; i < 200; ++i) program.step(i);
+    for (std::uint16_t i = 0; i < 200; ++i)
+        program.step(i);
     std::uint64_t added = 0;
     base::Error error;
     {

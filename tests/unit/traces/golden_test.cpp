@@ -22,7 +22,9 @@ std::string golden_path(const std::string& name) {
     const char* source = std::getenv("COROSCOPE_SOURCE");
     return std::string(source != nullptr ? source : ".") + "/tests/golden/" + name;
 }
-bool updating() { return std::getenv("COROSCOPE_UPDATE_GOLDEN") != nullptr; }
+bool updating() {
+    return std::getenv("COROSCOPE_UPDATE_GOLDEN") != nullptr;
+}
 
 std::string content(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
@@ -31,15 +33,18 @@ std::string content(const std::string& path) {
 
 void expect_golden(const std::string& name, const std::string& text) {
     if (updating()) std::ofstream(golden_path(name), std::ios::binary) << text;
-    EXPECT_EQ(content(golden_path(name)), text) << "COROSCOPE_UPDATE_GOLDEN=1 accepts the new text of " << name;
+    EXPECT_EQ(content(golden_path(name)), text)
+        << "COROSCOPE_UPDATE_GOLDEN=1 accepts the new text of " << name;
 }
 
 // A short history with a keyframe in its middle and one at its end, stacks, names and a mark.
 void write_small_trace(const std::string& path) {
     SyntheticProgram program(2);
-    for (std::uint32_t i = 0; i < 400; ++i) program.step(static_cast<std::uint16_t>(i * 40503U >> 2));
+    for (std::uint32_t i = 0; i < 400; ++i)
+        program.step(static_cast<std::uint16_t>(i * 40503U >> 2));
     const inspect::StateImage first = program.truth();
-    for (std::uint32_t i = 400; i < 900; ++i) program.step(static_cast<std::uint16_t>(i * 40503U >> 2));
+    for (std::uint32_t i = 400; i < 900; ++i)
+        program.step(static_cast<std::uint16_t>(i * 40503U >> 2));
     write_synthetic_trace(path, program, {first, program.truth()}, 150);
 }
 
@@ -49,8 +54,8 @@ std::string list_chunks(const TraceReader& reader) {
         const ChunkHeader& h = chunk.header;
         text += fmt::format("{:3} {:<12} unpacked {:6}", h.number, chunk_type_name(h.type), h.unpacked_bytes);
         if (h.type == ChunkType::kEvents) {
-            text += fmt::format("  ring {} position {} slots {} events {} ticks {}..{}", h.ring, h.first_position, h.slots_count,
-                                h.events_count, h.ticks_min, h.ticks_max);
+            text += fmt::format("  ring {} position {} slots {} events {} ticks {}..{}", h.ring,
+                                h.first_position, h.slots_count, h.events_count, h.ticks_min, h.ticks_max);
         }
         text += "\n";
     }
@@ -60,7 +65,8 @@ std::string list_chunks(const TraceReader& reader) {
 class Golden : public testing::Test {
 protected:
     void SetUp() override {
-        if (updating() && !std::filesystem::exists(golden_path("small.coro"))) write_small_trace(golden_path("small.coro"));
+        if (updating() && !std::filesystem::exists(golden_path("small.coro")))
+            write_small_trace(golden_path("small.coro"));
         auto opened = open_trace(golden_path("small.coro"));
         ASSERT_TRUE(opened.ok()) << opened.error().message;
         session_ = std::move(*opened);
@@ -88,7 +94,8 @@ TEST_F(Golden, what_is_written_today_is_the_committed_file) {
     const auto committed = TraceReader::open(golden_path("small.coro"));
     ASSERT_TRUE(committed.ok());
     // Not the compressed bytes, which depend on the compressor's version.
-    EXPECT_EQ(list_chunks(**today), list_chunks(**committed)) << "the format changed: raise kTraceMinor or kTraceMajor";
+    EXPECT_EQ(list_chunks(**today), list_chunks(**committed))
+        << "the format changed: raise kTraceMinor or kTraceMajor";
 }
 
 TEST_F(Golden, stat) {
@@ -102,13 +109,14 @@ TEST_F(Golden, state_between_two_keyframes) {
     const auto then = moment(middle);
     std::string text = fmt::format("t {}\n", then->t);
     for (const auto& c : then->state.coroutines) {
-        text += fmt::format("coroutine {:2} id {:3} seq {:3} {} {} on {:#x} since {}\n", c.index, c.identity, c.sequence,
-                            inspect::state_name(c.state), inspect::reason_name(c.reason), c.wait_object, c.since_ticks);
+        text += fmt::format("coroutine {:2} id {:3} seq {:3} {} {} on {:#x} since {}\n", c.index, c.identity,
+                            c.sequence, inspect::state_name(c.state), inspect::reason_name(c.reason),
+                            c.wait_object, c.since_ticks);
     }
     for (const auto& c : then->state.channels) {
-        text += fmt::format("channel {} id {} operations {} length {} sent {} received {} waiting {} {}{}\n", c.index, c.identity,
-                            c.operations, c.length, c.sent, c.received, c.senders_waiting, c.receivers_waiting,
-                            c.closed ? " closed" : "");
+        text += fmt::format("channel {} id {} operations {} length {} sent {} received {} waiting {} {}{}\n",
+                            c.index, c.identity, c.operations, c.length, c.sent, c.received,
+                            c.senders_waiting, c.receivers_waiting, c.closed ? " closed" : "");
     }
     expect_golden("small.state.txt", text);
 }

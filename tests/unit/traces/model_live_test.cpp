@@ -105,7 +105,8 @@ TEST(ModelLive, each_keyframe_of_the_demo_follows_from_the_one_before_and_the_ev
         });
         EXPECT_TRUE(feed.losses().empty());
         const inspect::StateImage rebuilt = model.finish(until, nullptr);
-        const Comparison comparison = compare(rebuilt, *second, kWorkersKnown && workers_quiet_near(trace, *second));
+        const Comparison comparison = compare(rebuilt, *second,
+                                              kWorkersKnown && workers_quiet_near(trace, *second));
         for (const std::string& difference : comparison.differences)
             ADD_FAILURE() << "keyframe " << k + 1 << ": " << difference;
         for (const inspect::CoroutineImage& row : rebuilt.coroutines) {

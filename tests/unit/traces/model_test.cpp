@@ -23,7 +23,8 @@ rc::Gen<Choices> choices(int count) {
 }
 
 void run(SyntheticProgram& program, const Choices& steps) {
-    for (const std::uint16_t choice : steps) program.step(choice);
+    for (const std::uint16_t choice : steps)
+        program.step(choice);
 }
 
 // A keyframe whose copy lasts from before `during` until after it.
@@ -48,18 +49,21 @@ void expect_same(const inspect::StateImage& rebuilt, const inspect::StateImage& 
     if (!comparison.differences.empty()) RC_LOG() << comparison.differences.front() << "\n";
     RC_ASSERT(comparison.differences.empty());
     RC_ASSERT(comparison.quiet);
-    for (const inspect::CoroutineImage& row : rebuilt.coroutines) RC_ASSERT(row.consistency != inspect::Consistency::kUnknown);
+    for (const inspect::CoroutineImage& row : rebuilt.coroutines)
+        RC_ASSERT(row.consistency != inspect::Consistency::kUnknown);
 }
 
 TEST(Model, any_state_follows_from_a_keyframe_copied_while_running_and_the_events_around_it) {
     EXPECT_TRUE(rc::check("state at t = keyframe + events", [] {
         SyntheticProgram program(*rc::gen::inRange<std::uint32_t>(1, 4));
         run(program, *choices(300));
-        const inspect::StateImage first = keyframe_over(program, *choices(60), *rc::gen::arbitrary<std::uint64_t>());
+        const inspect::StateImage first = keyframe_over(program, *choices(60),
+                                                        *rc::gen::arbitrary<std::uint64_t>());
         run(program, *choices(200));
         const inspect::StateImage truth = program.truth();
         run(program, *choices(100));
-        const inspect::StateImage second = keyframe_over(program, *choices(60), *rc::gen::arbitrary<std::uint64_t>());
+        const inspect::StateImage second = keyframe_over(program, *choices(60),
+                                                         *rc::gen::arbitrary<std::uint64_t>());
         run(program, *choices(50));
         const TemporaryPath file("model");
         write_synthetic_trace(file.path(), program, {first, second}, *rc::gen::inRange<std::size_t>(1, 40));
@@ -72,7 +76,8 @@ TEST(Model, what_is_known_after_a_loss_is_true_and_the_next_keyframe_ends_the_do
     EXPECT_TRUE(rc::check("no wrong state after losses", [] {
         SyntheticProgram program(*rc::gen::inRange<std::uint32_t>(1, 4));
         run(program, *choices(200));
-        const inspect::StateImage first = keyframe_over(program, *choices(30), *rc::gen::arbitrary<std::uint64_t>());
+        const inspect::StateImage first = keyframe_over(program, *choices(30),
+                                                        *rc::gen::arbitrary<std::uint64_t>());
         const std::uint32_t ring = *rc::gen::inRange<std::uint32_t>(0, program.rings_count());
         run(program, *choices(60));
         program.drop_events(ring);
@@ -81,8 +86,10 @@ TEST(Model, what_is_known_after_a_loss_is_true_and_the_next_keyframe_ends_the_do
         run(program, *choices(60));
         const inspect::StateImage truth = program.truth();
         run(program, *choices(60));
-        for (std::uint16_t step = 0; step < 4000 && step % 97 < 96; ++step) program.step(step);  // so that the loss is told
-        const inspect::StateImage second = keyframe_over(program, *choices(30), *rc::gen::arbitrary<std::uint64_t>());
+        for (std::uint16_t step = 0; step < 4000 && step % 97 < 96; ++step)
+            program.step(step);  // so that the loss is told
+        const inspect::StateImage second = keyframe_over(program, *choices(30),
+                                                         *rc::gen::arbitrary<std::uint64_t>());
         run(program, *choices(60));
         const TemporaryPath file("loss");
         write_synthetic_trace(file.path(), program, {first, second}, 37);
@@ -108,12 +115,15 @@ TEST(Model, what_is_known_after_a_loss_is_true_and_the_next_keyframe_ends_the_do
             RC_ASSERT(row.sent == real->sent);
             RC_ASSERT(row.received == real->received);
         }
-        RC_TAG(known == 0 ? "nothing known" : known == moment->state.coroutines.size() ? "all known" : "some known");
+        RC_TAG(known == 0                                 ? "nothing known"
+               : known == moment->state.coroutines.size() ? "all known"
+                                                          : "some known");
         expect_same(moment_at(file.path(), program.now())->state, program.truth());
     }));
 }
 
-wire::DecodedEvent event(wire::EventType type, std::uint64_t tsc, std::uint32_t object, std::uint32_t argument) {
+wire::DecodedEvent event(wire::EventType type, std::uint64_t tsc, std::uint32_t object,
+                         std::uint32_t argument) {
     wire::DecodedEvent made;
     made.type = type;
     made.tsc = tsc;

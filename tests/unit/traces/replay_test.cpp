@@ -55,7 +55,8 @@ struct TwoKeyframes {
         const std::vector<wire::EventSlot> slots = {
             wire::make_slot(at, wire::EventType::kWake, 0, wire::make_word1(1, wire::pack24(6, 1))),
             wire::make_slot(at + 10, wire::EventType::kResume, 0, wire::make_word1(1, wire::pack24(7, 11))),
-            wire::make_slot(at + 20, wire::EventType::kSuspend, 0, wire::make_word1(wire::kNone, wire::pack24(8, 2))),
+            wire::make_slot(at + 20, wire::EventType::kSuspend, 0,
+                            wire::make_word1(wire::kNone, wire::pack24(8, 2))),
             wire::make_slot(0x402001, wire::EventType::kExt, 0, 9 * kSecond),
         };
         ASSERT_TRUE(log.take(slots, 0, 0, false).ok());
@@ -66,7 +67,8 @@ struct TwoKeyframes {
             stacks.taken_ticks = image->read_end_ticks;
             stacks.stacks.push_back({10, 4, inspect::Consistency::kExact, inspect::UnwindEnd::kEntry, 0, 64});
             const bool later = image == &second;
-            stacks.stacks.push_back({11, later ? 8U : 4U, inspect::Consistency::kExact, inspect::UnwindEnd::kEntry, later ? 2U : 1U, 64});
+            stacks.stacks.push_back({11, later ? 8U : 4U, inspect::Consistency::kExact,
+                                     inspect::UnwindEnd::kEntry, later ? 2U : 1U, 64});
             ASSERT_TRUE((*writer)->add_stacks(stacks, table).ok());
         }
         Symbols symbols;
@@ -116,7 +118,9 @@ TEST(Replay, counts_grow_with_time_and_losses_are_told_at_the_end) {
     const TemporaryPath file("counts");
     TwoKeyframes().write(file.path());
     const auto replay = open(file.path());
-    const auto wakes_at = [&](TimeNs t) { return (*replay->moment_at(t))->events[static_cast<std::size_t>(wire::EventType::kWake)]; };
+    const auto wakes_at = [&](TimeNs t) {
+        return (*replay->moment_at(t))->events[static_cast<std::size_t>(wire::EventType::kWake)];
+    };
     EXPECT_EQ(wakes_at(1'200'000'000).accepted, 0U);
     EXPECT_EQ(wakes_at(1'700'000'000).accepted, 1U);
     EXPECT_EQ(wakes_at(1'700'000'000).lost, 0U);
@@ -152,7 +156,8 @@ TEST(RecordedSession, shows_the_time_asked_for_and_names_from_the_file) {
 TEST(RecordedSession, a_file_cut_short_says_so) {
     const TemporaryPath file("short");
     SyntheticProgram program(1);
-    for (std::uint16_t i = 0; i < 300; ++i) program.step(i);
+    for (std::uint16_t i = 0; i < 300; ++i)
+        program.step(i);
     write_synthetic_trace(file.path(), program, {program.truth()}, 50, false);
     auto session = open_trace(file.path());
     ASSERT_TRUE(session.ok());

@@ -20,7 +20,9 @@ struct Seen {
 };
 
 void decode(std::span<const wire::EventSlot> slots, wire::EventDecoder& decoder, std::vector<Seen>& seen) {
-    decoder.feed(slots, [&](const wire::DecodedEvent& e) { seen.push_back({e.tsc, e.type, e.object, e.argument, e.current, e.ext64[0]}); });
+    decoder.feed(slots, [&](const wire::DecodedEvent& e) {
+        seen.push_back({e.tsc, e.type, e.object, e.argument, e.current, e.ext64[0]});
+    });
 }
 
 std::vector<Seen> decode_whole(const std::vector<wire::EventSlot>& slots) {
@@ -40,13 +42,15 @@ std::vector<Seen> decode_chunks(const TraceReader& reader) {
         EXPECT_TRUE(slots.ok());
         EXPECT_EQ(slots->size(), chunk.header.slots_count);
         wire::EventDecoder decoder;
-        decoder.seed(chunk.header.context_ticks, chunk.header.context_current, chunk.header.context_known != 0);
+        decoder.seed(chunk.header.context_ticks, chunk.header.context_current,
+                     chunk.header.context_known != 0);
         const std::size_t before = seen.size();
         decode(*slots, decoder, seen);
         EXPECT_EQ(decoder.undecodable(), 0U) << "a chunk cut a group";
         EXPECT_EQ(seen.size() - before, chunk.header.events_count);
         std::uint64_t counted = 0;
-        for (const TypeCount& row : chunk.counts) counted += row.count;
+        for (const TypeCount& row : chunk.counts)
+            counted += row.count;
         EXPECT_EQ(counted, chunk.header.events_count);
         EXPECT_GE(seen[before].tsc, chunk.header.ticks_min);
         EXPECT_LE(seen.back().tsc, chunk.header.ticks_max);
@@ -57,7 +61,8 @@ std::vector<Seen> decode_chunks(const TraceReader& reader) {
 TEST(RingLog, chunks_decode_by_themselves_however_the_slots_arrived) {
     SyntheticProgram program(1);
     // More than two full chunks of one ring.
-    for (std::uint32_t i = 0; program.ring(0).size() < 150'000; ++i) program.step(static_cast<std::uint16_t>(i * 40503U >> 3));
+    for (std::uint32_t i = 0; program.ring(0).size() < 150'000; ++i)
+        program.step(static_cast<std::uint16_t>(i * 40503U >> 3));
     for (const std::size_t piece : {std::size_t{1}, std::size_t{997}, std::size_t{200'000}}) {
         const TemporaryPath file("pieces");
         auto writer = TraceWriter::create(file.path(), synthetic_meta());
@@ -65,7 +70,8 @@ TEST(RingLog, chunks_decode_by_themselves_however_the_slots_arrived) {
         RingLog log(0, 1'000'000'000, writer->get(), nullptr);
         const auto& slots = program.ring(0);
         for (std::size_t at = 0; at < slots.size(); at += piece) {
-            ASSERT_TRUE(log.take(std::span(slots).subspan(at, std::min(piece, slots.size() - at)), at, 0, false).ok());
+            ASSERT_TRUE(
+                log.take(std::span(slots).subspan(at, std::min(piece, slots.size() - at)), at, 0, false).ok());
         }
         ASSERT_TRUE(log.flush(false).ok());
         ASSERT_TRUE((*writer)->add_keyframe(program.truth()).ok());
@@ -78,7 +84,8 @@ TEST(RingLog, chunks_decode_by_themselves_however_the_slots_arrived) {
 
 TEST(RingLog, a_gap_ends_a_chunk_and_is_counted) {
     SyntheticProgram program(1);
-    for (std::uint16_t i = 0; i < 3000; ++i) program.step(static_cast<std::uint16_t>(i * 31));
+    for (std::uint16_t i = 0; i < 3000; ++i)
+        program.step(static_cast<std::uint16_t>(i * 31));
     const auto& slots = program.ring(0);
     ASSERT_GT(slots.size(), 1000U);
     const TemporaryPath file("gap");
@@ -103,7 +110,8 @@ TEST(RingLog, a_gap_ends_a_chunk_and_is_counted) {
 TEST(RingLog, accepted_and_dropped_are_what_was_emitted) {
     EXPECT_TRUE(rc::check("accepted + dropped = emitted, by type", [] {
         SyntheticProgram program(1);
-        const auto steps = *rc::gen::resize(400, rc::gen::container<std::vector<std::uint16_t>>(rc::gen::arbitrary<std::uint16_t>()));
+        const auto steps = *rc::gen::resize(
+            400, rc::gen::container<std::vector<std::uint16_t>>(rc::gen::arbitrary<std::uint16_t>()));
         for (std::size_t i = 0; i < steps.size(); ++i) {
             if (i == steps.size() / 3) program.drop_events(0);
             if (i == steps.size() / 2) program.keep_events(0);
@@ -120,17 +128,19 @@ TEST(RingLog, accepted_and_dropped_are_what_was_emitted) {
 }
 
 TEST(SlotCodec, slots_come_back_bit_for_bit) {
-    EXPECT_TRUE(rc::check("decode(encode(slots)) == slots", [](const std::vector<std::pair<std::uint64_t, std::uint64_t>>& words) {
-        std::vector<wire::EventSlot> slots;
-        for (const auto& [first, second] : words) slots.push_back({first & ~0xffULL, second});
-        const auto decoded = decode_slots(encode_slots(slots));
-        RC_ASSERT(decoded.ok());
-        RC_ASSERT(decoded->size() == slots.size());
-        for (std::size_t i = 0; i < slots.size(); ++i) {
-            RC_ASSERT((*decoded)[i].word0 == slots[i].word0);
-            RC_ASSERT((*decoded)[i].word1 == slots[i].word1);
-        }
-    }));
+    EXPECT_TRUE(rc::check("decode(encode(slots)) == slots",
+                          [](const std::vector<std::pair<std::uint64_t, std::uint64_t>>& words) {
+                              std::vector<wire::EventSlot> slots;
+                              for (const auto& [first, second] : words)
+                                  slots.push_back({first & ~0xffULL, second});
+                              const auto decoded = decode_slots(encode_slots(slots));
+                              RC_ASSERT(decoded.ok());
+                              RC_ASSERT(decoded->size() == slots.size());
+                              for (std::size_t i = 0; i < slots.size(); ++i) {
+                                  RC_ASSERT((*decoded)[i].word0 == slots[i].word0);
+                                  RC_ASSERT((*decoded)[i].word1 == slots[i].word1);
+                              }
+                          }));
 }
 
 }  // namespace

@@ -16,7 +16,9 @@ constexpr std::uint32_t kTrampoline = 0x400100;
 constexpr std::size_t kCoroutinesMax = 24;  // alive: few records, much reuse
 constexpr std::size_t kChannelsMax = 6;
 
-std::uint32_t at24(std::uint32_t count, std::uint8_t high) { return wire::pack24(count, high); }
+std::uint32_t at24(std::uint32_t count, std::uint8_t high) {
+    return wire::pack24(count, high);
+}
 
 }  // namespace
 
@@ -38,13 +40,16 @@ SyntheticProgram::SyntheticProgram(std::uint32_t workers_count) {
     ready_.push_back(0);
 }
 
-void SyntheticProgram::write(Ring& ring, EventType type, std::uint32_t object, std::uint32_t argument, const std::vector<Ext>& ext) {
+void SyntheticProgram::write(Ring& ring, EventType type, std::uint32_t object, std::uint32_t argument,
+                             const std::vector<Ext>& ext) {
     ++ring.emitted[type];
     ring.slots.push_back(wire::make_slot(ticks_, type, 0, wire::make_word1(object, argument)));
-    for (const Ext& extra : ext) ring.slots.push_back(wire::make_slot(extra.low48, EventType::kExt, 0, extra.word));
+    for (const Ext& extra : ext)
+        ring.slots.push_back(wire::make_slot(extra.low48, EventType::kExt, 0, extra.word));
 }
 
-void SyntheticProgram::emit(std::uint32_t number, EventType type, std::uint32_t object, std::uint32_t argument, std::vector<Ext> ext) {
+void SyntheticProgram::emit(std::uint32_t number, EventType type, std::uint32_t object,
+                            std::uint32_t argument, std::vector<Ext> ext) {
     Ring& ring = rings_[number];
     if (ring.dropping) {
         ++ring.emitted[type];
@@ -62,8 +67,12 @@ void SyntheticProgram::emit(std::uint32_t number, EventType type, std::uint32_t 
     write(ring, type, object, argument, ext);
 }
 
-void SyntheticProgram::drop_events(std::uint32_t ring) { rings_[ring].dropping = true; }
-void SyntheticProgram::keep_events(std::uint32_t ring) { rings_[ring].dropping = false; }
+void SyntheticProgram::drop_events(std::uint32_t ring) {
+    rings_[ring].dropping = true;
+}
+void SyntheticProgram::keep_events(std::uint32_t ring) {
+    rings_[ring].dropping = false;
+}
 
 void SyntheticProgram::step(std::uint16_t choice) {
     ticks_ += 10 + choice % 97;
@@ -100,7 +109,8 @@ void SyntheticProgram::resume_somebody(std::uint32_t w, std::uint16_t choice) {
     coroutine.wait_object = wire::kNone;
     coroutine.worker = static_cast<std::uint8_t>(w);
     coroutine.since_ticks = ticks_;
-    emit(w, EventType::kResume, index, at24(coroutine.sequence, static_cast<std::uint8_t>(coroutine.identity)));
+    emit(w, EventType::kResume, index,
+         at24(coroutine.sequence, static_cast<std::uint8_t>(coroutine.identity)));
     worker.current = index;
     worker.state = wire::WorkerState::kRunning;
 }
@@ -128,14 +138,16 @@ void SyntheticProgram::run(std::uint32_t worker, std::uint16_t choice) {
             if (channel == nullptr || channel->image.closed) return spawn(worker);
             return send(worker, *channel);
         default:
-            if (channel == nullptr || channel->image.closed) return suspend(worker, WaitReason::kYield, wire::kNone, 0);
+            if (channel == nullptr || channel->image.closed)
+                return suspend(worker, WaitReason::kYield, wire::kNone, 0);
             return receive(worker, *channel);
     }
 }
 
 void SyntheticProgram::spawn(std::uint32_t w) {
     std::uint32_t index = 0;
-    while (coroutines_.contains(index) && coroutines_[index].state != CoroutineState::kFree) ++index;
+    while (coroutines_.contains(index) && coroutines_[index].state != CoroutineState::kFree)
+        ++index;
     if (index >= kCoroutinesMax) return;
     const std::uint32_t sequence = coroutines_[index].sequence + 2;
     inspect::CoroutineImage child;
@@ -156,7 +168,8 @@ void SyntheticProgram::spawn(std::uint32_t w) {
          {{child.identity, child.slot}, {child.spawner, wire::make_word1(child.name, sequence)}});
 }
 
-void SyntheticProgram::suspend(std::uint32_t w, WaitReason reason, std::uint32_t object, std::uint64_t deadline) {
+void SyntheticProgram::suspend(std::uint32_t w, WaitReason reason, std::uint32_t object,
+                               std::uint64_t deadline) {
     inspect::CoroutineImage& coroutine = running(w);
     ++coroutine.sequence;
     coroutine.state = reason == WaitReason::kYield ? CoroutineState::kReady : CoroutineState::kParked;
@@ -165,7 +178,8 @@ void SyntheticProgram::suspend(std::uint32_t w, WaitReason reason, std::uint32_t
     coroutine.deadline_ticks = deadline;
     coroutine.rip = 0x500000 + static_cast<std::uint64_t>(reason) * 16;
     coroutine.since_ticks = ticks_;
-    emit(w, EventType::kSuspend, object, at24(coroutine.sequence, static_cast<std::uint8_t>(reason)), {{coroutine.rip, deadline}});
+    emit(w, EventType::kSuspend, object, at24(coroutine.sequence, static_cast<std::uint8_t>(reason)),
+         {{coroutine.rip, deadline}});
     if (reason == WaitReason::kYield) ready_.push_back(coroutine.index);
     if (reason == WaitReason::kSleep) sleeping_.push_back(coroutine.index);
     workers_[w].current = wire::kNone;
@@ -203,7 +217,8 @@ SyntheticProgram::Channel* SyntheticProgram::pick_channel(std::uint16_t choice) 
 
 void SyntheticProgram::create_channel(std::uint32_t w, std::uint16_t choice) {
     std::uint32_t index = 0;
-    while (channels_.contains(index) && channels_[index].image.identity != 0) ++index;
+    while (channels_.contains(index) && channels_[index].image.identity != 0)
+        ++index;
     if (index >= kChannelsMax) return;
     const std::uint32_t operations = channels_[index].image.operations + 1;
     Channel channel;
@@ -215,7 +230,8 @@ void SyntheticProgram::create_channel(std::uint32_t w, std::uint16_t choice) {
     channel.image.creator = running(w).identity;
     channels_[index] = channel;
     emit(w, EventType::kChannelCreate, index, channel.image.capacity,
-         {{channel.image.identity, wire::make_word1(channel.image.name, operations)}, {channel.image.creator, 0}});
+         {{channel.image.identity, wire::make_word1(channel.image.name, operations)},
+          {channel.image.creator, 0}});
 }
 
 void SyntheticProgram::moved(std::uint32_t w, Channel& channel, EventType type, std::uint64_t other_party) {
@@ -271,7 +287,8 @@ void SyntheticProgram::close(std::uint32_t w, Channel& channel) {
     ++channel.image.operations;
     emit(w, EventType::kChannelClose, channel.image.index, at24(channel.image.operations, 0));
     for (auto* waiting : {&channel.senders, &channel.receivers}) {
-        for (const std::uint32_t index : *waiting) wake(w, index, wire::WakeCause::kClose);
+        for (const std::uint32_t index : *waiting)
+            wake(w, index, wire::WakeCause::kClose);
         waiting->clear();
     }
     channel.image.senders_waiting = channel.image.receivers_waiting = 0;
@@ -280,7 +297,8 @@ void SyntheticProgram::close(std::uint32_t w, Channel& channel) {
 void SyntheticProgram::destroy(std::uint32_t w, Channel& channel) {
     if (!channel.senders.empty() || !channel.receivers.empty()) return;
     ++channel.image.operations;
-    emit(w, EventType::kChannelDestroy, channel.image.index, at24(channel.image.operations, 0), {{channel.image.identity, 0}});
+    emit(w, EventType::kChannelDestroy, channel.image.index, at24(channel.image.operations, 0),
+         {{channel.image.identity, 0}});
     channel.image.identity = 0;
 }
 
@@ -303,19 +321,22 @@ inspect::StateImage SyntheticProgram::truth() const {
     for (const auto& [index, coroutine] : coroutines_) {
         if (coroutine.state == CoroutineState::kFree) continue;
         image.coroutines.push_back(coroutine);
-        if (coroutine.state == CoroutineState::kRunning) image.coroutines.back().consistency = inspect::Consistency::kRunning;
+        if (coroutine.state == CoroutineState::kRunning)
+            image.coroutines.back().consistency = inspect::Consistency::kRunning;
         pool.slabs[coroutine.slot / 512].used[coroutine.slot % 512 / 64] |= 1ULL << (coroutine.slot % 64);
     }
     image.pools.push_back(std::move(pool));
     for (const auto& [index, channel] : channels_) {
         if (channel.image.identity != 0) image.channels.push_back(channel.image);
     }
-    for (std::size_t s = 0; s < image.sites.size(); ++s) image.sites[s].index = static_cast<std::uint32_t>(s);
+    for (std::size_t s = 0; s < image.sites.size(); ++s)
+        image.sites[s].index = static_cast<std::uint32_t>(s);
     image.index();
     return image;
 }
 
-inspect::StateImage SyntheticProgram::copied_while_running(const inspect::StateImage& before, std::uint64_t choices) const {
+inspect::StateImage SyntheticProgram::copied_while_running(const inspect::StateImage& before,
+                                                           std::uint64_t choices) const {
     inspect::StateImage image = truth();
     image.read_begin_ticks = before.read_begin_ticks;
     const auto early = [&](std::uint32_t index) { return (choices >> (index * 7 % 64) & 1) != 0; };

@@ -13,9 +13,12 @@ namespace coroscope::traces {
 
 TemporaryPath::TemporaryPath(const std::string& name) {
     static std::atomic<int> counter{0};
-    path_ = testing::TempDir() + name + "_" + std::to_string(getpid()) + "_" + std::to_string(counter.fetch_add(1)) + ".coro";
+    path_ = testing::TempDir() + name + "_" + std::to_string(getpid()) + "_" +
+            std::to_string(counter.fetch_add(1)) + ".coro";
 }
-TemporaryPath::~TemporaryPath() { unlink(path_.c_str()); }
+TemporaryPath::~TemporaryPath() {
+    unlink(path_.c_str());
+}
 
 TraceMeta synthetic_meta() {
     TraceMeta meta;
@@ -28,8 +31,9 @@ TraceMeta synthetic_meta() {
     return meta;
 }
 
-void write_synthetic_trace(const std::string& path, const SyntheticProgram& program, const std::vector<inspect::StateImage>& keyframes,
-                           std::size_t piece_slots, bool finish) {
+void write_synthetic_trace(const std::string& path, const SyntheticProgram& program,
+                           const std::vector<inspect::StateImage>& keyframes, std::size_t piece_slots,
+                           bool finish) {
     auto created = TraceWriter::create(path, synthetic_meta());
     ASSERT_TRUE(created.ok()) << created.error().message;
     TraceWriter& writer = **created;
@@ -40,7 +44,8 @@ void write_synthetic_trace(const std::string& path, const SyntheticProgram& prog
         const std::vector<wire::EventSlot>& slots = program.ring(ring);
         int pieces = 0;
         for (std::size_t at = 0; at < slots.size(); at += piece_slots) {
-            const std::span<const wire::EventSlot> piece(slots.data() + at, std::min(piece_slots, slots.size() - at));
+            const std::span<const wire::EventSlot> piece(slots.data() + at,
+                                                         std::min(piece_slots, slots.size() - at));
             ASSERT_TRUE(log.take(piece, at, 0, false).ok());
             const base::Status flushed = ++pieces % 3 == 0 ? log.flush(pieces % 2 == 0) : base::ok_status();
             ASSERT_TRUE(flushed.ok());
@@ -53,11 +58,14 @@ void write_synthetic_trace(const std::string& path, const SyntheticProgram& prog
         row.owner_index = ring;
         row.head = slots.size();
         row.accepted = log.accepted();
-        for (const auto& [type, count] : program.emitted(ring)) row.emitted[static_cast<std::size_t>(type)] = count;
-        for (const auto& [type, count] : program.dropped(ring)) row.dropped[static_cast<std::size_t>(type)] = count;
+        for (const auto& [type, count] : program.emitted(ring))
+            row.emitted[static_cast<std::size_t>(type)] = count;
+        for (const auto& [type, count] : program.dropped(ring))
+            row.dropped[static_cast<std::size_t>(type)] = count;
         counts.rings.push_back(row);
     }
-    for (const inspect::StateImage& keyframe : keyframes) ASSERT_TRUE(writer.add_keyframe(keyframe).ok());
+    for (const inspect::StateImage& keyframe : keyframes)
+        ASSERT_TRUE(writer.add_keyframe(keyframe).ok());
     ASSERT_TRUE(writer.add_counts(counts).ok());
     if (!finish) return;
     ASSERT_TRUE(writer.finish({program.now(), "the program ended", ""}).ok());

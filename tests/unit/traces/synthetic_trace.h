@@ -24,7 +24,8 @@ private:
 
 TraceMeta synthetic_meta();
 // Keyframes and all events; slots are handed over in pieces of `piece_slots` with a chunk every third piece. `finish`: with footer.
-void write_synthetic_trace(const std::string& path, const SyntheticProgram& program, const std::vector<inspect::StateImage>& keyframes,
-                           std::size_t piece_slots, bool finish = true);
+void write_synthetic_trace(const std::string& path, const SyntheticProgram& program,
+                           const std::vector<inspect::StateImage>& keyframes, std::size_t piece_slots,
+                           bool finish = true);
 
 }  // namespace coroscope::traces

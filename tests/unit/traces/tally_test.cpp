@@ -6,7 +6,8 @@
 namespace coroscope::traces {
 namespace {
 
-wire::DecodedEvent event(wire::EventType type, std::uint64_t tsc, std::uint32_t object, std::uint32_t sequence) {
+wire::DecodedEvent event(wire::EventType type, std::uint64_t tsc, std::uint32_t object,
+                         std::uint32_t sequence) {
     wire::DecodedEvent e;
     e.type = type;
     e.tsc = tsc;
@@ -14,7 +15,8 @@ wire::DecodedEvent event(wire::EventType type, std::uint64_t tsc, std::uint32_t 
     e.argument = wire::pack24(sequence, 0);
     return e;
 }
-wire::DecodedEvent suspend(std::uint64_t tsc, std::uint32_t coroutine, std::uint32_t sequence, std::uint64_t pc) {
+wire::DecodedEvent suspend(std::uint64_t tsc, std::uint32_t coroutine, std::uint32_t sequence,
+                           std::uint64_t pc) {
     wire::DecodedEvent e = event(wire::EventType::kSuspend, tsc, wire::kNone, sequence);
     e.current = coroutine;
     e.current_known = true;

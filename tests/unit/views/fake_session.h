@@ -24,16 +24,18 @@ struct FakeOptions {
     std::uint32_t workers = 4;
     bool deadlock = false;
     bool recorded = false;
-    bool measured = true;    // histograms hold something
+    bool measured = true;  // histograms hold something
     bool late_names = false;
     std::uint64_t lost = 0;
 };
 
 // Identities of the coroutines that tests talk about.
-inline constexpr std::uint64_t kFakeMain = 1, kFakeParser = 2, kFakeProducer = 3, kFakeConsumer = 4, kFakeSleeper = 5, kFakeLeft = 6, kFakeRight = 7,
-                               kFakeTorn = 8, kFakeSwarmFirst = 100;
+inline constexpr std::uint64_t kFakeMain = 1, kFakeParser = 2, kFakeProducer = 3, kFakeConsumer = 4,
+                               kFakeSleeper = 5, kFakeLeft = 6, kFakeRight = 7, kFakeTorn = 8,
+                               kFakeSwarmFirst = 100;
 
-std::shared_ptr<const traces::Moment> make_fake_moment(const FakeOptions& options, traces::TimeNs t = 1'500'000'000);
+std::shared_ptr<const traces::Moment> make_fake_moment(const FakeOptions& options,
+                                                       traces::TimeNs t = 1'500'000'000);
 
 class FakeSession : public traces::Session {
 public:
