@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,7 +30,7 @@ namespace {
 
 // For how long a starting runtime waits for us before it runs its first coroutine (runtime/entry): attaching takes a few
 // milliseconds, a debugger on a loaded machine a second.
-constexpr const char* kWaitForViewer = "CPRIME_WAIT_FOR_VIEWER=3000";
+constexpr const char* kWaitForViewer = "CPRIME_WAIT_FOR_VIEWER=2000@";
 constexpr const char* kBindNow = "LD_BIND_NOW=1";
 
 base::Error usage(const std::string& message) {
@@ -77,7 +79,8 @@ base::Result<std::string> find_program(const std::string& name) {
 }
 
 // Ours, with the additions on top; what somebody set already is not overruled by our defaults.
-std::vector<std::string> make_environment(const std::vector<std::string>& additions) {
+std::vector<std::string> make_environment(const std::vector<std::string>& additions,
+                                          const std::string& lookout) {
     std::vector<std::string> result;
     const auto set = [&result](const std::string& variable, bool overrule) {
         const std::string name = variable.substr(0, variable.find('=') + 1);
@@ -93,7 +96,7 @@ std::vector<std::string> make_environment(const std::vector<std::string>& additi
     for (const std::string& variable : additions)
         set(variable, true);
     set(kBindNow, false);
-    set(kWaitForViewer, false);
+    if (!lookout.empty()) set(kWaitForViewer + lookout, false);
     return result;
 }
 
@@ -103,6 +106,22 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
         result.push_back(text.data());
     result.push_back(nullptr);
     return result;
+}
+
+// A listening abstract socket under a name of the kernel's choosing, which is returned. "": there is none to be had, and nobody waits.
+std::string open_lookout(base::FileDescriptor& lookout) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    socklen_t bytes = sizeof address;
+    lookout.reset(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    if (!lookout ||
+        bind(lookout.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(sa_family_t)) != 0 ||
+        listen(lookout.get(), 16) != 0 ||
+        getsockname(lookout.get(), reinterpret_cast<sockaddr*>(&address), &bytes) != 0 ||
+        bytes <= sizeof(sa_family_t) + 1) {
+        return "";
+    }
+    return std::string(address.sun_path + 1, bytes - sizeof(sa_family_t) - 1);
 }
 
 struct Pipe {
@@ -195,7 +214,8 @@ base::Result<std::unique_ptr<LaunchedProgram>> LaunchedProgram::start(const Laun
     prepare(settings, spec, out.write.get(), err.write.get());
     std::vector<std::string> arguments = spec.arguments;
     arguments.insert(arguments.begin(), spec.program);
-    std::vector<std::string> environment = make_environment(spec.environment);
+    base::FileDescriptor lookout;
+    std::vector<std::string> environment = make_environment(spec.environment, open_lookout(lookout));
     pid_t pid = -1;
     const int problem = posix_spawn(&pid, file->c_str(), &settings.actions, &settings.attributes,
                                     pointers(arguments).data(), pointers(environment).data());
@@ -205,6 +225,7 @@ base::Result<std::unique_ptr<LaunchedProgram>> LaunchedProgram::start(const Laun
     if (problem != 0) return usage("'" + spec.program + "' cannot be started: " + base::errno_text(problem));
     std::unique_ptr<LaunchedProgram> program(new LaunchedProgram());
     program->pid_ = pid;
+    program->lookout_ = std::move(lookout);
     program->own_group_ = output == OutputTo::kPipe;
     program->output_fds_[0] = out.read.release();
     program->output_fds_[1] = err.read.release();

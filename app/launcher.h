@@ -1,8 +1,8 @@
 // Starting the program that is to be looked at, from the window or the command line.
 //
 // The child gets LD_BIND_NOW=1 (a lazy first call through a PLT needs 3.2 KiB of stack) and CPRIME_WAIT_FOR_VIEWER (its runtime lets its
-// first coroutine wait until somebody listens, so that nothing of its beginning is missed), the wanted directory and environment,
-// and either our own stdout and stderr or two pipes that the window reads.
+// first coroutine wait until somebody listens, so that nothing of its beginning is missed, as long as we say that we are looking), the
+// wanted directory and environment, and either our own stdout and stderr or two pipes that the window reads.
 //
 // Thread: one at a time. Blocks: only where it says so. Tested in tests/unit/app/launcher_test.cpp.
 #pragma once
@@ -14,6 +14,7 @@
 #include <string>
 
 #include "app/window.h"
+#include "instrumentation/base/file_descriptor.h"
 #include "instrumentation/base/result.h"
 
 namespace coroscope::app {
@@ -30,6 +31,8 @@ public:
     LaunchedProgram& operator=(const LaunchedProgram&) = delete;
 
     pid_t pid() const { return pid_; }
+    // The runtime that was to be watched is watched: others that the program starts need not wait for us.
+    void stop_looking() { lookout_.reset(); }
     // Appends what the program has written since to stdout and stderr (kPipe); never blocks. False once both ends are closed.
     bool read_output(std::string& text, std::string& errors);
     // Both into one text, stdout first.
@@ -48,6 +51,7 @@ private:
     LaunchedProgram() = default;
     void note_end(int status);
 
+    base::FileDescriptor lookout_;  // listens on the socket named in CPRIME_WAIT_FOR_VIEWER; never accepts
     pid_t pid_ = -1;
     int output_fds_[2] = {-1, -1};
     bool ended_ = false;

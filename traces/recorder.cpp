@@ -68,6 +68,7 @@ base::Result<RecordResult> record(const RecordOptions& options, const std::atomi
     auto started = Observation::start(observing);
     if (!started.ok()) return started.error();
     Observation& observation = **started;
+    if (options.on_begin) options.on_begin();
 
     Ending ending = Ending::kNotYet;
     base::Status status = base::ok_status();

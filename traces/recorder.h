@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "instrumentation/base/result.h"
@@ -16,6 +17,7 @@ struct RecordOptions {
     std::uint32_t mask = 0;           // wire::Category bits; 0 = everything
     std::uint32_t sample_period = 0;  // 0 = default
     bool with_stacks = true;
+    std::function<void()> on_begin;  // called once on the recording thread, as soon as the target emits for us
 };
 
 struct RecordResult {

@@ -100,7 +100,9 @@ int run_record(const RecordWish& wish) {
     if (!target) return fail(target.error());
     if (*target != static_cast<std::uint32_t>((*program)->pid()))
         relay.forward_to(static_cast<pid_t>(*target));
-    const auto result = traces::record(options_of(wish, *target), &stop);
+    traces::RecordOptions options = options_of(wish, *target);
+    options.on_begin = [&program] { (*program)->stop_looking(); };
+    const auto result = traces::record(options, &stop);
     const int code = finish(wish, result);
     if ((*program)->wait() != 0) {
         std::fprintf(stderr, "coroscope: %s %s\n", wish.program.program.c_str(),

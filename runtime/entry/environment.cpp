@@ -59,9 +59,11 @@ Environment read_environment(unsigned workers_wished) {
     if (const std::string_view value = value_of("CPRIME_WAIT_FOR_VIEWER"); !value.empty()) {
         const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(),
                                                     environment.wait_for_viewer_ms);
-        if (problem != std::errc{} || end != value.data() + value.size()) {
+        const std::string_view rest = value.substr(static_cast<std::size_t>(end - value.data()));
+        if (problem != std::errc{} || (!rest.empty() && rest.front() != '@')) {
             fatal("CPRIME_WAIT_FOR_VIEWER=" + std::string(value) + " is no number of milliseconds", 2);
         }
+        if (!rest.empty()) environment.viewer_socket = rest.substr(1);
     }
     environment.size_table_path = value_of("CPRIME_SIZES");
     return environment;

@@ -11,6 +11,7 @@ struct Environment {
     bool profile = false;
     bool state_plane = true;
     std::uint32_t wait_for_viewer_ms = 0;
+    std::string viewer_socket;  // abstract name on which a launcher listens while it looks for us; "" = not asked
     std::string size_table_path;  // "" = none
 };
 

@@ -1,36 +1,32 @@
 // FirstViewer: a program that was started to be watched waits here for whoever wants to watch it.
 //
-// A launcher (`coroscope record -- PROG`) sets CPRIME_WAIT_FOR_VIEWER=MS and can attach only once the agent stands; until then the first
-// coroutines would have run unseen. So the runtime waits, after its agent has started and before anything can be spawned, until
+// A launcher (`coroscope record -- PROG`) sets CPRIME_WAIT_FOR_VIEWER=MS@NAME and can attach only once the agent stands; until then the
+// first coroutines would have run unseen. So the runtime waits, after its agent has started and before anything can be spawned, until
 // somebody listens or the time is over. Nobody coming is no error: the program runs as always.
+//
+// The launched script may start many programs, and only the first is watched. The launcher therefore listens on the abstract socket NAME as
+// long as it looks for one; where a connection is refused, nobody is waited for.
 //
 // Thread: wait_ms() on the thread that makes the Runtime, changed() on the agent's. Tested in tests/unit/runtime/first_viewer_test.cpp.
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <string_view>
 
 namespace cprime::detail {
 
 class FirstViewer {
 public:
     // emit::AgentOptions::changed; `self` is the FirstViewer.
-    static void changed(void* self, std::uint32_t mask, std::uint32_t /*sample_period*/) {
-        auto& viewer = *static_cast<FirstViewer*>(self);
-        {
-            const std::lock_guard guard(viewer.lock_);
-            viewer.listens_ = mask != 0;
-        }
-        viewer.came_.notify_all();
-    }
+    static void changed(void* self, std::uint32_t mask, std::uint32_t sample_period);
 
     // Blocks until somebody listens, at most that long; true when somebody does.
-    bool wait_ms(std::uint32_t ms) {
-        std::unique_lock guard(lock_);
-        return came_.wait_for(guard, std::chrono::milliseconds(ms), [this] { return listens_; });
-    }
+    bool wait_ms(std::uint32_t ms);
+
+    // Whether somebody listens on that abstract socket ("" = not asked: yes). Does not block.
+    static bool expected(std::string_view socket_name);
 
 private:
     std::mutex lock_;

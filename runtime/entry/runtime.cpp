@@ -74,6 +74,8 @@ void make_tables(RuntimeState& state, SizeTable table) {
     for (std::uint32_t i = 0; i < state.workers_count; ++i) {
         Worker& worker = state.workers[i];
         worker.index = i;
+        worker.several_workers = state.workers_count > 1;
+        worker.profile_always = state.profile_always;
         worker.record = &records[i];
         worker.histogram = &histograms[i];
         worker.record->current.store(wire::kNone, std::memory_order_relaxed);
@@ -211,7 +213,10 @@ Runtime::Runtime(const RuntimeOptions& options)
                                                  .context = &state.first_viewer});
         if (agent) {
             state.agent = std::move(*agent);
-            state.first_viewer.wait_ms(environment.wait_for_viewer_ms);
+            if (environment.wait_for_viewer_ms != 0 &&
+                detail::FirstViewer::expected(environment.viewer_socket)) {
+                state.first_viewer.wait_ms(environment.wait_for_viewer_ms);
+            }
         } else {
             std::fprintf(stderr, "cprime: nobody can attach: %s\n", agent.error().message.c_str());
         }
@@ -258,10 +263,18 @@ Runtime::~Runtime() {
 void Runtime::wait() {
     RuntimeState& state = *state_;
     if (state.scheduler.wait_finished(0, &state.shutting_down)) return;
-    if (state.scheduler.wait_finished(std::uint64_t{options_.shutdown_grace_ms} * 1'000'000 + 1, nullptr))
-        return;
-    detail::name_the_living(options_.shutdown_grace_ms);
-    static_cast<void>(state.scheduler.wait_finished(0, nullptr));
+    // Somebody may have begun a spawn just before the shutdown and published the child just after it: everybody who is alive is
+    // asked anew until nobody is.
+    constexpr std::uint64_t kAskAgainMs = 50;
+    bool named = false;
+    for (std::uint64_t waited_ms = 0;; waited_ms += kAskAgainMs) {
+        detail::cancel_everybody(nullptr);
+        if (state.scheduler.wait_finished(kAskAgainMs * 1'000'000, nullptr)) return;
+        if (!named && waited_ms + kAskAgainMs >= options_.shutdown_grace_ms) {
+            detail::name_the_living(options_.shutdown_grace_ms);
+            named = true;
+        }
+    }
 }
 
 unsigned Runtime::workers() const noexcept {

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import time
 import unittest
 
 import harness
@@ -90,6 +91,14 @@ class Scripts(unittest.TestCase):
 
     def test_a_script_that_leaves_the_program_behind(self):
         self.check(*self.record(f"(sh -c \"'{harness.DEMO}' --seconds 1 --swarm 50\" &) ; sleep 0.2"))
+
+    def test_only_the_first_program_of_a_script_waits_to_be_recorded(self):
+        one = f"'{harness.DEMO}' --seconds 1 --swarm 10"
+        begin = time.monotonic()
+        ran, stat = self.record(f"{one}; {one}; {one}; {one}; {one}; {one}")
+        self.check(ran, stat)
+        self.assertEqual(sum(line.startswith("{") for line in ran.out.splitlines()), 6)
+        self.assertLess(time.monotonic() - begin, 6 + 5 * 1.5)  # five of them would wait two seconds each
 
     def test_a_script_that_fails_is_told_and_its_trace_is_whole(self):
         ran, stat = self.record(f"'{harness.DEMO}' --seconds 1 --swarm 50; exit 7")

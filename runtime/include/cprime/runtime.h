@@ -12,8 +12,8 @@
 //   CPRIME_SIZES=FILE        size table that 'coroscope sizes' wrote: classes by spawn site; a line on stderr says that it is used
 //   CPRIME_PROFILE=1         measure how deep stacks are used even while nobody watches
 //   CPRIME_STATE_PLANE=off   no shared memory, no agent: nobody can attach
-//   CPRIME_WAIT_FOR_VIEWER=N wait at most N milliseconds, before the first coroutine, for somebody who listens; 'coroscope' sets it for what
-//                            it launches
+//   CPRIME_WAIT_FOR_VIEWER=N[@NAME]  wait at most N milliseconds, before the first coroutine, for somebody who listens, provided that the
+//                            abstract socket NAME can be connected to; 'coroscope' sets it for what it launches
 // A value that cannot be used is one sentence on stderr and exit code 2.
 //
 // While a Runtime lives SIGSEGV and SIGBUS are handled on alternate stacks, to name a coroutine that ran out of stack; other faults go
@@ -23,6 +23,7 @@
 // Thread: make, run and destroy a Runtime on one thread that is no worker. Tested in tests/unit/runtime/runtime_test.cpp.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <type_traits>
@@ -87,10 +88,9 @@ std::invoke_result_t<std::decay_t<F>&> run(const RuntimeOptions& options, F&& fu
     Runtime runtime(options);
     return runtime.run(std::forward<F>(function), place);
 }
-template <typename F>
-requires std::is_invocable_v < std::decay_t<F>
-& > std::invoke_result_t<std::decay_t<F>&> run(F&& function,
-                                               std::source_location place = std::source_location::current()) {
+template <std::invocable F>
+std::invoke_result_t<std::decay_t<F>&> run(F&& function,
+                                           std::source_location place = std::source_location::current()) {
     return run(RuntimeOptions{}, std::forward<F>(function), place);
 }
 

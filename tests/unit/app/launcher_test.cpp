@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -42,6 +44,15 @@ std::string refused(const LaunchSpec& spec) {
     return program.error().message;
 }
 
+bool somebody_listens(const std::string& name) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+    const base::FileDescriptor caller(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    const auto bytes = static_cast<socklen_t>(sizeof(sa_family_t) + 1 + name.size());
+    return connect(caller.get(), reinterpret_cast<const sockaddr*>(&address), bytes) == 0;
+}
+
 class TemporaryFolder {
 public:
     TemporaryFolder() { EXPECT_NE(mkdtemp(path_.data()), nullptr); }
@@ -64,9 +75,17 @@ TEST(Launcher, output_and_errors_arrive_apart) {
 }
 
 TEST(Launcher, the_program_binds_eagerly_and_waits_for_a_viewer) {
-    auto program = started(shell("echo $LD_BIND_NOW $CPRIME_WAIT_FOR_VIEWER"));
+    auto program = started(shell("echo $LD_BIND_NOW $CPRIME_WAIT_FOR_VIEWER; exec sleep 100"));
     ASSERT_TRUE(program);
-    EXPECT_EQ(output_of(*program), "1 3000\n");
+    std::string text;
+    while (text.find('\n') == std::string::npos && program->read_output(text))
+        poll(nullptr, 0, 1);
+    ASSERT_EQ(text.rfind("1 2000@", 0), 0U) << text;
+    // The name says that we are looking, as long as we are.
+    const std::string name = text.substr(7, text.size() - 8);
+    EXPECT_TRUE(somebody_listens(name));
+    program->stop_looking();
+    EXPECT_FALSE(somebody_listens(name));
 }
 
 TEST(Launcher, a_variable_of_the_spec_wins_over_ours_and_over_the_default) {
