@@ -12,8 +12,7 @@ void Failures::add(std::uint64_t identity, std::exception_ptr exception, std::st
 }
 
 std::exception_ptr Failures::take(std::uint64_t identity) {
-    // Relaxed: the joiner learnt under the join lock that the target is gone; its failure was added before.
-    if (count_.load(std::memory_order_relaxed) == 0) return nullptr;
+    if (!any()) return nullptr;
     const std::lock_guard<std::mutex> hold(lock_);
     const auto found = failures_.find(identity);
     if (found == failures_.end()) return nullptr;

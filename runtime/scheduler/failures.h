@@ -19,6 +19,8 @@ class Failures {
 public:
     // Keeps the exception for the joiner. `name`: of the coroutine, for the report.
     void add(std::uint64_t identity, std::exception_ptr exception, std::string name);
+    // Whether anybody's failure is kept. Who learnt under the join lock that a coroutine is gone sees its failure counted.
+    bool any() const { return count_.load(std::memory_order_relaxed) != 0; }
     // Takes it out; null when that coroutine did not fail.
     std::exception_ptr take(std::uint64_t identity);
     // The handle is gone: reports and forgets the failure, if there was one.

@@ -30,14 +30,16 @@ TakenJoiners take_joiners(std::uint32_t target) {
     return taken;
 }
 
-void wake_joiners(Worker& worker, const TakenJoiners& taken, std::uint64_t stamp) {
+void wake_joiners(Worker& worker, const TakenJoiners& taken, bool failed, std::uint64_t stamp) {
     for (std::uint32_t index = taken.first; index != wire::kNone;) {
         const std::uint32_t next = record(index).next.load(std::memory_order_relaxed);
+        if (failed) reinterpret_cast<JoinRequest*>(record(index).transfer)->may_have_failed = true;
         make_ready(&worker, index, wire::WakeCause::kExit, stamp);
         index = next;
     }
     for (ThreadJoiner* joiner = taken.threads; joiner != nullptr;) {
         ThreadJoiner* next = joiner->next;
+        if (failed) static_cast<JoinRequest*>(joiner->waiter.transfer)->may_have_failed = true;
         joiner->waiter.wake();
         joiner = next;
     }
@@ -69,9 +71,13 @@ void join_from_outside(JoinRequest& request) {
     Joiners& joiners = runtime("join").joiners;
     ThreadJoiner self;
     self.target = request.target;
+    self.waiter.transfer = &request;
     {
         const std::lock_guard<SpinLock> hold(joiners.locks[request.target]);
-        if (!still_alive(request.target, request.identity)) return;
+        if (!still_alive(request.target, request.identity)) {
+            request.may_have_failed = g_runtime->failures.any();
+            return;
+        }
         const std::lock_guard<SpinLock> threads(joiners.threads_lock);
         self.next = joiners.threads;
         joiners.threads = &self;
@@ -92,6 +98,7 @@ ResumePoint join_coroutine(Worker* worker, std::uint32_t index, void* argument) 
     lock.lock();
     if (!still_alive(request.target, request.identity)) {
         lock.unlock();
+        request.may_have_failed = g_runtime->failures.any();
         return keep_running(*worker);
     }
     CoroutineRecord& self = record(index);

@@ -20,7 +20,7 @@ namespace cprime::detail {
 
 // One waiting thread; lives on its stack.
 struct ThreadJoiner {
-    ThreadWaiter waiter;
+    ThreadWaiter waiter;  // transfer: the JoinRequest
     std::uint32_t target = wire::kNone;
     ThreadJoiner* next = nullptr;
 };
@@ -48,8 +48,8 @@ struct TakenJoiners {
     ThreadJoiner* threads = nullptr;
 };
 TakenJoiners take_joiners(std::uint32_t target);
-// After the lock is released: makes them ready.
-void wake_joiners(Worker& worker, const TakenJoiners& taken, std::uint64_t stamp);
+// After the lock is released: makes them ready. `failed`: an exception escaped the target.
+void wake_joiners(Worker& worker, const TakenJoiners& taken, bool failed, std::uint64_t stamp);
 
 // Hook of WaitReason::kJoin.
 bool unlink_joiner(Worker* worker, std::uint32_t index, std::uint32_t target, std::uint32_t sequence,

@@ -2,10 +2,12 @@
 #include "runtime/scheduler/parking.h"
 
 #include <immintrin.h>
+#include <sched.h>
 
 #include <array>
 #include <mutex>
 
+#include "cprime/this_coroutine.h"
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/runtime_state.h"
@@ -30,6 +32,23 @@ void count(std::atomic<std::uint64_t>& counter) {
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
+// Out of the way of those whom nobody watches. The stamp is also that of the RESUME that follows.
+[[gnu::noinline, gnu::cold]] void tell_suspend(Worker& worker, const CoroutineRecord& self,
+                                               std::uint32_t sequence, WaitReason reason,
+                                               std::uint32_t object, std::uint64_t deadline_ticks) {
+    worker.switch_stamp = emit::stamp();
+    emit::probe::suspend(worker.ring, worker.switch_stamp, sequence, reason, object,
+                         self.rip.load(std::memory_order_relaxed), deadline_ticks);
+}
+
+[[gnu::noinline, gnu::cold]] void tell_resume(Worker& worker, std::uint32_t index, std::uint32_t sequence) {
+    const std::uint64_t stamp = worker.switch_stamp != 0 ? worker.switch_stamp
+                                                         : coroscope::base::read_tsc_ordered();
+    emit::probe::resume(worker.ring, stamp, index, sequence,
+                        detail(index).identity.load(std::memory_order_relaxed));
+    note_switch(worker);
+}
+
 }  // namespace
 
 bool suspend_current(Worker& worker, std::uint32_t index, WaitReason reason, std::uint32_t object,
@@ -50,7 +69,10 @@ bool suspend_current(Worker& worker, std::uint32_t index, WaitReason reason, std
         }
     }
     check_stack(worker, index, self.rsp.load(std::memory_order_relaxed));
-    if (__builtin_expect(profiling_stacks(), 0)) note_high_water_at_park(index);
+    // One look at the mask a suspend: dormant probes are a load and two branches on it.
+    const bool watched = emit::listening(wire::kEventCategories | wire::kProfileStacks) ||
+                         __builtin_expect(worker.profile_always, 0);
+    if (watched && profiling_stacks()) note_high_water_at_park(index);
     if (deadline_ticks != 0) {
         detail(index).deadline_ticks.store(deadline_ticks, std::memory_order_relaxed);
         self.flags.fetch_or(wire::kCoroutineTimedWait, std::memory_order_relaxed);
@@ -60,9 +82,7 @@ bool suspend_current(Worker& worker, std::uint32_t index, WaitReason reason, std
     // [coroutine.sequence] release: whoever reads it even sees the registers, the stack and the reason as they stay.
     const std::uint32_t sequence = self.sequence.load(std::memory_order_relaxed) + 1;
     self.sequence.store(sequence, std::memory_order_release);
-    worker.switch_stamp = emit::stamp();
-    emit::probe::suspend(worker.ring, worker.switch_stamp, sequence, reason, object,
-                         self.rip.load(std::memory_order_relaxed), deadline_ticks);
+    if (watched) tell_suspend(worker, self, sequence, reason, object, deadline_ticks);
     worker.record->current.store(wire::kNone, std::memory_order_relaxed);
     worker.record->state.store(WorkerState::kScheduling, std::memory_order_relaxed);
     return true;
@@ -167,17 +187,12 @@ static ResumePoint resume(Worker& worker, std::uint32_t index) {
     worker.record->state.store(WorkerState::kRunning, std::memory_order_relaxed);
     worker.record->ready_length.store(worker.ready.length(), std::memory_order_relaxed);
     count(worker.record->switches);
-    if (g_runtime->workers_count > 1) {
+    if (worker.several_workers) {
         detail(index).worker.store(static_cast<std::uint8_t>(worker.index), std::memory_order_relaxed);
     }
-    if (emit::listening(wire::kCategoryCoroutine)) {
-        const std::uint64_t stamp = worker.switch_stamp != 0 ? worker.switch_stamp
-                                                             : coroscope::base::read_tsc_ordered();
-        emit::probe::resume(worker.ring, stamp, index, sequence,
-                            detail(index).identity.load(std::memory_order_relaxed));
-    }
+    if (emit::listening(wire::kCategoryCoroutine | wire::kProfileSwitches))
+        tell_resume(worker, index, sequence);
     worker.switch_stamp = 0;
-    note_switch(worker);
     return &next;
 }
 
@@ -210,13 +225,29 @@ ResumePoint pick_next(Worker& worker) {
         }
         worker.current = &worker.home;
         worker.current_index = wire::kNone;
-        worker.picks_left = 1;
         if (worker.sampling != 0) spoil_sample(worker);
         look_around(worker);
         if (!worker.ready.empty()) continue;
         worker.switch_stamp = 0;
         if (!g_runtime->scheduler.idle(worker)) return &worker.home;
     }
+}
+
+ResumePoint yield_coroutine(Worker* worker, std::uint32_t index, void* argument) noexcept {
+    if (worker == nullptr) {
+        sched_yield();
+        return nullptr;
+    }
+    if (cancel_requested(index)) static_cast<YieldRequest*>(argument)->status = Status::cancelled;
+    if (worker->ready.empty()) {
+        // Nobody to run first here, unless somebody waits elsewhere: then there is no switch, and nothing to tell.
+        if (--worker->picks_left != 0) return keep_running(*worker);
+        look_around(*worker);
+        if (worker->ready.empty()) return keep_running(*worker);
+    }
+    static_cast<void>(suspend_current(*worker, index, WaitReason::kYield, wire::kNone));
+    worker->ready.push(index);
+    return pick_next(*worker);
 }
 
 }  // namespace cprime::detail

@@ -237,7 +237,7 @@ extern "C" ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t index
         self.sequence.store(sequence, std::memory_order_release);
     }
     sanitizer_destroy(index);
-    wake_joiners(*worker, joiners, stamp);
+    wake_joiners(*worker, joiners, status == wire::ExitStatus::kFailed, stamp);
     const std::uint8_t pool = self.pool;
     g_runtime->pools.free(worker, pool, self.slot);
     self.state.store(CoroutineState::kFree, std::memory_order_release);

@@ -45,6 +45,8 @@ struct alignas(64) Worker {
 
     // --- the scheduler's
     std::uint32_t index = 0;
+    bool several_workers = false;          // constant
+    bool profile_always = false;           // CPRIME_PROFILE=1; constant
     std::uint32_t picks_left = 1;          // until the next look at the injection list and the timers
     ReadyQueue ready;                      // coroutines that will run here next
     EhGlobals* eh_globals = nullptr;       // this thread's

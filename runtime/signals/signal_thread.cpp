@@ -191,14 +191,17 @@ void SignalThread::deliver(const SignalInfo& info) {
     request.name = name;
     request.place = action->place;
     request.flags = kSpawnSignal;
+    // Counted before anybody can act on it: who handles a signal, or ends by it, finds it delivered.
+    std::atomic<std::uint64_t>& delivered = g_runtime->segment->header().signals_delivered[info.number];
+    delivered.fetch_add(1, std::memory_order_relaxed);
     try {
         spawn_closure(request, [action, info] { action->handler(info); });
     } catch (const std::exception&) {
+        delivered.fetch_sub(1, std::memory_order_relaxed);
         std::fprintf(stderr, "cprime: %s is lost: there is no memory for a coroutine to handle it\n",
                      name.c_str());
         return;
     }
-    g_runtime->segment->header().signals_delivered[info.number].fetch_add(1, std::memory_order_relaxed);
     if (emit::listening(wire::kCategorySignal)) {
         emit::probe::signal(emit::thread_writer(), 0, static_cast<std::uint32_t>(info.number),
                             request.coroutine, static_cast<std::uint64_t>(info.sender), arrival_ticks);

@@ -19,9 +19,9 @@ namespace cprime::detail {
 inline void check_stack(const Worker& worker, std::uint32_t index, std::uint64_t rsp) {
     const wire::CoroutineRecord& self = record(index);
     const Pools& pools = g_runtime->pools;
-    const wire::StackBounds bounds = pools.bounds(self.pool, self.slot);
-    if (__builtin_expect(rsp < bounds.low || rsp >= bounds.high, 0))
+    if (__builtin_expect(!pools.holds(self.pool, self.slot, rsp), 0)) {
         report_overflow(worker, index, "its stack pointer has left the slot");
+    }
     if (pools.has_canaries(self.pool) && __builtin_expect(!pools.canary_intact(self.pool, self.slot), 0)) {
         report_overflow(worker, index, "a canary at the end of its slot or of the one below was overwritten");
     }

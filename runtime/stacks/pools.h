@@ -41,7 +41,7 @@ inline constexpr std::uint8_t kPoolsCount = 5;
 inline constexpr std::uint32_t kCanaryBytes = 16;
 
 // What every use of a pool's slots needs, beside its record.
-struct PoolGeometry {
+struct alignas(32) PoolGeometry {
     std::uint64_t stride_bytes = 0;
     std::uint32_t slot_bytes = 0;   // usable, before colouring
     std::uint32_t guard_bytes = 0;  // 0: canaries instead
@@ -73,6 +73,15 @@ public:
                                          ? (position % g.colour_steps) * coroscope::wire::kCacheLineBytes
                                          : 0;
         return {low + g.guard_bytes, low + g.stride_bytes - colour};
+    }
+
+    // Whether a stack pointer lies within the slot's stride, above its guard: bounds() without the colour, and quick.
+    bool holds(std::uint8_t pool, std::uint32_t slot, std::uint64_t rsp) const {
+        const PoolGeometry& g = geometries_[pool];
+        const std::uint64_t base = slabs_[pool][slot / coroscope::wire::kSlotsPerSlab].stack_base;
+        const std::uint64_t low = base + slot % coroscope::wire::kSlotsPerSlab * g.stride_bytes +
+                                  g.guard_bytes;
+        return rsp - low < g.stride_bytes - g.guard_bytes;
     }
 
     // Whether slots of this pool end in a canary: Micro and Small, and Medium or Large once the kernel refused guard pages.

@@ -192,7 +192,9 @@ TEST_P(SchedulerStress, everybody_joins_one_and_wakes) {
             for (int i = 0; i < 20; ++i) {
                 // Handles are unique; what they ask the runtime may be asked by many at once.
                 joiners.push_back(spawn("joiner", [&woken, id, index] {
-                    detail::JoinRequest request{index, id, Status::ok, nullptr};
+                    detail::JoinRequest request;
+                    request.target = index;
+                    request.identity = id;
                     detail::park(&detail::join_coroutine, &request);
                     woken.fetch_add(1, std::memory_order_relaxed);
                 }));

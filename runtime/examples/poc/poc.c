@@ -27,7 +27,7 @@ static void stream_file(void* argument) {
     size_t bytes = 0;
     while (block != NULL && (bytes = fread(block, 1, BLOCK_BYTES, file)) > 0) {
         fwrite(block, 1, bytes, stdout);
-        if (co_yield () != CO_OK) break; /* a block at a time: the other one gets its turn */
+        if (co_yield() != CO_OK) break; /* a block at a time: the other one gets its turn */
     }
     free(block);
     fclose(file);

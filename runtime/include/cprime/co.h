@@ -55,7 +55,7 @@ static inline int co_join(co_t* co);
 void co_detach(co_t* co);
 
 /* Lets every other ready coroutine run first. */
-static inline int co_yield (void);
+static inline int co_yield(void);
 
 /* Waits for at least `milliseconds`. */
 static inline int co_sleep_ms(uint64_t milliseconds);
@@ -101,7 +101,7 @@ void* cprime_co_join(void* worker, uint32_t coroutine, void* call);
     (cprime_park((function), (call))); \
     __asm__ volatile("" ::: "memory") /* no tail call: this frame is the one that is shown */
 
-CO_ALWAYS_INLINE int co_yield (void) {
+CO_ALWAYS_INLINE int co_yield(void) {
     struct co_yield_call call = {0};
     CO_PARK(cprime_co_yield, &call);
     return call.status == 0 ? CO_OK : CO_CANCELLED;

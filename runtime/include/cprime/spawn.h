@@ -152,10 +152,10 @@ public:
     // value, because the coroutine ended by throwing Cancelled.
     [[gnu::always_inline]] Result<T> join() {
         std::exception_ptr failure;
-        detail::JoinRequest request{coroutine_, identity_, Status::ok, &failure};
+        detail::JoinRequest request{coroutine_, identity_, Status::ok, false, &failure};
         detail::park(&detail::join_coroutine, &request);
         if (request.status != Status::ok) return request.status;
-        detail::park(&detail::take_failure, &request);
+        if (request.may_have_failed) detail::park(&detail::take_failure, &request);
         identity_ = 0;
         return take(failure);
     }

@@ -6,7 +6,7 @@ static void add(void* argument) {
     int* sum = argument;
     for (int i = 1; i <= 4; ++i) {
         *sum += i;
-        co_yield ();
+        co_yield();
     }
 }
 

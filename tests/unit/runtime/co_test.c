@@ -21,7 +21,7 @@ static void note(const char* letter) {
 static void letters(void* argument) {
     for (int i = 0; i < 3; ++i) {
         note(argument);
-        EXPECT(co_yield () == CO_OK);
+        EXPECT(co_yield() == CO_OK);
     }
 }
 
@@ -46,7 +46,7 @@ static void sleeper(void* argument) {
 static void micro(void* argument) {
     for (int i = 0; i < 100; ++i) {
         *(int*)argument += 1;
-        co_yield ();
+        co_yield();
     }
 }
 
@@ -85,7 +85,7 @@ static void sleeping_takes_turns(void) {
     EXPECT(co_join(co) == CO_OK);
     EXPECT(strcmp(order, "ms") == 0);
     EXPECT(co_sleep_ms(1) == CO_OK); /* a thread sleeps, too */
-    EXPECT(co_yield () == CO_OK);
+    EXPECT(co_yield() == CO_OK);
 }
 
 static void a_micro_stack_is_enough_for_a_loop(void) {

@@ -112,7 +112,7 @@ TEST_F(Overflow, a_stack_pointer_outside_the_slot_is_seen_even_with_whole_canari
                                      // Steps over the canary and over the hot end of the slot below.
                                      auto* frame = static_cast<volatile char*>(__builtin_alloca(400));
                                      frame[399] = 1;
-                                     yield();
+                                     sleep_for(std::chrono::microseconds(1));
                                  }).join();
                              }),
                 testing::KilledBySignal(SIGABRT),

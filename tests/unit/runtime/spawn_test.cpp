@@ -178,10 +178,8 @@ TEST_P(Spawn, sequence_is_even_at_rest_and_odd_while_running) {
             });
         const std::uint32_t running = me.sequence.load();
         EXPECT_EQ(running % 2, 1U);
-        yield();
-        EXPECT_EQ(me.sequence.load(), running + 2) << "suspend + 1, resume + 1";
         sleep_for(std::chrono::microseconds(1));
-        EXPECT_EQ(me.sequence.load(), running + 6) << "suspend + 1, wake + 2, resume + 1";
+        EXPECT_EQ(me.sequence.load(), running + 4) << "suspend + 1, wake + 2, resume + 1";
         auto child = spawn("child", [] { sleep_for(std::chrono::hours(1)); });
         std::uint32_t index = 0;
         while (detail::detail(index).identity.load() != child.id())

@@ -57,11 +57,11 @@ struct JoinRequest {
     std::uint32_t target = kNoCoroutine;
     std::uint64_t identity = 0;
     Status status = Status::ok;             // ok: the target is gone; cancelled: the caller was asked to end
+    bool may_have_failed = false;           // ask take_failure
     std::exception_ptr* failure = nullptr;  // where take_failure puts what escaped the target
 };
 ResumePoint join_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
-// After join_coroutine said ok: what escaped the target, or null. A call of its own, because whoever wakes the joiner must not
-// have to touch the table of failures for it.
+// After join_coroutine said ok and that the target may have failed: what escaped it, or null.
 ResumePoint take_failure(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
 struct HandleRequest {

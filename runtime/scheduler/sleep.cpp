@@ -1,5 +1,4 @@
-// Yield, sleep, and what a coroutine may know of itself.
-#include <sched.h>
+// Sleep, and what a coroutine may know of itself.
 #include <time.h>
 
 #include <cerrno>
@@ -12,17 +11,6 @@
 #include "runtime/scheduler/timers.h"
 
 namespace cprime::detail {
-
-ResumePoint yield_coroutine(Worker* worker, std::uint32_t index, void* argument) noexcept {
-    if (worker == nullptr) {
-        sched_yield();
-        return nullptr;
-    }
-    if (cancel_requested(index)) static_cast<YieldRequest*>(argument)->status = Status::cancelled;
-    static_cast<void>(suspend_current(*worker, index, wire::WaitReason::kYield, wire::kNone));
-    worker->ready.push(index);
-    return pick_next(*worker);
-}
 
 ResumePoint sleep_coroutine(Worker* worker, std::uint32_t index, void* argument) noexcept {
     auto& request = *static_cast<SleepRequest*>(argument);
