@@ -38,6 +38,10 @@ void EventFeed::note_loss(std::uint64_t since_ticks, std::uint64_t until_ticks) 
 void EventFeed::load(Lane& lane, const ChunkRef& chunk) {
     lane.events.clear();
     lane.at = 0;
+    if (chunk.header.owner <= static_cast<std::uint32_t>(wire::RingOwner::kThread)) {
+        lane.ring.owner = static_cast<wire::RingOwner>(chunk.header.owner);
+        lane.ring.owner_index = chunk.header.owner_index;
+    }
     const auto slots = reader_.read_events(chunk);
     if (!slots.ok()) {
         note_loss(chunk.header.ticks_min, chunk.header.ticks_max);

@@ -26,7 +26,8 @@ public:
     // Events with from <= tsc <= to.
     EventFeed(const TraceReader& reader, std::uint64_t from_ticks, std::uint64_t to_ticks);
 
-    // visit(const wire::DecodedEvent&, const RingCount& ring) for each. Chunks that cannot be read become losses.
+    // visit(const wire::DecodedEvent&, const RingCount& ring) for each; number, owner and owner_index of `ring` are those of
+    // that time. Chunks that cannot be read become losses.
     template <typename Visit>
     void for_each(Visit&& visit) {
         for (;;) {

@@ -113,6 +113,7 @@ bool EventPump::drain_round(std::uint64_t* slots) {
             if (spare_buffers_.size() < kSpareBuffersMax) spare_buffers_.push_back(std::move(block.slots));
             continue;
         }
+        block.owner = target_.ring_owner(ring, &block.owner_index);
         *slots += count;
         slots_drained_.fetch_add(count, std::memory_order_relaxed);
         push(std::move(block));
@@ -186,6 +187,7 @@ void EventPump::log_block(Block& block) {
     RingLog& log = log_of(block.ring);
     const std::uint64_t before = log.events_total();
     // A failed write is kept by the writer, who tells whoever asks for its status.
+    static_cast<void>(log.set_owner(block.owner, block.owner_index).ok());
     static_cast<void>(log.take(block.slots, block.first_position, block.overtaken, hurry).ok());
     events_total_.fetch_add(log.events_total() - before, std::memory_order_relaxed);
 }

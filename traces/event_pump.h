@@ -66,6 +66,8 @@ private:
         std::uint32_t ring = 0;
         std::uint64_t first_position = 0;
         std::uint64_t overtaken = 0;
+        wire::RingOwner owner = wire::RingOwner::kFree;
+        std::uint32_t owner_index = 0;
         std::vector<wire::EventSlot> slots;
         std::unique_ptr<Counts> mark;   // instead of slots: flush, then write these counts
         std::uint64_t mark_number = 0;  // of flush() calls that this mark answers

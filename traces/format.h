@@ -106,7 +106,9 @@ struct ChunkHeader {  // 128 bytes
     std::uint64_t payload_bytes;   // in the file
     std::uint64_t unpacked_bytes;  // after decompression
     std::uint64_t payload_hash;    // XXH3 of the payload as stored
-    std::uint64_t reserved[2];
+    std::uint32_t owner;           // events: wire::RingOwner of the ring when they were written
+    std::uint32_t owner_index;     // events: worker index, or number of the thread
+    std::uint64_t reserved;
     std::uint64_t header_hash;  // XXH3 of this header up to here and of the TypeCounts
 };
 static_assert(sizeof(ChunkHeader) == 128);

@@ -22,8 +22,12 @@ std::uint64_t minus(std::uint64_t ticks, std::int64_t less) {
 
 }  // namespace
 
+// The first tick that is not before t, so that time_of() answers with the same nanosecond.
 std::uint64_t Replay::ticks_of(TimeNs t) const {
-    return reader_->meta().start_ticks + static_cast<std::uint64_t>(reader_->meta().clock.duration_ticks(t));
+    const base::ClockCalibration& clock = reader_->meta().clock;
+    std::int64_t ticks = clock.duration_ticks(t);
+    if (clock.duration_ns(ticks) < t) ++ticks;
+    return reader_->meta().start_ticks + static_cast<std::uint64_t>(ticks);
 }
 TimeNs Replay::time_of(std::uint64_t ticks) const {
     return reader_->meta().clock.duration_ns(static_cast<std::int64_t>(ticks - reader_->meta().start_ticks));

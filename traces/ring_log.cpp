@@ -41,6 +41,15 @@ void RingLog::open_chunk() {
     chunk_.ticks_min = chunk_.ticks_max = 0;
 }
 
+base::Status RingLog::set_owner(wire::RingOwner owner, std::uint32_t owner_index) {
+    if (owner == wire::RingOwner::kFree || (owner == chunk_.owner && owner_index == chunk_.owner_index))
+        return base::ok_status();
+    const base::Status flushed = flush(false);
+    chunk_.owner = owner;
+    chunk_.owner_index = owner_index;
+    return flushed;
+}
+
 base::Status RingLog::flush(bool hurry) {
     if (chunk_.slots.empty()) return base::ok_status();
     base::Status written = base::ok_status();

@@ -27,6 +27,8 @@ public:
     // Errors: those of writing.
     base::Status take(std::span<const wire::EventSlot> slots, std::uint64_t first_position,
                       std::uint64_t overtaken, bool hurry);
+    // Whose events follow. A ring that was given back (kFree) keeps its last owner until somebody else takes it. Errors: those of writing.
+    base::Status set_owner(wire::RingOwner owner, std::uint32_t owner_index);
     // Writes the open chunk, if it holds anything.
     base::Status flush(bool hurry);
 

@@ -185,6 +185,8 @@ base::Status TraceWriter::add_events(const EventsChunk& chunk, bool hurry) {
     CHECK(chunk.slots.size() <= kChunkSlotsMax);
     ChunkHeader header = plain_header(ChunkType::kEvents);
     header.ring = chunk.ring;
+    header.owner = static_cast<std::uint32_t>(chunk.owner);
+    header.owner_index = chunk.owner_index;
     header.first_position = chunk.first_position;
     header.ticks_min = chunk.ticks_min;
     header.ticks_max = chunk.ticks_max;

@@ -28,6 +28,8 @@ namespace coroscope::traces {
 // Slots of one ring without a gap, and what stood before them.
 struct EventsChunk {
     std::uint32_t ring = wire::kNone;
+    wire::RingOwner owner = wire::RingOwner::kFree;
+    std::uint32_t owner_index = 0;
     std::uint64_t first_position = 0;
     std::vector<wire::EventSlot> slots;  // <= kChunkSlotsMax, whole groups
     std::array<std::uint32_t, wire::kEventTypesMax> counts{};

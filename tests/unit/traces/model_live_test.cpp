@@ -22,10 +22,6 @@ namespace {
 constexpr std::uint64_t
     kNearTicks = 10'000'000;  // some ms: stamp and write of one change are not further apart unless preempted
 
-// What idle workers do is not yet rebuilt as the segment says it (a worker that parks keeps its last coroutine): workers are compared
-// again once the model and the runtime agree on it.
-constexpr bool kWorkersKnown = false;
-
 std::string demo_path() {
     const char* folder = std::getenv("COROSCOPE_BIN");
     return std::string(folder != nullptr ? folder : "build/bin") + "/demo";
@@ -105,8 +101,7 @@ TEST(ModelLive, each_keyframe_of_the_demo_follows_from_the_one_before_and_the_ev
         });
         EXPECT_TRUE(feed.losses().empty());
         const inspect::StateImage rebuilt = model.finish(until, nullptr);
-        const Comparison comparison = compare(rebuilt, *second,
-                                              kWorkersKnown && workers_quiet_near(trace, *second));
+        const Comparison comparison = compare(rebuilt, *second, workers_quiet_near(trace, *second));
         for (const std::string& difference : comparison.differences)
             ADD_FAILURE() << "keyframe " << k + 1 << ": " << difference;
         for (const inspect::CoroutineImage& row : rebuilt.coroutines) {

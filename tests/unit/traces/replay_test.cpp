@@ -51,6 +51,7 @@ struct TwoKeyframes {
         ASSERT_TRUE(writer.ok());
         // wake, resume, suspend of coroutine 1 at 2.5 s
         RingLog log(0, 2 * kSecond, writer->get(), nullptr);
+        ASSERT_TRUE(log.set_owner(wire::RingOwner::kWorker, 0).ok());
         const std::uint64_t at = 2'500'000'000;
         const std::vector<wire::EventSlot> slots = {
             wire::make_slot(at, wire::EventType::kWake, 0, wire::make_word1(1, wire::pack24(6, 1))),

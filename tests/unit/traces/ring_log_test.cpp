@@ -107,6 +107,35 @@ TEST(RingLog, a_gap_ends_a_chunk_and_is_counted) {
     EXPECT_EQ(log.overtaken(), 100U);
 }
 
+TEST(RingLog, a_ring_that_changes_hands_begins_a_new_chunk) {
+    SyntheticProgram program(1);
+    for (std::uint16_t i = 0; i < 500; ++i)
+        program.step(static_cast<std::uint16_t>(i * 31));
+    const std::span<const wire::EventSlot> slots(program.ring(0));
+    const TemporaryPath file("owner");
+    auto writer = TraceWriter::create(file.path(), synthetic_meta());
+    ASSERT_TRUE(writer.ok());
+    RingLog log(0, 1'000'000'000, writer->get(), nullptr);
+    ASSERT_TRUE(log.set_owner(wire::RingOwner::kWorker, 3).ok());
+    ASSERT_TRUE(log.take(slots.first(100), 0, 0, false).ok());
+    ASSERT_TRUE(
+        log.set_owner(wire::RingOwner::kFree, 0).ok());  // its thread ended; what it left is still its own
+    ASSERT_TRUE(log.take(slots.subspan(100, 100), 100, 0, false).ok());
+    ASSERT_TRUE(log.set_owner(wire::RingOwner::kThread, 9).ok());
+    ASSERT_TRUE(log.take(slots.subspan(200), 200, 0, false).ok());
+    ASSERT_TRUE(log.flush(false).ok());
+    ASSERT_TRUE((*writer)->add_keyframe(program.truth()).ok());
+    const auto reader = TraceReader::open(file.path());
+    ASSERT_TRUE(reader.ok());
+    ASSERT_EQ((*reader)->events().size(), 2U);
+    const ChunkHeader& first = (*reader)->chunks()[(*reader)->events()[0]].header;
+    const ChunkHeader& second = (*reader)->chunks()[(*reader)->events()[1]].header;
+    EXPECT_EQ(first.owner, static_cast<std::uint32_t>(wire::RingOwner::kWorker));
+    EXPECT_EQ(first.owner_index, 3U);
+    EXPECT_EQ(second.owner, static_cast<std::uint32_t>(wire::RingOwner::kThread));
+    EXPECT_EQ(second.owner_index, 9U);
+}
+
 TEST(RingLog, accepted_and_dropped_are_what_was_emitted) {
     EXPECT_TRUE(rc::check("accepted + dropped = emitted, by type", [] {
         SyntheticProgram program(1);

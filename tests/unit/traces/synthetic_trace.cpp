@@ -41,6 +41,7 @@ void write_synthetic_trace(const std::string& path, const SyntheticProgram& prog
     counts.mark_ticks = program.now();
     for (std::uint32_t ring = 0; ring < program.rings_count(); ++ring) {
         RingLog log(ring, 1'000'000'000, &writer, nullptr);
+        ASSERT_TRUE(log.set_owner(wire::RingOwner::kWorker, ring).ok());
         const std::vector<wire::EventSlot>& slots = program.ring(ring);
         int pieces = 0;
         for (std::size_t at = 0; at < slots.size(); at += piece_slots) {
