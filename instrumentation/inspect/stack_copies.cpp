@@ -3,6 +3,7 @@
 //   look    s1 = sequence (even), rsp, identity           from the segment [coroutine.sequence]
 //   read    all stacks of a batch                         one process_vm_readv, or one request to the agent
 //   check   acquire fence, sequence still s1              exact; else tried again, in the end torn
+//   record  read anew where the image's is not of s1      of s1 too; else tried again
 //
 // Nothing stops the target. In a prototype 1.5M copies were taken this way from a busy program without a
 // broken one among those accepted; without the check 15,000 were broken. Cost: 0.3-0.9 us a stack in batches
@@ -168,8 +169,21 @@ private:
             again_.push_back(wanted.coroutine);
             return;
         }
-        const Target::StackCopy copy{wanted.coroutine, Consistency::kExact, wanted.rsp, wanted.rip, bytes,
-                                     wanted.bytes,     wanted.sequence};
+        CoroutineImage moved;
+        const bool has_moved = wanted.sequence != wanted.coroutine->sequence;
+        if (has_moved && (!target_.state.read_coroutine(wanted.coroutine->index, moved) ||
+                          moved.sequence != wanted.sequence)) {
+            again_.push_back(wanted.coroutine);
+            return;
+        }
+        const Target::StackCopy copy{wanted.coroutine,
+                                     Consistency::kExact,
+                                     wanted.rsp,
+                                     wanted.rip,
+                                     bytes,
+                                     wanted.bytes,
+                                     wanted.sequence,
+                                     has_moved ? &moved : wanted.coroutine};
         visit_(context_, copy);
     }
 

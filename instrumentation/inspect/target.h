@@ -95,6 +95,7 @@ public:
         const std::uint8_t* bytes = nullptr;  // from rsp upwards, valid during the visit
         std::size_t size = 0;
         std::uint32_t sequence = 0;
+        const CoroutineImage* record = nullptr;  // exact: as it stood at `sequence`; valid during the visit
     };
     // `only` empty = all parked and ready coroutines of `state`.
     template <typename Visit>

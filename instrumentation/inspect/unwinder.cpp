@@ -99,7 +99,10 @@ private:
 // Brings a record up to date when its stack was copied at another change count than it was read at, or not
 // copied at all.
 void follow(const Target& target, const Target::StackCopy& copy, CoroutineImage& coroutine) {
-    if (copy.consistency == Consistency::kExact && copy.sequence == coroutine.sequence) return;
+    if (copy.consistency == Consistency::kExact) {
+        if (copy.record != copy.coroutine) coroutine = *copy.record;
+        return;
+    }
     if (!target.follow(coroutine)) coroutine.consistency = Consistency::kTorn;  // it has ended
 }
 
