@@ -182,12 +182,13 @@ base::Result<std::vector<ScriptCommand>> parse_script(std::string_view text, con
     while (!text.empty()) {
         ++number;
         const std::size_t end = text.find('\n');
-        const std::string line(text.substr(0, end));
+        std::string line(text.substr(0, end));
+        if (line.ends_with('\r')) line.pop_back();
         text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-        const std::size_t first = line.find_first_not_of(" \t\r");
+        const std::size_t first = line.find_first_not_of(" \t");
         if (first == std::string::npos || line[first] == '#') continue;
         std::vector<std::string> words = views::split_words(line);
-        while (!words.empty() && (words.back() == "\r" || words.back().empty()))
+        while (!words.empty() && words.back().empty())
             words.pop_back();
         if (words.empty()) continue;
         const auto row = word_table().find(words[0]);

@@ -111,6 +111,7 @@ ScriptDriver::Next ScriptDriver::run(const ScriptCommand& command) {
         case ScriptWord::kClose:
             return run_request(command);
         case ScriptWord::kQuit:
+            quits_ = true;
             at_ = commands_.size();
             return Next::kDone;
     }

@@ -56,6 +56,8 @@ public:
     void inject();
     // Why the script failed; ok when it did not. kUsage: it asks for what is not there; kUnreadable: a condition did not come true.
     const base::Status& problem() const { return problem_; }
+    // Whether it ended with `quit`: then the window closes, too.
+    bool quits() const { return quits_; }
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -76,6 +78,7 @@ private:
     int phase_ = 0;  // of the present command
     Clock::time_point began_;
     base::Status problem_ = base::ok_status();
+    bool quits_ = false;
     // Input for the frame that comes.
     bool mouse_known_ = false;
     float mouse_x_ = 0, mouse_y_ = 0;

@@ -69,27 +69,29 @@ void WindowLoop::draw_frame() {
 }
 
 base::Status WindowLoop::run() {
-    constexpr double kScriptWait = 0.02, kProgramWait = 0.05, kIdleWait = 0.5;
+    constexpr double kScriptWait = 0.02, kBehindWait = 0.03, kProgramWait = 0.05, kIdleWait = 0.5;
     while (true) {
         auto next = ScriptDriver::Next::kWait;
         if (script_ != nullptr) {
             next = script_->step();
             if (next == ScriptDriver::Next::kDone) {
-                if (!script_->problem().ok() || !interactive_) return script_->problem();
+                if (!script_->problem().ok() || script_->quits() || !interactive_) return script_->problem();
                 script_ = nullptr;
             }
         }
         views::Workspace& ws = main_.workspace();
         const bool at_once = ws.frames_wanted > 0 || next == ScriptDriver::Next::kDraw ||
                              changed_.load(std::memory_order_acquire);
+        const bool behind = main_.behind();
         const double wait = at_once               ? 0
                             : script_ != nullptr  ? kScriptWait
+                            : behind              ? kBehindWait
                             : session_.watching() ? kProgramWait
                                                   : kIdleWait;
         if (!platform_.wait(wait)) return base::ok_status();
         for (const std::string& chord : platform_.take_chords())
             main_.press(chord);
-        bool draw = session_.tick() || at_once || frames_drawn_ == 0;
+        bool draw = session_.tick() || at_once || (behind && main_.may_take()) || frames_drawn_ == 0;
         if (platform_.take_input_seen()) {
             // Hover, layout and scrolling settle within three frames of an input.
             ws.frames_wanted = std::max(ws.frames_wanted, 3);

@@ -49,6 +49,7 @@ void WindowSession::refuse(const std::string& why) {
 
 void WindowSession::act(const views::Request& request) {
     refusal_.clear();
+    opening_launched_ = false;
     switch (request.kind) {
         case views::RequestKind::kLaunch:
             launch(request.launch);
@@ -98,6 +99,7 @@ void WindowSession::launch(const views::LaunchSpec& spec) {
     output_open_ = true;
     program_ended_ = false;
     opening_trace_.clear();
+    opening_launched_ = true;
     saved_.remember_launch(wanted);
     main_.workspace().lists.launches = saved_.launches;
     main_.workspace().notice.clear();
@@ -139,8 +141,7 @@ bool WindowSession::pump_program() {
 void WindowSession::open(SessionOpener::Opened opened) {
     if (!opened.ok()) {
         std::string why = opened.error().message;
-        if (program_ != nullptr && opening_trace_.empty() && program_->ended())
-            why += " (the program " + program_->status_text() + ")";
+        if (opening_launched_ && program_->ended()) why += " (the program " + program_->status_text() + ")";
         refuse(why);
         return;
     }
@@ -149,6 +150,7 @@ void WindowSession::open(SessionOpener::Opened opened) {
         main_.workspace().lists.traces = recent_traces(saved_);
     }
     main_.workspace().notice.clear();
+    main_.workspace().program.watched = opening_launched_;
     main_.open(std::move(opened).value());
 }
 

@@ -53,6 +53,7 @@ private:
     bool program_ended_ = true;
     SessionOpener opener_;
     std::string opening_trace_;
+    bool opening_launched_ = false;
     bool wants_quit_ = false;
     std::string refusal_;
     views::Computed<std::uint64_t, std::vector<views::AttachCandidate>> candidates_;

@@ -62,7 +62,12 @@ public:
     std::shared_ptr<const Value> shared() const { return value_; }
     // True when the value is the one for `key`.
     bool current(const Key& key) const { return !box_->in_flight && key_.has_value() && *key_ == key; }
-    bool in_flight() const { return box_->in_flight; }
+    // True while `make` waits or runs. What is done but not yet collected (its view is not drawn any more) does not count.
+    bool in_flight() const {
+        if (!box_->in_flight) return false;
+        const std::lock_guard lock(box_->mutex);
+        return box_->done == nullptr;
+    }
     void reset() {
         box_ = std::make_shared<Box>();
         key_.reset();

@@ -17,9 +17,11 @@ namespace {
 constexpr float kRowUnits = 24;
 constexpr std::size_t kDumpRowsMax = 1000;
 
-// Widths at scale 1; 0 = shares what is left.
-constexpr float kColumnUnits[kTableColumnsCount] = {140, 64, 0, 0, 80, 64, 72, 80, 56, 0};
-constexpr float kColumnWeights[kTableColumnsCount] = {0, 0, 1.0F, 1.2F, 0, 0, 0, 0, 0, 1.3F};
+// Widths at scale 1; 0 = shares what is left, by weight.
+constexpr float kColumnUnits[kTableColumnsCount] = {140, 64, 0, 0, 72, 60, 68, 72, 52, 0};
+constexpr float kColumnWeights[kTableColumnsCount] = {0, 0, 1.0F, 1.2F, 0, 0, 0, 0, 0, 1.2F};
+// From which width of the table a column is shown: the first things first where there is little room.
+constexpr float kShownFromUnits[kTableColumnsCount] = {0, 0, 0, 0, 500, 920, 780, 860, 1060, 640};
 
 }  // namespace
 
@@ -177,6 +179,7 @@ void CoroutineView::draw_table(Workspace& ws, const TableModel& model) {
                                   ImGuiTableFlags_PadOuterX;
     if (!ImGui::BeginTable("coroutines", kTableColumnsCount, flags)) return;
     ImGui::TableSetupScrollFreeze(0, 1);
+    const float width = ImGui::GetContentRegionAvail().x;
     for (int i = 0; i < kTableColumnsCount; ++i) {
         const float units = kColumnUnits[i];
         const ImGuiTableColumnFlags column = units > 0 ? ImGuiTableColumnFlags_WidthFixed
@@ -186,6 +189,12 @@ void CoroutineView::draw_table(Workspace& ws, const TableModel& model) {
                                 column | (first_sorted ? ImGuiTableColumnFlags_DefaultSort : 0),
                                 units > 0 ? ws.px(units) : kColumnWeights[i]);
     }
+    // Only when the width passes a threshold: in between the header's menu decides.
+    for (int i = 0; i < kTableColumnsCount; ++i) {
+        const bool was = width_ >= ws.px(kShownFromUnits[i]), is = width >= ws.px(kShownFromUnits[i]);
+        if (was != is || width_ == 0) ImGui::TableSetColumnEnabled(i, is);
+    }
+    width_ = width;
     if (const ImGuiTableSortSpecs* specs = ImGui::TableGetSortSpecs();
         specs != nullptr && specs->SpecsCount > 0) {
         query_.column = static_cast<TableColumn>(specs->Specs[0].ColumnIndex);

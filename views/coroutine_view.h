@@ -40,6 +40,7 @@ private:
     std::string typed_;
     bool focus_wanted_ = false;
     std::uint64_t seen_selection_ = 0;
+    float width_ = 0;  // of the table, last frame
 };
 
 }  // namespace coroscope::views

@@ -39,7 +39,10 @@ void narrow_thin_space(ImFont* font) {
     if (font->IndexAdvanceX.Size > 0x2009) font->IndexAdvanceX[0x2009] = space->AdvanceX;
 }
 
-ImFont* add(const char* path, float height, bool fill_from_mono) {
+// What a font lacks comes from the other: shapes from JetBrains Mono into Inter, the thin space from Inter into JetBrains Mono.
+enum class Fill { kNothing, kShapes, kThinSpace };
+
+ImFont* add(const char* path, float height, Fill fill) {
     ImFontAtlas* atlas = ImGui::GetIO().Fonts;
     if (!exists(path)) {
         ImFontConfig config;
@@ -47,10 +50,12 @@ ImFont* add(const char* path, float height, bool fill_from_mono) {
         return atlas->AddFontDefault(&config);
     }
     ImFont* font = atlas->AddFontFromFileTTF(path, height, nullptr, kRanges);
-    if (fill_from_mono && exists(kMono)) {
+    static constexpr ImWchar kThinSpaceOnly[] = {0x2009, 0x2009, 0};
+    const char* other = fill == Fill::kShapes ? kMono : kInter;
+    if (fill != Fill::kNothing && exists(other)) {
         ImFontConfig config;
         config.MergeMode = true;
-        atlas->AddFontFromFileTTF(kMono, height, &config, kRanges);
+        atlas->AddFontFromFileTTF(other, height, &config, fill == Fill::kShapes ? kRanges : kThinSpaceOnly);
     }
     return font;
 }
@@ -79,12 +84,12 @@ Fonts load_fonts(float scale) {
     atlas->FontBuilderFlags = ImGuiFreeTypeBuilderFlags_LightHinting;
     atlas->TexDesiredWidth = 2048;
     Fonts fonts;
-    fonts.text = add(kInter, 13 * kInterHeightPerEm * scale, true);
-    fonts.small = add(kInter, 12 * kInterHeightPerEm * scale, true);
-    fonts.strong = add(kInterSemiBold, 13 * kInterHeightPerEm * scale, true);
-    fonts.title = add(kInterSemiBold, 20 * kInterHeightPerEm * scale, false);
-    fonts.mono = add(kMono, 12.5F * kMonoHeightPerEm * scale, false);
-    fonts.mono_small = add(kMono, 11.5F * kMonoHeightPerEm * scale, false);
+    fonts.text = add(kInter, 13 * kInterHeightPerEm * scale, Fill::kShapes);
+    fonts.small = add(kInter, 12 * kInterHeightPerEm * scale, Fill::kShapes);
+    fonts.strong = add(kInterSemiBold, 13 * kInterHeightPerEm * scale, Fill::kShapes);
+    fonts.title = add(kInterSemiBold, 20 * kInterHeightPerEm * scale, Fill::kNothing);
+    fonts.mono = add(kMono, 12.5F * kMonoHeightPerEm * scale, Fill::kThinSpace);
+    fonts.mono_small = add(kMono, 11.5F * kMonoHeightPerEm * scale, Fill::kThinSpace);
     atlas->Build();
     for (ImFont* font : {fonts.text, fonts.small, fonts.strong, fonts.title, fonts.mono, fonts.mono_small})
         narrow_thin_space(font);

@@ -91,7 +91,12 @@ std::string short_function(std::string_view function) {
             if (i + 2 < function.size() && function[i + 1] == ':') i += 2;
             continue;
         }
-        if (c == '(' && depth == 0 && !(out.size() >= 8 && out.ends_with("operator"))) {
+        if (c == '(' && depth == 0 && out.ends_with("operator") && function.compare(i, 2, "()") == 0) {
+            out += "()";
+            ++i;
+            continue;
+        }
+        if (c == '(' && depth == 0) {
             // A lambda's own parameters are followed by its body's name; a function's end it.
             const std::size_t inner = function.find("::", i);
             if (inner == std::string_view::npos) break;

@@ -12,11 +12,6 @@ namespace {
 
 constexpr int kBarsPerOctave = 8;
 
-// The bar that a value falls into: bar k covers [2^(k/per_octave), 2^((k+1)/per_octave)); values below 1 fall into bar 0.
-int bar_of(double value, int per_octave) {
-    return value < 1 ? 0 : static_cast<int>(std::floor(std::log2(value) * per_octave + 1e-9));
-}
-
 HistogramPanel make_panel(std::string title, const inspect::HistogramImage& image) {
     HistogramPanel panel;
     panel.title = std::move(title);
@@ -33,10 +28,10 @@ HistogramPanel make_panel(std::string title, const inspect::HistogramImage& imag
     panel.p999 = image.quantile(0.999);
     panel.bars = make_bars(image.buckets, kBarsPerOctave);
     std::uint64_t above = 0;
-    for (const HistogramBar& bar : panel.bars) {
+    for (const std::uint64_t count : image.buckets)
+        above += count;
+    for (const HistogramBar& bar : panel.bars)
         panel.highest = std::max(panel.highest, bar.count);
-        above += bar.count;
-    }
     if (above != 0) panel.mean = static_cast<double>(image.sum) / static_cast<double>(above);
     return panel;
 }
@@ -81,21 +76,27 @@ nlohmann::json panel_json(const HistogramPanel& panel) {
 
 }  // namespace
 
+// Bar k covers [2^(k / per_octave), 2^((k + 1) / per_octave)); what is below 1 tick falls into bar 0.
 std::vector<HistogramBar> make_bars(const std::vector<std::uint64_t>& buckets, int per_octave) {
-    std::vector<std::uint64_t> counts;
+    std::vector<double> counts;
     int first = -1;
+    const auto place_of = [&](double value) { return std::log2(std::max(1.0, value)) * per_octave; };
     for (std::uint32_t b = 0; b < buckets.size() && b < wire::kHistogramBuckets; ++b) {
         if (buckets[b] == 0) continue;
-        const double low = static_cast<double>(wire::histogram_bucket_low(b));
+        const auto low = static_cast<double>(wire::histogram_bucket_low(b));
         const double high = b + 1 < wire::kHistogramBuckets
                                 ? static_cast<double>(wire::histogram_bucket_low(b + 1))
-                                : low + 1;
-        // The bucket's middle decides: a bucket is never wider than a bar by more than its own error.
-        const int bar = bar_of((low + high - 1) / 2, per_octave);
-        if (first < 0) first = bar;
-        const auto at = static_cast<std::size_t>(bar - first);
-        if (at >= counts.size()) counts.resize(at + 1, 0);
-        counts[at] += buckets[b];
+                                : low * 2;
+        const double from = place_of(low), to = std::max(from + 1e-6, place_of(high));
+        const int from_bar = static_cast<int>(std::floor(from)), to_bar = static_cast<int>(std::ceil(to));
+        if (first < 0) first = from_bar;
+        if (static_cast<std::size_t>(to_bar - first) > counts.size())
+            counts.resize(static_cast<std::size_t>(to_bar - first), 0);
+        for (int bar = from_bar; bar < to_bar; ++bar) {
+            const double part = (std::min(to, bar + 1.0) - std::max(from, static_cast<double>(bar))) /
+                                (to - from);
+            counts[static_cast<std::size_t>(bar - first)] += part * static_cast<double>(buckets[b]);
+        }
     }
     std::vector<HistogramBar> bars;
     for (std::size_t i = 0; i < counts.size(); ++i) {

@@ -19,7 +19,7 @@ namespace coroscope::views {
 
 struct HistogramBar {
     double low = 0, high = 0;  // ticks: low <= value < high
-    std::uint64_t count = 0;
+    double count = 0;  // samples; a bucket that reaches over an edge is shared out by the length on either side
 };
 
 struct HistogramPanel {
@@ -33,7 +33,7 @@ struct HistogramPanel {
     double mean = -1;                                // of the samples above resolution
     double p50 = -1, p90 = -1, p99 = -1, p999 = -1;  // ticks; -1 = no sample
     std::vector<HistogramBar> bars;                  // first to last that holds something
-    std::uint64_t highest = 0;                       // count of the tallest bar
+    double highest = 0;                              // count of the tallest bar
 };
 
 struct HistogramModel {

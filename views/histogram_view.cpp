@@ -189,17 +189,16 @@ void HistogramView::draw_chart(Workspace& ws, const HistogramPanel& panel, const
             list->AddRectFilled({axis.x0, y}, {axis.x1, y + line}, theme.line);
         }
         draw_text(list, ws.fonts.mono_small, {axis.x0 - ws.px(8), top - ws.fonts.mono_small->FontSize / 2},
-                  theme.text_faint, format_count(panel.highest), 1);
+                  theme.text_faint, format_count(static_cast<std::uint64_t>(std::llround(panel.highest))), 1);
         draw_text(list, ws.fonts.mono_small,
                   {axis.x0 - ws.px(8), area.y1 - ws.fonts.mono_small->FontSize / 2}, theme.text_faint, "0", 1);
     }
     const ImVec2 mouse = ImGui::GetIO().MousePos;
     for (const HistogramBar& bar : panel.bars) {
-        if (bar.count == 0) continue;
+        if (bar.count <= 0) continue;
         const float x0 = axis.x_of(bar.low);
         const float x1 = std::max(x0 + line, axis.x_of(bar.high) - line);
-        const float share = static_cast<float>(bar.count) /
-                            static_cast<float>(std::max<std::uint64_t>(1, panel.highest));
+        const float share = static_cast<float>(bar.count / std::max(1e-9, panel.highest));
         const float y = std::floor(area.y1 - std::max(line, (area.y1 - top) * share));
         const bool under = ImGui::IsWindowHovered() && mouse.x >= x0 && mouse.x < x1 + line &&
                            mouse.y >= top && mouse.y < area.y1;
@@ -207,10 +206,9 @@ void HistogramView::draw_chart(Workspace& ws, const HistogramPanel& panel, const
         if (under) {
             ws.hovered = fmt::format(
                 "{}: {} samples from {:.0f} to {:.0f} ticks ({:.1f} to {:.1f} ns), {}", panel.title,
-                format_count(bar.count), bar.low, bar.high, ticks_per_ns > 0 ? bar.low / ticks_per_ns : 0,
-                ticks_per_ns > 0 ? bar.high / ticks_per_ns : 0,
-                format_share(static_cast<double>(bar.count) /
-                             static_cast<double>(std::max<std::uint64_t>(1, panel.samples))));
+                format_count(static_cast<std::uint64_t>(std::llround(bar.count))), bar.low, bar.high,
+                ticks_per_ns > 0 ? bar.low / ticks_per_ns : 0, ticks_per_ns > 0 ? bar.high / ticks_per_ns : 0,
+                format_share(bar.count / static_cast<double>(std::max<std::uint64_t>(1, panel.samples))));
         }
     }
     list->AddRectFilled({axis.x0, area.y1}, {axis.x1, area.y1 + line}, theme.line_strong);

@@ -32,8 +32,8 @@ ImU32 status_colour(const Workspace& ws) {
 
 void MainWindow::draw_top_bar(Rect bar) {
     draw_session_title(bar);
+    bar.x1 = draw_program_buttons(bar);
     draw_time_bar(bar);
-    draw_program_buttons(bar);
 }
 
 void MainWindow::draw_session_title(Rect bar) {
@@ -55,8 +55,7 @@ void MainWindow::draw_session_title(Rect bar) {
     std::string status = ws_.session != nullptr ? ws_.info.status_text
                          : ws_.program.present  ? ws_.program.status
                                                 : "";
-    if (ws_.session != nullptr && ws_.info.kind == traces::SessionKind::kLive && ws_.program.present &&
-        !ws_.program.running) {
+    if (ws_.session != nullptr && ws_.program.watched && !ws_.program.running) {
         status = ws_.program.status;
     }
     const float status_x = x + text_width(ws_.fonts.strong, shown) + ws_.px(12);
@@ -71,7 +70,7 @@ void MainWindow::draw_time_bar(Rect bar) {
     const Theme& theme = *ws_.theme;
     const float centre = std::floor((bar.y0 + bar.y1) / 2);
     const float text_y = centre - std::floor(ws_.fonts.mono->FontSize / 2);
-    const float right = bar.x1 - ws_.px(176);
+    const float right = bar.x1 - ws_.px(16);
     if (ws_.info.kind == traces::SessionKind::kLive) {
         const std::string now = format_time(ws_.moment != nullptr ? ws_.moment->t : 0);
         draw_text(list, ws_.fonts.mono, {right, text_y}, theme.text_dim, now, 1);
@@ -113,22 +112,23 @@ void MainWindow::draw_time_bar(Rect bar) {
     if (active && ws_.session->time() != under) ws_.session->set_time(under);
 }
 
-void MainWindow::draw_program_buttons(Rect bar) {
+float MainWindow::draw_program_buttons(Rect bar) {
     const float height = ImGui::GetFrameHeight();
     const float y = bar.y0 + std::floor((bar.y1 - bar.y0 - height) / 2);
     float x = bar.x1 - ws_.px(40);
     ImGui::SetCursorScreenPos({x, y});
     if (button(ws_, "keys", "?", ButtonKind::kQuiet, "All keys and actions (?)")) actions_.run("keys");
-    if (!ws_.program.present) return;
+    if (!ws_.program.present) return x;
     x -= ws_.px(64);
     ImGui::SetCursorScreenPos({x, y});
     if (button(ws_, "program.restart", "Restart", ButtonKind::kPlain, "Start the program anew (Ctrl+R)"))
         actions_.run("program.restart");
-    if (!ws_.program.running) return;
-    x -= ws_.px(52);
+    if (!ws_.program.running) return x;
+    x -= ws_.px(44);
     ImGui::SetCursorScreenPos({x, y});
     if (button(ws_, "program.kill", "Kill", ButtonKind::kPlain, "End the program with SIGKILL (Ctrl+K)"))
         actions_.run("program.kill");
+    return x;
 }
 
 void MainWindow::draw_status_line(Rect bar) {

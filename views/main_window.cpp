@@ -95,10 +95,36 @@ bool MainWindow::settled() const {
                         [this](const std::string& name) { return views_.at(name)->busy(); });
 }
 
+bool MainWindow::behind() const {
+    return ws_.session != nullptr && !held_ && ws_.session->moment() != ws_.moment;
+}
+
+bool MainWindow::may_take() const {
+    if (held_) return false;
+    return ws_.moment == nullptr ||
+           (!ws_.background.busy() && std::chrono::steady_clock::now() >= idle_since_ + worked_);
+}
+
+void MainWindow::take_newest() {
+    const auto now = std::chrono::steady_clock::now();
+    const bool busy = ws_.background.busy();
+    if (was_busy_ && !busy) {
+        idle_since_ = now;
+        worked_ = now - taken_at_;
+    }
+    was_busy_ = busy;
+    if (!may_take()) {
+        ws_.refresh_analyses();
+        return;
+    }
+    const auto* before = ws_.moment.get();
+    ws_.refresh();
+    if (ws_.moment.get() != before) taken_at_ = now;
+}
+
 void MainWindow::draw() {
     ws_.begin_widgets();
-    if (!held_) ws_.refresh();
-    if (held_) ws_.refresh_analyses();
+    take_newest();
     const ImVec2 size = ImGui::GetIO().DisplaySize;
     ImGui::SetNextWindowPos({0, 0});
     ImGui::SetNextWindowSize(size);

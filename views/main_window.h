@@ -6,6 +6,7 @@
 // Thread: the frame's. Tested off screen in tests/unit/app.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -46,6 +47,11 @@ public:
     void draw();
     // True when everything drawn is that of the newest Moment and nothing is under way.
     bool settled() const;
+    // True while the session has a newer Moment than the one shown; draw() takes it when the background has caught its breath, so that
+    // all views show one Moment and their models never take more than half of a processor.
+    bool behind() const;
+    // True when draw() would take it now.
+    bool may_take() const;
     // While held, the Moment stays the one that is shown, so that a picture and a dump tell of the same.
     void hold(bool on) { held_ = on; }
     bool held() const { return held_; }
@@ -58,10 +64,12 @@ private:
     void add_views();
     void add_actions();
     void add_view_actions();
+    void take_newest();
     void draw_top_bar(Rect bar);
     void draw_session_title(Rect bar);
     void draw_time_bar(Rect bar);
-    void draw_program_buttons(Rect bar);
+    // Where its buttons begin.
+    float draw_program_buttons(Rect bar);
     void draw_status_line(Rect bar);
     void draw_notice(Rect area);
     void draw_key_sheet();
@@ -72,6 +80,9 @@ private:
     Actions actions_;
     StartPage start_page_;
     bool held_ = false;
+    std::chrono::steady_clock::time_point taken_at_{}, idle_since_{};
+    std::chrono::steady_clock::duration worked_{};  // that the present Moment took
+    bool was_busy_ = false;
     bool key_sheet_open_ = false;
     bool key_sheet_focus_ = false;
     std::string key_sheet_filter_;

@@ -117,17 +117,24 @@ std::uint32_t columns_for(float width, int cell) {
 }
 
 int fit_cell(const FitInput& input) {
-    for (const int cell : kCellSizes) {
-        const std::uint32_t columns = columns_for(input.width, cell);
-        if (static_cast<float>(columns) * static_cast<float>(cell) > input.width && cell > 1) continue;
-        float height = 0;
-        for (const std::uint64_t slots : input.slots) {
-            height += input.header +
-                      static_cast<float>((slots + columns - 1) / columns) * static_cast<float>(cell);
+    constexpr int kSpeck = 5;  // below this a cell shows little
+    int best = 1;
+    for (const float header : {input.header, 0.0F}) {
+        for (const int cell : kCellSizes) {
+            const std::uint32_t columns = columns_for(input.width, cell);
+            if (static_cast<float>(columns) * static_cast<float>(cell) > input.width && cell > 1) continue;
+            float height = 0;
+            for (const std::uint64_t slots : input.slots) {
+                height += header +
+                          static_cast<float>((slots + columns - 1) / columns) * static_cast<float>(cell);
+            }
+            if (height > input.height) continue;
+            best = cell;
+            break;
         }
-        if (height <= input.height) return cell;
+        if (best >= kSpeck) break;
     }
-    return 1;
+    return best;
 }
 
 void fill_cells(const PoolRow& pool, const CellGrid& grid,

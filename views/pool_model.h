@@ -64,8 +64,8 @@ struct CellGrid {
 // As many columns as given; slots share cells (2, 4, 8 ...) when there would be more than rows_max rows.
 CellGrid make_grid(std::uint64_t slots, std::uint32_t columns, std::uint32_t rows_max);
 
-// Largest cell (device pixels, one of the sizes offered) at which all pools fit into width x height, `header` pixels above each. At
-// least 1.
+// Largest cell (device pixels, one of the sizes offered) at which all pools fit into width x height, `header` pixels above each. Where
+// headers would leave only specks, they do not count: the view scrolls a little instead. At least 1.
 struct FitInput {
     std::vector<std::uint64_t> slots;
     float width = 0, height = 0, header = 0;

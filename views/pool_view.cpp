@@ -65,15 +65,16 @@ void PoolView::draw(Workspace& ws) {
         return;
     }
     draw_head(ws, *model);
-    ImGui::BeginChild("grids", {0, 0}, false, wanted_cell_ == 0 ? ImGuiWindowFlags_NoScrollbar : 0);
-    const ImVec2 room = ImGui::GetContentRegionAvail();
-    const float width = room.x - ws.px(12) - (wanted_cell_ == 0 ? ws.px(12) : ws.px(20));
+    ImGui::BeginChild("grids");
+    const ImVec2 room = {ImGui::GetWindowWidth(), ImGui::GetWindowHeight()};
+    const float width = room.x - ws.px(12 + 20);
     FitInput fit;
     fit.width = width;
     fit.height = room.y - ws.px(12);
     fit.header = ws.px(kHeadUnits) + ws.px(kGapUnits);
     for (const PoolRow& pool : model->pools) {
-        if (pool.slots() != 0) fit.slots.push_back(pool.slots());
+        if (pool.slots() != 0)
+            fit.slots.push_back(pool.high_water_slots != 0 || pool.used != 0 ? pool.slots() : 0);
     }
     cell_ = wanted_cell_ != 0 ? wanted_cell_ : fit_cell(fit);
     const ImGuiIO& io = ImGui::GetIO();
@@ -145,13 +146,16 @@ void PoolView::draw_pool_head(Workspace& ws, const PoolRow& pool, float width) {
                         static_cast<float>(std::max<std::uint64_t>(1, pool.slots()));
     const float bar = ws.px(96);
     const float end = ws.px(12) + width;
-    const std::string numbers = fmt::format("{} of {} used", format_count(pool.used),
-                                            format_count(pool.slots()));
+    const bool never = pool.high_water_slots == 0 && pool.used == 0;
+    const std::string numbers = never ? fmt::format("none of {} ever used", format_count(pool.slots()))
+                                      : fmt::format("{} of {} used", format_count(pool.used),
+                                                    format_count(pool.slots()));
     const std::string peak = fmt::format("peak {}", format_count(pool.high_water_slots));
     ImGui::SameLine();
     ImGui::SetCursorPosY(top);
     text_ending_at(ws.fonts.mono_small, theme.text_dim, numbers, end - bar - ws.px(8));
-    if (text_width(ws.fonts.mono_small, numbers) + text_width(ws.fonts.mono_small, peak) + ws.px(240) < width) {
+    if (!never &&
+        text_width(ws.fonts.mono_small, numbers) + text_width(ws.fonts.mono_small, peak) + ws.px(240) < width) {
         ImGui::SameLine();
         text_ending_at(ws.fonts.mono_small, theme.text_faint, peak,
                        end - bar - ws.px(8 + 16) - text_width(ws.fonts.mono_small, numbers));
@@ -205,9 +209,13 @@ void PoolView::upload(Workspace& ws, const PoolRow& pool, Drawn& drawn) {
 }
 
 void PoolView::draw_pool(Workspace& ws, const PoolRow& pool, int cell, float width) {
-    draw_pool_head(ws, pool, width);
-    Drawn& drawn = drawn_[pool.pool];
     const std::uint32_t columns = columns_for(width, cell);
+    draw_pool_head(ws, pool, std::min(width, static_cast<float>(columns) * static_cast<float>(cell)));
+    if (pool.high_water_slots == 0 && pool.used == 0) {  // its head says all there is to say
+        drawn_.erase(pool.pool);
+        return;
+    }
+    Drawn& drawn = drawn_[pool.pool];
     drawn.grid = make_grid(pool.slots(), columns, static_cast<std::uint32_t>(ws.textures->side_max()));
     upload(ws, pool, drawn);
     ImGui::SetCursorPosX(ws.px(12));

@@ -47,6 +47,7 @@ struct OutputLine {
 struct ProgramState {
     bool present = false;  // something was launched
     bool running = false;
+    bool watched = false;  // the session that is shown is this program's
     std::uint32_t pid = 0;
     std::string command;  // as typed
     std::string status;   // "running", "exited with code 0", "killed by signal 9 (SIGKILL)"

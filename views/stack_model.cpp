@@ -42,7 +42,7 @@ ConsistencyLabel consistency_label(const inspect::CoroutineImage& coroutine, con
         if (coroutine.state == wire::CoroutineState::kRunning) {
             return {"running", "It is on a worker now; its stack is read when it parks.", false};
         }
-        return {"not captured", "No stack was captured since it parked here.", false};
+        return {"partial", "No stack was captured since it parked; only where it parked is known.", false};
     }
     switch (stack->consistency) {
         case inspect::Consistency::kExact:

@@ -165,31 +165,31 @@ void StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine
                          const inspect::StackRef* stack) {
     const Theme& theme = *ws.theme;
     const std::uint64_t slot = slot_bytes_of(ws.moment->state, coroutine);
-    const float right = ImGui::GetWindowContentRegionMax().x - ws.px(12);
-    const float width = ws.px(128), height = ws.px(6);
-    const ImVec2 origin = ImGui::GetWindowPos();
-    const float x1 = origin.x + right, x0 = x1 - width;
-    const float y = origin.y + ws.px(61);
+    ImGui::SetCursorPos({ws.px(12), ws.px(76)});
+    text(ws.fonts.small, theme.text_faint, "stack");
+    const float width = ws.px(120), height = ws.px(6);
+    const float x0 = ImGui::GetItemRectMax().x + ws.px(8), y = ImGui::GetItemRectMin().y + ws.px(5);
     ImDrawList* list = ImGui::GetWindowDrawList();
-    list->AddRectFilled({x0, y}, {x1, y + height}, theme.look(Look::kFree), height / 2);
+    list->AddRectFilled({x0, y}, {x0 + width, y + height}, theme.look(Look::kFree), height / 2);
     const auto share = [&](std::uint64_t bytes) {
         return slot == 0 ? 0 : std::min(1.0F, static_cast<float>(bytes) / static_cast<float>(slot));
     };
-    std::string numbers = size_class_text(ws.moment->state, coroutine);
+    std::string numbers = format_bytes(slot);
     if (stack != nullptr && stack->used_bytes != 0) {
         list->AddRectFilled({x0, y},
                             {x0 + std::max(height, std::floor(width * share(stack->used_bytes))), y + height},
                             theme.accent, height / 2);
-        numbers += fmt::format(" · {} of {}", format_bytes(stack->used_bytes), format_bytes(slot));
-    } else {
-        numbers += " · " + format_bytes(slot);
+        numbers = fmt::format("{} of {}", format_bytes(stack->used_bytes), numbers);
     }
     if (coroutine.high_water_bytes != 0) {
         const float at = x0 + std::floor((width - ws.px(2)) * share(coroutine.high_water_bytes));
         list->AddRectFilled({at, y - ws.px(2)}, {at + ws.px(2), y + height + ws.px(2)}, theme.text_dim);
-        numbers += fmt::format(" · peak {}", format_bytes(coroutine.high_water_bytes));
+        numbers += fmt::format(", at most {}", format_bytes(coroutine.high_water_bytes));
     }
-    draw_text(list, ws.fonts.mono_small, {x1, origin.y + ws.px(38)}, theme.text_dim, numbers, 1);
+    const float x = x0 + width + ws.px(8), line = ImGui::GetItemRectMin().y;
+    draw_text(list, ws.fonts.mono_small, {x, line}, theme.text_dim, numbers);
+    draw_text(list, ws.fonts.small, {x + text_width(ws.fonts.mono_small, numbers) + ws.px(8), line},
+              theme.text_faint, size_class_text(ws.moment->state, coroutine));
 }
 
 void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine) {
@@ -197,15 +197,17 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     draw_who(ws, coroutine, stack);
     draw_links(ws, coroutine);
     draw_use(ws, coroutine, stack);
-    ImGui::SetCursorPosY(ws.px(80));
+    ImGui::SetCursorPosY(ws.px(100));
     const ConsistencyLabel label = consistency_label(coroutine, stack);
-    if (stack == nullptr || stack->stack == wire::kNone || ws.moment->table == nullptr) {
-        empty_state(ws,
-                    coroutine.state == wire::CoroutineState::kRunning ? "It is running" : "No stack to show",
-                    label.sentence);
+    const bool unwound = stack != nullptr && stack->stack != wire::kNone && ws.moment->table != nullptr;
+    const bool running = coroutine.state == wire::CoroutineState::kRunning;
+    if (!unwound && (running || coroutine.rip == 0)) {
+        empty_state(ws, running ? "It is running" : "No stack to show", label.sentence);
         return;
     }
-    const std::vector<std::uint64_t>& pcs = ws.moment->table->pcs(stack->stack);
+    // Without a stack of this very park, where it parked is still known: its one frame.
+    const std::vector<std::uint64_t> parked_at = {coroutine.rip};
+    const std::vector<std::uint64_t>& pcs = unwound ? ws.moment->table->pcs(stack->stack) : parked_at;
     const std::vector<inspect::Frame>* named = ws.session->frames(pcs);
     std::vector<inspect::Frame> bare;
     if (named == nullptr) {
@@ -215,9 +217,15 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
         named = &bare;
     }
     const float room = ImGui::GetContentRegionAvail().y;
-    const float wanted = static_cast<float>(named->size()) * ws.px(kRowUnits) + ws.px(8);
+    const float wanted = static_cast<float>(named->size() +
+                                            (unwound && stack->end == inspect::UnwindEnd::kEntry ? 0 : 1)) *
+                             ws.px(kRowUnits) +
+                         ws.px(8);
     const float height = std::floor(std::min(wanted, std::max(room * share_, ws.px(3 * kRowUnits))));
-    draw_frames(ws, *named, *stack, height);
+    draw_frames(ws, *named,
+                unwound ? end_text(stack->end)
+                        : "Only where it parked is known here; its callers come with the next keyframe.",
+                height);
     shown_text_ = one_line(*ws.moment, coroutine) + "\n" + frames_text(*named);
     frames_shown_ = named->size();
     if (named->empty()) return;
@@ -273,7 +281,7 @@ void StackView::draw_frame_row(Workspace& ws, const inspect::Frame& frame, std::
 }
 
 void StackView::draw_frames(Workspace& ws, const std::vector<inspect::Frame>& frames,
-                            const inspect::StackRef& stack, float height) {
+                            const std::string& ended_because, float height) {
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
     ImGui::BeginChild("frames", {0, height});
     frames_shown_ = frames.size();
@@ -284,9 +292,9 @@ void StackView::draw_frames(Workspace& ws, const std::vector<inspect::Frame>& fr
         for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i)
             draw_frame_row(ws, frames[static_cast<std::size_t>(i)], static_cast<std::size_t>(i), width);
     }
-    if (const std::string why = end_text(stack.end); !why.empty()) {
+    if (!ended_because.empty()) {
         ImGui::SetCursorPosX(ws.px(44));
-        text(ws.fonts.small, ws.theme->warn, why);
+        text(ws.fonts.small, ws.theme->warn, ended_because);
     }
     ImGui::EndChild();
     ImGui::PopStyleVar();

@@ -151,24 +151,28 @@ void StartPage::request_launch(Workspace& ws) {
 void StartPage::draw_launch(Workspace& ws, float width) {
     heading(ws, "Launch a program",
             "It is started with eager binding and shown as soon as its runtime is up.");
+    // Enter in any of the fields launches.
+    bool entered = false;
+    const auto field = [&](const char* name, const char* placeholder, std::string* value) {
+        text_field(ws, name, placeholder, value, width);
+        entered |= ImGui::IsItemDeactivated() &&
+                   ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Enter), false);
+    };
     label(ws, "Program");
     if (focus_wanted_) ImGui::SetKeyboardFocusHere();
     focus_wanted_ = false;
-    text_field(ws, "launch.program", "build/bin/demo", &program_, width);
+    field("launch.program", "build/bin/demo", &program_);
     ImGui::Dummy({0, ws.px(4)});
     label(ws, "Arguments");
-    text_field(ws, "launch.arguments", "--seconds 30 --swarm 1000", &arguments_, width);
+    field("launch.arguments", "--seconds 30 --swarm 1000", &arguments_);
     ImGui::Dummy({0, ws.px(4)});
     label(ws, "Environment");
-    text_field(ws, "launch.environment", "NAME=VALUE …", &environment_, width);
+    field("launch.environment", "NAME=VALUE …", &environment_);
     ImGui::Dummy({0, ws.px(4)});
     label(ws, "Directory");
-    text_field(ws, "launch.directory", "where Coroscope was started", &directory_, width);
+    field("launch.directory", "where Coroscope was started", &directory_);
     ImGui::Dummy({0, ws.px(8)});
-    const bool entered = ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Enter), false) &&
-                         ImGui::GetIO().WantTextInput && !program_.empty();
-    if (button(ws, "launch.run", "Launch", ButtonKind::kPrimary, "Enter")) request_launch(ws);
-    if (entered && ImGui::IsWindowFocused() && trace_path_.empty()) request_launch(ws);
+    if (button(ws, "launch.run", "Launch", ButtonKind::kPrimary, "Enter") || entered) request_launch(ws);
     if (ws.lists.launches.empty()) return;
     ImGui::Dummy({0, ws.px(16)});
     label(ws, "Launched before");
@@ -211,8 +215,9 @@ void StartPage::draw_attach(Workspace& ws, float width) {
 void StartPage::draw_traces(Workspace& ws, float width) {
     heading(ws, "Open a trace", "A recorded run, read where it stopped even after a crash.");
     const float run = ws.px(64);
-    const bool typed = text_field(ws, "open.path", "run.coro", &trace_path_, width - run - ws.px(8));
-    (void)typed;
+    text_field(ws, "open.path", "run.coro", &trace_path_, width - run - ws.px(8));
+    const bool entered = ImGui::IsItemDeactivated() &&
+                         ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Enter), false);
     ImGui::SameLine(0, ws.px(8));
     const auto open = [&](const std::string& path) {
         Request request;
@@ -220,7 +225,7 @@ void StartPage::draw_traces(Workspace& ws, float width) {
         request.path = path;
         ws.requests.push_back(request);
     };
-    if (button(ws, "open.run", "Open") && !trace_path_.empty()) open(trace_path_);
+    if ((button(ws, "open.run", "Open") || entered) && !trace_path_.empty()) open(trace_path_);
     ImGui::Dummy({0, ws.px(8)});
     if (ws.lists.traces.empty()) {
         nothing_here(ws,

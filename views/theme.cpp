@@ -34,7 +34,7 @@ constexpr Theme kDark = {
     rgb(0xe0a030),
     rgb(0xe5605e),
     rgba(0xe5605e, 40),
-    {rgb(0x22262d), rgb(0x76b7b2), rgb(0x4cb782), rgb(0xe0a030), rgb(0xf28e2b), rgb(0x4e79a7), rgb(0x6b7280),
+    {rgb(0x282d36), rgb(0x76b7b2), rgb(0x4cb782), rgb(0xe0a030), rgb(0xf28e2b), rgb(0x4e79a7), rgb(0x6b7280),
      rgb(0x9c755f), rgb(0xb07aa1), rgb(0xd1605e), rgb(0x8b93a1), rgb(0xc9cdd4)},
     rgb(0x8fb8ff),
     rgb(0xd9a86c),
@@ -135,7 +135,7 @@ void apply_theme(const Theme& theme, float scale) {
     style.FrameBorderSize = 1;
     style.ItemSpacing = {8, 4};
     style.ItemInnerSpacing = {8, 4};
-    style.CellPadding = {8, 2};
+    style.CellPadding = {6, 2};
     style.IndentSpacing = 16;
     style.ScrollbarSize = 10;
     style.ScrollbarRounding = 5;

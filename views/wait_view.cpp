@@ -26,6 +26,15 @@ LayoutInput::Size size_of(const WaitNode& node) {
             kNodeHeight};
 }
 
+// The analysis's sentence without the word that stands before it already.
+std::string_view sentence_of(const traces::WaitCycle& cycle) {
+    std::string_view sentence = cycle.sentence;
+    const std::size_t colon = sentence.find(": ");
+    if (colon != std::string_view::npos && colon < 24 && sentence.substr(0, colon).find(' ') > 9)
+        sentence.remove_prefix(colon + 2);
+    return sentence;
+}
+
 ImVec2 bezier(ImVec2 a, ImVec2 b, ImVec2 c, ImVec2 d, float t) {
     const float s = 1 - t;
     return {s * s * s * a.x + 3 * s * s * t * b.x + 3 * s * t * t * c.x + t * t * t * d.x,
@@ -82,6 +91,7 @@ void WaitView::draw(Workspace& ws) {
         Placed placed;
         placed.graph = compute_wait_graph(*moment, *waits, query);
         LayoutInput input;
+        input.layer_gap = 88;
         for (const WaitNode& node : placed.graph.nodes)
             input.nodes.push_back(size_of(node));
         for (const WaitLink& link : placed.graph.links) {
@@ -143,10 +153,11 @@ void WaitView::draw_cycles(Workspace& ws, const Placed& placed) {
             const ImVec2 at = ImGui::GetCursorScreenPos();
             const float width = ImGui::GetContentRegionAvail().x - ws.px(24), pad = ws.px(8);
             const char* word = certain ? "Deadlock" : "Suspected";
+            const std::string sentence(sentence_of(cycle));
             const float word_width = text_width(ws.fonts.strong, word) + ws.px(12);
             const float wrap = width - word_width - 2 * pad;
             const ImVec2 size = ws.fonts.text->CalcTextSizeA(ws.fonts.text->FontSize, FLT_MAX, wrap,
-                                                             cycle.sentence.c_str());
+                                                             sentence.c_str());
             const float height = size.y + 2 * ws.px(6);
             ImGui::SetCursorScreenPos({at.x + ws.px(12), at.y});
             const std::string name = fmt::format("waits.cycle.{}", index);
@@ -165,8 +176,8 @@ void WaitView::draw_cycles(Workspace& ws, const Placed& placed) {
                       certain ? theme.bad : theme.warn, word);
             list->AddText(ws.fonts.text, ws.fonts.text->FontSize,
                           {at.x + ws.px(12) + pad + word_width, at.y + ws.px(6)}, theme.text,
-                          cycle.sentence.c_str(), nullptr, wrap);
-            if (ImGui::IsItemHovered()) ws.hovered = fmt::format("{}: {}", word, cycle.sentence);
+                          sentence.c_str(), nullptr, wrap);
+            if (ImGui::IsItemHovered()) ws.hovered = fmt::format("{}: {}", word, sentence);
             ImGui::SetCursorScreenPos({at.x, at.y + height + ws.px(4)});
             ++index;
         }
@@ -202,7 +213,7 @@ void WaitView::move_canvas(const ImVec2& at, const ImVec2& room, const Placed& p
         const float margin = 24 * scale;
         const float across = (room.x - 2 * margin) / std::max(1.0F, placed.layout.width * scale);
         const float down = (room.y - 2 * margin) / std::max(1.0F, placed.layout.height * scale);
-        zoom_ = std::clamp(std::min(across, down), 0.1F, 1.0F);
+        zoom_ = std::clamp(std::min(across, down), 0.1F, 1.25F);
         pan_ = {std::floor((room.x - placed.layout.width * scale * zoom_) / 2),
                 std::floor((room.y - placed.layout.height * scale * zoom_) / 2)};
     }
@@ -301,13 +312,14 @@ void WaitView::draw_link(Workspace& ws, const Placed& placed, std::size_t index,
     list->AddTriangleFilled(end, {end.x + tip, end.y - std::abs(tip) * 0.5F},
                             {end.x + tip, end.y + std::abs(tip) * 0.5F}, colour);
     if (zoom_ < kLabelsFromZoom || dimmed || link.could_wake) return;
-    const std::string label = link.count > 1 ? fmt::format("{} × {}", link.kind, format_count(link.count))
-                                             : link.kind;
     const ImVec2 middle = points[points.size() / 2];
-    const float width = text_width(ws.fonts.small, label);
     const float line = ws.fonts.small->FontSize;
-    const float room = std::abs(end.x - start.x);
-    if (width + 16 * unit > room) return;
+    const float room = std::abs(end.x - start.x) - 24 * unit;
+    std::string label = link.count > 1 ? fmt::format("{} × {}", link.kind, format_count(link.count))
+                                       : link.kind;
+    if (text_width(ws.fonts.small, label) > room) label = link.kind;
+    const float width = text_width(ws.fonts.small, label);
+    if (width > room) return;
     list->AddRectFilled({middle.x - width / 2 - ws.px(4), middle.y - line / 2},
                         {middle.x + width / 2 + ws.px(4), middle.y + line / 2}, theme.panel, ws.px(2));
     draw_text(list, ws.fonts.small, {middle.x, middle.y - line / 2},

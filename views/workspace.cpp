@@ -50,13 +50,14 @@ void Workspace::open(std::shared_ptr<traces::Session> next) {
 
 void Workspace::refresh() {
     if (session == nullptr) return;
-    info = session->info();
     if (auto newest = session->moment(); newest != nullptr) moment = std::move(newest);
     refresh_analyses();
 }
 
 void Workspace::refresh_analyses() {
-    if (session == nullptr || moment == nullptr) return;
+    if (session == nullptr) return;
+    info = session->info();
+    if (moment == nullptr) return;
     stat_.want(background, moment,
                [owner = session, at = moment] { return traces::compute_stat(*owner, *at); });
     waits_.want(background, moment, [at = moment] { return traces::compute_waits(*at); });

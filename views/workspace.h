@@ -60,9 +60,9 @@ public:
     std::string notice;  // one sentence to show until dismissed; "" = none
     bool notice_is_error = false;
 
-    // Takes the newest Moment and info from the session and starts the shared analyses; called once before a frame is drawn.
+    // Takes the newest Moment and info from the session and starts the shared analyses.
     void refresh();
-    // The second half of refresh(): only the analyses, of the Moment that is shown.
+    // The same for the Moment that is shown: info and analyses, but no other Moment.
     void refresh_analyses();
     // True when every shared analysis is that of `moment`.
     bool settled() const;

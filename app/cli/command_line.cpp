@@ -30,6 +30,35 @@ base::Result<std::uint32_t> parse_pid(const std::string& text) {
     return pid;
 }
 
+// CLI11's help with the lines that it cannot know: where a program's own arguments go.
+class HelpFormatter : public CLI::Formatter {
+public:
+    HelpFormatter() {
+        column_width(26);
+        label("OPTIONS", "OPTIONS...");
+        label("REQUIRED", "(required)");
+        label("SUBCOMMAND", "WORD");
+        label("Subcommands", "Words");
+    }
+    std::string make_usage(const CLI::App* app, std::string /*name*/) const override {
+        const std::string word = app->get_name();
+        if (app->get_parent() == nullptr) return "Usage: coroscope [WORD] [OPTIONS]\n";
+        if (word == "launch") return "Usage: coroscope launch [OPTIONS] -- PROG ARGS...\n";
+        if (word == "record")
+            return "Usage: coroscope record -o FILE [OPTIONS] (--pid PID | -- PROG ARGS...)\n";
+        if (app->get_option_no_throw("--pid") != nullptr)
+            return "Usage: coroscope " + word + " (FILE | --pid PID) [OPTIONS]\n";
+        return CLI::Formatter::make_usage(app, "coroscope " + word);
+    }
+    // The type alone, without CLI11's list of what is checked: descriptions say it.
+    std::string make_option_opts(const CLI::Option* option) const override {
+        if (option->get_type_size() == 0) return "";
+        const std::string type = option->get_type_name();
+        return " " + type.substr(0, type.find(':')) +
+               (option->get_required() ? " " + get_label("REQUIRED") : "");
+    }
+};
+
 class Parser {
 public:
     Parser();
@@ -67,6 +96,7 @@ private:
 };
 
 Parser::Parser() {
+    app_.formatter(std::make_shared<HelpFormatter>());
     app_.require_subcommand(0, 1);
     app_.set_help_flag("-h,--help", "Print this and exit");
     add_window_options(&app_);
@@ -119,7 +149,7 @@ void Parser::add_window_options(CLI::App* app) {
 }
 
 void Parser::add_window_words() {
-    CLI::App* launch = word("launch", "Window on a program that it starts: launch [OPTIONS] -- PROG ARGS...",
+    CLI::App* launch = word("launch", "Window on a program that it starts",
                             [this] { return finish_window(WindowStart::kLaunch); });
     launch->add_option("--directory", window_.launch.directory, "Start it there")->type_name("DIR");
     launch->add_option("--env", window_.launch.environment, "Set a variable for it; may be given again")
@@ -140,8 +170,7 @@ void Parser::add_window_words() {
 }
 
 void Parser::add_record() {
-    CLI::App* record = word("record",
-                            "Write a trace of a program: record -o FILE (--pid PID | -- PROG ARGS...)",
+    CLI::App* record = word("record", "Write a trace of a program that runs, or that it starts",
                             [this] { return finish_record(); });
     record->add_option("-o,--output", record_.output, "The trace to write")->type_name("FILE")->required();
     record->add_option("--pid", pid_, "Record a running program, until it ends or this one is interrupted")

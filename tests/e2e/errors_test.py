@@ -47,6 +47,35 @@ class Errors(unittest.TestCase):
                 file.write(struct.pack("<H", major + 1))
             harness.one_sentence(self, harness.coroscope("stat", path), 3, "upgrade")
 
+    def test_a_place_where_no_trace_can_be_written_is_told_before_the_program_starts(self):
+        with harness.folder() as folder:
+            for path in (os.path.join(folder, "nowhere", "t.coro"), folder):
+                ran = harness.coroscope("record", "-o", path, "--", "sh", "-c", "echo started")
+                harness.one_sentence(self, ran, 3, path)
+                self.assertEqual(ran.out, "")
+
+    def test_an_answer_that_cannot_be_written_is_no_answer(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([harness.COROSCOPE, "ls", "--json"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        harness.one_sentence(self, harness.Ran(done.returncode, "", done.stderr), 3, "stdout")
+
+    def test_sizes_names_what_it_can_neither_read_nor_write(self):
+        with harness.folder() as folder:
+            trace, table = os.path.join(folder, "t.coro"), os.path.join(folder, "s.json")
+            harness.coroscope("record", "-o", trace, "--", harness.DEMO, "--seconds", 1, "--swarm", 10, check=0)
+            with open(table, "w") as file:
+                file.write('{"version": 1, "sites": [ {"site": 3')
+            harness.one_sentence(self, harness.coroscope("sizes", trace, "--merge", table), 3, table)
+            nowhere = os.path.join(folder, "nowhere", "s.json")
+            harness.one_sentence(self, harness.coroscope("sizes", trace, "-o", nowhere), 3, nowhere)
+            self.assertEqual(sorted(os.listdir(folder)), ["s.json", "t.coro"])
+
+    def test_a_time_outside_the_trace_names_what_it_covers(self):
+        with harness.folder() as folder:
+            trace = os.path.join(folder, "t.coro")
+            harness.coroscope("record", "-o", trace, "--", harness.DEMO, "--seconds", 1, "--swarm", 10, check=0)
+            harness.one_sentence(self, harness.coroscope("stacks", trace, "--at", "1000s"), 2, trace, "covers")
+
     def test_wrong_command_lines(self):
         for arguments in (["frobnicate"], ["stat"], ["record"], ["stacks", "--at", "soon", "x.coro"]):
             self.assertEqual(harness.coroscope(*arguments).code, 2, arguments)

@@ -1,0 +1,132 @@
+// views/coroutine_model: order, filter and cells of the coroutine table.
+#include "views/coroutine_model.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "fake_session.h"
+#include "views/describe.h"
+
+namespace coroscope::views {
+namespace {
+
+std::shared_ptr<const traces::Moment> fake(std::uint32_t swarm = 300) {
+    FakeOptions options;
+    options.swarm = swarm;
+    options.deadlock = true;
+    return make_fake_moment(options);
+}
+
+std::vector<std::uint64_t> identities(const TableModel& model) {
+    std::vector<std::uint64_t> all;
+    for (const std::uint32_t position : model.order)
+        all.push_back(model.moment->state.coroutines[position].identity);
+    return all;
+}
+
+TEST(CoroutineTable, without_a_filter_every_coroutine_is_listed_once_by_identity) {
+    const auto moment = fake();
+    const auto listed = identities(compute_table(moment, {}));
+    EXPECT_EQ(listed.size(), moment->state.coroutines.size());
+    EXPECT_TRUE(std::is_sorted(listed.begin(), listed.end()));
+    EXPECT_EQ(std::set(listed.begin(), listed.end()).size(), listed.size());
+}
+
+TEST(CoroutineTable, every_column_sorts_in_both_directions) {
+    const auto moment = fake();
+    for (int c = 0; c < kTableColumnsCount; ++c) {
+        const auto column = static_cast<TableColumn>(c);
+        const auto up = compute_table(moment, {column, false, ""}),
+                   down = compute_table(moment, {column, true, ""});
+        ASSERT_EQ(up.order.size(), down.order.size()) << column_title(column);
+        if (column_is_number(column)) continue;
+        std::vector<std::string> texts;
+        for (const std::uint32_t position : up.order) {
+            const auto& coroutine = moment->state.coroutines[position];
+            if (column == TableColumn::kClass || coroutine.reason == wire::WaitReason::kSleep) continue;
+            if (std::string cell = table_cell(*moment, coroutine, column); !cell.empty())
+                texts.push_back(cell);
+        }
+        EXPECT_TRUE(std::is_sorted(texts.begin(), texts.end())) << column_title(column);
+    }
+}
+
+TEST(CoroutineTable, equal_cells_stay_in_the_order_of_identity) {
+    const auto moment = fake();
+    const auto model = compute_table(moment, {TableColumn::kName, true, "swarm"});
+    const auto listed = identities(model);
+    EXPECT_TRUE(std::is_sorted(listed.begin(), listed.end()));
+}
+
+TEST(CoroutineTable, what_waits_for_nothing_stands_last_in_either_direction) {
+    const auto moment = fake();
+    for (const bool descending : {false, true}) {
+        const auto model = compute_table(moment, {TableColumn::kWaitsOn, descending, ""});
+        const auto& last = moment->state.coroutines[model.order.back()];
+        EXPECT_EQ(waits_on_text(moment->state, last), "");
+    }
+}
+
+TEST(CoroutineTable, all_words_of_a_filter_must_occur_in_any_case) {
+    const auto moment = fake();
+    EXPECT_EQ(identities(compute_table(moment, {TableColumn::kIdentity, false, "SLOW pipeline"})),
+              (std::vector{kFakeConsumer}));
+    EXPECT_EQ(identities(compute_table(moment, {TableColumn::kIdentity, false, "channel:rows"})),
+              (std::vector{kFakeProducer, kFakeTorn}));
+    EXPECT_EQ(identities(compute_table(moment, {TableColumn::kIdentity, false, "philosopher deadlock.cpp"})),
+              (std::vector{kFakeLeft, kFakeRight}));
+    EXPECT_TRUE(identities(compute_table(moment, {TableColumn::kIdentity, false, "slow swarm"})).empty());
+}
+
+TEST(CoroutineTable, a_number_filters_by_identity_too) {
+    const auto moment = fake();
+    const auto listed = identities(compute_table(moment, {TableColumn::kIdentity, false, "swarm 399"}));
+    EXPECT_EQ(listed, (std::vector<std::uint64_t>{399}));
+}
+
+TEST(CoroutineTable, a_running_coroutine_has_no_stack_and_no_cell_that_pretends) {
+    const auto moment = fake();
+    const auto* parser = moment->state.coroutine_of(kFakeParser);
+    ASSERT_NE(parser, nullptr);
+    EXPECT_EQ(table_cell(*moment, *parser, TableColumn::kStack), "");
+    EXPECT_EQ(table_cell(*moment, *parser, TableColumn::kWaitsOn), "");
+    EXPECT_EQ(table_cell(*moment, *parser, TableColumn::kState), "running on worker 2");
+}
+
+TEST(CoroutineTable, a_torn_stack_has_no_depth) {
+    const auto moment = fake();
+    EXPECT_EQ(table_cell(*moment, *moment->state.coroutine_of(kFakeTorn), TableColumn::kStack), "");
+    EXPECT_EQ(table_cell(*moment, *moment->state.coroutine_of(kFakeProducer), TableColumn::kStack), "816 B");
+}
+
+TEST(CoroutineTable, cells_name_what_is_waited_for) {
+    const auto moment = fake();
+    const auto cell = [&](std::uint64_t identity) {
+        return waits_on_text(moment->state, *moment->state.coroutine_of(identity));
+    };
+    EXPECT_EQ(cell(kFakeMain), "2 parser");
+    EXPECT_EQ(cell(kFakeProducer), "channel:rows");
+    EXPECT_EQ(cell(kFakeSleeper), "until 2.000 s");
+}
+
+TEST(CoroutineTable, a_record_that_names_a_channel_that_is_gone_says_so) {
+    const auto moment = fake();
+    inspect::CoroutineImage coroutine = *moment->state.coroutine_of(kFakeProducer);
+    coroutine.wait_object = 12345;
+    EXPECT_EQ(waits_on_text(moment->state, coroutine), "a channel that is gone");
+}
+
+TEST(CoroutineTable, the_dump_says_how_many_rows_it_left_out) {
+    const auto json = to_json(compute_table(fake(), {}), 10);
+    EXPECT_EQ(json["rows"].size(), 10U);
+    EXPECT_EQ(json["shown"], 308U);
+    EXPECT_EQ(json["rows"][0]["name"], "main");
+    EXPECT_EQ(json["rows"][7]["consistency"], "torn");
+}
+
+}  // namespace
+}  // namespace coroscope::views

@@ -1,0 +1,103 @@
+// views/workspace: the one selection, its history, and the facts that scripts wait for.
+#include "views/workspace.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "fake_session.h"
+#include "views/start_page.h"
+
+namespace coroscope::views {
+namespace {
+
+TEST(Selection, a_slot_selects_its_owner_and_a_coroutine_its_slot) {
+    Workspace ws([] {});
+    ws.open(std::make_shared<FakeSession>(FakeOptions{}));
+    ws.refresh();
+    ws.select_slot({2, 1});
+    EXPECT_EQ(ws.selection().coroutine, kFakeProducer);
+    ws.select_coroutine(kFakeConsumer);
+    ASSERT_TRUE(ws.selection().slot.has_value());
+    EXPECT_EQ(*ws.selection().slot, (SlotId{2, 2}));
+    ASSERT_NE(ws.selected(), nullptr);
+    EXPECT_EQ(ws.selected()->identity, kFakeConsumer);
+}
+
+TEST(Selection, a_free_slot_is_selected_without_an_owner_and_finds_the_next_one) {
+    FakeOptions options;
+    options.swarm = 100;
+    auto session = std::make_shared<FakeSession>(options);
+    Workspace ws([] {});
+    ws.open(session);
+    ws.refresh();
+    ws.select_slot({2, 400});
+    EXPECT_EQ(ws.selection().coroutine, 0U);
+    options.swarm = 500;
+    session->publish(make_fake_moment(options));
+    ws.refresh();
+    EXPECT_NE(ws.selection().coroutine, 0U);
+}
+
+TEST(Selection, a_coroutine_that_ended_stays_selected_so_that_its_absence_can_be_said) {
+    FakeOptions options;
+    auto session = std::make_shared<FakeSession>(options);
+    Workspace ws([] {});
+    ws.open(session);
+    ws.refresh();
+    ws.select_coroutine(kFakeSwarmFirst + 900);
+    options.swarm = 10;
+    session->publish(make_fake_moment(options));
+    ws.refresh();
+    EXPECT_EQ(ws.selection().coroutine, kFakeSwarmFirst + 900);
+    EXPECT_EQ(ws.selected(), nullptr);
+}
+
+TEST(Selection, goes_back_and_forward_through_what_was_selected) {
+    Workspace ws([] {});
+    ws.open(std::make_shared<FakeSession>(FakeOptions{}));
+    ws.refresh();
+    EXPECT_FALSE(ws.go_back());
+    ws.select_coroutine(1);
+    ws.select_coroutine(2);
+    ws.select_coroutine(2);
+    ws.select_channel("channel:rows");
+    EXPECT_TRUE(ws.go_back());
+    EXPECT_EQ(ws.selection().coroutine, 2U);
+    EXPECT_TRUE(ws.go_back());
+    EXPECT_EQ(ws.selection().coroutine, 1U);
+    EXPECT_TRUE(ws.go_forward());
+    ws.select_coroutine(3);
+    EXPECT_FALSE(ws.can_go_forward());
+    EXPECT_TRUE(ws.go_back());
+    EXPECT_EQ(ws.selection().coroutine, 2U);
+}
+
+TEST(Facts, tell_of_the_session_and_its_moment) {
+    FakeOptions options;
+    options.swarm = 50;
+    options.lost = 7;
+    Workspace ws([] {});
+    EXPECT_EQ(ws.facts()["session"], false);
+    EXPECT_EQ(ws.facts()["status"], "none");
+    ws.open(std::make_shared<FakeSession>(options));
+    ws.refresh();
+    const nlohmann::json facts = ws.facts();
+    EXPECT_EQ(facts["coroutines"], 56);
+    EXPECT_EQ(facts["lost"], 7);
+    EXPECT_EQ(facts["torn"], 1);
+    EXPECT_EQ(facts["status"], "running");
+}
+
+TEST(Words, are_split_and_joined_as_a_shell_does) {
+    EXPECT_EQ(split_words("a  b\tc"), (std::vector<std::string>{"a", "b", "c"}));
+    EXPECT_EQ(split_words(R"(a 'b c' "d \" e" f\ g '')"),
+              (std::vector<std::string>{"a", "b c", "d \" e", "f g", ""}));
+    EXPECT_EQ(split_words("'unfinished quote"), (std::vector<std::string>{"unfinished quote"}));
+    EXPECT_TRUE(split_words("  ").empty());
+    const std::vector<std::string> words = {"plain", "two words", "it's", "", "back\\slash", "\"q\""};
+    EXPECT_EQ(split_words(join_words(words)), words);
+}
+
+}  // namespace
+}  // namespace coroscope::views
