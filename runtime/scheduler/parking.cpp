@@ -42,10 +42,12 @@ void count(std::atomic<std::uint64_t>& counter) {
 }
 
 [[gnu::noinline, gnu::cold]] void tell_resume(Worker& worker, std::uint32_t index, std::uint32_t sequence) {
-    const std::uint64_t stamp = worker.switch_stamp != 0 ? worker.switch_stamp
-                                                         : coroscope::base::read_tsc_ordered();
-    emit::probe::resume(worker.ring, stamp, index, sequence,
-                        detail(index).identity.load(std::memory_order_relaxed));
+    if (emit::listening(wire::kCategoryCoroutine)) {
+        const std::uint64_t stamp = worker.switch_stamp != 0 ? worker.switch_stamp
+                                                             : coroscope::base::read_tsc_ordered();
+        emit::probe::resume(worker.ring, stamp, index, sequence,
+                            detail(index).identity.load(std::memory_order_relaxed));
+    }
     note_switch(worker);
 }
 
