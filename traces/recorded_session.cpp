@@ -47,6 +47,7 @@ public:
         info.title = file_name(reader.path());
         info.begin = replay_->begin();
         info.end = replay_->end();
+        info.populated = replay_->populated();
         info.ns_per_event = reader.meta().ns_per_event;
         info.memory_bytes = reader.strings().size() + reader.chunks().size() * sizeof(ChunkRef);
         info.status_text = reader.complete()

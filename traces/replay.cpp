@@ -40,17 +40,22 @@ base::Result<std::unique_ptr<Replay>> Replay::make(std::shared_ptr<const TraceRe
                                   trace.path() + ": the trace holds no look at the program; record it again");
     for (auto position = trace.keyframes().rbegin(); position != trace.keyframes().rend(); ++position) {
         auto image = trace.read_keyframe(trace.chunks()[*position]);
-        if (image.ok()) {
-            replay->last_ = std::move(*image);
-            break;
+        if (!image.ok()) {
+            why = image.error();
+            continue;
         }
-        why = image.error();
+        const std::uint64_t ticks = image->read_end_ticks;
+        const bool populated = !image->coroutines.empty();
+        if (replay->last_.read_end_ticks == 0) replay->last_ = std::move(*image);
+        if (populated && ticks != replay->last_.read_end_ticks) replay->populated_ticks_ = ticks;
+        if (populated) break;
     }
     if (replay->last_.read_end_ticks == 0) return why;
     replay->begin_ticks_ = trace.chunks()[trace.keyframes().front()].header.ticks_max;
     replay->end_ticks_ = replay->last_.read_end_ticks;
     if (!trace.counts().empty())
         replay->end_ticks_ = std::max(replay->end_ticks_, trace.counts().back().mark_ticks);
+    if (replay->populated_ticks_ == 0) replay->populated_ticks_ = replay->end_ticks_;
     return replay;
 }
 

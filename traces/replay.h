@@ -25,6 +25,8 @@ public:
     // The times that can be asked for: from the first keyframe to the last moment that is known to be complete.
     TimeNs begin() const { return time_of(begin_ticks_); }
     TimeNs end() const { return time_of(end_ticks_); }
+    // Where there is something to see: end(), or the last keyframe with coroutines where the program had none left at its end.
+    TimeNs populated() const { return time_of(populated_ticks_); }
 
     // `t` outside [begin, end] is taken as the nearer of the two. Errors: kCorrupt, kUnreadable.
     base::Result<std::shared_ptr<const Moment>> moment_at(TimeNs t) const;
@@ -44,7 +46,7 @@ private:
     base::Status add_stacks(std::uint64_t ticks, Moment& moment) const;
 
     const std::shared_ptr<const TraceReader> reader_;
-    std::uint64_t begin_ticks_ = 0, end_ticks_ = 0;
+    std::uint64_t begin_ticks_ = 0, end_ticks_ = 0, populated_ticks_ = 0;
     inspect::StateImage last_;  // the last keyframe that can be read: names of sites and slabs made late
 };
 

@@ -31,6 +31,7 @@ struct SessionInfo {
     std::string title;  // "demo (4711)" or "run.coro"
     std::string status_text;  // "running", "exited with code 0", "killed by signal 9 (SIGKILL)", "trace cut short: 3 chunks read"
     TimeNs begin = 0, end = 0;  // time range that can be looked at
+    TimeNs populated = 0;       // of a recorded session: where to look first, because there are coroutines
     double events_per_second = 0;
     double ns_per_event = 0;         // cost to the target, measured or calibrated; 0 = not known
     std::uint64_t memory_bytes = 0;  // of the session itself

@@ -23,16 +23,17 @@ SourceText read_text(const std::string& path) {
     return text;
 }
 
-// A clipped list of rows of one height; scrolls so that `centre` is in the middle when `scroll` is set.
+// A clipped list of rows of one height; scrolls so that `centre` is in the middle when `scroll` is set or its height is not
+// `last_height` any more.
 template <typename Draw>
 void draw_lines(Workspace& ws, const char* id, std::size_t count, std::ptrdiff_t centre, bool scroll,
-                Draw&& draw) {
+                float& last_height, Draw&& draw) {
     const float height = ws.px(kLineUnits);
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
     ImGui::BeginChild(id, {0, 0}, false, ImGuiWindowFlags_HorizontalScrollbar);
-    if (scroll && centre >= 0) {
-        ImGui::SetScrollY(
-            std::max(0.0F, (static_cast<float>(centre) + 0.5F) * height - ImGui::GetWindowHeight() * 0.45F));
+    const float room = ImGui::GetWindowHeight();
+    if ((std::exchange(last_height, room) != room || scroll) && centre >= 0) {
+        ImGui::SetScrollY(std::max(0.0F, (static_cast<float>(centre) + 0.5F) * height - room * 0.45F));
         ws.frames_wanted = std::max(ws.frames_wanted, 2);
     }
     ImGuiListClipper clipper;
@@ -111,7 +112,7 @@ void CodePanel::draw_source(Workspace& ws, const inspect::Frame& frame) {
     const std::string widest = std::to_string(source.lines.size());
     const float number_width = text_width(ws.fonts.mono, widest) + ws.px(28);
     draw_lines(ws, "source", source.lines.size(), static_cast<std::ptrdiff_t>(frame.line) - 1, scroll,
-               [&](std::size_t i) {
+               height_, [&](std::size_t i) {
                    ImDrawList* list = ImGui::GetWindowDrawList();
                    const ImVec2 at = ImGui::GetCursorScreenPos();
                    const bool here = i + 1 == frame.line;
@@ -180,7 +181,7 @@ void CodePanel::draw_instructions(Workspace& ws, const inspect::Frame& frame) {
     for (std::size_t i = 0; i < code->size() && (*code)[i].address < frame.pc; ++i)
         here = static_cast<std::ptrdiff_t>(i);
     const bool scroll = std::exchange(scrolled_pc_, frame.pc) != frame.pc;
-    draw_lines(ws, "instructions", code->size(), here, scroll, [&](std::size_t i) {
+    draw_lines(ws, "instructions", code->size(), here, scroll, height_, [&](std::size_t i) {
         draw_instruction(ws, (*code)[i], static_cast<std::ptrdiff_t>(i) == here);
     });
 }

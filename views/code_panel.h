@@ -35,6 +35,7 @@ private:
     Computed<std::string, SourceText> source_;
     std::uint64_t scrolled_pc_ = 0;
     std::string scrolled_to_;
+    float height_ = 0;  // of the lines, last frame
 };
 
 // Text with tabs turned into spaces (to columns of `tab`) and control characters into dots.

@@ -101,6 +101,11 @@ std::string short_function(std::string_view function) {
             const std::size_t inner = function.find("::", i);
             if (inner == std::string_view::npos) break;
         }
+        if (c == ' ' && depth == 0 && !out.ends_with("operator")) {
+            if (function.compare(i + 1, 1, "[") == 0) break;  // "[clone .cold]"
+            out.clear();                                      // what stood there was the result's type
+            continue;
+        }
         if (c == '<' || c == '(' || c == '[') ++depth;
         if (depth == 0) out += c;
         if ((c == '>' || c == ')' || c == ']') && depth > 0) --depth;

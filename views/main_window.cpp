@@ -161,8 +161,8 @@ nlohmann::json MainWindow::dump() {
     nlohmann::json selection = nullptr;
     const Selection& selected = ws_.selection();
     if (selected.coroutine != 0 || selected.slot.has_value() || !selected.channel.empty()) {
-        selection = {
-            {"coroutine", selected.coroutine}, {"channel", selected.channel}, {"frame", selected.frame}};
+        selection = {{"coroutine", selected.coroutine}, {"channel", selected.channel}};
+        if (selected.frame != Selection::kOwnFrame) selection["frame"] = selected.frame;
         if (selected.slot.has_value())
             selection["slot"] = {{"pool", selected.slot->pool}, {"slot", selected.slot->slot}};
         if (const auto* coroutine = ws_.selected(); coroutine != nullptr && ws_.moment != nullptr) {

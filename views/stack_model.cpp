@@ -79,6 +79,16 @@ std::string position_text(const inspect::Frame& frame) {
     return frame.line != 0 ? fmt::format("{}:{}", frame.file, frame.line) : frame.file;
 }
 
+bool runtime_frame(const inspect::Frame& frame) {
+    const std::string name = short_function(frame.function);
+    return name.starts_with("cprime::") || name.starts_with("cprime_");
+}
+
+std::size_t own_frame(const std::vector<inspect::Frame>& frames) {
+    const auto own = std::find_if_not(frames.begin(), frames.end(), runtime_frame);
+    return own == frames.end() ? 0 : static_cast<std::size_t>(own - frames.begin());
+}
+
 std::string function_text(const inspect::Frame& frame) {
     return frame.function.empty() ? fmt::format("{:#x}", frame.pc) : short_function(frame.function);
 }

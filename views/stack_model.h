@@ -44,6 +44,10 @@ std::string end_text(inspect::UnwindEnd end);
 std::string frames_text(const std::vector<inspect::Frame>& frames);
 // Position in a frame: "demo.cpp:120", "" when unknown.
 std::string position_text(const inspect::Frame& frame);
+// Whether the frame is the runtime's, not the program's.
+bool runtime_frame(const inspect::Frame& frame);
+// Which frame of a stack to show first: the innermost one that is the program's own; 0 when there is none.
+std::size_t own_frame(const std::vector<inspect::Frame>& frames);
 // Name of a function for a row: without arguments, or its address.
 std::string function_text(const inspect::Frame& frame);
 

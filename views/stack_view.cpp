@@ -68,7 +68,7 @@ nlohmann::json StackView::dump(Workspace& ws) {
 
 void StackView::move(Workspace& ws, int by) {
     if (frames_shown_ == 0) return;
-    const auto next = static_cast<std::ptrdiff_t>(ws.selection().frame) + by;
+    const auto next = static_cast<std::ptrdiff_t>(frame_chosen_) + by;
     ws.select_frame(static_cast<std::size_t>(
         std::clamp<std::ptrdiff_t>(next, 0, static_cast<std::ptrdiff_t>(frames_shown_) - 1)));
 }
@@ -229,7 +229,6 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     shown_text_ = one_line(*ws.moment, coroutine) + "\n" + frames_text(*named);
     frames_shown_ = named->size();
     if (named->empty()) return;
-    const std::size_t chosen = std::min(ws.selection().frame, named->size() - 1);
     const ImVec2 at = ImGui::GetCursorScreenPos();
     ImGui::GetWindowDrawList()->AddRectFilled(
         {at.x, at.y}, {at.x + ImGui::GetContentRegionAvail().x, at.y + std::max(1.0F, std::floor(ws.scale))},
@@ -237,7 +236,7 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     ImGui::SetCursorScreenPos({at.x, at.y + ws.px(1)});
     ImGui::BeginChild("code", {0, 0}, false,
                       ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
-    code_.draw(ws, (*named)[chosen]);
+    code_.draw(ws, (*named)[frame_chosen_]);
     ImGui::EndChild();
 }
 
@@ -249,9 +248,7 @@ void StackView::draw_frame_row(Workspace& ws, const inspect::Frame& frame, std::
     if (ImGui::InvisibleButton(name.c_str(), {width, height})) ws.select_frame(index);
     publish_item(ws, name);
     ImDrawList* list = ImGui::GetWindowDrawList();
-    const bool chosen = index ==
-                            std::min(ws.selection().frame, frames_shown_ == 0 ? index : frames_shown_ - 1) &&
-                        ws.selection().frame == index;
+    const bool chosen = index == frame_chosen_;
     if (chosen) {
         list->AddRectFilled(at, {at.x + width, at.y + height}, theme.accent_soft);
     } else if (ImGui::IsItemHovered()) {
@@ -270,7 +267,10 @@ void StackView::draw_frame_row(Workspace& ws, const inspect::Frame& frame, std::
     const std::string function = cut_to(ws.fonts.mono, function_text(frame), name_width);
     draw_text(list, ws.fonts.mono,
               {at.x + ws.px(44), at.y + std::floor((height - ws.fonts.mono->FontSize) / 2)},
-              frame.function.empty() ? theme.text_faint : theme.text, function);
+              frame.function.empty() ? theme.text_faint
+              : runtime_frame(frame) ? theme.text_dim
+                                     : theme.text,
+              function);
     if (frame.inlined) {
         draw_text(list, ws.fonts.small,
                   {at.x + ws.px(44) + text_width(ws.fonts.mono, function) + ws.px(8), y + ws.px(1)},
@@ -285,6 +285,16 @@ void StackView::draw_frames(Workspace& ws, const std::vector<inspect::Frame>& fr
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
     ImGui::BeginChild("frames", {0, height});
     frames_shown_ = frames.size();
+    const std::size_t chosen = ws.selection().frame;
+    frame_chosen_ = chosen == Selection::kOwnFrame ? own_frame(frames)
+                    : frames.empty()               ? 0
+                                                   : std::min(chosen, frames.size() - 1);
+    const float top = static_cast<float>(frame_chosen_) * ws.px(kRowUnits);
+    if (std::exchange(frame_scrolled_to_, frame_chosen_) != frame_chosen_ &&
+        (top < ImGui::GetScrollY() || top + ws.px(kRowUnits) > ImGui::GetScrollY() + height)) {
+        ImGui::SetScrollY(std::max(0.0F, top - height / 2));
+        ws.frames_wanted = std::max(ws.frames_wanted, 2);
+    }
     const float width = ImGui::GetContentRegionAvail().x;
     ImGuiListClipper clipper;
     clipper.Begin(static_cast<int>(frames.size()), ws.px(kRowUnits));
@@ -326,19 +336,24 @@ void StackView::draw_merged_row(Workspace& ws, const MergedStacks& merged, std::
         draw_text(list, ws.fonts.text, {x, at.y + ws.px(4)}, theme.text_faint, "naming its functions …");
         return;
     }
+    // The program's own function in front, then the call of the runtime that it is in, then who called it.
+    const std::size_t own = own_frame(*frames);
+    const inspect::Frame& front = (*frames)[own];
     std::string chain;
-    for (std::size_t i = 1; i < frames->size(); ++i)
-        chain += (i == 1 ? "" : " ‹ ") + function_text((*frames)[i]);
-    const std::string position(short_path(position_text(frames->front())));
+    if (own != 0) chain = "in " + function_text((*frames)[own - 1]);
+    for (std::size_t i = own + 1; i < frames->size(); ++i) {
+        if (!runtime_frame((*frames)[i])) chain += (chain.empty() ? "" : " ‹ ") + function_text((*frames)[i]);
+    }
+    const std::string position(short_path(position_text(front)));
     const float position_width = std::min(room * 0.4F, text_width(ws.fonts.small, position));
     draw_text(list, ws.fonts.mono, {x, at.y + ws.px(4)}, theme.text,
-              cut_to(ws.fonts.mono, function_text(frames->front()), room - position_width - ws.px(16)));
+              cut_to(ws.fonts.mono, function_text(front), room - position_width - ws.px(16)));
     draw_text(list, ws.fonts.small, {x + room, at.y + ws.px(5)}, theme.text_dim,
               cut_to(ws.fonts.small, position, position_width + 1, true), 1);
     draw_text(list, ws.fonts.small, {x, at.y + ws.px(23)}, theme.text_faint,
               cut_to(ws.fonts.small, chain, room));
     if (ImGui::IsItemHovered())
-        ws.hovered = fmt::format("{} × {} ‹ {}", row.count, function_text(frames->front()), chain);
+        ws.hovered = fmt::format("{} × {} ‹ {}", row.count, function_text(front), chain);
 }
 
 void StackView::draw_all(Workspace& ws) {

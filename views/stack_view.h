@@ -45,6 +45,8 @@ private:
     int mode_ = 0;          // 0 one, 1 all
     bool waiting_ = false;  // names or code of what is shown are still on their way
     std::size_t frames_shown_ = 0;
+    std::size_t frame_chosen_ = 0;  // of those shown
+    std::size_t frame_scrolled_to_ = 0;
     float share_ = 0.42F;  // of the height that the frames take
     std::string shown_text_;
     Computed<std::shared_ptr<const traces::Moment>, MergedStacks> merged_;

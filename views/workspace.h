@@ -36,8 +36,10 @@ struct Selection {
     std::uint64_t coroutine = 0;  // identity; 0 = none
     std::optional<SlotId> slot;   // the slot clicked or the coroutine's own
     std::string channel;          // "channel:NAME"; "" = none
-    std::size_t frame = 0;        // of the coroutine's stack, as listed
-    std::uint64_t changes = 0;    // grows with every change, so that views can scroll to it once
+    // Of the coroutine's stack, as listed; kOwnFrame: the innermost one that is the program's own (see own_frame()).
+    static constexpr std::size_t kOwnFrame = SIZE_MAX;
+    std::size_t frame = kOwnFrame;
+    std::uint64_t changes = 0;  // grows with every change, so that views can scroll to it once
 };
 
 struct Rect {

@@ -53,6 +53,12 @@ TEST(Format, a_short_function_loses_arguments_and_template_arguments) {
     EXPECT_EQ(short_function("cprime::Receiver<std::vector<int> >::receive()"), "cprime::Receiver::receive");
     EXPECT_EQ(short_function("demo::(anonymous namespace)::work(int)"), "demo::work");
     EXPECT_EQ(short_function("main"), "main");
+    EXPECT_EQ(short_function("cprime::Result<void> cprime::sleep_for<long, std::ratio<1, 1000> >(int)"),
+              "cprime::sleep_for");
+    EXPECT_EQ(short_function("unsigned int f<3>()"), "f");
+    EXPECT_EQ(short_function("S::operator bool() const"), "S::operator bool");
+    EXPECT_EQ(short_function("work() [clone .cold]"), "work");
+    EXPECT_EQ(short_function("work [clone .cold]"), "work");
     EXPECT_EQ(short_function("demo::run(int)::{lambda()#1}::operator()() const"),
               "demo::run::{lambda#1}::operator()");
 }
