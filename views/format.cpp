@@ -102,8 +102,9 @@ std::string short_function(std::string_view function) {
             if (inner == std::string_view::npos) break;
         }
         if (c == ' ' && depth == 0 && !out.ends_with("operator")) {
-            if (function.compare(i + 1, 1, "[") == 0) break;  // "[clone .cold]"
-            out.clear();                                      // what stood there was the result's type
+            const std::string_view rest = function.substr(i + 1);
+            if (rest.starts_with('[') || rest.starts_with("const") || rest.starts_with("volatile")) break;
+            out.clear();  // what stood there was the result's type
             continue;
         }
         if (c == '<' || c == '(' || c == '[') ++depth;

@@ -15,15 +15,16 @@ namespace {
 
 // Sizes at scale 1. Titles are measured roughly (by their characters), for the layout runs off the frame, where no font may be asked.
 constexpr float kNodeHeight = 44;
-constexpr float kNodeWidthMin = 112, kNodeWidthMax = 220;
-constexpr float kCharacterWidth = 7;
+constexpr float kNodeWidthMin = 96, kNodeWidthMax = 220;
 constexpr float kLabelsFromZoom = 0.55F;
 
+// Measured by letters, because the layout is made where there are no fonts: 7.2 and 6.3 units are those of the title's and the
+// detail's type.
 LayoutInput::Size size_of(const WaitNode& node) {
-    std::size_t characters = node.title.size() + (node.count > 1 ? format_count(node.count).size() + 2 : 0);
-    characters = std::max(characters, node.detail.size());
-    return {std::clamp(static_cast<float>(characters) * kCharacterWidth + 44, kNodeWidthMin, kNodeWidthMax),
-            kNodeHeight};
+    const std::size_t count = node.count > 1 ? format_count(node.count).size() + 2 : 0;
+    const float title = static_cast<float>(node.title.size() + count) * 7.2F + 44;
+    const float detail = static_cast<float>(node.detail.size()) * 6.3F + 28;
+    return {std::clamp(std::max(title, detail), kNodeWidthMin, kNodeWidthMax), kNodeHeight};
 }
 
 // The analysis's sentence without the word that stands before it already.
@@ -91,7 +92,7 @@ void WaitView::draw(Workspace& ws) {
         Placed placed;
         placed.graph = compute_wait_graph(*moment, *waits, query);
         LayoutInput input;
-        input.layer_gap = 88;
+        input.layer_gap = 60;
         for (const WaitNode& node : placed.graph.nodes)
             input.nodes.push_back(size_of(node));
         for (const WaitLink& link : placed.graph.links) {

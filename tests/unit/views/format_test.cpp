@@ -56,6 +56,8 @@ TEST(Format, a_short_function_loses_arguments_and_template_arguments) {
     EXPECT_EQ(short_function("cprime::Result<void> cprime::sleep_for<long, std::ratio<1, 1000> >(int)"),
               "cprime::sleep_for");
     EXPECT_EQ(short_function("unsigned int f<3>()"), "f");
+    EXPECT_EQ(short_function("void a::H<a::S, 2u>::get<&a::b>(a::R<a::S>&) const"), "a::H::get");
+    EXPECT_EQ(short_function("work(std::string) [clone .cold]"), "work");
     EXPECT_EQ(short_function("S::operator bool() const"), "S::operator bool");
     EXPECT_EQ(short_function("work() [clone .cold]"), "work");
     EXPECT_EQ(short_function("work [clone .cold]"), "work");
