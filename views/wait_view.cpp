@@ -23,7 +23,7 @@ constexpr float kLabelsFromZoom = 0.55F;
 LayoutInput::Size size_of(const WaitNode& node) {
     const std::size_t count = node.count > 1 ? format_count(node.count).size() + 2 : 0;
     const float title = static_cast<float>(node.title.size() + count) * 7.2F + 44;
-    const float detail = static_cast<float>(node.detail.size()) * 6.3F + 28;
+    const float detail = static_cast<float>(node.detail.size()) * 6.3F + 40;
     return {std::clamp(std::max(title, detail), kNodeWidthMin, kNodeWidthMax), kNodeHeight};
 }
 

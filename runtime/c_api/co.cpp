@@ -4,7 +4,6 @@
 // the two sides in step.
 //
 // Thread: co_init, co_run and the end of the process: threads that are no workers; the rest: any.
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -12,7 +11,6 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <source_location>
 
 #include "cprime/runtime.h"
 #include "cprime/spawn.h"
@@ -35,8 +33,7 @@ static_assert(offsetof(JoinRequest, identity) == CPRIME_CO_JOIN_IDENTITY);
 static_assert(offsetof(JoinRequest, status) == CPRIME_CO_JOIN_STATUS &&
               sizeof(JoinRequest) <= CPRIME_CO_JOIN_BYTES);
 
-// struct co_place, which is also how the library's source_location keeps what it points to: the only way to make one of a place
-// that C names.
+// struct co_place.
 struct CoPlace {
     const char* file;
     const char* function;
@@ -45,7 +42,6 @@ struct CoPlace {
 };
 static_assert(offsetof(CoPlace, line) == CPRIME_CO_PLACE_LINE &&
               offsetof(CoPlace, column) == CPRIME_CO_PLACE_COLUMN);
-static_assert(sizeof(std::source_location) == sizeof(const CoPlace*));
 
 struct Co {
     std::uint64_t identity;
@@ -85,7 +81,7 @@ void* co_spawn_at(const CoPlace* place, const char* name, int size, void (*funct
     if (g_runtime == nullptr) return nullptr;
     SpawnRequest request;
     request.name = name;
-    request.place = std::bit_cast<std::source_location>(place);
+    request.place = cprime::Place(place->file, place->function, place->line, place->column);
     request.wish = static_cast<std::uint8_t>(size);
     request.flags = kSpawnHandle;
     try {

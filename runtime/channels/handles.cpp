@@ -41,7 +41,7 @@ struct MakeRequest {
     std::string_view name;
     std::uint32_t capacity;
     const ItemType* type;
-    const std::source_location* where;
+    const Place* where;
     HandleId made;
 };
 
@@ -63,9 +63,7 @@ void make_buffer(ChannelState& state, const MakeRequest& request) {
 ResumePoint make_channel_call(Worker* worker, std::uint32_t me, void* argument) noexcept {
     auto& request = *static_cast<MakeRequest*>(argument);
     RuntimeState& state = runtime("Channel");
-    const std::source_location& where = *request.where;
-    const std::uint32_t site = state.sites.find(
-        {where.file_name(), where.function_name(), where.line(), where.column()}, request.name, 0);
+    const std::uint32_t site = state.sites.find(*request.where, request.name, 0);
     const std::uint32_t index = g_channels.take_channel();
     if (index == wire::kNone) no_room("channel");
     const ChannelTables::Name name = g_channels.intern(request.name);
@@ -228,7 +226,7 @@ ResumePoint statistics_call(Worker* worker, std::uint32_t, void* argument) noexc
 }  // namespace
 
 HandleId make_channel_handle(std::string_view name, std::uint32_t capacity, const ItemType& type,
-                             const std::source_location& where) noexcept {
+                             const Place& where) noexcept {
     MakeRequest request{name, capacity, &type, &where, 0};
     park(&make_channel_call, &request);
     return request.made;

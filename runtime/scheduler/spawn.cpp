@@ -104,9 +104,7 @@ void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
 ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noexcept {
     auto& request = *static_cast<SpawnRequest*>(argument);
     RuntimeState& state = worker != nullptr ? *g_runtime : runtime("spawn");
-    const Place place{request.place.file_name(), request.place.function_name(), request.place.line(),
-                      request.place.column()};
-    const std::uint32_t site = state.sites.find(place, request.name,
+    const std::uint32_t site = state.sites.find(request.place, request.name,
                                                 reinterpret_cast<std::uint64_t>(request.type->entry));
     const std::uint8_t pool = choose_pool(request, site, state.pools);
     if (pool <= kPoolSmall) warn_if_binding_is_lazy();

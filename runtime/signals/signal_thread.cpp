@@ -105,7 +105,7 @@ std::unique_ptr<SignalThread> SignalThread::start() {
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &ignore, &made->pipe_before_);
-    const auto here = std::source_location::current();
+    const Place here = CPRIME_HERE;
     const auto end = [](const SignalInfo&) { shutdown(); };
     made->take(SIGINT, end, here, true);
     made->take(SIGTERM, end, here, true);
@@ -128,12 +128,11 @@ SignalThread::~SignalThread() {
     pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
 }
 
-void SignalThread::handle(int number, Signals::Handler handler, const std::source_location& place) {
+void SignalThread::handle(int number, Signals::Handler handler, const Place& place) {
     take(number, std::move(handler), place, false);
 }
 
-void SignalThread::take(int number, Signals::Handler handler, const std::source_location& place,
-                        bool ends_runtime) {
+void SignalThread::take(int number, Signals::Handler handler, const Place& place, bool ends_runtime) {
     auto action = std::make_shared<const Action>(Action{std::move(handler), place, ends_runtime});
     const std::lock_guard<std::mutex> hold(lock_);
     actions_[static_cast<std::size_t>(number)] = std::move(action);
@@ -217,7 +216,7 @@ Signals& signals() {
     return one;
 }
 
-Signals& Signals::handle(int number, Handler handler, std::source_location place) {
+Signals& Signals::handle(int number, Handler handler, Place place) {
     detail::runtime("signals().handle");
     if (detail::g_signal_thread == nullptr) {
         std::fprintf(stderr, "cprime: %s cannot be handled: the runtime was started without a signal thread\n",

@@ -21,7 +21,6 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <source_location>
 #include <thread>
 
 #include "cprime/signal.h"
@@ -38,18 +37,18 @@ public:
     SignalThread(const SignalThread&) = delete;
     SignalThread& operator=(const SignalThread&) = delete;
 
-    void handle(int number, Signals::Handler handler, const std::source_location& place);
+    void handle(int number, Signals::Handler handler, const Place& place);
 
 private:
     // What is done about one signal. Shared with the coroutines that do it: it may be replaced meanwhile.
     struct Action {
         Signals::Handler handler;
-        std::source_location place;
+        Place place;
         bool ends_runtime = false;  // the default of SIGINT and SIGTERM
     };
 
     SignalThread() = default;
-    void take(int number, Signals::Handler handler, const std::source_location& place, bool ends_runtime);
+    void take(int number, Signals::Handler handler, const Place& place, bool ends_runtime);
     void loop();
     void deliver(const SignalInfo& info);
 

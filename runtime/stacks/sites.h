@@ -17,19 +17,12 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "cprime/place.h"
 #include "instrumentation/emit/state_segment.h"
 #include "instrumentation/wire/site.h"
 #include "runtime/stacks/size_table.h"
 
 namespace cprime::detail {
-
-// A place in the source; the strings live as long as the program.
-struct Place {
-    const char* file;
-    const char* function;
-    std::uint32_t line;
-    std::uint32_t column;
-};
 
 class Sites {
 public:

@@ -328,6 +328,7 @@ cprime_switch:
     .cfi_endproc
     .size   cprime_switch, . - cprime_switch
 
+    .hidden cprime_exit_coroutine               // its address is taken below: the runtime may be part of a shared library
     .globl  cprime_trampoline
     .type   cprime_trampoline, @function
     .p2align 4

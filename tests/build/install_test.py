@@ -13,6 +13,15 @@ import tempfile
 import unittest
 
 BUILD = pathlib.Path(os.environ["COROSCOPE_BUILD"])
+MATRIX = [
+    ("g++", "-O0", "-g"), ("g++", "-O2", "-g"), ("g++", "-O3", "-march=native", "-g"), ("g++", "-O2"), ("g++", "-O2", "-s"),
+    ("g++", "-O2", "-g", "-gdwarf-4"), ("g++", "-O2", "-g", "-gsplit-dwarf"), ("g++", "-O2", "-g", "-flto"),
+    ("g++", "-O2", "-g", "-fcf-protection=full"),
+    ("g++", "-O2", "-g", "-D_FORTIFY_SOURCE=2", "-fstack-protector-strong", "-fstack-clash-protection"),
+    ("g++", "-O2", "-g", "-no-pie"), ("g++", "-O2", "-g", "-static"), ("g++", "-O2", "-g", "-fno-plt"),
+    ("g++", "-O2", "-g", "-fuse-ld=gold"), ("g++", "-O2", "-g", "-fuse-ld=lld"),
+    ("clang++", "-O0", "-g"), ("clang++", "-O2", "-g"), ("clang++", "-O2", "-g", "-flto", "-fuse-ld=lld"),
+]
 OUTSIDE = pathlib.Path(__file__).parent / "outside"
 
 
@@ -71,6 +80,42 @@ class Install(unittest.TestCase):
         totals = json.loads(run(self.prefix / "bin/coroscope", "stat", trace, "--json"))["totals"]
         self.assertEqual(totals["spawned"], totals["exited"])
         self.assertEqual(totals["channels"]["numbers"], {"sent": 4, "received": 4})
+
+    def look_at(self, program):
+        """The stacks of the running program, once its exception has crossed a wait."""
+        with subprocess.Popen([program], stdout=subprocess.PIPE, text=True, env={**os.environ, "LD_BIND_NOW": "1"}) as process:
+            try:
+                self.assertEqual(process.stdout.readline(), "crossed\n")
+                looked = run(self.prefix / "bin/coroscope", "stacks", "--pid", process.pid, "--json")
+            finally:
+                process.kill()
+        return json.loads(looked)["coroutines"]
+
+    def test_the_matrix_of_first_program(self):
+        """Every row of the table in runtime/FIRST_PROGRAM.md: built, run, an exception thrown across a wait, every stack unwound and named."""
+        flags = self.package_config("--cflags", "--libs")
+        for compiler, *options in MATRIX:
+            if shutil.which(compiler) is None:
+                continue  # the page says what was tried, here is what can be tried again
+            with self.subTest(" ".join([compiler, *options])):
+                program = self.project / "parked"
+                run(compiler, "-std=c++20", *options, self.project / "parked.cpp", "-o", program, *flags)
+                coroutines = self.look_at(program)
+                self.assertEqual(len(coroutines), 9)
+                for coroutine in coroutines:
+                    self.assertEqual(coroutine["consistency"], "exact")
+                    self.assertEqual(coroutine["unwind_end"], "entry")
+                if "-s" not in options:
+                    named = [c for c in coroutines if any("wait_here" in (frame["function"] or "") for frame in c["frames"])]
+                    self.assertEqual(len(named), 8)
+
+    def test_the_runtime_may_be_part_of_a_shared_library(self):
+        flags = self.package_config("--cflags", "--libs")
+        library, program = self.project / "libparked.so", self.project / "with_library"
+        run("g++", "-std=c++20", "-O2", "-g", "-fPIC", "-shared", "-Dmain=main_of_library", self.project / "parked.cpp", "-o", library, *flags)
+        (self.project / "caller.cpp").write_text("int main_of_library();\nint main() { return main_of_library(); }\n")
+        run("g++", self.project / "caller.cpp", library, "-o", program)
+        self.assertEqual({c["unwind_end"] for c in self.look_at(program)}, {"entry"})
 
     def test_nothing_but_headers_library_and_ways_to_find_them_is_installed_for_programs(self):
         installed = {str(p.relative_to(self.prefix)) for p in self.prefix.rglob("*") if p.is_file()}

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <source_location>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -47,8 +46,7 @@ struct CountsExit {
 
 // cprime::spawn(), counted. The place of the *call* is the site, as for cprime::spawn() itself: hence the default argument.
 template <typename F>
-auto spawn_counted(const cprime::SpawnOptions& options, F&& function,
-                   std::source_location place = std::source_location::current()) {
+auto spawn_counted(const cprime::SpawnOptions& options, F&& function, cprime::Place place = CPRIME_HERE) {
     totals().spawned.fetch_add(1, std::memory_order_relaxed);
     return cprime::spawn(
         options,

@@ -27,7 +27,6 @@
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <source_location>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -291,7 +290,7 @@ public:
     // A new channel. `name` is how Coroscope shows it ("" = by number); channels of one name share their totals. `capacity` in
     // items. Ends the program with a sentence when no Runtime lives.
     explicit Channel(std::string_view name = {}, std::uint32_t capacity = 0,
-                     const std::source_location& where = std::source_location::current()) noexcept
+                     const Place& where = CPRIME_HERE) noexcept
         : Base(detail::make_channel_handle(name, capacity, detail::item_type<T>(), where)) {}
 
     Sender<T> sender() const noexcept { return Sender<T>(*this); }
@@ -316,9 +315,8 @@ struct ChannelEnds {
 };
 // A new channel as its two ends: auto [sender, receiver] = make_channel<int>("name", 16).
 template <typename T>
-[[nodiscard]] ChannelEnds<T> make_channel(
-    std::string_view name = {}, std::uint32_t capacity = 0,
-    const std::source_location& where = std::source_location::current()) noexcept {
+[[nodiscard]] ChannelEnds<T> make_channel(std::string_view name = {}, std::uint32_t capacity = 0,
+                                          const Place& where = CPRIME_HERE) noexcept {
     const Channel<T> channel(name, capacity, where);
     return {channel.sender(), channel.receiver()};
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cprime/channel.h"
+#include "cprime/place.h"
 #include "cprime/result.h"
 #include "cprime/runtime.h"
 #include "cprime/signal.h"

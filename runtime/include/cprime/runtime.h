@@ -56,8 +56,7 @@ public:
     // Runs function() as a coroutine and blocks until it and everybody else have ended. Returns its result; throws what escaped it.
     // May be called again afterwards.
     template <typename F>
-    std::invoke_result_t<std::decay_t<F>&> run(F&& function,
-                                               std::source_location place = std::source_location::current()) {
+    std::invoke_result_t<std::decay_t<F>&> run(F&& function, Place place = CPRIME_HERE) {
         auto handle = spawn({.name = "main", .size_class = options_.main_size_class},
                             std::forward<F>(function), place);
         wait();
@@ -84,13 +83,12 @@ private:
 // Makes a Runtime, runs the function in it, and takes it apart.
 template <typename F>
 std::invoke_result_t<std::decay_t<F>&> run(const RuntimeOptions& options, F&& function,
-                                           std::source_location place = std::source_location::current()) {
+                                           Place place = CPRIME_HERE) {
     Runtime runtime(options);
     return runtime.run(std::forward<F>(function), place);
 }
 template <std::invocable F>
-std::invoke_result_t<std::decay_t<F>&> run(F&& function,
-                                           std::source_location place = std::source_location::current()) {
+std::invoke_result_t<std::decay_t<F>&> run(F&& function, Place place = CPRIME_HERE) {
     return run(RuntimeOptions{}, std::forward<F>(function), place);
 }
 

@@ -21,11 +21,13 @@
 
 #include <sys/types.h>
 
+#include <concepts>
 #include <csignal>
 #include <functional>
-#include <source_location>
 #include <type_traits>
 #include <utility>
+
+#include "cprime/place.h"
 
 namespace cprime {
 
@@ -44,11 +46,10 @@ public:
 
     // From now on `handler` runs in a coroutine of its own for each `number`; it replaces the one before. Several may run at once.
     // Ends the program with a sentence when the signal cannot be handled or no Runtime lives. Wants a Medium stack. Returns *this.
-    Signals& handle(int number, Handler handler, std::source_location place = std::source_location::current());
+    Signals& handle(int number, Handler handler, Place place = CPRIME_HERE);
 
-    template <typename F>
-    requires std::is_invocable_v<F&> &&(!std::is_invocable_v<F&, const SignalInfo&>)
-        Signals& handle(int number, F handler, std::source_location place = std::source_location::current()) {
+    template <std::invocable F>
+    Signals& handle(int number, F handler, Place place = CPRIME_HERE) {
         return handle(
             number, Handler([handler = std::move(handler)](const SignalInfo&) mutable { handler(); }), place);
     }

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <new>
 #include <optional>
 #include <type_traits>
@@ -181,8 +182,7 @@ public:
 
 private:
     template <typename F>
-    friend JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions&, F&&,
-                                                                    std::source_location);
+    friend JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions&, F&&, Place);
 
     using Record = std::conditional_t<std::is_void_v<T>, void,
                                       detail::ResultRecord<std::conditional_t<std::is_void_v<T>, int, T>>>;
@@ -218,8 +218,8 @@ private:
 // Makes a coroutine that runs function() once, and returns its handle. Throws std::bad_alloc when there is no memory for it, and
 // whatever copying or moving the function throws. The place of the call becomes its site.
 template <typename F>
-JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(
-    const SpawnOptions& options, F&& function, std::source_location place = std::source_location::current()) {
+JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions& options, F&& function,
+                                                         Place place = CPRIME_HERE) {
     detail::SpawnRequest request;
     request.name = options.name;
     request.place = place;
@@ -229,19 +229,17 @@ JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(
     return JoinHandle<std::invoke_result_t<std::decay_t<F>&>>(request);
 }
 template <typename F>
-auto spawn(std::string_view name, F&& function, std::source_location place = std::source_location::current()) {
+auto spawn(std::string_view name, F&& function, Place place = CPRIME_HERE) {
     return spawn(SpawnOptions{.name = name}, std::forward<F>(function), place);
 }
-template <typename F>
-requires std::is_invocable_v < std::decay_t<F>
-& > auto spawn(F&& function, std::source_location place = std::source_location::current()) {
+template <std::invocable F>
+auto spawn(F&& function, Place place = CPRIME_HERE) {
     return spawn(SpawnOptions{}, std::forward<F>(function), place);
 }
 
 // The same without a handle: cheaper, for coroutines nobody will join. What the function returns is dropped.
 template <typename F>
-void spawn_detached(const SpawnOptions& options, F&& function,
-                    std::source_location place = std::source_location::current()) {
+void spawn_detached(const SpawnOptions& options, F&& function, Place place = CPRIME_HERE) {
     detail::SpawnRequest request;
     request.name = options.name;
     request.place = place;
@@ -254,8 +252,7 @@ void spawn_detached(const SpawnOptions& options, F&& function,
     }
 }
 template <typename F>
-void spawn_detached(std::string_view name, F&& function,
-                    std::source_location place = std::source_location::current()) {
+void spawn_detached(std::string_view name, F&& function, Place place = CPRIME_HERE) {
     spawn_detached(SpawnOptions{.name = name}, std::forward<F>(function), place);
 }
 

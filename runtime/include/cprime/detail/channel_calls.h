@@ -11,10 +11,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <source_location>
 #include <string_view>
 
 #include "cprime/detail/park.h"
+#include "cprime/place.h"
 #include "cprime/result.h"
 
 namespace cprime {
@@ -82,7 +82,7 @@ struct ItemType {
 
 // Makes a channel with one handle for both directions. Ends the program with a sentence when there is no runtime or no room.
 HandleId make_channel_handle(std::string_view name, std::uint32_t capacity, const ItemType& type,
-                             const std::source_location& where) noexcept;
+                             const Place& where) noexcept;
 // A further handle to the same channel; 0 for an empty or outlived one.
 HandleId copy_handle(HandleId handle, std::uint32_t rights) noexcept;
 // The handle was moved: it belongs to whoever holds it now. Returns it.

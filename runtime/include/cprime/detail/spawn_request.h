@@ -12,10 +12,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <source_location>
 #include <string_view>
 
 #include "cprime/detail/park.h"
+#include "cprime/place.h"
 #include "cprime/result.h"
 
 namespace cprime::detail {
@@ -37,7 +37,7 @@ struct SpawnRequest {
     // in
     const ClosureType* type = nullptr;
     std::string_view name;
-    std::source_location place;
+    Place place;
     std::uint8_t wish = 0;  // size_class; 0 = none
     std::uint8_t flags = 0;
     // out
