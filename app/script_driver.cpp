@@ -118,13 +118,15 @@ ScriptDriver::Next ScriptDriver::run(const ScriptCommand& command) {
     return advance();
 }
 
-// Phases: find it and move there; (click) press; release; one frame to see the effect.
+// Phases: one frame; find it and move there; (click) press; release; one frame to see the effect.
 ScriptDriver::Next ScriptDriver::run_pointer(const ScriptCommand& command) {
     std::vector<std::string> name = command.arguments;
     const bool right = name.size() > 1 && name.back() == "right";
     if (right) name.pop_back();
     switch (phase_) {
-        case 0: {
+        case 0:
+            break;  // what was asked for just before may move it
+        case 1: {
             const auto rect = host_.widget(name);
             if (!rect.has_value()) {
                 if (Clock::now() - began_ < kWidgetTime) return Next::kWait;
@@ -138,13 +140,13 @@ ScriptDriver::Next ScriptDriver::run_pointer(const ScriptCommand& command) {
             mouse_y_ = (rect->y0 + rect->y1) / 2;
             break;
         }
-        case 1:
-            break;  // the widget has seen the mouse
         case 2:
+            break;  // the widget has seen the mouse
+        case 3:
             if (command.word == ScriptWord::kHover) return advance();
             mouse_down_ = right ? 1 : 0;
             break;
-        case 3:
+        case 4:
             mouse_down_ = -1;
             break;
         default:

@@ -15,8 +15,18 @@
 namespace coroscope::views {
 namespace {
 
+// The program's parent knows of its end before the session does.
+bool seen_to_end(const Workspace& ws) {
+    return ws.session != nullptr && ws.program.watched && !ws.program.running;
+}
+
+std::string status_text(const Workspace& ws) {
+    if (ws.session == nullptr) return ws.program.present ? ws.program.status : "";
+    return seen_to_end(ws) ? ws.program.status : ws.info.status_text;
+}
+
 ImU32 status_colour(const Workspace& ws) {
-    if (ws.session == nullptr) return ws.theme->text_faint;
+    if (ws.session == nullptr || seen_to_end(ws)) return ws.theme->text_faint;
     if (ws.info.kind == traces::SessionKind::kRecorded) return ws.theme->accent;
     switch (ws.info.status) {
         case traces::TargetStatus::kRunning:
@@ -52,15 +62,9 @@ void MainWindow::draw_session_title(Rect bar) {
     const float x = at.x + 2 * r + ws_.px(8);
     const std::string shown = cut_to(ws_.fonts.strong, title, ws_.px(240));
     draw_text(list, ws_.fonts.strong, {x, text_y}, ws_.theme->text, shown);
-    std::string status = ws_.session != nullptr ? ws_.info.status_text
-                         : ws_.program.present  ? ws_.program.status
-                                                : "";
-    if (ws_.session != nullptr && ws_.program.watched && !ws_.program.running) {
-        status = ws_.program.status;
-    }
     const float status_x = x + text_width(ws_.fonts.strong, shown) + ws_.px(12);
     draw_text(list, ws_.fonts.text, {status_x, text_y}, ws_.theme->text_dim,
-              cut_to(ws_.fonts.text, status, ws_.px(240)));
+              cut_to(ws_.fonts.text, status_text(ws_), ws_.px(240)));
 }
 
 // Recorded sessions: a line from beginning to end that can be clicked and dragged, with the time shown beside it.
@@ -72,11 +76,13 @@ void MainWindow::draw_time_bar(Rect bar) {
     const float text_y = centre - std::floor(ws_.fonts.mono->FontSize / 2);
     const float right = bar.x1 - ws_.px(16);
     if (ws_.info.kind == traces::SessionKind::kLive) {
+        const bool live = !seen_to_end(ws_) && (ws_.info.status == traces::TargetStatus::kRunning ||
+                                                ws_.info.status == traces::TargetStatus::kEnding);
         const std::string now = format_time(ws_.moment != nullptr ? ws_.moment->t : 0);
         draw_text(list, ws_.fonts.mono, {right, text_y}, theme.text_dim, now, 1);
         draw_text(list, ws_.fonts.small,
-                  {right - text_width(ws_.fonts.mono, now) - ws_.px(8), text_y + ws_.px(1)}, theme.good,
-                  "LIVE", 1);
+                  {right - text_width(ws_.fonts.mono, now) - ws_.px(8), text_y + ws_.px(1)},
+                  live ? theme.good : theme.text_faint, live ? "LIVE" : "ENDED", 1);
         return;
     }
     const double begin = static_cast<double>(ws_.info.begin),
@@ -161,12 +167,14 @@ void MainWindow::draw_status_line(Rect bar) {
         item("events", format_count(ws_.moment != nullptr ? ws_.moment->events_total : 0), theme.text_dim);
         if (ws_.info.kind == traces::SessionKind::kLive)
             item("rate", format_rate(ws_.info.events_per_second), theme.text_dim);
-        item("target", ws_.info.status_text, theme.text_dim);
+        item("target", status_text(ws_), theme.text_dim);
     } else if (const auto missing = missing_fonts(); !missing.empty()) {
         item("font missing", fmt::format("install {}", missing.front().package), theme.warn);
     }
     const float room = x - bar.x0 - ws_.px(24);
-    const std::string left = !ws_.hovered.empty() ? ws_.hovered : "? shows all keys";
+    const std::string left = !ws_.hovered.empty()           ? ws_.hovered
+                             : ImGui::GetIO().WantTextInput ? "Ctrl+Shift+P shows all keys"
+                                                            : "? shows all keys";
     if (room > ws_.px(40)) {
         draw_text(list, ws_.fonts.small, {bar.x0 + ws_.px(12), y},
                   ws_.hovered.empty() ? theme.text_faint : theme.text_dim,
@@ -227,7 +235,7 @@ void MainWindow::draw_key_sheet() {
     text_field(ws_, "keys.filter", "Type to find an action", &key_sheet_filter_, ws_.px(240));
     ImGui::Dummy({0, ws_.px(8)});
     ImGui::BeginChild("actions");
-    const float column = std::floor((width - ws_.px(48 + 32)) / 2);
+    const float column = std::floor((width - ws_.px(48 + 32 + 16)) / 2);  // 16: the scrollbar
     std::vector<const Action*> shown;
     for (const Action& action : actions_.all()) {
         if (contains_folded(action.title, key_sheet_filter_) ||
@@ -237,7 +245,11 @@ void MainWindow::draw_key_sheet() {
     std::string to_run;
     if (ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Enter), false) && !shown.empty())
         to_run = shown.front()->id;
-    const std::size_t per_column = (shown.size() + 1) / 2;
+    // The second column begins with the group that reaches over the middle.
+    std::size_t per_column = shown.size();
+    for (std::size_t i = shown.size() / 2; i < shown.size() && per_column == shown.size(); ++i) {
+        if (i != 0 && shown[i]->group != shown[i - 1]->group) per_column = i;
+    }
     const float top = ImGui::GetCursorPosY();
     std::string group;
     float y = top;
