@@ -139,7 +139,9 @@ void SignalThread::take(int number, Signals::Handler handler, const Place& place
     if (sigismember(&taken_, number) == 1) return;
     sigaddset(&taken_, number);
     // First the descriptor, then the handler, then the mask: wherever the signal arrives in between, it is taken.
-    signalfd(signals_.get(), &taken_, 0);
+    // The bare call: TSan takes signalfd() for the making of a new descriptor, which would race with the thread that reads it.
+    constexpr std::size_t kKernelSetBytes = 8;
+    syscall(SYS_signalfd4, signals_.get(), &taken_, kKernelSetBytes, 0);
     struct sigaction forwarded {};
     forwarded.sa_sigaction = &forward;
     forwarded.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
