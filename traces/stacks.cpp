@@ -91,6 +91,7 @@ json coroutine_json(const Moment& moment, const CoroutineImage& coroutine, const
         {"stack_used_bytes", nullptr},
         {"stack_high_water_bytes", nullptr},
         {"partial", shown.partial},
+        {"grown_in_place", (coroutine.flags & wire::kCoroutineGrown) != 0},
         {"frames", frames},
     };
     if (std::string awaited = awaited_text(state, coroutine); !awaited.empty())

@@ -64,7 +64,10 @@ const char* size_class_text(const inspect::StateImage& state, const inspect::Cor
 }
 
 std::uint64_t slot_bytes_of(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine) {
-    return coroutine.pool < state.pools.size() ? state.pools[coroutine.pool].slot_bytes : 0;
+    if (coroutine.pool >= state.pools.size()) return 0;
+    const inspect::PoolImage& pool = state.pools[coroutine.pool];
+    return (coroutine.flags & wire::kCoroutineGrown) != 0 ? pool.stride_bytes - pool.guard_bytes
+                                                          : pool.slot_bytes;
 }
 
 }  // namespace coroscope::views

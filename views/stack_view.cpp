@@ -189,7 +189,9 @@ void StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine
     const float x = x0 + width + ws.px(8), line = ImGui::GetItemRectMin().y;
     draw_text(list, ws.fonts.mono_small, {x, line}, theme.text_dim, numbers);
     draw_text(list, ws.fonts.small, {x + text_width(ws.fonts.mono_small, numbers) + ws.px(8), line},
-              theme.text_faint, size_class_text(ws.moment->state, coroutine));
+              theme.text_faint,
+              std::string(size_class_text(ws.moment->state, coroutine)) +
+                  ((coroutine.flags & wire::kCoroutineGrown) != 0 ? ", grown in place" : ""));
 }
 
 void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine) {

@@ -17,6 +17,7 @@ enum class ClassEvidence : std::uint8_t {
     kWish = 1,      // size_class stated at the spawn
     kProfiled = 2,  // row of the size table: high water + margin
     kProven = 3,    // row of the size table: static bound
+    kGrown = 4,     // a stack of this site grew: the next class
 };
 
 struct SiteRecord {          // 64 bytes

@@ -127,7 +127,7 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     made.pool = pool;
     made.slot = slot;
     fill_detail(request, worker, current_identity(worker, index), site);
-    sanitizer_create(child, bounds);
+    sanitizer_create(child, state.pools.window(pool, slot));
     if (state.pools.has_canaries(pool)) state.pools.arm_canary(pool, slot);
     if (__builtin_expect(profiling_stacks(), 0)) paint_stack(child);
     fill_record(request, pool, slot, bounds);

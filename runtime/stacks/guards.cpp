@@ -13,7 +13,7 @@
 namespace cprime::detail {
 namespace {
 
-constexpr int kMadvGuardInstall = 102;
+constexpr int kMadvGuardInstall = 102, kMadvGuardRemove = 103;
 constexpr std::uint32_t kBatch = 256;
 
 std::atomic<bool> marking_enabled{true};  // written by tests only
@@ -65,6 +65,13 @@ GuardKind install_guards(std::uint64_t base, std::uint64_t stride_bytes, std::ui
             return GuardKind::kRefused;
     }
     return GuardKind::kProtected;
+}
+
+bool remove_guards(std::uint64_t base, std::uint64_t bytes) {
+    auto* memory = reinterpret_cast<void*>(base);
+    if (marking_enabled.load(std::memory_order_relaxed) && madvise(memory, bytes, kMadvGuardRemove) == 0)
+        return true;
+    return mprotect(memory, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
 }  // namespace cprime::detail

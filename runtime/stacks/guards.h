@@ -18,6 +18,10 @@ enum class GuardKind { kMarked, kProtected, kRefused };
 GuardKind install_guards(std::uint64_t base, std::uint64_t stride_bytes, std::uint32_t count,
                          std::uint64_t bytes);
 
+// Makes `bytes` at base usable again, whichever way they were guarded. They are zero then. Async-signal-safe. False: the kernel
+// would not (mprotect at vm.max_map_count).
+bool remove_guards(std::uint64_t base, std::uint64_t bytes);
+
 // For tests: pretend that the kernel has no MADV_GUARD_INSTALL.
 void set_guard_marking(bool enabled);
 

@@ -11,6 +11,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <algorithm>
+
+#include "instrumentation/base/tsc.h"
+#include "instrumentation/emit/probes.h"
 #include "runtime/switch/switch.h"
 
 namespace cprime::detail {
@@ -45,6 +49,7 @@ struct Identified {
     unsigned long long identity;
     unsigned size_class;
     unsigned slot_bytes;
+    unsigned grown_bytes;  // 0 = it did not grow
 };
 
 void copy(char* to, std::size_t bytes, std::string_view from) {
@@ -68,7 +73,10 @@ Identified identify(std::uint32_t index) {
         copy(who.file, sizeof who.file, "unknown site");
     }
     who.size_class = self.pool == kPoolSignal ? kPoolMedium : self.pool;
-    who.slot_bytes = g_runtime->pools.geometry(self.pool).slot_bytes;
+    const PoolGeometry& geometry = g_runtime->pools.geometry(self.pool);
+    who.slot_bytes = geometry.slot_bytes;
+    if (g_runtime->pools.grown(self.pool, self.slot))
+        who.grown_bytes = geometry.slot_bytes + geometry.reserve_bytes;
     return who;
 }
 
@@ -78,10 +86,12 @@ void say_overflow(std::uint32_t index, std::uint32_t worker, const char* sign) {
         who.size_class == 3
             ? "reduce its recursion or its frames"
             : "spawn it with a larger cprime::size_class, or record a run and let 'coroscope sizes' choose";
+    char grown[40] = "";
+    if (who.grown_bytes != 0) std::snprintf(grown, sizeof grown, ", grown in place to %u", who.grown_bytes);
     say("cprime: stack overflow in coroutine %llu \"%s\" spawned at %s:%u on worker %u: %s; its class is %s "
-        "(%u bytes): %s%s%s\n",
+        "(%u bytes%s): %s%s%s\n",
         who.identity, who.name, who.file, who.line, worker, sign, kClassNames[who.size_class], who.slot_bytes,
-        fix, who.size_class == 3 ? "" : ", e.g. size_class::",
+        grown, fix, who.size_class == 3 ? "" : ", e.g. size_class::",
         who.size_class == 3 ? "" : kNextClass[who.size_class]);
 }
 
@@ -113,6 +123,34 @@ bool is_overflow(const Worker& worker, std::uint64_t address, const ucontext_t* 
     return slot == running.slot || rsp < bounds.low || rsp >= bounds.high;
 }
 
+// A frame of the running coroutine wants more than its slot, and the slot has a reserve: lifts the guard, so that the instruction
+// that faulted just works when it is run again. The event goes into the worker's own ring, which it does not write just now: a
+// coroutine's code runs outside the runtime. Async-signal-safe.
+bool grow_in_place(const Worker& worker, std::uint64_t address, const ucontext_t* context) {
+    const std::uint64_t begin = coroscope::base::read_tsc();
+    const std::uint32_t index = worker.current_index;
+    wire::CoroutineRecord& running = record(index);
+    Pools& pools = g_runtime->pools;
+    std::uint8_t pool = 0;
+    std::uint32_t slot = 0;
+    if (!pools.find_address(address, &pool, &slot) || pool != running.pool || slot != running.slot)
+        return false;
+    const wire::StackBounds window = pools.window(pool, slot);
+    const auto rsp = static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RSP]);
+    if (address < window.low || rsp < window.low || rsp >= window.high || !pools.grow(pool, slot))
+        return false;
+    running.flags.fetch_or(wire::kCoroutineGrown, std::memory_order_relaxed);
+    g_runtime->sites.raise(detail(index).site.load(std::memory_order_relaxed), wire::SizeClass::kLarge);
+    if (emit::listening(wire::kCategoryCoroutine)) {
+        const auto medium = static_cast<std::uint8_t>(wire::SizeClass::kMedium);
+        emit::probe::migrate(worker.ring, 0, index, medium, medium, wire::MigrationForm::kInPlace,
+                             static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]),
+                             static_cast<std::uint32_t>(window.high - std::min(address, rsp)),
+                             static_cast<std::uint32_t>(coroscope::base::read_tsc() - begin));
+    }
+    return true;
+}
+
 // On the alternate stack. Touches only memory that is never unmapped while the runtime lives.
 void on_fault(int number, siginfo_t* info, void* context) {
     const auto address = reinterpret_cast<std::uint64_t>(info->si_addr);
@@ -121,6 +159,10 @@ void on_fault(int number, siginfo_t* info, void* context) {
         _exit(134);
     }
     const Worker* worker = cprime_current_worker;
+    if (g_runtime != nullptr && worker != nullptr && worker->current_index != wire::kNone &&
+        grow_in_place(*worker, address, static_cast<const ucontext_t*>(context))) {
+        return;
+    }
     if (g_runtime != nullptr && worker != nullptr && worker->current_index != wire::kNone &&
         is_overflow(*worker, address, static_cast<const ucontext_t*>(context))) {
         say_overflow(worker->current_index, worker->index, "it ran into a guard page");

@@ -34,6 +34,8 @@ constexpr std::uint32_t kMicroBytes = 16U << 10, kSmallBytes = 32U << 10, kMediu
 #else
 constexpr std::uint32_t kMicroBytes = 256, kSmallBytes = 2U << 10, kMediumBytes = 16U << 10;
 #endif
+constexpr std::uint32_t kMediumReserveBytes = 3 * kMediumBytes -
+                                              4096;  // with slot and guard: a window of four slots
 constexpr std::uint32_t kLargeBytes = 8U << 20;
 constexpr std::uint32_t kGuardBytes = coroscope::wire::kPageBytes;
 
@@ -58,7 +60,7 @@ constexpr PoolPlan kPlans[kPoolsCount] = {
     {"medium",
      SizeClass::kMedium,
      coroscope::wire::PoolPurpose::kOrdinary,
-     {kMediumBytes + kGuardBytes, kMediumBytes, kGuardBytes, 16, 0}},
+     {4 * kMediumBytes, kMediumBytes, kGuardBytes, 16, 0, kMediumReserveBytes}},
     {"large",
      SizeClass::kLarge,
      coroscope::wire::PoolPurpose::kOrdinary,
@@ -66,7 +68,7 @@ constexpr PoolPlan kPlans[kPoolsCount] = {
     {"signal",
      SizeClass::kMedium,
      coroscope::wire::PoolPurpose::kSignal,
-     {kMediumBytes + kGuardBytes, kMediumBytes, kGuardBytes, 16, 0}},
+     {4 * kMediumBytes, kMediumBytes, kGuardBytes, 16, 0, kMediumReserveBytes}},
 };
 
 void write_canary(std::uint64_t address) {
@@ -264,8 +266,8 @@ bool Pools::install_guards(std::uint8_t pool, std::uint64_t stack_base) {
         GuardKind::kRefused)
         return false;
     if (geometry.guard_bytes == 0 || has_guards_by_slot(geometry)) return true;
-    if (detail::install_guards(stack_base, geometry.stride_bytes, kSlotsPerSlab, geometry.guard_bytes) !=
-        GuardKind::kRefused)
+    if (detail::install_guards(stack_base, geometry.stride_bytes, kSlotsPerSlab,
+                               geometry.guard_bytes + geometry.reserve_bytes) != GuardKind::kRefused)
         return true;
     say_guards_are_refused(kPlans[pool].name);
     return false;
@@ -286,7 +288,32 @@ void Pools::arm_guard(std::uint8_t pool, std::uint32_t slot) {
     armed.fetch_or(bit, std::memory_order_relaxed);
 }
 
+bool Pools::grow(std::uint8_t pool, std::uint32_t slot) {
+    const PoolGeometry& geometry = geometries_[pool];
+    if (geometry.reserve_bytes == 0 || grown(pool, slot)) return false;
+    if (!remove_guards(window(pool, slot).low, geometry.reserve_bytes)) return false;
+    const std::uint32_t position = slot % kSlotsPerSlab;
+    states_[pool][slot / kSlotsPerSlab].grown[position / 64].fetch_or(1ULL << (position % 64),
+                                                                      std::memory_order_relaxed);
+    return true;
+}
+
+// The reserve's pages go back to the kernel. Where it will not guard them anew the slot stays grown.
+void Pools::shrink(std::uint8_t pool, std::uint32_t slot) {
+    const PoolGeometry& geometry = geometries_[pool];
+    const std::uint64_t low = window(pool, slot).low;
+    madvise(reinterpret_cast<void*>(low), geometry.reserve_bytes, MADV_DONTNEED);
+    if (detail::install_guards(low, geometry.stride_bytes, 1, geometry.reserve_bytes) == GuardKind::kRefused) {
+        say_guards_are_refused(kPlans[pool].name);
+        return;
+    }
+    const std::uint32_t position = slot % kSlotsPerSlab;
+    states_[pool][slot / kSlotsPerSlab].grown[position / 64].fetch_and(~(1ULL << (position % 64)),
+                                                                       std::memory_order_relaxed);
+}
+
 void Pools::free(Worker* worker, std::uint8_t pool, std::uint32_t slot) {
+    if (geometries_[pool].reserve_bytes != 0 && __builtin_expect(grown(pool, slot), 0)) shrink(pool, slot);
     const std::uint32_t slab = slot / kSlotsPerSlab;
     SlabRecord& record = slabs_[pool][slab];
     const std::uint32_t word = (slot % kSlotsPerSlab) / 64;

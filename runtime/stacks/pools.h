@@ -6,12 +6,14 @@
 //
 //   micro   256 B          canary, no colour (a parked Micro coroutine costs 370 B all in)
 //   small   2 KiB (+64)    canary
-//   medium  16 KiB         guard page below, 16 colours
+//   medium  16 KiB         in a window of 64 KiB: guarded below, the guard lifted but for its last page when a frame wants more; 16 colours
 //   large   8 MiB reserved guard page below, the kernel pages it in
 //
 // Invariants
 //   S1  allocate() hands out a slot whose owned bit was clear and whose remote bit is clear; only the owner sets owned bits.
 //   S2  A slot given back by another thread keeps its owned bit until the owner sweeps [pool.remote].
+//   S4  A slot is grown (its reserve usable) from the fault that wanted it until it is given back; then its reserve is guarded and
+//       empty again before anybody else can get the slot.
 //   S3  Slabs are never unmapped while the runtime lives: a stale slot number is never a wild address.
 //
 // Thread: any; a worker passes itself, other threads nullptr (they share one set of slabs under a lock). allocate() enters
@@ -47,6 +49,7 @@ struct alignas(32) PoolGeometry {
     std::uint32_t guard_bytes = 0;  // 0: canaries instead
     std::uint32_t colour_steps = 1;
     std::uint32_t canary_bytes = 0;
+    std::uint32_t reserve_bytes = 0;  // between guard and slot, guarded until the stack grows into it
 };
 
 class Pools {
@@ -63,7 +66,7 @@ public:
     void free(Worker* worker, std::uint8_t pool, std::uint32_t slot);
 
     const PoolGeometry& geometry(std::uint8_t pool) const { return geometries_[pool]; }
-    // Usable addresses of a slot, the canary included.
+    // Usable addresses of a slot as it stands, the canary included.
     coroscope::wire::StackBounds bounds(std::uint8_t pool, std::uint32_t slot) const {
         const PoolGeometry& g = geometries_[pool];
         const std::uint32_t position = slot % coroscope::wire::kSlotsPerSlab;
@@ -72,10 +75,29 @@ public:
         const std::uint64_t colour = g.colour_steps > 1
                                          ? (position % g.colour_steps) * coroscope::wire::kCacheLineBytes
                                          : 0;
-        return {low + g.guard_bytes, low + g.stride_bytes - colour};
+        const bool reserved = g.reserve_bytes != 0 && !grown(pool, slot);
+        return {low + g.guard_bytes + (reserved ? g.reserve_bytes : 0), low + g.stride_bytes - colour};
+    }
+    // The most a slot can have: with its reserve, without its colour.
+    coroscope::wire::StackBounds window(std::uint8_t pool, std::uint32_t slot) const {
+        const PoolGeometry& g = geometries_[pool];
+        const std::uint64_t low = slabs_[pool][slot / coroscope::wire::kSlotsPerSlab].stack_base +
+                                  slot % coroscope::wire::kSlotsPerSlab * g.stride_bytes;
+        return {low + g.guard_bytes, low + g.stride_bytes};
     }
 
-    // Whether a stack pointer lies within the slot's stride, above its guard: bounds() without the colour, and quick.
+    // Whether the slot's reserve is in use.
+    bool grown(std::uint8_t pool, std::uint32_t slot) const {
+        const std::uint32_t position = slot % coroscope::wire::kSlotsPerSlab;
+        return (states_[pool][slot / coroscope::wire::kSlotsPerSlab].grown[position / 64].load(
+                    std::memory_order_relaxed) &
+                (1ULL << (position % 64))) != 0;
+    }
+    // Lifts the guard from the slot's reserve. Async-signal-safe; called by whoever runs on the slot. False: no reserve, grown
+    // already, or the kernel would not.
+    bool grow(std::uint8_t pool, std::uint32_t slot);
+
+    // Whether a stack pointer lies within the slot's window, and quick.
     bool holds(std::uint8_t pool, std::uint32_t slot, std::uint64_t rsp) const {
         const PoolGeometry& g = geometries_[pool];
         const std::uint64_t base = slabs_[pool][slot / coroscope::wire::kSlotsPerSlab].stack_base;
@@ -107,6 +129,8 @@ private:
     struct SlabState {        // private side of a slab record
         bool listed = false;  // in its owner's with_room; the owner's
         std::atomic<std::uint64_t> armed[coroscope::wire::kSlabWords];  // canary written, or a Large slot's guard made
+        // The reserve is usable. Writer: who runs on the slot, then who gives it back; read by the same, so relaxed.
+        std::atomic<std::uint64_t> grown[coroscope::wire::kSlabWords];
     };
 
     PoolShare& share_of(Worker* worker, std::uint8_t pool) {
@@ -118,6 +142,7 @@ private:
     bool claim_slab(Worker* worker, PoolShare& share, std::uint8_t pool);
     bool install_guards(std::uint8_t pool, std::uint64_t stack_base);
     void arm_guard(std::uint8_t pool, std::uint32_t slot);
+    void shrink(std::uint8_t pool, std::uint32_t slot);
     std::uint64_t canary_address(std::uint8_t pool, std::uint32_t slot) const {
         return bounds(pool, slot).low;
     }

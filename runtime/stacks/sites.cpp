@@ -30,7 +30,8 @@ coroscope::base::Status Sites::start(coroscope::emit::StateSegment& segment, Siz
     records_ = segment.records<SiteRecord>(coroscope::wire::SectionKind::kSites);
     entries_ = reserve<Entry>(kEntries);
     choices_ = reserve<TableChoice>(coroscope::wire::kSitesMax);
-    if (entries_ == nullptr || choices_ == nullptr) {
+    raised_ = reserve<std::atomic<std::uint8_t>>(coroscope::wire::kSitesMax);
+    if (entries_ == nullptr || choices_ == nullptr || raised_ == nullptr) {
         return coroscope::base::error(coroscope::base::ErrorCode::kRefused,
                                       "cprime has no memory for its table of spawn sites");
     }
@@ -40,6 +41,7 @@ coroscope::base::Status Sites::start(coroscope::emit::StateSegment& segment, Siz
 Sites::~Sites() {
     if (entries_ != nullptr) munmap(entries_, kEntries * sizeof(Entry));
     if (choices_ != nullptr) munmap(choices_, coroscope::wire::kSitesMax * sizeof(TableChoice));
+    if (raised_ != nullptr) munmap(raised_, coroscope::wire::kSitesMax);
 }
 
 std::uint32_t Sites::find(const Place& place, std::string_view name, std::uint64_t entry) {
@@ -118,6 +120,11 @@ SizeClass Sites::choose_class(std::uint32_t site, std::uint8_t wish) {
         chosen = row.size_class;
         evidence = row.evidence;
     }
+    if (const std::uint8_t raised = raised_[site].load(std::memory_order_relaxed);
+        __builtin_expect(raised != 0, 0) && static_cast<SizeClass>(raised - 1) > chosen) {
+        chosen = static_cast<SizeClass>(raised - 1);
+        evidence = ClassEvidence::kGrown;
+    }
     // What viewers see is the latest choice; stored only when it differs, so that workers share the line in peace.
     if (record.size_class.load(std::memory_order_relaxed) != chosen) {
         record.size_class.store(chosen, std::memory_order_relaxed);
@@ -126,6 +133,13 @@ SizeClass Sites::choose_class(std::uint32_t site, std::uint8_t wish) {
         record.evidence.store(evidence, std::memory_order_relaxed);
     }
     return chosen;
+}
+
+void Sites::raise(std::uint32_t site, SizeClass at_least) {
+    if (site != kNone) {
+        raised_[site].store(static_cast<std::uint8_t>(static_cast<std::uint8_t>(at_least) + 1),
+                            std::memory_order_relaxed);
+    }
 }
 
 std::uint32_t Sites::name_of(std::uint32_t site, std::string_view name) {

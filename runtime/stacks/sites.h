@@ -37,6 +37,9 @@ public:
     // The class a coroutine spawned at `site` gets; `wish`: SizeClass + 1, 0 = none. Medium for kNone.
     coroscope::wire::SizeClass choose_class(std::uint32_t site, std::uint8_t wish);
 
+    // A stack of this site grew: its later spawns get `at_least`, whatever was wished or measured. Async-signal-safe.
+    void raise(std::uint32_t site, coroscope::wire::SizeClass at_least);
+
     // String index of a coroutine's name: kNone when it is its site's.
     std::uint32_t name_of(std::uint32_t site, std::string_view name);
 
@@ -70,7 +73,10 @@ private:
     coroscope::wire::SiteRecord* records_ = nullptr;
     Entry* entries_ = nullptr;
     TableChoice* choices_ = nullptr;  // by site; an entry is written before its site is published
-    std::mutex lock_;                 // guards by_text_, entries_count_ and additions to entries_
+    // By site: SizeClass + 1; 0 = never grew. Writers: fault handlers; readers: spawns; relaxed, since a spawn more or less that does not
+    // know yet does no harm.
+    std::atomic<std::uint8_t>* raised_ = nullptr;
+    std::mutex lock_;  // guards by_text_, entries_count_ and additions to entries_
     std::unordered_map<std::string, std::uint32_t> by_text_;
     std::uint32_t entries_count_ = 0;
     SizeTable table_;

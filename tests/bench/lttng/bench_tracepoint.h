@@ -5,7 +5,10 @@
 #undef LTTNG_UST_TRACEPOINT_INCLUDE
 #define LTTNG_UST_TRACEPOINT_INCLUDE "lttng/bench_tracepoint.h"
 
-#if !defined(COROSCOPE_BENCH_LTTNG_TRACEPOINT_H) || defined(LTTNG_UST_TRACEPOINT_HEADER_MULTI_READ)
+#ifdef LTTNG_UST_TRACEPOINT_HEADER_MULTI_READ /* LTTng reads it several times, each for another part */
+#undef COROSCOPE_BENCH_LTTNG_TRACEPOINT_H
+#endif
+#ifndef COROSCOPE_BENCH_LTTNG_TRACEPOINT_H
 #define COROSCOPE_BENCH_LTTNG_TRACEPOINT_H
 
 #include <lttng/tracepoint.h>

@@ -89,11 +89,12 @@ TEST_F(Overflow, of_the_lowest_slot_of_a_slab_hits_the_guard_below_the_slab) {
 }
 
 TEST_F(Overflow, of_a_medium_stack_hits_its_guard_page_at_once) {
-    EXPECT_EXIT(run({.workers = 2}, [] { spawn("deep one", [] { recurse(1000); }).join(); }),
+    EXPECT_EXIT(run({.workers = 2}, [] { spawn("deep one", [] { recurse(100000); }).join(); }),
                 testing::KilledBySignal(SIGSEGV),
                 "stack overflow in coroutine [0-9]+ \"deep one\" spawned at "
                 "tests/unit/runtime/overflow_test.cpp:[0-9]+ on worker [01]: "
-                "it ran into a guard page; its class is medium \\(16384 bytes\\): .*size_class::large");
+                "it ran into a guard page; its class is medium \\(16384 bytes, grown in place to 61440\\): "
+                ".*size_class::large");
 }
 
 TEST_F(Overflow, of_a_large_stack_says_that_no_class_is_larger) {
@@ -123,8 +124,8 @@ TEST_F(Overflow, that_steps_over_whole_slots_into_another_guard_is_named_as_well
     EXPECT_EXIT(above_others(size_class::medium,
                              [] {
                                  spawn("giant frame", [] {
-                                     auto* frame = static_cast<volatile char*>(__builtin_alloca(19 << 10));
-                                     for (std::size_t at = 19 << 10; at > 0; at -= 1024)
+                                     auto* frame = static_cast<volatile char*>(__builtin_alloca(70 << 10));
+                                     for (std::size_t at = 70 << 10; at > 0; at -= 1024)
                                          frame[at - 1024] = 1;
                                  }).join();
                              }),
@@ -139,7 +140,7 @@ TEST_F(Overflow, a_wild_pointer_into_anothers_guard_is_no_overflow) {
                             const volatile char local = 0;
                             // Five pages of the stack four slots above: one of them is its guard.
                             const auto page = reinterpret_cast<std::uintptr_t>(&local) & ~std::uintptr_t{4095};
-                            auto* wild = reinterpret_cast<volatile char*>(page + 4 * std::uintptr_t{20480});
+                            auto* wild = reinterpret_cast<volatile char*>(page + 4 * std::uintptr_t{65536});
                             for (int i = 0; i < 5; ++i)
                                 wild[i * 4096] = 1;
                         }).join();
