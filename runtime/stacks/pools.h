@@ -12,9 +12,9 @@
 // Invariants
 //   S1  allocate() hands out a slot whose owned bit was clear and whose remote bit is clear; only the owner sets owned bits.
 //   S2  A slot given back by another thread keeps its owned bit until the owner sweeps [pool.remote].
+//   S3  Slabs are never unmapped while the runtime lives: a stale slot number is never a wild address.
 //   S4  A slot is grown (its reserve usable) from the fault that wanted it until it is given back; then its reserve is guarded and
 //       empty again before anybody else can get the slot.
-//   S3  Slabs are never unmapped while the runtime lives: a stale slot number is never a wild address.
 //
 // Thread: any; a worker passes itself, other threads nullptr (they share one set of slabs under a lock). allocate() enters
 // the kernel when a slab is mapped, else it is 8-15 cycles. Tested in tests/unit/runtime/pools_test.cpp.
