@@ -147,7 +147,15 @@ TEST_P(Events, a_suspend_names_reason_object_and_the_callers_address) {
     Runtime runtime({.workers = GetParam()});
     listen(coroscope::wire::kCategoryCoroutine);
     runtime.run([] {
-        auto target = spawn("target", [] { sleep_for(std::chrono::milliseconds(2)); });
+        std::uint32_t joiner = 0;
+        while (detail::detail(joiner).identity.load() != this_id())
+            ++joiner;
+        auto target = spawn("target", [joiner] {
+            sleep_for(std::chrono::milliseconds(2));
+            // Not before somebody waits for it, however slow the machine is.
+            while (record(joiner).reason.load() != coroscope::wire::WaitReason::kJoin)
+                yield();
+        });
         target.join();
     });
     listen(0);
