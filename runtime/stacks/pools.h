@@ -6,7 +6,7 @@
 //
 //   micro   256 B          canary, no colour (a parked Micro coroutine costs 370 B all in)
 //   small   2 KiB (+64)    canary
-//   medium  16 KiB         in a window of 64 KiB: guarded below, the guard lifted but for its last page when a frame wants more; 16 colours
+//   medium  16 KiB         in a window of 64 KiB: guarded below; the guard, but for its last page, is lifted when a frame wants more; 16 colours
 //   large   8 MiB reserved guard page below, the kernel pages it in
 //
 // Invariants

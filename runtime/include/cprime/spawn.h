@@ -34,7 +34,7 @@ enum class size_class : std::uint8_t {
     unspecified = 0,
     micro = 1,  // 256 B: a loop that only sends, receives and computes; nothing that allocates, prints or throws
     small = 2,   // 2 KiB: may allocate; no printf, no throwing
-    medium = 3,  // 16 KiB, then up to 60 where it stands, then a guard page: ordinary code
+    medium = 3,  // 16 KiB, then up to 64 where it stands, then a guard page: ordinary code
     large = 4,   // 8 MiB reserved and a guard page: deep recursion, big frames; costs what it touches
 };
 

@@ -190,7 +190,7 @@ TEST_P(Growth, beyond_the_window_is_an_overflow_that_names_the_coroutine) {
         },
         testing::KilledBySignal(SIGSEGV),
         "\"bottomless\" .*it ran into a guard page; its class is medium \\(16384 bytes, grown in place to "
-        "61440\\)");
+        "65536\\)");
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ TEST_F(Overflow, of_a_medium_stack_hits_its_guard_page_at_once) {
                 testing::KilledBySignal(SIGSEGV),
                 "stack overflow in coroutine [0-9]+ \"deep one\" spawned at "
                 "tests/unit/runtime/overflow_test.cpp:[0-9]+ on worker [01]: "
-                "it ran into a guard page; its class is medium \\(16384 bytes, grown in place to 61440\\): "
+                "it ran into a guard page; its class is medium \\(16384 bytes, grown in place to 65536\\): "
                 ".*size_class::large");
 }
 
@@ -140,7 +140,7 @@ TEST_F(Overflow, a_wild_pointer_into_anothers_guard_is_no_overflow) {
                             const volatile char local = 0;
                             // Five pages of the stack four slots above: one of them is its guard.
                             const auto page = reinterpret_cast<std::uintptr_t>(&local) & ~std::uintptr_t{4095};
-                            auto* wild = reinterpret_cast<volatile char*>(page + 4 * std::uintptr_t{65536});
+                            auto* wild = reinterpret_cast<volatile char*>(page + 4 * std::uintptr_t{69632});
                             for (int i = 0; i < 5; ++i)
                                 wild[i * 4096] = 1;
                         }).join();
