@@ -78,9 +78,9 @@ void CodePanel::draw(Workspace& ws, const inspect::Frame& frame) {
     choice(ws, "code", kModes, 2, &mode_);
     ImGui::SameLine(0, ws.px(12));
     ImGui::AlignTextToFramePadding();
-    const std::string position = position_text(frame);
+    const std::string position = position_text(frame);  // whole on the bottom line, where the frame is hovered
     text_cut(ws.fonts.small, ws.theme->text_faint,
-             position.empty() ? std::string_view(frame.module) : std::string_view(position),
+             short_path(position.empty() ? std::string_view(frame.module) : std::string_view(position)),
              ImGui::GetContentRegionAvail().x - ws.px(12), true);
     ImGui::SetCursorPos({0, ws.px(34)});
     if (mode_ == 0) {

@@ -82,7 +82,7 @@ def make(tour):
     tour.picture("histograms.png", "Histograms of switch costs")
     tour.say("## A deadlock\n\nMade of channels, by `demo --deadlock`; Coroscope names the ring and exits with 1.")
     tour.run("coroscope", "record", "-o", "deadlock.coro", "--", demo, "--seconds", 2, "--swarm", 2000, "--deadlock", show=False)
-    tour.run("coroscope", "waits", "deadlock.coro", "--at", "300ms", expect=(1,),  shown_as="coroscope waits deadlock.coro --at 300ms; echo $?   # prints 1 at the end")
+    tour.run("coroscope", "waits", "deadlock.coro", "--at", "1s", expect=(1,),  shown_as="coroscope waits deadlock.coro --at 1s; echo $?   # prints 1 at the end")
     tour.run("coroscope", "replay", *look, "--script", tour.script("deadlock.script"), "deadlock.coro", show=False)
     tour.picture("waits.png", "Wait graph with a deadlock")
 

@@ -6,12 +6,12 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-
-#include <algorithm>
 
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
@@ -137,8 +137,11 @@ bool grow_in_place(const Worker& worker, std::uint64_t address, const ucontext_t
         return false;
     const wire::StackBounds window = pools.window(pool, slot);
     const auto rsp = static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RSP]);
-    if (address < window.low || rsp < window.low || rsp >= window.high || !pools.grow(pool, slot))
-        return false;
+    if (address < window.low || rsp < window.low || rsp >= window.high) return false;
+    const int error_before = errno;  // that of the code which goes on after this
+    const bool lifted = pools.grow(pool, slot);
+    errno = error_before;
+    if (!lifted) return false;
     running.flags.fetch_or(wire::kCoroutineGrown, std::memory_order_relaxed);
     g_runtime->sites.raise(detail(index).site.load(std::memory_order_relaxed), wire::SizeClass::kLarge);
     if (emit::listening(wire::kCategoryCoroutine)) {
