@@ -17,6 +17,7 @@
 #include "instrumentation/wire/histogram.h"
 #include "instrumentation/wire/pool.h"
 #include "instrumentation/wire/site.h"
+#include "instrumentation/wire/stack_segment.h"
 #include "instrumentation/wire/strings.h"
 #include "instrumentation/wire/worker.h"
 
@@ -43,6 +44,7 @@ constexpr Layout kLayouts[] = {
     {SectionKind::kStrings, 1, wire::kStringChunkBytes, wire::kStringBytesMax, true},
     {SectionKind::kChannels, sizeof(wire::ChannelRecord), 128, wire::kChannelsMax, true},
     {SectionKind::kHandles, sizeof(wire::HandleRecord), 1024, wire::kHandlesMax, true},
+    {SectionKind::kStackSegments, sizeof(wire::StackSegmentRecord), 256, wire::kStackSegmentsMax, true},
     {SectionKind::kCoroutines, sizeof(wire::CoroutineRecord), 1024, wire::kCoroutinesMax, true},
     {SectionKind::kCoroutineDetails, sizeof(wire::CoroutineDetail), 1024, wire::kCoroutinesMax, true},
 };

@@ -71,8 +71,8 @@ enum CoroutineFlag : std::uint8_t {
     kCoroutineCancelRequested = 1U << 0,
     kCoroutineTimedWait = 1U << 1,   // a deadline may wake it as well (deadline_ticks)
     kCoroutineSignal = 1U << 2,      // made by the signal thread
-    kCoroutineForeign = 1U << 3,     // reserved
-    kCoroutineGrown = 1U << 4,       // reserved: its stack grew
+    kCoroutineSegments = 1U << 3,    // it has stack segments (stack_segment.h)
+    kCoroutineGrown = 1U << 4,       // its stack grew in place
     kCoroutineNeverRan = 1U << 5,    // rip is the trampoline
     kCoroutineAbandoned = 1U << 6,   // memory taken back without unwinding
     kCoroutineHandleHeld = 1U << 7,  // somebody holds its join handle
@@ -117,13 +117,14 @@ struct CoroutineDetail {
 };
 static_assert(sizeof(CoroutineDetail) == 48);
 
-// What lies at `rsp` while a coroutine is parked (layout 1). The registers a call must preserve, then the address at
-// which its caller goes on. The caller's rsp is the address after this frame.
+// What lies at `rsp` while a coroutine is parked (layout 2). The limit of the stack it is on (stack_segment.h), the registers a call
+// must preserve, then the address at which its caller goes on. The caller's rsp is the address after this frame.
 struct SavedFrame {
+    std::uint64_t stack_limit;  // 0: this stack never grows by segment
     std::uint64_t r15, r14, r13, r12, rbx, rbp;
     std::uint64_t return_address;  // equals CoroutineRecord::rip
 };
-static_assert(sizeof(SavedFrame) == 56);
+static_assert(sizeof(SavedFrame) == 64);
 static_assert(offsetof(SavedFrame, return_address) == COROSCOPE_SAVED_FRAME_RETURN);
 
 inline constexpr std::uint64_t kIdentityMask = (1ULL << 48) - 1;  // identities stay below 2^48

@@ -56,6 +56,7 @@ enum class SectionKind : std::uint32_t {
     kSelectArms = 12,         // reserved: one record an arm of a waiting select
     kTimers = 13,             // reserved
     kForeignCoroutines = 14,  // reserved: coroutines of other runtimes
+    kStackSegments = 32,      // StackSegmentRecord (stack_segment.h)
     kSlabsFirst = 16,         // SlabRecord (pool.h) of pool p in section kSlabsFirst + p, p < kPoolsMax
 };
 
@@ -100,7 +101,7 @@ enum SegmentFlag : std::uint32_t {
 };
 
 // How the registers of a parked coroutine lie (coroutine.h, SavedFrame). Another layout gets another number.
-inline constexpr std::uint32_t kSavedFrameLayout = 1;
+inline constexpr std::uint32_t kSavedFrameLayout = 2;
 
 struct SegmentHeader {  // the first page
     std::uint64_t magic;

@@ -89,6 +89,7 @@ void make_tables(RuntimeState& state, SizeTable table) {
     state.records.start(segment);
     take_or_die(state.pools.start(segment, state.workers.get(), state.workers_count));
     take_or_die(state.sites.start(segment, std::move(table)));
+    take_or_die(state.segments.start(segment));
     state.scheduler.start(state.workers.get(), state.workers_count);
 }
 

@@ -24,6 +24,7 @@
 #include "runtime/scheduler/timers.h"
 #include "runtime/scheduler/worker.h"
 #include "runtime/stacks/pools.h"
+#include "runtime/stacks/segments.h"
 #include "runtime/stacks/sites.h"
 
 namespace cprime::detail {
@@ -43,6 +44,7 @@ struct RuntimeState {
     CoroutineRecords records;
     Pools pools;
     Sites sites;
+    Segments segments;
     Joiners joiners;
     Failures failures;
 };

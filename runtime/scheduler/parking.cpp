@@ -71,6 +71,10 @@ bool suspend_current(Worker& worker, std::uint32_t index, WaitReason reason, std
         }
     }
     check_stack(worker, index, self.rsp.load(std::memory_order_relaxed));
+    if (reason != WaitReason::kYield &&
+        __builtin_expect((self.flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) != 0, 0)) {
+        g_runtime->segments.trim(worker, index);
+    }
     // One look at the mask a suspend: dormant probes are a load and two branches on it.
     const bool watched = emit::listening(wire::kEventCategories | wire::kProfileStacks) ||
                          __builtin_expect(worker.profile_always, 0);

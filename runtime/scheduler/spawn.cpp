@@ -1,9 +1,12 @@
 // Spawning: a control block, a slot, a closure, and then the child is everybody's. And the other end: exit.
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
 
 #include "cprime/detail/spawn_request.h"
+#include "cprime/this_coroutine.h"
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/eager_binding.h"
 #include "runtime/entry/runtime_state.h"
@@ -61,7 +64,8 @@ void fill_record(const SpawnRequest& request, std::uint8_t pool, std::uint32_t s
     child.uncaught_exceptions = 0;
     child.transfer = 0;
     const std::uint64_t closure = closure_address(bounds, *request.type);
-    child.rsp.store(make_first_frame(closure, request.type->entry, reinterpret_cast<void*>(closure)),
+    child.rsp.store(make_first_frame(closure, request.type->entry, reinterpret_cast<void*>(closure),
+                                     g_runtime->segments.own_limit(pool, slot)),
                     std::memory_order_relaxed);
     child.rip.store(reinterpret_cast<std::uint64_t>(&cprime_trampoline), std::memory_order_relaxed);
 }
@@ -187,6 +191,19 @@ ResumePoint free_result(Worker* worker, std::uint32_t, void* memory) noexcept {
     return back_to_caller(worker);
 }
 
+// On the coroutine's stack. Cancelled is an orderly end.
+extern "C" void cprime_keep_escaped(void* exception) noexcept {
+    abi::__cxa_begin_catch(exception);
+    try {
+        throw;
+    } catch (const Cancelled&) {
+    } catch (...) {
+        std::exception_ptr failure = std::current_exception();
+        park(&keep_failure, &failure);
+    }
+    abi::__cxa_end_catch();
+}
+
 ResumePoint keep_failure(Worker* worker, std::uint32_t index, void* argument) noexcept {
     const auto& exception = *static_cast<const std::exception_ptr*>(argument);
     wire::CoroutineDetail& self = detail(index);
@@ -216,6 +233,8 @@ extern "C" ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t index
     check_stack(*worker, index, self.rsp.load(std::memory_order_relaxed));
     const std::uint32_t high_water = high_water_at_exit(index);
     const std::uint8_t flags = self.flags.load(std::memory_order_relaxed);
+    if (__builtin_expect((flags & wire::kCoroutineSegments) != 0, 0))
+        g_runtime->segments.release(*worker, index);
     const auto status = (about.private_word & kPrivateFailed) != 0       ? wire::ExitStatus::kFailed
                         : (flags & wire::kCoroutineCancelRequested) != 0 ? wire::ExitStatus::kCancelled
                                                                          : wire::ExitStatus::kFinished;

@@ -27,10 +27,10 @@ std::uint64_t top_page(const StackBounds& bounds) {
     return (bounds.high - 1) & ~(kPageBytes - 1);
 }
 
-// Lowest painted address: the canary stays.
-std::uint64_t paint_low(const PoolGeometry& geometry, const StackBounds& bounds, std::uint8_t pool) {
+// Lowest painted address: the canary stays, and the word after it, which belongs to segments.
+std::uint64_t paint_low(const PoolGeometry& geometry, const StackBounds& bounds) {
     if (is_paged(geometry)) return top_page(bounds);
-    return bounds.low + (g_runtime->pools.has_canaries(pool) ? kCanaryBytes : 0);
+    return bounds.low + wire::kOwnSlotLimitBytes - COROSCOPE_ROOM_BELOW_LIMIT;
 }
 
 // First word in [low, high) that differs from `untouched`; high if none.
@@ -61,7 +61,7 @@ std::uint32_t measure(std::uint32_t index) {
     const wire::CoroutineRecord& self = record(index);
     const PoolGeometry& geometry = g_runtime->pools.geometry(self.pool);
     const StackBounds bounds = g_runtime->pools.bounds(self.pool, self.slot);
-    const std::uint64_t low = paint_low(geometry, bounds, self.pool);
+    const std::uint64_t low = paint_low(geometry, bounds);
     std::uint64_t touched = 0;
     if (is_paged(geometry) && bounds.low < low) {
         // A canary, where there is one in place of a guard, keeps the lowest page resident: that page is not looked at.
@@ -88,7 +88,7 @@ void paint_stack(std::uint32_t index) {
     const wire::CoroutineRecord& self = record(index);
     const PoolGeometry& geometry = g_runtime->pools.geometry(self.pool);
     const StackBounds bounds = g_runtime->pools.bounds(self.pool, self.slot);
-    const std::uint64_t low = paint_low(geometry, bounds, self.pool);
+    const std::uint64_t low = paint_low(geometry, bounds);
     if (is_paged(geometry) && bounds.low < low && lowest_resident_page(bounds.low, low) < low) {
         madvise(reinterpret_cast<void*>(bounds.low), low - bounds.low, MADV_DONTNEED);
         g_runtime->pools.forget_canary(self.pool, self.slot);

@@ -114,7 +114,7 @@ void hand_on(int number, siginfo_t* info, void* context) {
 // Whether a fault at `address` means that the running coroutine has run out of stack: it hit the guard of its own slot, or some
 // other guard of its pool while its stack pointer has left the slot (a frame may step over a canary, and over whole slots).
 bool is_overflow(const Worker& worker, std::uint64_t address, const ucontext_t* context) {
-    const wire::CoroutineRecord& running = record(worker.current_index);
+    const StackPlace running = g_runtime->segments.place(worker.current_index, running_stack_limit());
     std::uint8_t pool = 0;
     std::uint32_t slot = 0;
     if (!g_runtime->pools.find_address(address, &pool, &slot) || pool != running.pool) return false;
@@ -129,8 +129,8 @@ bool is_overflow(const Worker& worker, std::uint64_t address, const ucontext_t* 
 bool grow_in_place(const Worker& worker, std::uint64_t address, const ucontext_t* context) {
     const std::uint64_t begin = coroscope::base::read_tsc();
     const std::uint32_t index = worker.current_index;
-    wire::CoroutineRecord& running = record(index);
     Pools& pools = g_runtime->pools;
+    const StackPlace running = g_runtime->segments.place(index, running_stack_limit());
     std::uint8_t pool = 0;
     std::uint32_t slot = 0;
     if (!pools.find_address(address, &pool, &slot) || pool != running.pool || slot != running.slot)
@@ -142,7 +142,7 @@ bool grow_in_place(const Worker& worker, std::uint64_t address, const ucontext_t
     const bool lifted = pools.grow(pool, slot);
     errno = error_before;
     if (!lifted) return false;
-    running.flags.fetch_or(wire::kCoroutineGrown, std::memory_order_relaxed);
+    record(index).flags.fetch_or(wire::kCoroutineGrown, std::memory_order_relaxed);
     g_runtime->sites.raise(detail(index).site.load(std::memory_order_relaxed), wire::SizeClass::kLarge);
     if (emit::listening(wire::kCategoryCoroutine)) {
         const auto medium = static_cast<std::uint8_t>(wire::SizeClass::kMedium);

@@ -19,7 +19,9 @@ namespace cprime::detail {
 inline void check_stack(const Worker& worker, std::uint32_t index, std::uint64_t rsp) {
     const wire::CoroutineRecord& self = record(index);
     const Pools& pools = g_runtime->pools;
-    if (__builtin_expect(!pools.holds(self.pool, self.slot, rsp), 0)) {
+    if (__builtin_expect((self.flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) != 0, 0)) {
+        if (const char* sign = g_runtime->segments.check(index, rsp)) report_overflow(worker, index, sign);
+    } else if (__builtin_expect(!pools.holds(self.pool, self.slot, rsp), 0)) {
         report_overflow(worker, index, "its stack pointer has left the slot");
     }
     if (pools.has_canaries(self.pool) && __builtin_expect(!pools.canary_intact(self.pool, self.slot), 0)) {

@@ -136,9 +136,10 @@ SizeClass Sites::choose_class(std::uint32_t site, std::uint8_t wish) {
 }
 
 void Sites::raise(std::uint32_t site, SizeClass at_least) {
-    if (site != kNone) {
-        raised_[site].store(static_cast<std::uint8_t>(static_cast<std::uint8_t>(at_least) + 1),
-                            std::memory_order_relaxed);
+    if (site == kNone) return;
+    const auto wanted = static_cast<std::uint8_t>(static_cast<std::uint8_t>(at_least) + 1);
+    std::uint8_t known = raised_[site].load(std::memory_order_relaxed);
+    while (known < wanted && !raised_[site].compare_exchange_weak(known, wanted, std::memory_order_relaxed)) {
     }
 }
 

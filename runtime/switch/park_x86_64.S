@@ -5,16 +5,20 @@
 //   void cprime_switch(void** save_rsp, void* to_rsp)            a bare symmetric switch
 //   cprime_trampoline                                            where a coroutine starts
 //
-// A suspended context is one stack pointer, to this frame (wire::SavedFrame, layout 1):
+// A suspended context is one stack pointer, to this frame (wire::SavedFrame, layout 2):
 //
 //        high   | caller's frame              |
-//        rsp+48 | return address = record.rip |   pushed by the caller's `call`
-//        rsp+40 | rbp                         |
-//        rsp+32 | rbx                         |
-//        rsp+24 | r12                         |
-//        rsp+16 | r13                         |
-//        rsp+8  | r14                         |
-//        rsp    | r15                         |   <- record.rsp
+//        rsp+56 | return address = record.rip |   pushed by the caller's `call`
+//        rsp+48 | rbp                         |
+//        rsp+40 | rbx                         |
+//        rsp+32 | r12                         |
+//        rsp+24 | r13                         |
+//        rsp+16 | r14                         |
+//        rsp+8  | r15                         |
+//        rsp    | stack limit (%fs:112)       |   <- record.rsp
+//
+// The stack limit is what the prologues of growable code compare rsp with (stacks/segments.h). It belongs to the context; it is 0
+// on a thread's own stack, so that whatever runs there never grows.
 //
 // Preserved: what a call must preserve. Not preserved, on purpose: the x87 and SSE control words (4.0 instead of 1.9 ns;
 // a coroutine that changes its rounding mode sets it back before it parks), signal masks (all workers block the same),
@@ -27,6 +31,7 @@
 //
 // Sampling: the scheduler sets worker->sampling to 1. The next entry takes a fenced time stamp and makes it 2, the exit of the same
 // call takes another and makes it 0. One branch at either end while nothing is sampled.
+#include "instrumentation/wire/stack_segment_offsets.h"
 #include "runtime/switch/worker_offsets.h"
 #include "instrumentation/wire/coroutine_offsets.h"
 
@@ -64,16 +69,19 @@ cprime_park:
     pushq   %r15
     .cfi_def_cfa_offset 56
     .cfi_offset %r15, -56
+    pushq   %fs:COROSCOPE_STACK_LIMIT_TLS
+    .cfi_def_cfa_offset 64
     movq    %rax, %rbx                          // rbx = worker, from here to the end
     cmpl    $0, CPRIME_WORKER_SAMPLING(%rbx)
     jne     .Lstamp_in
 .Lstamped_in:
     movq    CPRIME_WORKER_CURRENT(%rbx), %rdx
-    movq    48(%rsp), %rcx
+    movq    56(%rsp), %rcx
+    movq    $0, %fs:COROSCOPE_STACK_LIMIT_TLS
     movq    %rsp, COROSCOPE_COROUTINE_RSP(%rdx)
     movq    %rcx, COROSCOPE_COROUTINE_RIP(%rdx)
     movq    %rsp, %r12                          // the coroutine's frame
-    .cfi_def_cfa %r12, 56
+    .cfi_def_cfa %r12, 64
     movq    %rdi, %rbp
     movq    %rsi, %r13
 #ifdef CPRIME_FIBER_ANNOTATIONS
@@ -105,9 +113,11 @@ cprime_park:
     movq    %r13, %rax
 #endif
     movq    COROSCOPE_COROUTINE_RSP(%rax), %rsp
-    .cfi_def_cfa %rsp, 56
+    .cfi_def_cfa %rsp, 64
     cmpl    $1, CPRIME_WORKER_SAMPLING(%rbx)
     ja      .Lstamp_out
+    popq    %fs:COROSCOPE_STACK_LIMIT_TLS
+    .cfi_def_cfa_offset 56
     popq    %r15
     .cfi_def_cfa_offset 48
     .cfi_restore %r15
@@ -132,7 +142,7 @@ cprime_park:
     jmp     *%rcx
 
 // A switch that is measured leaves this way: the same, and the stamp right before the jump.
-    .cfi_def_cfa %rsp, 56
+    .cfi_def_cfa %rsp, 64
     .cfi_offset %rip, -8
     .cfi_offset %rbp, -16
     .cfi_offset %rbx, -24
@@ -142,6 +152,8 @@ cprime_park:
     .cfi_offset %r15, -56
 .Lstamp_out:
     movq    %rbx, %rsi                          // the worker, where no pop overwrites it
+    popq    %fs:COROSCOPE_STACK_LIMIT_TLS
+    .cfi_def_cfa_offset 56
     popq    %r15
     .cfi_def_cfa_offset 48
     .cfi_restore %r15
@@ -172,7 +184,7 @@ cprime_park:
     movl    $0, CPRIME_WORKER_SAMPLING(%rsi)
     jmp     *%rcx
 
-    .cfi_def_cfa %rsp, 56
+    .cfi_def_cfa %rsp, 64
     .cfi_offset %rip, -8
     .cfi_offset %rbp, -16
     .cfi_offset %rbx, -24
@@ -232,6 +244,8 @@ cprime_enter:
     pushq   %r15
     .cfi_def_cfa_offset 56
     .cfi_offset %r15, -56
+    pushq   %fs:COROSCOPE_STACK_LIMIT_TLS
+    .cfi_def_cfa_offset 64
     movq    %rsp, CPRIME_WORKER_HOME_RSP(%rdi)
     leaq    -64(%rsp), %rax
     andq    $-16, %rax
@@ -240,7 +254,7 @@ cprime_enter:
     movq    %rdi, %rbx
     movq    %rsi, %r13
     movq    %rsp, %r12
-    .cfi_def_cfa %r12, 56
+    .cfi_def_cfa %r12, 64
     movq    %rax, %rsp
     call    cprime_sanitizer_leave_worker
     movq    COROSCOPE_COROUTINE_RSP(%r13), %r12
@@ -251,7 +265,9 @@ cprime_enter:
     movq    %r13, %rsi
 #endif
     movq    COROSCOPE_COROUTINE_RSP(%rsi), %rsp
-    .cfi_def_cfa %rsp, 56
+    .cfi_def_cfa %rsp, 64
+    popq    %fs:COROSCOPE_STACK_LIMIT_TLS
+    .cfi_def_cfa_offset 56
     popq    %r15
     .cfi_def_cfa_offset 48
     .cfi_restore %r15
@@ -301,8 +317,12 @@ cprime_switch:
     pushq   %r15
     .cfi_def_cfa_offset 56
     .cfi_offset %r15, -56
+    pushq   %fs:COROSCOPE_STACK_LIMIT_TLS
+    .cfi_def_cfa_offset 64
     movq    %rsp, (%rdi)
     movq    %rsi, %rsp
+    popq    %fs:COROSCOPE_STACK_LIMIT_TLS
+    .cfi_def_cfa_offset 56
     popq    %r15
     .cfi_def_cfa_offset 48
     .cfi_restore %r15
@@ -329,23 +349,68 @@ cprime_switch:
     .size   cprime_switch, . - cprime_switch
 
     .hidden cprime_exit_coroutine               // its address is taken below: the runtime may be part of a shared library
+    .hidden cprime_keep_escaped
     .globl  cprime_trampoline
     .type   cprime_trampoline, @function
     .p2align 4
 // First activation: rbx = entry function, r12 = its argument; rsp is a multiple of 16. There is no caller: the end of every
 // stack. The nop keeps the label's address - 1, which is where unwinders look a return address up, inside this function.
+// An exception that escapes the entry function ends here: it is kept for the joiner by a function that gets room of its own, so that
+// entry functions need no handler, whose calls would want that room on the coroutine's slot.
+.Ltrampoline:
     .cfi_startproc
+    .cfi_personality 0x9b, DW.ref.__gxx_personality_v0
+    .cfi_lsda 0x1b, .Ltrampoline_lsda
     .cfi_undefined %rip
     nop
 cprime_trampoline:
     movq    %r12, %rdi
+.Lentry_begin:
     call    *%rbx
+.Lentry_end:
+.Lended:
     leaq    cprime_exit_coroutine(%rip), %rdi
     xorl    %esi, %esi
     call    cprime_park
     ud2
+.Lescaped:                                      // rax = the exception
+    leaq    cprime_keep_escaped(%rip), %rdi
+    movq    %rax, %rsi
+    movl    $COROSCOPE_ORDINARY_CALL_BYTES, %edx
+    call    cprime_call_on_bigger_stack
+    jmp     .Lended
     .cfi_endproc
     .size   cprime_trampoline, . - cprime_trampoline
+
+    .section .gcc_except_table, "a", @progbits
+    .p2align 2
+.Ltrampoline_lsda:
+    .byte   0xff                                // landing pads relative to the function
+    .byte   0x03                                // types: 4 bytes
+    .uleb128 .Ltypes - .Ltypes_from
+.Ltypes_from:
+    .byte   0x01                                // call sites: uleb128
+    .uleb128 .Lsites_end - .Lsites
+.Lsites:
+    .uleb128 .Lentry_begin - .Ltrampoline
+    .uleb128 .Lentry_end - .Lentry_begin
+    .uleb128 .Lescaped - .Ltrampoline
+    .uleb128 1                                  // the first action
+.Lsites_end:
+    .byte   1, 0                                // it catches type 1; no further action
+    .p2align 2
+    .long   0                                   // type 1: everything
+.Ltypes:
+
+    .hidden DW.ref.__gxx_personality_v0
+    .weak   DW.ref.__gxx_personality_v0
+    .section .data.rel.local.DW.ref.__gxx_personality_v0, "awG", @progbits, DW.ref.__gxx_personality_v0, comdat
+    .p2align 3
+    .type   DW.ref.__gxx_personality_v0, @object
+    .size   DW.ref.__gxx_personality_v0, 8
+DW.ref.__gxx_personality_v0:
+    .quad   __gxx_personality_v0
+    .text
 
     .globl  cprime_stamp_pair
     .type   cprime_stamp_pair, @function
@@ -378,4 +443,7 @@ cprime_stamp_pair:
     .type   cprime_park_end, @notype
 cprime_park_end:
 
+// To the linker these functions keep to the room that growable code has below its limit (64 bytes): it need not ask for more.
+    .section .note.GNU-split-stack, "", @progbits
+    .section .note.GNU-no-split-stack, "", @progbits
     .section .note.GNU-stack, "", @progbits

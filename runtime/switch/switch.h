@@ -7,9 +7,17 @@
 
 #include "cprime/detail/park.h"
 #include "instrumentation/wire/coroutine.h"
+#include "instrumentation/wire/stack_segment_offsets.h"
 #include "runtime/scheduler/worker.h"
 
 namespace cprime::detail {
+
+// The limit of the running stack; 0 on a thread's own.
+inline std::uint64_t running_stack_limit() {
+    std::uint64_t limit;
+    asm volatile("movq %%fs:%c1, %0" : "=r"(limit) : "i"(COROSCOPE_STACK_LIMIT_TLS));
+    return limit;
+}
 
 extern "C" {
 // The calling thread's worker; nullptr on threads that are none. Read it only on a worker's own stack or on such a thread,
@@ -29,15 +37,23 @@ std::uint64_t cprime_stamp_pair(Worker* worker) noexcept;
 void cprime_trampoline();
 void cprime_park_end();
 
+// Called by the trampoline, on a stack with room for it, with an exception that escaped the entry function.
+void cprime_keep_escaped(void* exception) noexcept;
+
+// function(argument) where the stack has at least `bytes` left; grow_x86_64.S. Any thread.
+void cprime_call_on_bigger_stack(void (*function)(void*), void* argument, std::uint64_t bytes);
+
 // Called by the trampoline when the entry function has returned.
 ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t coroutine, void* nothing) noexcept;
 }
 
 // Lays out the first frame of a coroutine below `top` (a multiple of 16): entry(argument), then cprime_exit_coroutine.
-// Returns the stack pointer to continue from.
-inline std::uint64_t make_first_frame(std::uint64_t top, void (*entry)(void*), void* argument) {
+// `stack_limit`: see stacks/segments.h; 0 = this stack does not grow by segment. Returns the stack pointer to continue from.
+inline std::uint64_t make_first_frame(std::uint64_t top, void (*entry)(void*), void* argument,
+                                      std::uint64_t stack_limit = 0) {
     auto* frame = reinterpret_cast<coroscope::wire::SavedFrame*>(top) - 1;
     *frame = {};
+    frame->stack_limit = stack_limit;
     frame->rbx = reinterpret_cast<std::uint64_t>(entry);
     frame->r12 = reinterpret_cast<std::uint64_t>(argument);
     frame->return_address = reinterpret_cast<std::uint64_t>(&cprime_trampoline);

@@ -52,8 +52,8 @@ STATES = ("free", "created", "ready", "running", "parked", "paused", "exited")
 REASONS = ("", "yield", "sleep", "join", "channel-send", "channel-receive", "select", "mutex", "shared-mutex", "condition",
            "semaphore", "barrier", "latch", "event", "once", "descriptor", "signal", "blocking-call", "suspended", "nursery",
            "call", "pause", "foreign")
-SAVED_REGISTERS = ("r15", "r14", "r13", "r12", "rbx", "rbp", "rip")  # of SavedFrame, from rsp up
-SAVED_FRAME_BYTES = 8 * len(SAVED_REGISTERS)
+SAVED_WORDS = ("stack_limit", "r15", "r14", "r13", "r12", "rbx", "rbp", "rip")  # of SavedFrame, from rsp up
+SAVED_FRAME_BYTES = 8 * len(SAVED_WORDS)
 NONE = 0xFFFFFFFF
 PAGE_BYTES = 4096
 CHUNK_LIVE = 1
@@ -200,8 +200,8 @@ def register():
                 return None
             # The claimed frame is given an identity just below the coroutine's: gdb wants callers to lie above.
             info = pending.create_unwind_info(FrameId(value(self.rsp), pending.read_register("rip")))
-            saved = struct.unpack("<%dQ" % len(SAVED_REGISTERS), read(self.rsp, SAVED_FRAME_BYTES))
-            for name, content in zip(SAVED_REGISTERS, saved):
+            saved = struct.unpack("<%dQ" % len(SAVED_WORDS), read(self.rsp, SAVED_FRAME_BYTES))
+            for name, content in list(zip(SAVED_WORDS, saved))[1:]:
                 info.add_saved_register(name, value(content))
             info.add_saved_register("rsp", value(self.rsp + SAVED_FRAME_BYTES))
             return info

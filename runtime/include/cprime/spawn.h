@@ -71,23 +71,25 @@ struct Closure<F, void> {
     F function;
 };
 
-// Runs the function; what it throws stays inside. Out of the entry function so that its landing pads are, too.
+// Destroys the closure and lets the result go, however its function ended.
 template <typename F, typename T>
-void run_closure(void* memory) noexcept {
-    auto* closure = static_cast<Closure<F, T>*>(memory);
-    try {
-        if constexpr (std::is_void_v<T>) {
-            closure->function();
-        } else {
-            closure->result->value.emplace(closure->function());
-        }
-    } catch (const Cancelled&) {
-    } catch (...) {
-        std::exception_ptr failure = std::current_exception();
-        park(&keep_failure, &failure);
+struct ClosureEnd {
+    Closure<F, T>* closure;
+    [[gnu::always_inline]] ~ClosureEnd() {
+        if constexpr (!std::is_void_v<T>) closure->result->release();
+        closure->~Closure<F, T>();
     }
-    if constexpr (!std::is_void_v<T>) closure->result->release();
-    closure->~Closure<F, T>();
+};
+
+// Runs the function. What it throws is caught below it: by the frame that every coroutine's stack begins with.
+template <typename F, typename T>
+void run_closure(void* memory) {
+    const ClosureEnd<F, T> end{static_cast<Closure<F, T>*>(memory)};
+    if constexpr (std::is_void_v<T>) {
+        end.closure->function();
+    } else {
+        end.closure->result->value.emplace(end.closure->function());
+    }
 }
 
 template <typename F, typename T>

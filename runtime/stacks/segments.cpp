@@ -1,0 +1,237 @@
+// Chains of segments, and blocks.
+#include "runtime/stacks/segments.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <mutex>
+#include <utility>
+
+#include "instrumentation/base/tsc.h"
+#include "instrumentation/emit/probes.h"
+#include "runtime/entry/runtime_state.h"
+#include "runtime/stacks/overflow.h"
+#include "runtime/switch/sanitizer.h"
+#include "runtime/switch/switch.h"
+
+namespace cprime::detail {
+
+using wire::kNone;
+using wire::SectionKind;
+using wire::SizeClass;
+using wire::StackBounds;
+using wire::StackSegmentHeader;
+
+namespace {
+
+// A 16-byte aligned array follows.
+constexpr std::uint64_t kAlignment = 16;
+
+StackSegmentHeader& header(std::uint64_t limit) {
+    return *reinterpret_cast<StackSegmentHeader*>(wire::segment_header_address(limit));
+}
+std::uint64_t& next_after(std::uint64_t limit) {
+    return *reinterpret_cast<std::uint64_t*>(limit + COROSCOPE_SEGMENT_NEXT);
+}
+// Where `next` would be if the slot were a coroutine's own [G2].
+std::uint64_t& next_of_own(std::uint64_t low) {
+    return next_after(low + wire::kOwnSlotLimitBytes);
+}
+
+std::uint64_t limit_of_frame(std::uint64_t rsp) {
+    return reinterpret_cast<const wire::SavedFrame*>(rsp)->stack_limit;
+}
+
+SizeClass class_of(std::uint8_t pool) {
+    return pool == kPoolSignal ? SizeClass::kMedium : static_cast<SizeClass>(pool);
+}
+
+}  // namespace
+
+struct Segments::Block {
+    Block* next;
+    std::uint64_t limit;  // of the stack that the frame is on
+    std::uint64_t rsp;    // of the frame
+    std::uint64_t padding;
+};
+
+coroscope::base::Status Segments::start(coroscope::emit::StateSegment& segment) {
+    segment_ = &segment;
+    records_ = segment.records<wire::StackSegmentRecord>(SectionKind::kStackSegments);
+    const std::uint64_t bytes = segment.records_max(SectionKind::kCoroutines) * sizeof(Block*);
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        return coroscope::base::error(coroscope::base::ErrorCode::kRefused,
+                                      "cprime has no address space for its table of growing stacks");
+    }
+    blocks_ = static_cast<Block**>(memory);
+    return coroscope::base::ok_status();
+}
+
+Segments::~Segments() {
+    if (blocks_ != nullptr) munmap(blocks_, segment_->records_max(SectionKind::kCoroutines) * sizeof(Block*));
+}
+
+std::uint64_t Segments::own_limit(std::uint8_t pool, std::uint32_t slot) const {
+    if constexpr (kSanitizer) return 0;
+    const Pools& pools = g_runtime->pools;
+    // Without guards the reserve is no place to be: a canary stands above it.
+    const std::uint64_t low = pools.has_canaries(pool) ? pools.bounds(pool, slot).low : pools.window(pool, slot).low;
+    return low + wire::kOwnSlotLimitBytes;
+}
+
+StackPlace Segments::place(std::uint32_t index, std::uint64_t limit) const {
+    const wire::CoroutineRecord& self = record(index);
+    const bool own = limit == 0 || (self.flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) == 0 ||
+                     limit == own_limit(self.pool, self.slot);
+    if (own) return {self.pool, self.slot};
+    return {header(limit).pool, header(limit).slot};
+}
+
+std::uint32_t Segments::take_record() {
+    const std::lock_guard<SpinLock> hold(lock_);
+    const std::uint32_t free = first_free_;
+    if (free == kNone) return segment_->allocate_records(SectionKind::kStackSegments, 1);
+    first_free_ = records_[free].next_free;
+    return free;
+}
+
+void Segments::give_record(std::uint32_t record) {
+    records_[record].coroutine.store(kNone, std::memory_order_relaxed);
+    const std::lock_guard<SpinLock> hold(lock_);
+    records_[record].next_free = first_free_;
+    first_free_ = record;
+}
+
+// Links the slot behind the stack with that limit.
+std::uint64_t Segments::append(Worker& worker, std::uint32_t index, std::uint64_t limit, StackPlace to) {
+    const std::uint32_t taken = take_record();
+    if (taken == kNone) report_overflow(worker, index, "there are more stack segments than cprime has records for");
+    wire::StackSegmentRecord& about = records_[taken];
+    about.slot.store(to.slot, std::memory_order_relaxed);
+    about.pool.store(to.pool, std::memory_order_relaxed);
+    about.coroutine.store(index, std::memory_order_relaxed);
+    Pools& pools = g_runtime->pools;
+    if (pools.has_canaries(to.pool)) pools.arm_canary(to.pool, to.slot);
+    const StackBounds bounds = pools.bounds(to.pool, to.slot);
+    const std::uint64_t own = bounds.low + wire::kSegmentLimitBytes;
+    const std::uint64_t top = bounds.high & ~(kAlignment - 1);
+    header(own) = {taken, to.slot, to.pool, {}, limit, 0, top - own, top, 0};
+    next_after(limit) = own;
+    return own;
+}
+
+// Gives everything behind the stack with that limit back.
+void Segments::cut_after(Worker& worker, std::uint64_t limit) {
+    Pools& pools = g_runtime->pools;
+    std::uint64_t at = std::exchange(next_after(limit), 0);
+    while (at != 0) {
+        const StackSegmentHeader gone = header(at);
+        // [G2]: the header covers the place where `next` would be.
+        next_of_own(at - wire::kSegmentLimitBytes) = 0;
+        emit::probe::pool_free(worker.ring, 0, gone.slot, gone.pool);
+        give_record(gone.record);
+        pools.free(&worker, gone.pool, gone.slot);
+        at = gone.next;
+    }
+}
+
+std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::uint64_t bytes, std::uint64_t wanter) {
+    const std::uint64_t begin = coroscope::base::read_tsc();
+    const std::uint32_t index = worker.current_index;
+    Pools& pools = g_runtime->pools;
+    const SizeClass from = class_of(place(index, limit).pool);
+    record(index).flags.fetch_or(wire::kCoroutineSegments, std::memory_order_relaxed);
+    cut_after(worker, limit);
+    StackPlace to{0, kNone};
+    for (std::uint8_t pool = std::min<std::uint8_t>(static_cast<std::uint8_t>(from) + 1, kPoolLarge);
+         pool <= kPoolLarge && to.slot == kNone; ++pool) {
+        const PoolGeometry& geometry = pools.geometry(pool);
+        const std::uint64_t lost = (geometry.colour_steps - 1) * wire::kCacheLineBytes + wire::kSegmentLimitBytes;
+        if (geometry.slot_bytes - lost >= bytes) to = {pool, pools.allocate(&worker, pool)};
+    }
+    if (to.slot == kNone) report_overflow(worker, index, "it wants to grow, and no pool has a segment large enough");
+    const std::uint64_t grown = append(worker, index, limit, to);
+    g_runtime->sites.raise(detail(index).site.load(std::memory_order_relaxed), class_of(to.pool));
+    if (emit::listening(wire::kCategoryCoroutine | wire::kCategoryPool)) {
+        const std::uint64_t stamp = emit::stamp();
+        emit::probe::pool_allocate(worker.ring, stamp, to.slot, to.pool);
+        emit::probe::migrate(worker.ring, stamp, index, static_cast<std::uint8_t>(from),
+                             static_cast<std::uint8_t>(class_of(to.pool)), wire::MigrationForm::kSegment, wanter,
+                             static_cast<std::uint32_t>(bytes),
+                             static_cast<std::uint32_t>(coroscope::base::read_tsc() - begin));
+    }
+    return grown;
+}
+
+bool Segments::in_chain(std::uint32_t index, std::uint64_t innermost, std::uint64_t limit) const {
+    const std::uint64_t own = own_limit(record(index).pool, record(index).slot);
+    while (innermost != limit && innermost != own)
+        innermost = header(innermost).previous_limit;
+    return innermost == limit;
+}
+
+// Blocks of frames that have returned: deeper on the same stack than `rsp`, or on a stack that is not in use any more. The newest is
+// first, so whoever is still there ends the search.
+void Segments::free_blocks(std::uint32_t index, std::uint64_t limit, std::uint64_t rsp) {
+    Block*& first = blocks_[index];
+    while (first != nullptr) {
+        const bool alive = first->limit == limit ? first->rsp >= rsp : in_chain(index, limit, first->limit);
+        if (alive) return;
+        std::free(std::exchange(first, first->next));
+    }
+}
+
+void* Segments::new_block(Worker& worker, std::uint64_t limit, std::uint64_t rsp, std::uint64_t bytes) {
+    const std::uint32_t index = worker.current_index;
+    free_blocks(index, limit, rsp);
+    auto* block = bytes < PTRDIFF_MAX ? static_cast<Block*>(std::malloc(sizeof(Block) + bytes)) : nullptr;
+    if (block == nullptr) report_overflow(worker, index, "there is no memory for an array of variable length");
+    record(index).flags.fetch_or(wire::kCoroutineSegments, std::memory_order_relaxed);
+    *block = {blocks_[index], limit, rsp, 0};
+    blocks_[index] = block;
+    return block + 1;
+}
+
+const char* Segments::check(std::uint32_t index, std::uint64_t rsp) const {
+    const Pools& pools = g_runtime->pools;
+    const wire::CoroutineRecord& self = record(index);
+    const std::uint64_t own = own_limit(self.pool, self.slot);
+    for (std::uint64_t limit = limit_of_frame(rsp); limit != own; limit = header(limit).previous_limit) {
+        const StackPlace at = place(index, limit);
+        if (!pools.holds(at.pool, at.slot, rsp)) return "its stack pointer has left its segment";
+        if (pools.has_canaries(at.pool) && !pools.canary_intact(at.pool, at.slot))
+            return "a canary at the end of a segment of its stack or of the slot below was overwritten";
+        rsp = header(limit).previous_rsp;
+    }
+    return pools.holds(self.pool, self.slot, rsp) ? nullptr : "its stack pointer has left the slot";
+}
+
+void Segments::trim(Worker& worker, std::uint32_t index) {
+    wire::CoroutineRecord& self = record(index);
+    const std::uint64_t rsp = self.rsp.load(std::memory_order_relaxed);
+    const std::uint64_t limit = limit_of_frame(rsp);
+    free_blocks(index, limit, rsp);
+    cut_after(worker, limit);
+    if (limit == own_limit(self.pool, self.slot) && blocks_[index] == nullptr) {
+        self.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineSegments), std::memory_order_relaxed);
+    }
+}
+
+void Segments::release(Worker& worker, std::uint32_t index) {
+    const wire::CoroutineRecord& self = record(index);
+    const std::uint64_t own = own_limit(self.pool, self.slot);
+    free_blocks(index, own, UINT64_MAX);
+    cut_after(worker, own);
+}
+
+// Called by grow_x86_64.S.
+extern "C" std::uint64_t cprime_new_segment(std::uint64_t limit, std::uint64_t bytes, std::uint64_t wanter) noexcept {
+    return g_runtime->segments.new_segment(*cprime_current_worker, limit, bytes, wanter);
+}
+extern "C" void* cprime_new_block(std::uint64_t bytes, std::uint64_t limit, std::uint64_t rsp) noexcept {
+    return g_runtime->segments.new_block(*cprime_current_worker, limit, rsp, bytes);
+}
+
+}  // namespace cprime::detail
