@@ -11,7 +11,8 @@
 #   checked    after the link each function of TARGET, and of the LIBRARIES made growable and linked into it, is looked at in the binary; one
 #              that is not protected fails the build
 #
-# For a library the compile options are its own, the link options its users'; name it among the LIBRARIES of the program that is checked.
+# For a library the compile options are its own, the link options its users'; name it among the LIBRARIES of the growable program that it is
+# linked into, or in cprime_check_growable(PROGRAM LIBRARY…) of an ordinary one.
 # Under ASan and TSan the call does nothing: stacks are large there instead. Stacks of threads never grow: a limit of 0 passes every check.
 
 function(cprime_growable_stacks target)
@@ -57,11 +58,13 @@ function(cprime_growable_stacks target)
     -Wl,--split-stack-adjust-size=${CPRIME_ORDINARY_CALL_BYTES} ${wraps})
 
   if(type STREQUAL "EXECUTABLE" OR type STREQUAL "SHARED_LIBRARY")
-    set(objects $<TARGET_OBJECTS:${target}>)
-    foreach(library IN LISTS arg_LIBRARIES)
-      list(APPEND objects $<TARGET_OBJECTS:${library}>)
-    endforeach()
-    add_custom_command(TARGET ${target} POST_BUILD VERBATIM COMMAND_EXPAND_LISTS
-      COMMAND ${CPRIME_GROWABLE_FOLDER}/growable-check $<TARGET_FILE:${target}> ${objects})
+    cprime_check_growable(${target} ${target} ${arg_LIBRARIES})
   endif()
+endfunction()
+
+# cprime_check_growable(TARGET GROWABLE…): after the link of TARGET, looks whether every function of the growable targets in it is protected.
+function(cprime_check_growable target)
+  list(TRANSFORM ARGN REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
+  add_custom_command(TARGET ${target} POST_BUILD VERBATIM COMMAND_EXPAND_LISTS
+    COMMAND ${CPRIME_GROWABLE_FOLDER}/growable-check $<TARGET_FILE:${target}> ${objects})
 endfunction()

@@ -61,6 +61,8 @@ __morestack_non_split:
     .cfi_endproc
     .size   __morestack_non_split, . - __morestack_non_split
 
+// In a program linked with --wrap=_Unwind_Resume (ordinary_calls_x86_64.S) that name is the wrapper's; else this one is 0.
+    .weak   __real__Unwind_Resume
     .globl  __morestack
     .type   __morestack, @function
     .p2align 6
@@ -172,7 +174,11 @@ __morestack:
     movq    cprime_current_worker@gottpoff(%rip), %rax
     movq    %fs:(%rax), %rax
     movq    CPRIME_WORKER_STACK_TOP(%rax), %rsp
-    call    _Unwind_Resume@PLT
+    movq    __real__Unwind_Resume@GOTPCREL(%rip), %rax
+    testq   %rax, %rax
+    jnz     1f
+    movq    _Unwind_Resume@GOTPCREL(%rip), %rax
+1:  call    *%rax
     ud2
     .cfi_endproc
     .size   __morestack, . - __morestack

@@ -24,6 +24,10 @@ coroscope_import(capstone::capstone capstone/capstone.h capstone)
 # exceptions; libunwind-generic does not export it and comes after libgcc_s (tests/build checks the binding).
 coroscope_import(libunwind::ptrace libunwind-ptrace.h unwind-ptrace)
 coroscope_import(libunwind::generic libunwind.h unwind-generic)
+# For tests alone: walks the running stack. After libgcc_s for the same reason.
+coroscope_import(libunwind::unwind libunwind.h unwind)
+add_library(libunwind::local INTERFACE IMPORTED GLOBAL)
+set_target_properties(libunwind::local PROPERTIES INTERFACE_LINK_LIBRARIES "gcc_s;libunwind::unwind")
 add_library(libunwind::remote INTERFACE IMPORTED GLOBAL)
 set_target_properties(libunwind::remote PROPERTIES INTERFACE_LINK_LIBRARIES "libunwind::ptrace;gcc_s;libunwind::generic")
 
