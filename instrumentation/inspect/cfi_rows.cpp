@@ -39,12 +39,6 @@ bool is_register_sum(const Dwarf_Op& op, std::uint8_t* base, std::int64_t* offse
 
 }  // namespace
 
-bool StackBytes::word(std::uint64_t at, std::uint64_t* to) const {
-    if (at < address || size < sizeof *to || at - address > size - sizeof *to) return false;
-    std::memcpy(to, bytes + (at - address), sizeof *to);
-    return true;
-}
-
 void CfiRows::set_cfa(Dwarf_Frame* frame, Row& row) {
     Dwarf_Op* ops = nullptr;
     std::size_t count = 0;
@@ -142,7 +136,7 @@ const CfiRows::Row& CfiRows::row(std::uint64_t pc) {
     return entries_[slot].row;
 }
 
-std::optional<UnwindEnd> CfiRows::walk(const StackBytes& stack, const UnwindStart& start,
+std::optional<UnwindEnd> CfiRows::walk(const CopiedStack& stack, const UnwindStart& start,
                                        std::vector<std::uint64_t>& pcs) {
     std::uint64_t pc = start.pc;
     std::uint64_t registers[kSavedRegistersCount];
@@ -160,7 +154,7 @@ std::optional<UnwindEnd> CfiRows::walk(const StackBytes& stack, const UnwindStar
         std::uint64_t cfa = registers[row.cfa_base] + static_cast<std::uint64_t>(std::int64_t{row.cfa_offset});
         if (row.kind == Row::kCfaIsWord && !stack.word(cfa, &cfa)) return UnwindEnd::kBadMemory;
         // The caller's frame lies above: anything else is a broken stack, and could go round for ever.
-        if (cfa <= registers[kRsp]) return UnwindEnd::kBadMemory;
+        if (!stack.goes_up(registers[kRsp], cfa)) return UnwindEnd::kBadMemory;
         const auto at_cfa = [&](const Rule& rule) {
             return cfa + static_cast<std::uint64_t>(std::int64_t{rule.offset});
         };

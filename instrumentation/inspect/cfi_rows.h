@@ -23,16 +23,6 @@ namespace coroscope::inspect {
 // The registers a call preserves, as the walk carries them.
 enum SavedRegister : std::uint8_t { kRbx, kRbp, kR12, kR13, kR14, kR15, kRsp, kSavedRegistersCount };
 
-// A copied piece of the target's stack: `bytes` bytes that lay at `address`.
-struct StackBytes {
-    std::uint64_t address = 0;
-    const std::uint8_t* bytes = nullptr;
-    std::size_t size = 0;
-
-    // Reads the word at an address of the target; false when it does not lie inside.
-    bool word(std::uint64_t at, std::uint64_t* to) const;
-};
-
 // Where a walk begins.
 struct UnwindStart {
     std::uint64_t pc = 0;  // a return address
@@ -45,7 +35,7 @@ public:
 
     // Appends program counters, the start's first. Nothing when a row is beyond this class; `pcs` is then
     // incomplete.
-    std::optional<UnwindEnd> walk(const StackBytes& stack, const UnwindStart& start,
+    std::optional<UnwindEnd> walk(const CopiedStack& stack, const UnwindStart& start,
                                   std::vector<std::uint64_t>& pcs);
 
 private:

@@ -20,11 +20,11 @@ struct LibunwindWalker::Impl {
     const Target* target;
     unw_addr_space_t space = nullptr;
     // Of the walk in progress.
-    StackBytes stack;
+    const CopiedStack* stack = nullptr;
     UnwindStart start;
 
     bool word(std::uint64_t address, std::uint64_t* to) {
-        if (stack.word(address, to)) return true;
+        if (stack->word(address, to)) return true;
         if (modules.read(address, to, sizeof *to) == sizeof *to) return true;
         if (target != nullptr && target->read_memory(address, to, sizeof *to) == sizeof *to) return true;
         // A word of a module's data that nobody can read any more: libunwind looks up the personality routine
@@ -156,9 +156,9 @@ LibunwindWalker::~LibunwindWalker() {
     unw_destroy_addr_space(impl_->space);
 }
 
-UnwindEnd LibunwindWalker::walk(const StackBytes& stack, const UnwindStart& start,
+UnwindEnd LibunwindWalker::walk(const CopiedStack& stack, const UnwindStart& start,
                                 std::vector<std::uint64_t>& pcs) {
-    impl_->stack = stack;
+    impl_->stack = &stack;
     impl_->start = start;
     unw_cursor_t cursor;
     if (unw_init_remote(&cursor, impl_->space, impl_.get()) < 0) return UnwindEnd::kNoRule;
@@ -169,7 +169,7 @@ UnwindEnd LibunwindWalker::walk(const StackBytes& stack, const UnwindStart& star
         unw_get_reg(&cursor, UNW_REG_IP, &pc);
         unw_get_reg(&cursor, UNW_REG_SP, &sp);
         if (pcs.size() == kFramesMax) return UnwindEnd::kTooDeep;
-        if (!pcs.empty() && sp <= sp_before) return UnwindEnd::kBadMemory;
+        if (!pcs.empty() && !stack.goes_up(sp_before, sp)) return UnwindEnd::kBadMemory;
         pcs.push_back(pc);
         sp_before = sp;
         // libunwind guesses by rbp where it finds no rule; a guess is no stack.

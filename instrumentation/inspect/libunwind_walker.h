@@ -28,7 +28,7 @@ public:
     ~LibunwindWalker();
 
     // Appends program counters, the start's first.
-    UnwindEnd walk(const StackBytes& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs);
+    UnwindEnd walk(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs);
 
     struct Impl;  // known to the accessors
 

@@ -2,6 +2,7 @@
 #include "instrumentation/inspect/stack.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace coroscope::inspect {
 namespace {
@@ -50,6 +51,37 @@ const StackRef* StackSnapshot::find(std::uint64_t identity) const {
         stacks.begin(), stacks.end(), identity,
         [](const StackRef& ref, std::uint64_t wanted) { return ref.identity < wanted; });
     return at != stacks.end() && at->identity == identity ? &*at : nullptr;
+}
+
+bool StackBytes::word(std::uint64_t at, std::uint64_t* to) const {
+    if (at < address || size < sizeof *to || at - address > size - sizeof *to) return false;
+    std::memcpy(to, bytes + (at - address), sizeof *to);
+    return true;
+}
+
+std::size_t CopiedStack::piece_of(std::uint64_t at) const {
+    const auto holds = [at](const StackBytes& piece) { return at - piece.address < piece.size; };
+    if (holds(innermost_)) return 0;
+    for (std::size_t i = 0; i < older_count_; ++i) {
+        if (holds(older_[i])) return i + 1;
+    }
+    return older_count_ + 1;
+}
+
+bool CopiedStack::word(std::uint64_t at, std::uint64_t* to) const {
+    if (innermost_.word(at, to)) return true;
+    for (std::size_t i = 0; i < older_count_; ++i) {
+        if (older_[i].word(at, to)) return true;
+    }
+    return false;
+}
+
+bool CopiedStack::goes_up(std::uint64_t rsp, std::uint64_t cfa) const {
+    if (older_count_ == 0) return cfa > rsp;
+    // A frame ends at its caller's: the word below is its own.
+    const std::size_t from = piece_of(rsp);
+    const std::size_t to = piece_of(cfa - sizeof(std::uint64_t));
+    return from == to ? cfa > rsp : to > from;
 }
 
 }  // namespace coroscope::inspect

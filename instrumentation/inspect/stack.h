@@ -35,6 +35,35 @@ enum class UnwindEnd : std::uint8_t {
 };
 const char* unwind_end_name(UnwindEnd end);
 
+// A copied piece of the target's stack: `bytes` bytes that lay at `address`.
+struct StackBytes {
+    std::uint64_t address = 0;
+    const std::uint8_t* bytes = nullptr;
+    std::size_t size = 0;
+
+    // Reads the word at an address of the target; false when it does not lie inside.
+    bool word(std::uint64_t at, std::uint64_t* to) const;
+};
+
+// A copied stack: the piece of the innermost frames, then those on the stacks before it, if it goes over segments.
+class CopiedStack {
+public:
+    CopiedStack(const StackBytes& innermost, const StackBytes* older, std::size_t older_count)
+        : innermost_(innermost), older_(older), older_count_(older_count) {}
+
+    // Reads the word at an address of the target; false when it was not copied.
+    bool word(std::uint64_t at, std::uint64_t* to) const;
+    // Whether a frame whose caller's frame begins at `cfa` can follow one at `rsp`: further up, or on an older stack.
+    bool goes_up(std::uint64_t rsp, std::uint64_t cfa) const;
+
+private:
+    std::size_t piece_of(std::uint64_t at) const;  // older_count_ + 1: none
+
+    StackBytes innermost_;
+    const StackBytes* older_;
+    std::size_t older_count_;
+};
+
 // The stack of one coroutine at one moment.
 struct StackRef {
     std::uint64_t identity = 0;

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "instrumentation/inspect/grown_stack.h"
 #include "instrumentation/inspect/target_impl.h"
 
 namespace coroscope::inspect {
@@ -33,7 +34,7 @@ struct Wanted {
     std::uint64_t bytes = 0;   // 0: could not be read
 };
 
-enum class Look { kReady, kRunning, kRetry, kNever };
+enum class Look { kReady, kOnSegment, kRunning, kRetry, kNever };
 
 // The control block as it stands now.
 Look look(const StateReader& state, Wanted& wanted) {
@@ -54,7 +55,10 @@ Look look(const StateReader& state, Wanted& wanted) {
     const bool inside = wanted.rsp >= wanted.bounds.low && wanted.rsp % sizeof(std::uint64_t) == 0 &&
                         wanted.rsp < wanted.bounds.high &&
                         wanted.bounds.high - wanted.rsp >= sizeof(wire::SavedFrame);
-    if (!inside) return Look::kNever;
+    if (!inside) {
+        const bool segments = (record->flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) != 0;
+        return segments && wanted.rsp % sizeof(std::uint64_t) == 0 ? Look::kOnSegment : Look::kNever;
+    }
     wanted.bytes = std::min(wanted.bounds.high - wanted.rsp, wire::kStackCopyBytesMax);
     return Look::kReady;
 }
@@ -130,6 +134,9 @@ private:
             case Look::kRetry:
                 again_.push_back(&coroutine);
                 return base::ok_status();
+            case Look::kOnSegment:
+                copy_segments(wanted);
+                return base::ok_status();
             case Look::kReady:
                 break;
         }
@@ -141,6 +148,17 @@ private:
         batch_.push_back(wanted);
         batch_bytes_ += wanted.bytes;
         return base::ok_status();
+    }
+
+    // Few stacks go over segments: each is read by itself, piece by piece.
+    void copy_segments(Wanted& wanted) {
+        const GrownStack grown = read_grown_stack(target_.pid, image_, wanted.bounds, wanted.rsp);
+        if (grown.pieces.empty()) {
+            again_.push_back(wanted.coroutine);
+            return;
+        }
+        wanted.bytes = grown.pieces[0].size;
+        accept(wanted, grown.pieces[0].bytes, grown.pieces.data() + 1, grown.pieces.size() - 1);
     }
 
     base::Status flush() {
@@ -164,7 +182,8 @@ private:
         return status;
     }
 
-    void accept(const Wanted& wanted, const std::uint8_t* bytes) {
+    void accept(const Wanted& wanted, const std::uint8_t* bytes, const StackBytes* older = nullptr,
+                std::size_t older_count = 0) {
         if (wanted.bytes == 0 || !unchanged(target_.state, wanted)) {
             again_.push_back(wanted.coroutine);
             return;
@@ -183,7 +202,9 @@ private:
                                      bytes,
                                      wanted.bytes,
                                      wanted.sequence,
-                                     has_moved ? &moved : wanted.coroutine};
+                                     has_moved ? &moved : wanted.coroutine,
+                                     older,
+                                     older_count};
         visit_(context_, copy);
     }
 
@@ -261,6 +282,13 @@ private:
     std::vector<std::uint8_t> buffer_;
     std::vector<const CoroutineImage*> again_;
 };
+
+std::uint64_t Target::StackCopy::used_bytes() const {
+    std::uint64_t sum = size - std::min(size, sizeof(wire::SavedFrame));
+    for (std::size_t i = 0; i < older_count; ++i)
+        sum += older[i].size;
+    return sum;
+}
 
 base::Status Target::copy_stacks_impl(const StateImage& state, const std::vector<std::uint32_t>& only,
                                       VisitFunction visit, void* context) {

@@ -172,13 +172,17 @@ std::string StateImage::channel_text(const ChannelImage& channel) const {
 void StateImage::index() {
     by_index_.reset(coroutines.size());
     by_identity_.reset(coroutines.size());
-    by_slot_.reset(coroutines.size());
+    by_slot_.reset(coroutines.size() + stack_segments.size());
     for (std::size_t i = 0; i < coroutines.size(); ++i) {
         const CoroutineImage& coroutine = coroutines[i];
         const auto position = static_cast<std::uint32_t>(i);
         by_index_.set(coroutine.index, position);
         by_identity_.set(coroutine.identity, position);
         by_slot_.set(slot_key(coroutine.pool, coroutine.slot), position);
+    }
+    for (const StackSegmentImage& segment : stack_segments) {
+        const std::uint32_t position = by_index_.find(segment.coroutine);
+        if (position < coroutines.size()) by_slot_.set(slot_key(segment.pool, segment.slot), position);
     }
     channel_by_index_.reset(channels.size());
     for (std::size_t i = 0; i < channels.size(); ++i) {

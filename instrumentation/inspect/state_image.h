@@ -126,6 +126,13 @@ struct PoolImage {
     wire::StackBounds bounds(std::uint32_t slot) const;
 };
 
+// A slot on which the frames of a coroutine go on (wire/stack_segment.h).
+struct StackSegmentImage {
+    std::uint32_t coroutine = wire::kNone;  // index
+    std::uint32_t slot = 0;
+    std::uint8_t pool = 0;
+};
+
 struct WorkerImage {
     std::uint32_t index = 0;
     std::uint32_t thread_id = 0;
@@ -179,6 +186,7 @@ struct StateImage {
     std::vector<ChannelTotalsImage> channel_totals;
     std::vector<SiteImage> sites;            // index = position
     std::vector<PoolImage> pools;            // index = position
+    std::vector<StackSegmentImage> stack_segments;  // in use only
     std::vector<WorkerImage> workers;        // index = position
     std::vector<HistogramImage> histograms;  // index = position
     std::string strings;                     // the string arena as in the segment
@@ -205,7 +213,7 @@ struct StateImage {
     const CoroutineImage* coroutine_at(std::uint32_t index) const;
     const CoroutineImage* coroutine_of(std::uint64_t identity) const;
     const ChannelImage* channel_at(std::uint32_t index) const;
-    // The coroutine that owns a slot; nullptr when free.
+    // The coroutine that owns a slot, or has a segment there; nullptr when free.
     const CoroutineImage* owner_of(std::uint8_t pool, std::uint32_t slot) const;
     wire::StackBounds stack_of(const CoroutineImage& coroutine) const;
 

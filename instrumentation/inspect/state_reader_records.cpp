@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "instrumentation/inspect/state_reader.h"
+#include "instrumentation/wire/stack_segment.h"
 #include "instrumentation/wire/strings.h"
 
 namespace coroscope::inspect {
@@ -132,6 +133,17 @@ base::Status StateReader::read_pools(StateImage& image) const {
                 slab.used[w] = copy_used_word(*record, w);
         }
         image.pools.push_back(std::move(pool));
+    }
+    auto segments = view({wire::SectionKind::kStackSegments, sizeof(wire::StackSegmentRecord),
+                          alignof(wire::StackSegmentRecord), wire::kStackSegmentsMax, "stack segments"});
+    if (!segments) return segments.error();
+    for (std::uint32_t i = 0; i < segments->count(); ++i) {
+        const auto* record = segments->record<wire::StackSegmentRecord>(i);
+        if (record == nullptr) continue;
+        const std::uint32_t coroutine = record->coroutine.load(kRelaxed);
+        const std::uint32_t pool = record->pool.load(kRelaxed);
+        if (coroutine == wire::kNone || pool >= image.pools.size()) continue;
+        image.stack_segments.push_back({coroutine, record->slot.load(kRelaxed), static_cast<std::uint8_t>(pool)});
     }
     return base::ok_status();
 }

@@ -96,6 +96,12 @@ public:
         std::size_t size = 0;
         std::uint32_t sequence = 0;
         const CoroutineImage* record = nullptr;  // exact: as it stood at `sequence`; valid during the visit
+        // Of a stack that goes over segments: what lies on the stacks before the one of rsp, inner ones first; valid during the visit.
+        const StackBytes* older = nullptr;
+        std::size_t older_count = 0;
+
+        // Bytes in use, without the saved registers.
+        std::uint64_t used_bytes() const;
     };
     // `only` empty = all parked and ready coroutines of `state`.
     template <typename Visit>

@@ -43,7 +43,7 @@ UnwindEnd Unwinder::unwind(const Target::StackCopy& copy, std::vector<std::uint6
         pcs.push_back(saved.return_address);
         return UnwindEnd::kEntry;
     }
-    const StackBytes stack{copy.rsp, copy.bytes, copy.size};
+    const CopiedStack stack({copy.rsp, copy.bytes, copy.size}, copy.older, copy.older_count);
     UnwindStart start;
     start.pc = saved.return_address;
     start.registers[kRbx] = saved.rbx;
@@ -144,8 +144,7 @@ StackSnapshot take_snapshot(Target& target, Unwinder& unwinder, const StateImage
         if (copy.consistency != Consistency::kExact) return;
         ref.end = unwinder.unwind(copy, pcs);
         ref.stack = table.add(pcs);
-        ref.used_bytes = static_cast<std::uint32_t>(state.stack_of(*copy.coroutine).high - copy.rsp -
-                                                    sizeof(wire::SavedFrame));
+        ref.used_bytes = static_cast<std::uint32_t>(copy.used_bytes());
     };
     for (std::size_t first = 0; first < wanted.size(); first += kPiece) {
         if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) break;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "climbers.h"
 #include "deadlock.h"
 #include "edges.h"
 #include "fan_in.h"
@@ -28,6 +29,7 @@ void Demo::open() {
     parts_.push_back(std::make_unique<Pipeline>(schedule_, options_.seed));
     parts_.push_back(std::make_unique<FanIn>(schedule_));
     parts_.push_back(std::make_unique<Parser>(schedule_, options_.seed));
+    parts_.push_back(std::make_unique<Climbers>(schedule_));
     if (options_.deadlock) parts_.push_back(std::make_unique<Deadlock>(Deadlock::Kind::certain));
     if (options_.near_miss) parts_.push_back(std::make_unique<Deadlock>(Deadlock::Kind::near_miss));
     parts_.push_back(std::make_unique<Swarm>(schedule_, options_.swarm, options_.hints));

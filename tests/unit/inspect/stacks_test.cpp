@@ -69,7 +69,7 @@ TEST(Stacks, every_parked_stack_ends_at_its_entry_and_rows_agree_with_libunwind)
         if ((copy.coroutine->flags & wire::kCoroutineNeverRan) != 0 &&
             copy.coroutine->state == wire::CoroutineState::kReady)
             return;
-        const StackBytes stack{copy.rsp, copy.bytes, copy.size};
+        const CopiedStack stack({copy.rsp, copy.bytes, copy.size}, nullptr, 0);
         std::vector<std::uint64_t> by_rows;
         const auto end = rows.walk(stack, start_of(copy), by_rows);
         std::vector<std::uint64_t> by_libunwind;

@@ -1,0 +1,25 @@
+// Reading the stack of a parked coroutine that goes over segments (wire/stack_segment.h): from its innermost frames back to its own slot.
+//
+// Nothing that the target's memory says is believed before it was found to lie within a slot of a pool; whether it all belongs to
+// one moment is for the caller to check, by the coroutine's sequence.
+//
+// Thread: any. Blocks: a few process_vm_readv.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "instrumentation/inspect/stack.h"
+#include "instrumentation/inspect/state_image.h"
+
+namespace coroscope::inspect {
+
+struct GrownStack {
+    std::vector<std::uint8_t> memory;
+    std::vector<StackBytes> pieces;  // into memory, innermost first; empty: could not be read
+};
+
+// `own`: bounds of the coroutine's own slot; `rsp`: of its saved frame, on a segment.
+GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own, std::uint64_t rsp);
+
+}  // namespace coroscope::inspect
