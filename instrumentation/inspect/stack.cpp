@@ -78,8 +78,8 @@ bool CopiedStack::word(std::uint64_t at, std::uint64_t* to) const {
 
 bool CopiedStack::goes_up(std::uint64_t rsp, std::uint64_t cfa) const {
     if (older_count_ == 0) return cfa > rsp;
-    // A frame ends at its caller's: the word below is its own.
-    const std::size_t from = piece_of(rsp);
+    // Both are the ends of frames: the words below belong to those.
+    const std::size_t from = piece_of(rsp - sizeof(std::uint64_t));
     const std::size_t to = piece_of(cfa - sizeof(std::uint64_t));
     return from == to ? cfa > rsp : to > from;
 }
