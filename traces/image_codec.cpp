@@ -364,6 +364,27 @@ void get_histograms(ByteReader& in, std::vector<inspect::HistogramImage>& histog
     }
 }
 
+// ---- stack segments: at the end, and missing in files of before
+
+void put_stack_segments(ByteWriter& out, const std::vector<inspect::StackSegmentImage>& segments) {
+    out.put_varint(segments.size());
+    for (const inspect::StackSegmentImage& segment : segments) {
+        out.put_varint(segment.coroutine);
+        out.put_varint(segment.slot);
+        out.put(segment.pool);
+    }
+}
+
+void get_stack_segments(ByteReader& in, std::vector<inspect::StackSegmentImage>& segments) {
+    if (in.remaining() == 0) return;
+    segments.resize(in.get_count(3));
+    for (inspect::StackSegmentImage& segment : segments) {
+        set_index(in, segment.coroutine, in.get_varint());
+        set_index(in, segment.slot, in.get_varint());
+        segment.pool = in.get<std::uint8_t>();
+    }
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> encode_image(const StateImage& image) {
@@ -376,6 +397,7 @@ std::vector<std::uint8_t> encode_image(const StateImage& image) {
     put_pools(out, image.pools);
     put_workers(out, image.workers);
     put_histograms(out, image.histograms);
+    put_stack_segments(out, image.stack_segments);
     return std::move(out.bytes());
 }
 
@@ -389,6 +411,7 @@ base::Result<StateImage> decode_image(std::span<const std::uint8_t> bytes, std::
     if (in.ok()) get_pools(in, image.pools);
     if (in.ok()) get_workers(in, image.workers);
     if (in.ok()) get_histograms(in, image.histograms);
+    if (in.ok()) get_stack_segments(in, image.stack_segments);
     if (!in.ok()) return base::error(base::ErrorCode::kCorrupt, "a keyframe does not decode");
     image.index();
     return image;

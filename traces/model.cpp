@@ -40,6 +40,8 @@ Model::Model(inspect::StateImage keyframe)
         channel.live = true;
         channel.identity_known = true;
     }
+    for (const inspect::StackSegmentImage& segment : image_.stack_segments)
+        segments_[slot_key(segment.pool, segment.slot)] = segment.coroutine;
     image_.coroutines.clear();
     image_.channels.clear();
 }
@@ -349,6 +351,16 @@ void Model::worker(const wire::DecodedEvent& event, wire::RingOwner owner, std::
             break;
         case EventType::kWorkerUnpark:
             does(wire::WorkerState::kScheduling, wire::kNone);
+            break;
+        case EventType::kPoolAllocate:
+            last_allocated_[owner_index] = slot_key(event.argument, event.object);
+            break;
+        case EventType::kPoolFree:
+            segments_.erase(slot_key(event.argument, event.object));
+            break;
+        case EventType::kMigrate:  // by segment: onto the slot that the worker has just allocated
+            if (static_cast<wire::MigrationForm>(event.argument >> 16 & 0xff) == wire::MigrationForm::kSegment)
+                segments_[last_allocated_[owner_index]] = event.object;
             break;
         case EventType::kPoolGrow:
             if (event.argument < image_.pools.size() && event.object < wire::kSlabsPerPoolMax) {

@@ -23,6 +23,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 
 #include "instrumentation/inspect/state_image.h"
 #include "instrumentation/wire/event_decoder.h"
@@ -89,10 +90,16 @@ private:
     void collect_channels(const inspect::StateImage* later);
     void collect_pools(const inspect::StateImage* later);
 
+    static std::uint64_t slot_key(std::uint32_t pool, std::uint32_t slot) {
+        return std::uint64_t{pool} << 32 | slot;
+    }
+
     inspect::StateImage image_;
     std::uint64_t keyframe_begin_ticks_ = 0, keyframe_end_ticks_ = 0;
     SparseTable<Coroutine> coroutines_;
     SparseTable<Channel> channels_;
+    std::map<std::uint64_t, std::uint32_t> segments_;  // slot_key -> coroutine whose stack goes on there
+    std::map<std::uint32_t, std::uint64_t> last_allocated_;  // worker -> slot_key
     std::uint64_t lost_until_ticks_ = 0;  // of the latest loss that reaches beyond the keyframe's begin; 0 = none
     bool lost_any_ = false;
 };

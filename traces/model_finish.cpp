@@ -1,6 +1,7 @@
 // From what the events left to an image: which records are known, whose slots are used, who waits where.
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "traces/model.h"
 
@@ -84,14 +85,29 @@ void Model::collect_pools(const inspect::StateImage* later) {
         for (inspect::SlabImage& slab : pool.slabs)
             std::fill(std::begin(slab.used), std::end(slab.used), 0);
     }
-    for (const inspect::CoroutineImage& coroutine : image_.coroutines) {
-        if (coroutine.pool >= image_.pools.size()) continue;
-        auto& slabs = image_.pools[coroutine.pool].slabs;
-        const std::uint32_t slab = coroutine.slot / wire::kSlotsPerSlab;
-        const std::uint32_t position = coroutine.slot % wire::kSlotsPerSlab;
-        if (slab >= wire::kSlabsPerPoolMax) continue;
+    const auto use = [&](std::uint32_t pool, std::uint32_t slot) {
+        if (pool >= image_.pools.size()) return;
+        auto& slabs = image_.pools[pool].slabs;
+        const std::uint32_t slab = slot / wire::kSlotsPerSlab;
+        const std::uint32_t position = slot % wire::kSlotsPerSlab;
+        if (slab >= wire::kSlabsPerPoolMax) return;
         if (slab >= slabs.size()) slabs.resize(slab + 1);
         slabs[slab].used[position / 64] |= 1ULL << (position % 64);
+    };
+    for (const inspect::CoroutineImage& coroutine : image_.coroutines)
+        use(coroutine.pool, coroutine.slot);
+    image_.stack_segments.clear();
+    std::unordered_set<std::uint32_t> grown;
+    for (const auto& [key, coroutine] : segments_) {
+        image_.stack_segments.push_back(
+            {coroutine, static_cast<std::uint32_t>(key), static_cast<std::uint8_t>(key >> 32)});
+        use(static_cast<std::uint32_t>(key >> 32), static_cast<std::uint32_t>(key));
+        grown.insert(coroutine);
+    }
+    for (inspect::CoroutineImage& coroutine : image_.coroutines) {
+        const auto others = coroutine.flags & static_cast<std::uint8_t>(~wire::kCoroutineSegments);
+        coroutine.flags = static_cast<std::uint8_t>(
+            others | (grown.contains(coroutine.index) ? wire::kCoroutineSegments : 0));
     }
 }
 

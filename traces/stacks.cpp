@@ -73,6 +73,22 @@ json frames_json(const std::vector<Frame>& frames) {
     return rows;
 }
 
+// The slots on which its stack goes on, in the order of their classes.
+json segments_json(const inspect::StateImage& state, const CoroutineImage& coroutine) {
+    std::vector<std::pair<std::uint8_t, std::uint32_t>> slots;
+    if ((coroutine.flags & wire::kCoroutineSegments) != 0) {
+        for (const inspect::StackSegmentImage& segment : state.stack_segments) {
+            if (segment.coroutine == coroutine.index && segment.pool < state.pools.size())
+                slots.emplace_back(segment.pool, segment.slot);
+        }
+    }
+    std::sort(slots.begin(), slots.end());
+    json rows = json::array();
+    for (const auto& [pool, slot] : slots)
+        rows.push_back({{"class", inspect::size_class_name(state.pools[pool].size_class)}, {"slot", slot}});
+    return rows;
+}
+
 json coroutine_json(const Moment& moment, const CoroutineImage& coroutine, const Shown& shown,
                     const json& frames) {
     const inspect::StateImage& state = moment.state;
@@ -92,6 +108,7 @@ json coroutine_json(const Moment& moment, const CoroutineImage& coroutine, const
         {"stack_high_water_bytes", nullptr},
         {"partial", shown.partial},
         {"grown_in_place", (coroutine.flags & wire::kCoroutineGrown) != 0},
+        {"segments", segments_json(state, coroutine)},
         {"frames", frames},
     };
     if (std::string awaited = awaited_text(state, coroutine); !awaited.empty())

@@ -60,6 +60,12 @@ PoolModel compute_pools(const inspect::StateImage& state) {
         if (coroutine.slot >= row.looks.size()) continue;
         row.looks[coroutine.slot] = look_of(coroutine);
     }
+    for (const inspect::StackSegmentImage& segment : state.stack_segments) {
+        const inspect::CoroutineImage* owner = state.coroutine_at(segment.coroutine);
+        if (owner == nullptr || segment.pool >= model.pools.size()) continue;
+        PoolRow& row = model.pools[segment.pool];
+        if (segment.slot < row.looks.size()) row.looks[segment.slot] = look_of(*owner);
+    }
     for (PoolRow& row : model.pools) {
         for (const Look look : row.looks)
             ++row.counts[static_cast<std::size_t>(look)];

@@ -307,7 +307,9 @@ void PoolView::hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int
                 y = drawn.rect.y0 + static_cast<float>(row) * size;
     ImGui::GetWindowDrawList()->AddRect({x - 1, y - 1}, {x + size + 1, y + size + 1}, ws.theme->text);
     const auto* owner = ws.moment->state.owner_of(pool.pool, static_cast<std::uint32_t>(slot));
-    const std::string place = fmt::format("{} slot {}", pool.size_class, slot);
+    const bool segment = owner != nullptr && (owner->pool != pool.pool || owner->slot != slot);
+    const std::string place = fmt::format("{} slot {}{}", pool.size_class, slot,
+                                          segment ? ", a segment of its stack" : "");
     begin_tooltip(ws);
     const Look look = pool.looks[slot];
     swatch(ws, look);

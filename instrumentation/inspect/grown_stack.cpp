@@ -11,7 +11,7 @@
 namespace coroscope::inspect {
 namespace {
 
-constexpr std::size_t kSegmentsMax = 4096;  // a recursion over many Large segments; more is a circle
+constexpr std::size_t kSegmentsMax = 4096;     // a recursion over many Large segments; more is a circle
 constexpr std::uint64_t kBytesMax = 4U << 20;  // of all pieces together: the innermost ones are kept
 
 struct Span {
@@ -22,22 +22,25 @@ template <typename T>
 bool read(std::uint32_t pid, std::uint64_t address, T& to) {
     iovec local{&to, sizeof to};
     iovec remote{reinterpret_cast<void*>(address), sizeof to};
-    return process_vm_readv(static_cast<pid_t>(pid), &local, 1, &remote, 1, 0) == static_cast<ssize_t>(sizeof to);
+    return process_vm_readv(static_cast<pid_t>(pid), &local, 1, &remote, 1, 0) ==
+           static_cast<ssize_t>(sizeof to);
 }
 
 // The used parts of the stacks, innermost first. Empty when something does not fit together.
-std::vector<Span> follow(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own, std::uint64_t rsp) {
+std::vector<Span> follow(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
+                         std::uint64_t rsp) {
     std::vector<Span> spans;
     wire::SavedFrame saved;
     if (!read(pid, rsp, saved)) return {};
     std::uint64_t limit = saved.stack_limit;
     while (rsp < own.low || rsp >= own.high) {
         wire::StackSegmentHeader header;
-        if (spans.size() == kSegmentsMax || !read(pid, wire::segment_header_address(limit), header)) return {};
+        if (spans.size() == kSegmentsMax || !read(pid, wire::segment_header_address(limit), header))
+            return {};
         if (header.pool >= state.pools.size()) return {};
         const wire::StackBounds bounds = state.pools[header.pool].bounds(header.slot);
-        const bool fits = limit > bounds.low && limit < bounds.high && header.top > limit && header.top <= bounds.high &&
-                          rsp >= bounds.low && rsp < header.top;
+        const bool fits = limit > bounds.low && limit < bounds.high && header.top > limit &&
+                          header.top <= bounds.high && rsp >= bounds.low && rsp < header.top;
         if (!fits) return {};
         spans.push_back({rsp, header.top});
         rsp = header.previous_rsp;
@@ -49,7 +52,8 @@ std::vector<Span> follow(std::uint32_t pid, const StateImage& state, const wire:
 
 }  // namespace
 
-GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own, std::uint64_t rsp) {
+GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
+                            std::uint64_t rsp) {
     GrownStack stack;
     std::vector<Span> spans = follow(pid, state, own, rsp);
     std::uint64_t total = 0;
@@ -64,7 +68,8 @@ GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wi
         const std::uint64_t bytes = span.high - span.low;
         iovec local{stack.memory.data() + offset, bytes};
         iovec remote{reinterpret_cast<void*>(span.low), bytes};
-        if (process_vm_readv(static_cast<pid_t>(pid), &local, 1, &remote, 1, 0) != static_cast<ssize_t>(bytes)) {
+        if (process_vm_readv(static_cast<pid_t>(pid), &local, 1, &remote, 1, 0) !=
+            static_cast<ssize_t>(bytes)) {
             stack.pieces.clear();
             return stack;
         }

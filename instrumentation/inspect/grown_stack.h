@@ -20,6 +20,7 @@ struct GrownStack {
 };
 
 // `own`: bounds of the coroutine's own slot; `rsp`: of its saved frame, on a segment.
-GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own, std::uint64_t rsp);
+GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
+                            std::uint64_t rsp);
 
 }  // namespace coroscope::inspect

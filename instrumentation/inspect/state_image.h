@@ -184,12 +184,12 @@ struct StateImage {
     std::vector<ChannelImage> channels;      // live only, ascending index
     std::vector<HandleImage> handles;        // in use only
     std::vector<ChannelTotalsImage> channel_totals;
-    std::vector<SiteImage> sites;            // index = position
-    std::vector<PoolImage> pools;            // index = position
+    std::vector<SiteImage> sites;                   // index = position
+    std::vector<PoolImage> pools;                   // index = position
     std::vector<StackSegmentImage> stack_segments;  // in use only
-    std::vector<WorkerImage> workers;        // index = position
-    std::vector<HistogramImage> histograms;  // index = position
-    std::string strings;                     // the string arena as in the segment
+    std::vector<WorkerImage> workers;               // index = position
+    std::vector<HistogramImage> histograms;         // index = position
+    std::string strings;                            // the string arena as in the segment
 
     // Counts of what could not be read cleanly.
     std::uint64_t torn_coroutines = 0;

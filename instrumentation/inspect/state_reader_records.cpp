@@ -143,7 +143,8 @@ base::Status StateReader::read_pools(StateImage& image) const {
         const std::uint32_t coroutine = record->coroutine.load(kRelaxed);
         const std::uint32_t pool = record->pool.load(kRelaxed);
         if (coroutine == wire::kNone || pool >= image.pools.size()) continue;
-        image.stack_segments.push_back({coroutine, record->slot.load(kRelaxed), static_cast<std::uint8_t>(pool)});
+        image.stack_segments.push_back(
+            {coroutine, record->slot.load(kRelaxed), static_cast<std::uint8_t>(pool)});
     }
     return base::ok_status();
 }

@@ -26,15 +26,16 @@
 
 namespace coroscope::wire {
 
-inline constexpr std::uint64_t kCanaryBytesMax = 16;  // kept free at the low end of every slot, whether it has a canary or not
+inline constexpr std::uint64_t
+    kCanaryBytesMax = 16;  // kept free at the low end of every slot, whether it has a canary or not
 
 struct StackSegmentHeader {  // ends 64 bytes below the segment's limit
-    std::uint32_t record;          // index into kStackSegments
-    std::uint32_t slot;            // of this segment, in its pool
+    std::uint32_t record;    // index into kStackSegments
+    std::uint32_t slot;      // of this segment, in its pool
     std::uint8_t pool;
     std::uint8_t reserved[7];
     std::uint64_t previous_limit;  // of the stack that the frames before this segment's are on
-    std::uint64_t previous_rsp;    // there: everything from here up is in use; written by each growth onto this segment
+    std::uint64_t previous_rsp;  // there: everything from here up is in use; written by each growth onto this segment
     std::uint64_t capacity_bytes;  // top - limit
     std::uint64_t top;             // one past the highest byte; a multiple of 16
     std::uint64_t next;            // limit of the next segment, 0 = none
@@ -42,13 +43,15 @@ struct StackSegmentHeader {  // ends 64 bytes below the segment's limit
 static_assert(sizeof(StackSegmentHeader) == 56);
 
 inline constexpr std::uint64_t kOwnSlotLimitBytes = kCanaryBytesMax + 8 + COROSCOPE_ROOM_BELOW_LIMIT;
-inline constexpr std::uint64_t kSegmentLimitBytes = kCanaryBytesMax + sizeof(StackSegmentHeader) + COROSCOPE_ROOM_BELOW_LIMIT;
+inline constexpr std::uint64_t kSegmentLimitBytes = kCanaryBytesMax + sizeof(StackSegmentHeader) +
+                                                    COROSCOPE_ROOM_BELOW_LIMIT;
 // Where the header of the segment with that limit lies. Not for the limit of a coroutine's own slot, which has no header.
 inline constexpr std::uint64_t segment_header_address(std::uint64_t limit) {
     return limit - COROSCOPE_ROOM_BELOW_LIMIT - sizeof(StackSegmentHeader);
 }
-#define COROSCOPE_AT(field) \
-    (static_cast<int>(offsetof(StackSegmentHeader, field)) - static_cast<int>(sizeof(StackSegmentHeader)) - COROSCOPE_ROOM_BELOW_LIMIT)
+#define COROSCOPE_AT(field)                                                                                 \
+    (static_cast<int>(offsetof(StackSegmentHeader, field)) - static_cast<int>(sizeof(StackSegmentHeader)) - \
+     COROSCOPE_ROOM_BELOW_LIMIT)
 static_assert(COROSCOPE_AT(next) == COROSCOPE_SEGMENT_NEXT && COROSCOPE_AT(top) == COROSCOPE_SEGMENT_TOP);
 static_assert(COROSCOPE_AT(capacity_bytes) == COROSCOPE_SEGMENT_CAPACITY &&
               COROSCOPE_AT(previous_rsp) == COROSCOPE_SEGMENT_PREVIOUS_RSP);

@@ -58,7 +58,8 @@ int file_of(const std::string& text) {
     if (fd < 0) fail(std::string("cannot make a temporary file: ") + std::strerror(errno));
     for (std::size_t done = 0; done < text.size();) {
         const ssize_t more = write(fd, text.data() + done, text.size() - done);
-        if (more < 0 && errno != EINTR) fail(std::string("cannot write a temporary file: ") + std::strerror(errno));
+        if (more < 0 && errno != EINTR)
+            fail(std::string("cannot write a temporary file: ") + std::strerror(errno));
         if (more > 0) done += static_cast<std::size_t>(more);
     }
     lseek(fd, 0, SEEK_SET);

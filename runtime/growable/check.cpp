@@ -31,9 +31,14 @@ using cprime::growable::ElfImage;
 using cprime::growable::Function;
 
 // Functions of the runtime that keep to the room below the limit (the assembly that carries the notes of split stacks).
-const std::set<std::string, std::less<>> kProtected = {
-    "cprime_park", "cprime_enter", "cprime_switch", "cprime_trampoline", "cprime_call_on_bigger_stack",
-    "__morestack", "__morestack_non_split", "__morestack_allocate_stack_space"};
+const std::set<std::string, std::less<>> kProtected = {"cprime_park",
+                                                       "cprime_enter",
+                                                       "cprime_switch",
+                                                       "cprime_trampoline",
+                                                       "cprime_call_on_bigger_stack",
+                                                       "__morestack",
+                                                       "__morestack_non_split",
+                                                       "__morestack_allocate_stack_space"};
 
 // What a function's prologue says.
 struct Prologue {
@@ -77,7 +82,8 @@ std::optional<Prologue> prologue_at(const ElfImage& binary, std::uint64_t addres
     const auto path = binary.code(slow, 64);
     for (std::size_t i = 0; i + 5 <= path.size();) {
         if (path[i] == 0xe8) {
-            found.slow_callee = slow + i + 5 + static_cast<std::uint64_t>(static_cast<std::int64_t>(read32(&path[i + 1])));
+            found.slow_callee = slow + i + 5 +
+                                static_cast<std::uint64_t>(static_cast<std::int64_t>(read32(&path[i + 1])));
             return found;
         }
         if (path[i] == 0x41 && (path[i + 1] == 0xba || path[i + 1] == 0xbb) && i + 6 <= path.size()) {
@@ -114,7 +120,9 @@ public:
 
     void object(const std::string& path, const ElfImage& object) {
         if (object.has_section(".gnu.lto_")) {
-            complain(path + " holds code for link-time optimisation, which drops stack checks: compile it with -fno-lto");
+            complain(
+                path +
+                " holds code for link-time optimisation, which drops stack checks: compile it with -fno-lto");
             return;
         }
         if (!object.has_section(".note.GNU-split-stack")) {
@@ -128,7 +136,8 @@ public:
 
     int report() const {
         if (complaints_.empty()) {
-            std::printf("growable-check: %zu functions of %s are protected\n", protected_count_, path_.c_str());
+            std::printf("growable-check: %zu functions of %s are protected\n", protected_count_,
+                        path_.c_str());
             return 0;
         }
         constexpr std::size_t kShown = 20;
@@ -184,21 +193,26 @@ private:
             const auto prologue = prologue_at(binary_, address);
             if (!prologue) {
                 if (function.weak) continue;  // an ordinary object's copy was taken
-                complain(function.name + " of " + path + " does not check its stack: compile it with the flags of " +
+                complain(function.name + " of " + path +
+                         " does not check its stack: compile it with the flags of " +
                          "cprime_growable_stacks() alone, without no_split_stack");
                 continue;
             }
             const auto callee = addresses_.find(prologue->slow_callee);
-            const bool asks_for_more = callee != addresses_.end() && callee->second == "__morestack_non_split";
+            const bool asks_for_more = callee != addresses_.end() &&
+                                       callee->second == "__morestack_non_split";
             if (!asks_for_more && (callee == addresses_.end() || callee->second != "__morestack")) {
-                complain(function.name + " of " + path + " does not grow by cprime's __morestack: link without -fsplit-stack");
+                complain(function.name + " of " + path +
+                         " does not grow by cprime's __morestack: link without -fsplit-stack");
                 continue;
             }
             const std::string* ordinary = ordinary_callee(function, calls);
-            if (ordinary != nullptr && (!asks_for_more || prologue->checked_bytes <
-                                                              prologue->requested_bytes + COROSCOPE_ORDINARY_CALL_BYTES)) {
+            if (ordinary != nullptr &&
+                (!asks_for_more ||
+                 prologue->checked_bytes < prologue->requested_bytes + COROSCOPE_ORDINARY_CALL_BYTES)) {
                 complain(function.name + " of " + path + " calls " + *ordinary +
-                         " without asking for the room that ordinary code needs: link with -fuse-ld=lld or gold and " +
+                         " without asking for the room that ordinary code needs: link with -fuse-ld=lld or "
+                         "gold and " +
                          "-Wl,--split-stack-adjust-size=" + std::to_string(COROSCOPE_ORDINARY_CALL_BYTES));
                 continue;
             }
@@ -228,7 +242,8 @@ int main(int argc, char** argv) {
     std::string error;
     const auto binary = ElfImage::open(argv[1], &error);
     if (binary == nullptr) return fail(error);
-    if (!binary->has_symbols()) return fail(std::string(argv[1]) + " has no symbol table: check it before it is stripped");
+    if (!binary->has_symbols())
+        return fail(std::string(argv[1]) + " has no symbol table: check it before it is stripped");
     Check check(*binary, argv[1]);
     for (int i = 2; i < argc; ++i) {
         const auto object = ElfImage::open(argv[i], &error);

@@ -19,8 +19,9 @@ std::unique_ptr<ElfImage> ElfImage::open(const std::string& path, std::string* e
     }
     image->elf_ = elf_begin(image->fd_, ELF_C_READ_MMAP, nullptr);
     GElf_Ehdr header;
-    if (image->elf_ == nullptr || elf_kind(image->elf_) != ELF_K_ELF || gelf_getehdr(image->elf_, &header) == nullptr ||
-        header.e_machine != EM_X86_64 || elf_getshdrstrndx(image->elf_, &image->names_) != 0) {
+    if (image->elf_ == nullptr || elf_kind(image->elf_) != ELF_K_ELF ||
+        gelf_getehdr(image->elf_, &header) == nullptr || header.e_machine != EM_X86_64 ||
+        elf_getshdrstrndx(image->elf_, &image->names_) != 0) {
         *error = path + " is no ELF file for x86-64";
         return nullptr;
     }
@@ -50,7 +51,9 @@ bool ElfImage::has_section(std::string_view name) const {
 void ElfImage::read_functions() {
     for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
         GElf_Shdr header;
-        if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_SYMTAB || header.sh_entsize == 0) continue;
+        if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_SYMTAB ||
+            header.sh_entsize == 0)
+            continue;
         Elf_Data* data = elf_getdata(section, nullptr);
         if (data == nullptr) continue;
         has_symbols_ = true;
@@ -64,8 +67,8 @@ void ElfImage::read_functions() {
             const auto binding = GELF_ST_BIND(symbol.st_info);
             if (type == STT_FILE) file = name;
             if (type != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
-            functions_.push_back({name, binding == STB_LOCAL ? file : std::string{}, symbol.st_value, symbol.st_size,
-                                  symbol.st_shndx, binding == STB_LOCAL, binding == STB_WEAK});
+            functions_.push_back({name, binding == STB_LOCAL ? file : std::string{}, symbol.st_value,
+                                  symbol.st_size, symbol.st_shndx, binding == STB_LOCAL, binding == STB_WEAK});
         }
     }
 }
@@ -74,7 +77,8 @@ std::vector<Call> ElfImage::calls() const {
     std::vector<Call> calls;
     for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
         GElf_Shdr header;
-        if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_RELA || header.sh_entsize == 0) continue;
+        if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_RELA || header.sh_entsize == 0)
+            continue;
         GElf_Shdr code_header;
         Elf_Scn* code = elf_getscn(elf_, header.sh_info);
         Elf_Scn* symbols = elf_getscn(elf_, header.sh_link);
@@ -94,10 +98,12 @@ std::vector<Call> ElfImage::calls() const {
             if (gelf_getsym(symbols_data, number, &symbol) == nullptr) continue;
             const auto kind = GELF_ST_TYPE(symbol.st_info);
             // An undefined name may be data's: only calls and jumps use PLT32 for those.
-            const bool function = kind == STT_FUNC || (kind == STT_NOTYPE && symbol.st_shndx == SHN_UNDEF && type == R_X86_64_PLT32);
+            const bool function = kind == STT_FUNC || (kind == STT_NOTYPE && symbol.st_shndx == SHN_UNDEF &&
+                                                       type == R_X86_64_PLT32);
             if (!function) continue;
             const char* name = elf_strptr(elf_, symbols_header.sh_link, symbol.st_name);
-            if (name != nullptr && *name != '\0') calls.push_back({relocation.r_offset, header.sh_info, name});
+            if (name != nullptr && *name != '\0')
+                calls.push_back({relocation.r_offset, header.sh_info, name});
         }
     }
     return calls;
@@ -111,7 +117,8 @@ std::basic_string_view<std::uint8_t> ElfImage::code(std::uint64_t address, std::
         Elf_Data* data = elf_getdata(section, nullptr);
         const std::uint64_t offset = address - header.sh_addr;
         if (data == nullptr || offset >= data->d_size) return {};
-        return {static_cast<const std::uint8_t*>(data->d_buf) + offset, std::min<std::size_t>(bytes, data->d_size - offset)};
+        return {static_cast<const std::uint8_t*>(data->d_buf) + offset,
+                std::min<std::size_t>(bytes, data->d_size - offset)};
     }
     return {};
 }

@@ -16,7 +16,7 @@ namespace cprime::growable {
 
 struct Function {
     std::string name;
-    std::string file;  // of a local one: the source file's name in the symbol table; "" for others
+    std::string file;           // of a local one: the source file's name in the symbol table; "" for others
     std::uint64_t address = 0;  // in its section for an object, else virtual
     std::uint64_t bytes = 0;
     std::size_t section = 0;

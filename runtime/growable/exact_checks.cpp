@@ -92,16 +92,18 @@ private:
             if (check.name != "cmpq" || !check.operands.starts_with("%fs:112")) continue;
             const std::string_view compared = trimmed(check.operands.substr(check.operands.find(',') + 1));
             const std::size_t request = request_of(i, end);
-            if (request == lines_.size()) {  // of an array of variable length: what is called after it needs room below it
+            if (request ==
+                lines_.size()) {  // of an array of variable length: what is called after it needs room below it
                 if (compared == "%rsp") return fail(i, "a stack check without a request for more");
                 const std::string reg(compared);
-                replaced_[i] = "\tleaq\t-" + kOrdinaryCall + "(" + reg + "), " + reg + "\n\tcmpq\t%fs:112, " + reg +
-                               "\n\tleaq\t" + kOrdinaryCall + "(" + reg + "), " + reg;
+                replaced_[i] = "\tleaq\t-" + kOrdinaryCall + "(" + reg + "), " + reg + "\n\tcmpq\t%fs:112, " +
+                               reg + "\n\tleaq\t" + kOrdinaryCall + "(" + reg + "), " + reg;
                 continue;
             }
             std::uint64_t bytes = 0;
             const Instruction asked = parse(trimmed(lines_[request]));
-            if (asked.name != "xorl" && !immediate_to(asked.operands, asked.name == "movl" ? "%r10d" : "%r10", &bytes))
+            if (asked.name != "xorl" &&
+                !immediate_to(asked.operands, asked.name == "movl" ? "%r10d" : "%r10", &bytes))
                 return fail(request, "a request for stack that is not an immediate");
             if (bytes + extra > INT32_MAX) return fail(request, "a frame of more than 2 GiB");
             if (compared != "%rsp" && !drop_address(i, begin, compared, bytes))
@@ -117,8 +119,8 @@ private:
         for (std::size_t i = begin; i < end; ++i) {
             const Instruction instruction = parse(trimmed(lines_[i]));
             // Jump tables are written `notrack jmp`: see the flags in cprime-growable.cmake.
-            const bool jumps = instruction.name == "call" || instruction.name == "jmp" || instruction.name == "callq" ||
-                               instruction.name == "jmpq";
+            const bool jumps = instruction.name == "call" || instruction.name == "jmp" ||
+                               instruction.name == "callq" || instruction.name == "jmpq";
             if (jumps && instruction.operands.starts_with('*')) return true;
         }
         return false;
@@ -145,7 +147,8 @@ private:
             if (!is_code(trimmed(lines_[i]))) continue;
             ++seen;
             const Instruction instruction = parse(trimmed(lines_[i]));
-            if (instruction.operands.ends_with("%r10d") || instruction.operands.ends_with("%r10")) request = i;
+            if (instruction.operands.ends_with("%r10d") || instruction.operands.ends_with("%r10"))
+                request = i;
             if (instruction.name != "call") continue;
             const std::string_view callee = instruction.operands.substr(0, instruction.operands.find('@'));
             return callee == kSlow ? request : none;
@@ -168,7 +171,8 @@ private:
 
     bool fail(std::size_t line, const char* what) {
         error_ = "line " + std::to_string(line + 1) + " of the assembler text is " + what + ": '" +
-                 std::string(trimmed(lines_[line])) + "'; compile with g++ 12, without -fsplit-stack of your own";
+                 std::string(trimmed(lines_[line])) +
+                 "'; compile with g++ 12, without -fsplit-stack of your own";
         return false;
     }
 

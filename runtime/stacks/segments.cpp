@@ -60,7 +60,8 @@ coroscope::base::Status Segments::start(coroscope::emit::StateSegment& segment) 
     segment_ = &segment;
     records_ = segment.records<wire::StackSegmentRecord>(SectionKind::kStackSegments);
     const std::uint64_t bytes = segment.records_max(SectionKind::kCoroutines) * sizeof(Block*);
-    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                        -1, 0);
     if (memory == MAP_FAILED) {
         return coroscope::base::error(coroscope::base::ErrorCode::kRefused,
                                       "cprime has no address space for its table of growing stacks");
@@ -77,13 +78,15 @@ std::uint64_t Segments::own_limit(std::uint8_t pool, std::uint32_t slot) const {
     if constexpr (kSanitizer) return 0;
     const Pools& pools = g_runtime->pools;
     // Without guards the reserve is no place to be: a canary stands above it.
-    const std::uint64_t low = pools.has_canaries(pool) ? pools.bounds(pool, slot).low : pools.window(pool, slot).low;
+    const std::uint64_t low = pools.has_canaries(pool) ? pools.bounds(pool, slot).low
+                                                       : pools.window(pool, slot).low;
     return low + wire::kOwnSlotLimitBytes;
 }
 
 StackPlace Segments::place(std::uint32_t index, std::uint64_t limit) const {
     const wire::CoroutineRecord& self = record(index);
-    const bool own = limit == 0 || (self.flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) == 0 ||
+    const bool own = limit == 0 ||
+                     (self.flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) == 0 ||
                      limit == own_limit(self.pool, self.slot);
     if (own) return {self.pool, self.slot};
     return {header(limit).pool, header(limit).slot};
@@ -107,7 +110,8 @@ void Segments::give_record(std::uint32_t record) {
 // Links the slot behind the stack with that limit.
 std::uint64_t Segments::append(Worker& worker, std::uint32_t index, std::uint64_t limit, StackPlace to) {
     const std::uint32_t taken = take_record();
-    if (taken == kNone) report_overflow(worker, index, "there are more stack segments than cprime has records for");
+    if (taken == kNone)
+        report_overflow(worker, index, "there are more stack segments than cprime has records for");
     wire::StackSegmentRecord& about = records_[taken];
     about.slot.store(to.slot, std::memory_order_relaxed);
     about.pool.store(to.pool, std::memory_order_relaxed);
@@ -137,7 +141,8 @@ void Segments::cut_after(Worker& worker, std::uint64_t limit) {
     }
 }
 
-std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::uint64_t bytes, std::uint64_t wanter) {
+std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::uint64_t bytes,
+                                    std::uint64_t wanter) {
     const std::uint64_t begin = coroscope::base::read_tsc();
     const std::uint32_t index = worker.current_index;
     Pools& pools = g_runtime->pools;
@@ -148,18 +153,20 @@ std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::ui
     for (std::uint8_t pool = std::min<std::uint8_t>(static_cast<std::uint8_t>(from) + 1, kPoolLarge);
          pool <= kPoolLarge && to.slot == kNone; ++pool) {
         const PoolGeometry& geometry = pools.geometry(pool);
-        const std::uint64_t lost = (geometry.colour_steps - 1) * wire::kCacheLineBytes + wire::kSegmentLimitBytes;
+        const std::uint64_t lost = (geometry.colour_steps - 1) * wire::kCacheLineBytes +
+                                   wire::kSegmentLimitBytes;
         if (geometry.slot_bytes - lost >= bytes) to = {pool, pools.allocate(&worker, pool)};
     }
-    if (to.slot == kNone) report_overflow(worker, index, "it wants to grow, and no pool has a segment large enough");
+    if (to.slot == kNone)
+        report_overflow(worker, index, "it wants to grow, and no pool has a segment large enough");
     const std::uint64_t grown = append(worker, index, limit, to);
     g_runtime->sites.raise(detail(index).site.load(std::memory_order_relaxed), class_of(to.pool));
     if (emit::listening(wire::kCategoryCoroutine | wire::kCategoryPool)) {
         const std::uint64_t stamp = emit::stamp();
         emit::probe::pool_allocate(worker.ring, stamp, to.slot, to.pool);
         emit::probe::migrate(worker.ring, stamp, index, static_cast<std::uint8_t>(from),
-                             static_cast<std::uint8_t>(class_of(to.pool)), wire::MigrationForm::kSegment, wanter,
-                             static_cast<std::uint32_t>(bytes),
+                             static_cast<std::uint8_t>(class_of(to.pool)), wire::MigrationForm::kSegment,
+                             wanter, static_cast<std::uint32_t>(bytes),
                              static_cast<std::uint32_t>(coroscope::base::read_tsc() - begin));
     }
     return grown;
@@ -187,7 +194,8 @@ void* Segments::new_block(Worker& worker, std::uint64_t limit, std::uint64_t rsp
     const std::uint32_t index = worker.current_index;
     free_blocks(index, limit, rsp);
     auto* block = bytes < PTRDIFF_MAX ? static_cast<Block*>(std::malloc(sizeof(Block) + bytes)) : nullptr;
-    if (block == nullptr) report_overflow(worker, index, "there is no memory for an array of variable length");
+    if (block == nullptr)
+        report_overflow(worker, index, "there is no memory for an array of variable length");
     record(index).flags.fetch_or(wire::kCoroutineSegments, std::memory_order_relaxed);
     *block = {blocks_[index], limit, rsp, 0};
     blocks_[index] = block;
@@ -227,7 +235,8 @@ void Segments::release(Worker& worker, std::uint32_t index) {
 }
 
 // Called by grow_x86_64.S.
-extern "C" std::uint64_t cprime_new_segment(std::uint64_t limit, std::uint64_t bytes, std::uint64_t wanter) noexcept {
+extern "C" std::uint64_t cprime_new_segment(std::uint64_t limit, std::uint64_t bytes,
+                                            std::uint64_t wanter) noexcept {
     return g_runtime->segments.new_segment(*cprime_current_worker, limit, bytes, wanter);
 }
 extern "C" void* cprime_new_block(std::uint64_t bytes, std::uint64_t limit, std::uint64_t rsp) noexcept {

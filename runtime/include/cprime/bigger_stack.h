@@ -25,7 +25,7 @@ namespace detail {
 
 extern "C" void cprime_call_on_bigger_stack(void (*function)(void*), void* argument, std::size_t bytes);
 
-inline constexpr std::size_t kBiggerStackBytes = 12U << 10;     // fits a segment of the Medium class
+inline constexpr std::size_t kBiggerStackBytes = 12U << 10;  // fits a segment of the Medium class
 inline constexpr std::size_t kBiggestStackBytes = (8U << 20) - (8U << 10);  // fits one of the Large class
 
 }  // namespace detail
@@ -36,10 +36,12 @@ template <std::invocable F>
 std::invoke_result_t<F> call_on_bigger_stack(std::size_t bytes, F&& function) {
     using T = std::invoke_result_t<F>;
     static_assert(!std::is_reference_v<T>, "return a pointer: the result is moved from the bigger stack");
-    if (bytes > detail::kBiggestStackBytes) bytes = std::size_t{1} << 40;  // no segment has that: reported there
+    if (bytes > detail::kBiggestStackBytes)
+        bytes = std::size_t{1} << 40;  // no segment has that: reported there
     if constexpr (std::is_void_v<T>) {
         detail::cprime_call_on_bigger_stack(
-            [](void* f) { static_cast<F&&>(*static_cast<std::remove_reference_t<F>*>(f))(); }, &function, bytes);
+            [](void* f) { static_cast<F&&> (*static_cast<std::remove_reference_t<F>*>(f))(); }, &function,
+            bytes);
     } else {
         struct Call {
             std::remove_reference_t<F>* function;

@@ -46,10 +46,12 @@ int frames_of_3_kilobytes() {
     return large_frame(1);
 }
 
-NOINLINE int stacked(int a, int b, int c, int d, int e, int f, int g, int h, double x, double y, long double z) {
+NOINLINE int stacked(int a, int b, int c, int d, int e, int f, int g, int h, double x, double y,
+                     long double z) {
     volatile char frame[700];
     frame[0] = 1;
-    return a + b + c + d + e + f + 10 * g + 100 * h + static_cast<int>(x * y + static_cast<double>(z)) * frame[0];
+    return a + b + c + d + e + f + 10 * g + 100 * h +
+           static_cast<int>(x * y + static_cast<double>(z)) * frame[0];
 }
 int arguments_on_the_stack_and_in_vectors() {
     return stacked(1, 2, 3, 4, 5, 6, 7, 8, 2.5, 4.0, 3.0L);
@@ -86,7 +88,8 @@ NOINLINE int variadic(const char* kinds, ...) {
     return sum * frame[0];
 }
 int variadic_arguments() {
-    return variadic("iiiiiiiiiddddddddddi", 1, 2, 3, 4, 5, 6, 7, 8, 9, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 100);
+    return variadic("iiiiiiiiiddddddddddi", 1, 2, 3, 4, 5, 6, 7, 8, 9, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0,
+                    9.0, 10.0, 100);
 }
 
 NOINLINE int variable_array(int size) {
@@ -245,7 +248,9 @@ constexpr Body kBodies[] = {
 };
 
 JoinHandle<int> spawn_micro(const Body& body, unsigned serial) {
-    return spawn({.name = body.name, .size_class = size_class::micro}, [run = body.run] { return run(); }, place_of(serial));
+    return spawn(
+        {.name = body.name, .size_class = size_class::micro}, [run = body.run] { return run(); },
+        place_of(serial));
 }
 
 NOINLINE int grow_and_read(const std::atomic<int>& local, const Receiver<int>& written, int depth) {
@@ -259,14 +264,16 @@ NOINLINE int grow_and_read(const std::atomic<int>& local, const Receiver<int>& w
     }
     return rounds;
 }
-JoinHandle<int> spawn_shared_local(const Sender<std::atomic<int>*>& out, const Receiver<int>& written, unsigned serial) {
-    return spawn({.name = "shared local", .size_class = size_class::micro},
-                 [out, written] {
-                     std::atomic<int> local{0};
-                     if (!out.send(&local)) return -2;
-                     return grow_and_read(local, written, 30);
-                 },
-                 place_of(serial));
+JoinHandle<int> spawn_shared_local(const Sender<std::atomic<int>*>& out, const Receiver<int>& written,
+                                   unsigned serial) {
+    return spawn(
+        {.name = "shared local", .size_class = size_class::micro},
+        [out, written] {
+            std::atomic<int> local{0};
+            if (!out.send(&local)) return -2;
+            return grow_and_read(local, written, 30);
+        },
+        place_of(serial));
 }
 
 NOINLINE int park_deep(const Receiver<int>& gate, int depth) {
@@ -278,8 +285,9 @@ NOINLINE int park_deep(const Receiver<int>& gate, int depth) {
     return frame[0];
 }
 JoinHandle<int> spawn_parked(const Receiver<int>& gate, int depth, unsigned serial) {
-    return spawn({.name = "parked deep", .size_class = size_class::micro}, [gate, depth] { return park_deep(gate, depth); },
-                 place_of(serial));
+    return spawn(
+        {.name = "parked deep", .size_class = size_class::micro},
+        [gate, depth] { return park_deep(gate, depth); }, place_of(serial));
 }
 
 }  // namespace

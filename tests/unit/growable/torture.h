@@ -20,7 +20,8 @@ struct Torture {
     // A coroutine on a Micro slot, of a site of its own (`serial`), that runs the body.
     JoinHandle<int> (*spawn_micro)(const Body& body, unsigned serial);
     // One that passes the address of a local on, grows, and looks at what somebody else wrote there meanwhile.
-    JoinHandle<int> (*spawn_shared_local)(const Sender<std::atomic<int>*>& out, const Receiver<int>& written, unsigned serial);
+    JoinHandle<int> (*spawn_shared_local)(const Sender<std::atomic<int>*>& out, const Receiver<int>& written,
+                                          unsigned serial);
     // Parks `depth` growing frames deep until the gate closes; answers how many frames there were.
     JoinHandle<int> (*spawn_parked)(const Receiver<int>& gate, int depth, unsigned serial);
 };

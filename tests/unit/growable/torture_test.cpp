@@ -107,7 +107,8 @@ TEST_P(GrowableCode, does_everything_from_a_micro_slot) {
         }
         EXPECT_EQ(segments_in_use(), 0U) << "every segment is given back at the end";
         if (!detail::kSanitizer) {
-            EXPECT_EQ(g_runtime->pools.used(detail::kPoolSmall) + g_runtime->pools.used(detail::kPoolMedium), 0U);
+            EXPECT_EQ(g_runtime->pools.used(detail::kPoolSmall) + g_runtime->pools.used(detail::kPoolMedium),
+                      0U);
         }
     });
 }
