@@ -16,6 +16,7 @@
 #include "runtime/entry/worker_threads.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/sleepers.h"
+#include "runtime/scheduler/suspended.h"
 #include "runtime/signals/signals.h"
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
@@ -199,6 +200,7 @@ Runtime::Runtime(const RuntimeOptions& options)
     detail::make_tables(state, std::move(table));
     detail::set_unlink_hook(detail::wire::WaitReason::kSleep, &detail::unlink_sleeper);
     detail::set_unlink_hook(detail::wire::WaitReason::kJoin, &detail::unlink_joiner);
+    detail::set_unlink_hook(detail::wire::WaitReason::kSuspended, &detail::unlink_suspended);
     detail::start_channels(*state.segment);
     if (!detail::start_signals()) detail::fatal("there is no thread to be had for signals", 1);
     coroscope::base::check_context() = &detail::print_context;

@@ -66,6 +66,7 @@ public:
     void free(Worker* worker, std::uint8_t pool, std::uint32_t slot);
 
     const PoolGeometry& geometry(std::uint8_t pool) const { return geometries_[pool]; }
+    coroscope::wire::SizeClass size_class(std::uint8_t pool) const { return records_[pool].size_class; }
     // Usable addresses of a slot as it stands, the canary included.
     coroscope::wire::StackBounds bounds(std::uint8_t pool, std::uint32_t slot) const {
         const PoolGeometry& g = geometries_[pool];

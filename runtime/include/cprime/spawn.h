@@ -169,6 +169,26 @@ public:
         return request.found;
     }
 
+    // Wakes the coroutine if it has suspended itself (cprime::suspend), and says whether it did. False when it runs, is ready or waits
+    // for anything else, also when it is only about to suspend itself: see suspend() for how that is met. Does not wait.
+    bool resume() noexcept {
+        detail::HandleRequest request{coroutine_, identity_, false};
+        detail::park(&detail::resume_coroutine, &request);
+        return request.found;
+    }
+
+    // Whether the coroutine has ended: join() would not wait. True for an empty handle.
+    bool is_complete() const noexcept { return !describe().alive; }
+
+    // The class of its stack and its name (that of its site where it has none of its own). `unspecified` and "" when it has ended. The
+    // name stays valid while the Runtime lives.
+    ::cprime::size_class size_class() const noexcept {
+        const detail::DescribeRequest about = describe();
+        return about.alive ? static_cast<::cprime::size_class>(about.size_class + 1)
+                           : ::cprime::size_class::unspecified;
+    }
+    std::string_view name() const noexcept { return describe().name; }
+
     // Lets the coroutine go on alone; the handle is empty afterwards.
     void detach() noexcept {
         if (identity_ == 0) return;
@@ -191,6 +211,12 @@ private:
         : identity_(request.identity),
           result_(static_cast<Record*>(request.result)),
           coroutine_(request.coroutine) {}
+
+    detail::DescribeRequest describe() const noexcept {
+        detail::DescribeRequest request{coroutine_, identity_, false, 0, {}};
+        detail::park(&detail::describe_coroutine, &request);
+        return request;
+    }
 
     Result<T> take(std::exception_ptr& failure) {
         if constexpr (std::is_void_v<T>) {

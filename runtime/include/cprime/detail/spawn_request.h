@@ -71,6 +71,17 @@ struct HandleRequest {
 };
 ResumePoint cancel_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint drop_handle(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+// Makes the coroutine ready if it has suspended itself; found: it had.
+ResumePoint resume_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+
+struct DescribeRequest {
+    std::uint32_t target = kNoCoroutine;
+    std::uint64_t identity = 0;
+    bool alive = false;           // false: it has ended, and nothing below is filled
+    std::uint8_t size_class = 0;  // of its stack, as wire::SizeClass
+    std::string_view name;        // valid while the runtime lives
+};
+ResumePoint describe_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
 // The running coroutine ends by this exception (std::exception_ptr*): kept for the joiner, or reported. Taken from *exception.
 ResumePoint keep_failure(Worker* worker, std::uint32_t coroutine, void* exception) noexcept;
