@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "runtime/by_hand/hand_stacks.h"
 #include "runtime/channels/channels.h"
 #include "runtime/entry/eager_binding.h"
 #include "runtime/entry/environment.h"
@@ -251,6 +252,7 @@ Runtime::~Runtime() {
     state.scheduler.stop();
     detail::join_workers(state);
     // 6. What they used goes, in reverse order.
+    detail::check_no_hand_stacks_left();
     detail::stop_channels();
     detail::remove_fault_handlers();
     coroscope::base::check_context() = nullptr;
