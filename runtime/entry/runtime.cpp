@@ -90,6 +90,7 @@ void make_tables(RuntimeState& state, SizeTable table) {
     g_tables.details = segment.records<wire::CoroutineDetail>(SectionKind::kCoroutineDetails);
     state.records.start(segment);
     take_or_die(state.pools.start(segment, state.workers.get(), state.workers_count));
+    state.local_pools.start(segment, state.pools);
     take_or_die(state.sites.start(segment, std::move(table)));
     state.scheduler.start(state.workers.get(), state.workers_count);
 }

@@ -107,13 +107,14 @@ struct SpawnGuard {
     ~SpawnGuard() { park(constructed ? &spawn_commit : &spawn_abort, &request); }
 };
 
+// False when there is no memory for another one; the function is untouched then.
 template <typename F>
-void spawn_closure(SpawnRequest& request, F&& function) {
+bool try_spawn_closure(SpawnRequest& request, F&& function) {
     using Function = std::decay_t<F>;
     using T = std::invoke_result_t<Function&>;
     request.type = &closure_type<Function, T>;
     park(&spawn_begin, &request);
-    if (request.coroutine == kNoCoroutine) throw std::bad_alloc();
+    if (request.coroutine == kNoCoroutine) return false;
     SpawnGuard guard{request};
     if constexpr (std::is_void_v<T>) {
         ::new (request.closure) Closure<Function, T>{std::forward<F>(function)};
@@ -122,6 +123,11 @@ void spawn_closure(SpawnRequest& request, F&& function) {
         ::new (request.closure) Closure<Function, T>{std::forward<F>(function), result};
     }
     guard.constructed = true;
+    return true;
+}
+template <typename F>
+void spawn_closure(SpawnRequest& request, F&& function) {
+    if (!try_spawn_closure(request, std::forward<F>(function))) throw std::bad_alloc();
 }
 
 }  // namespace detail
@@ -201,6 +207,8 @@ public:
     std::uint64_t id() const noexcept { return identity_; }
 
 private:
+    template <std::size_t N>
+    friend class MicroPool;
     template <typename F>
     friend JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions&, F&&, Place);
 

@@ -20,6 +20,8 @@
 
 namespace cprime::detail {
 
+struct LocalPool;
+
 // What the runtime must know of a closure's type; one constant object a type.
 struct ClosureType {
     void (*entry)(void* closure);  // runs and destroys the closure, on the coroutine's stack
@@ -40,6 +42,7 @@ struct SpawnRequest {
     Place place;
     std::uint8_t wish = 0;  // size_class; 0 = none
     std::uint8_t flags = 0;
+    LocalPool* local = nullptr;  // the MicroPool to take the slot from
     // out
     std::uint32_t coroutine = kNoCoroutine;  // kNoCoroutine: no memory for another one
     std::uint64_t identity = 0;
