@@ -138,10 +138,13 @@ void by_hand_end(ByHand& hand) noexcept {
     hand.state = HandState::kRunning;
     swap_exception_state(hand);
     const Worker* worker = cprime_current_worker;
-    hand.resumer = kNoCoroutine;
-    if (worker == nullptr) return;
-    hand.resumer = worker->current_index;
+    if (worker == nullptr) {
+        hand.noted = nullptr;
+        if (hand.mapped_bytes == 0) grow_by_hand(hand);  // nobody would answer a fault on this thread
+        return;
+    }
     std::atomic<ByHand*>& innermost = whereabouts(worker->current_index);
+    hand.noted = &innermost;
     hand.outer = innermost.load(std::memory_order_relaxed);
     innermost.store(&hand, std::memory_order_relaxed);
 }
@@ -149,9 +152,7 @@ void by_hand_end(ByHand& hand) noexcept {
 [[gnu::noinline]] void by_hand_leave(ByHand& hand) noexcept {
     if (hand.state == HandState::kRunning) hand.state = HandState::kSuspended;
     swap_exception_state(hand);
-    if (hand.resumer != kNoCoroutine) {
-        whereabouts(hand.resumer).store(hand.outer, std::memory_order_relaxed);
-    }
+    if (hand.noted != nullptr) hand.noted->store(hand.outer, std::memory_order_relaxed);
 }
 
 void by_hand_finish(ByHand& hand) noexcept {

@@ -98,7 +98,6 @@ ResumePoint take_slot(Worker* worker, std::uint32_t, void* argument) noexcept {
     const std::uint8_t pool = request.large ? kPoolLarge : kPoolMedium;
     const std::uint32_t slot = pools.allocate(worker, pool);
     if (slot != wire::kNone) {
-        pools.grow(pool, slot);
         const wire::StackBounds bounds = pools.bounds(pool, slot);
         request.stack = {bounds.low, bounds.high, 0, slot, pool};
         slots_held.fetch_add(1, std::memory_order_relaxed);

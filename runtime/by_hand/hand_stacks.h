@@ -1,8 +1,9 @@
 // Stacks of coroutines that are resumed by hand.
 //
-// Where a Runtime lives, a slot of its pools: the heatmap shows it as used by nobody's record. A Medium slot's reserve is opened at once,
-// since growing on demand is for scheduled coroutines (16 KiB, then 64). Else a guarded mapping of its own, of the same
-// size; a thread keeps some of those it gave back for the next coroutine it makes, until it ends.
+// Where a Runtime lives, a slot of its pools: the heatmap shows it as used by nobody's record. A Medium slot is 16 KiB and grows in place
+// to 64: in a scheduled coroutine when a frame wants it, else before it first runs there, since only workers answer faults. Without a
+// Runtime, a guarded mapping of the grown size; a thread keeps some of those it gave back for the next coroutine it makes, until
+// it ends.
 //
 // Thread: any. Enters the kernel, but for a kept mapping. Tested in tests/unit/runtime/coroutine_test.cpp.
 #pragma once

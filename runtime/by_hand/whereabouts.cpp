@@ -4,23 +4,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
 #include "instrumentation/wire/limits.h"
+#include "runtime/entry/runtime_state.h"
 
 namespace cprime::detail {
 namespace {
 
-constexpr std::uint32_t kChunkEntries = 1U << 16;
-constexpr std::uint32_t kChunks = coroscope::wire::kCoroutinesMax / kChunkEntries;
 using Entry = std::atomic<ByHand*>;
 
-// Writer: whoever first needs the chunk (compare_exchange, release); readers acquire. Zeroed memory is null entries.
-std::atomic<Entry*> chunks[kChunks];
-
 Entry* map_chunk(std::atomic<Entry*>& place) {
-    void* memory = mmap(nullptr, kChunkEntries * sizeof(Entry), PROT_READ | PROT_WRITE,
+    void* memory = mmap(nullptr, kWhereaboutsChunk * sizeof(Entry), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         std::fputs(
@@ -33,22 +30,41 @@ Entry* map_chunk(std::atomic<Entry*>& place) {
     Entry* there = nullptr;
     if (place.compare_exchange_strong(there, mine, std::memory_order_acq_rel, std::memory_order_acquire))
         return mine;
-    munmap(memory, kChunkEntries * sizeof(Entry));
+    munmap(memory, kWhereaboutsChunk * sizeof(Entry));
     return there;
 }
 
 }  // namespace
 
-std::atomic<ByHand*>& whereabouts(std::uint32_t index) {
-    std::atomic<Entry*>& place = chunks[index / kChunkEntries];
+std::atomic<Entry*> g_whereabouts[kWhereaboutsChunks];
+
+std::atomic<ByHand*>& map_whereabouts(std::uint32_t index) {
+    std::atomic<Entry*>& place = g_whereabouts[index / kWhereaboutsChunk];
     Entry* chunk = place.load(std::memory_order_acquire);
-    if (__builtin_expect(chunk == nullptr, 0)) chunk = map_chunk(place);
-    return chunk[index % kChunkEntries];
+    return (chunk != nullptr ? chunk : map_chunk(place))[index % kWhereaboutsChunk];
 }
 
 [[gnu::no_sanitize("address"), gnu::no_sanitize("thread")]] ByHand* by_hand_of(std::uint32_t index) {
-    const Entry* chunk = chunks[index / kChunkEntries].load(std::memory_order_acquire);
-    return chunk == nullptr ? nullptr : chunk[index % kChunkEntries].load(std::memory_order_relaxed);
+    const Entry* chunk = g_whereabouts[index / kWhereaboutsChunk].load(std::memory_order_acquire);
+    return chunk == nullptr ? nullptr : chunk[index % kWhereaboutsChunk].load(std::memory_order_relaxed);
+}
+
+bool grow_by_hand(ByHand& hand) {
+    Pools& pools = g_runtime->pools;
+    if (hand.mapped_bytes != 0 || !pools.grow(hand.pool, hand.slot)) return false;
+    hand.low = pools.window(hand.pool, hand.slot).low;
+    return true;
+}
+
+bool grow_by_hand_at(std::uint32_t index, std::uint64_t address) {
+    ByHand* hand = by_hand_of(index);
+    if (hand == nullptr || hand->mapped_bytes != 0 || address >= hand->low ||
+        address < g_runtime->pools.window(hand->pool, hand->slot).low)
+        return false;
+    const int error_before = errno;  // that of the code which goes on after this
+    const bool grown = grow_by_hand(*hand);
+    errno = error_before;
+    return grown;
 }
 
 bool say_by_hand_overflow(std::uint32_t index, std::uint64_t address) {

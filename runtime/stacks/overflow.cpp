@@ -163,7 +163,8 @@ void on_fault(int number, siginfo_t* info, void* context) {
     }
     const Worker* worker = cprime_current_worker;
     if (g_runtime != nullptr && worker != nullptr && worker->current_index != wire::kNone &&
-        grow_in_place(*worker, address, static_cast<const ucontext_t*>(context))) {
+        (grow_in_place(*worker, address, static_cast<const ucontext_t*>(context)) ||
+         grow_by_hand_at(worker->current_index, address))) {
         return;
     }
     if (g_runtime != nullptr && worker != nullptr && worker->current_index != wire::kNone &&

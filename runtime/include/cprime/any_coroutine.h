@@ -130,7 +130,7 @@ private:
     }
 
     const detail::AnyOperations* operations_ = nullptr;
-    alignas(void*) std::byte place_[3 * sizeof(void*)];
+    alignas(void*) std::byte place_[3 * sizeof(void*)] = {};
 };
 
 }  // namespace cprime

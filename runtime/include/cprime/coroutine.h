@@ -26,7 +26,8 @@
 // coroutine's own stack, so classes below Medium give Medium.
 //
 // The stack is a slot of the Runtime's pools where a Runtime lives when the coroutine is made (then it must be gone before the Runtime
-// is), else a mapping of its own that threads keep for the next one. Guarded below; Medium has 64 KiB, Large 8 MiB paged in by the kernel.
+// is), else a mapping of its own that threads keep for the next one. Guarded below; Medium has up to
+// 64 KiB, Large 8 MiB paged in by the kernel.
 //
 // Thread: see above; the object itself is not locked. Nothing here blocks. Tested in tests/unit/runtime/coroutine_test.cpp,
 // measured by the bench `by_hand`.

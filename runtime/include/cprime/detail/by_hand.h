@@ -13,6 +13,7 @@
 // Thread: whoever resumes, one at a time. Nothing here needs a Runtime.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -42,11 +43,13 @@ struct ByHand {
     // Exception state (Itanium ABI, 2.2.2): the coroutine's while it does not run, the resumer's while it runs.
     void* caught_exceptions = nullptr;
     unsigned int uncaught_exceptions = 0;
-    std::uint32_t resumer = kNoCoroutine;  // scheduled coroutine that resumed it, while it runs
-    ByHand* outer = nullptr;  // the one by hand that the resumer itself runs on, while this one runs
     HandState state = HandState::kFresh;
     bool ending = false;     // being destroyed: the next yield that goes on throws Unwind
     bool swallowed = false;  // ... but the body returned all the same
+    // While it runs, and a scheduled coroutine resumed it: where that one's whereabouts are noted (null: a thread did), and what stood
+    // there, the one by hand that the resumer itself runs on.
+    std::atomic<ByHand*>* noted = nullptr;
+    ByHand* outer = nullptr;
     // --- the rest
     std::exception_ptr failure;                // what escaped the body
     void* closure = nullptr;                   // uninitialised memory after by_hand_make()
