@@ -36,7 +36,7 @@ struct Wanted {
 enum class Look { kReady, kRunning, kRetry, kNever };
 
 // The control block as it stands now.
-Look look(const StateReader& state, Wanted& wanted) {
+Look look(const StateReader& state, const StateImage& image, Wanted& wanted) {
     const wire::CoroutineRecord* record = state.coroutine(wanted.coroutine->index);
     const wire::CoroutineDetail* detail = state.detail(wanted.coroutine->index);
     if (record == nullptr || detail == nullptr) return Look::kNever;
@@ -51,6 +51,7 @@ Look look(const StateReader& state, Wanted& wanted) {
     if ((wanted.sequence & 1) != 0) return Look::kRunning;
     std::atomic_thread_fence(std::memory_order_acquire);
     if (record->sequence.load(std::memory_order_relaxed) != wanted.sequence) return Look::kRetry;
+    wanted.bounds = image.stack_at(*wanted.coroutine, wanted.rsp);
     const bool inside = wanted.rsp >= wanted.bounds.low && wanted.rsp % sizeof(std::uint64_t) == 0 &&
                         wanted.rsp < wanted.bounds.high &&
                         wanted.bounds.high - wanted.rsp >= sizeof(wire::SavedFrame);
@@ -119,8 +120,7 @@ private:
     base::Status add(const CoroutineImage& coroutine) {
         Wanted wanted;
         wanted.coroutine = &coroutine;
-        wanted.bounds = image_.stack_of(coroutine);
-        switch (look(target_.state, wanted)) {
+        switch (look(target_.state, image_, wanted)) {
             case Look::kRunning:
                 report(coroutine, Consistency::kRunning);
                 return base::ok_status();

@@ -144,8 +144,8 @@ StackSnapshot take_snapshot(Target& target, Unwinder& unwinder, const StateImage
         if (copy.consistency != Consistency::kExact) return;
         ref.end = unwinder.unwind(copy, pcs);
         ref.stack = table.add(pcs);
-        ref.used_bytes = static_cast<std::uint32_t>(state.stack_of(*copy.coroutine).high - copy.rsp -
-                                                    sizeof(wire::SavedFrame));
+        ref.used_bytes = static_cast<std::uint32_t>(state.stack_at(*copy.coroutine, copy.rsp).high -
+                                                    copy.rsp - sizeof(wire::SavedFrame));
     };
     for (std::size_t first = 0; first < wanted.size(); first += kPiece) {
         if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) break;
