@@ -276,7 +276,7 @@ std::uint32_t StateSegment::intern(std::string_view text) {
     auto* place = reinterpret_cast<unsigned char*>(window.base + start);
     place[0] = static_cast<unsigned char>(text.size() & 0xff);
     place[1] = static_cast<unsigned char>(text.size() >> 8);
-    std::memcpy(place + wire::kStringHeaderBytes, text.data(), text.size());
+    if (!text.empty()) std::memcpy(place + wire::kStringHeaderBytes, text.data(), text.size());
     if (!publish_records(SectionKind::kStrings, static_cast<std::uint32_t>(start + bytes)))
         return wire::kNone;
     string_bytes_used_ = start + bytes;

@@ -37,7 +37,7 @@ struct Wanted {
 enum class Look { kReady, kOnSegment, kRunning, kRetry, kNever };
 
 // The control block as it stands now.
-Look look(const StateReader& state, Wanted& wanted) {
+Look look(const StateReader& state, const StateImage& image, Wanted& wanted) {
     const wire::CoroutineRecord* record = state.coroutine(wanted.coroutine->index);
     const wire::CoroutineDetail* detail = state.detail(wanted.coroutine->index);
     if (record == nullptr || detail == nullptr) return Look::kNever;
@@ -52,13 +52,12 @@ Look look(const StateReader& state, Wanted& wanted) {
     if ((wanted.sequence & 1) != 0) return Look::kRunning;
     std::atomic_thread_fence(std::memory_order_acquire);
     if (record->sequence.load(std::memory_order_relaxed) != wanted.sequence) return Look::kRetry;
+    const bool grows = (record->flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) != 0;
+    wanted.bounds = grows ? image.stack_of(*wanted.coroutine) : image.stack_at(*wanted.coroutine, wanted.rsp);
     const bool inside = wanted.rsp >= wanted.bounds.low && wanted.rsp % sizeof(std::uint64_t) == 0 &&
                         wanted.rsp < wanted.bounds.high &&
                         wanted.bounds.high - wanted.rsp >= sizeof(wire::SavedFrame);
-    if (!inside) {
-        const bool segments = (record->flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) != 0;
-        return segments && wanted.rsp % sizeof(std::uint64_t) == 0 ? Look::kOnSegment : Look::kNever;
-    }
+    if (!inside) return grows && wanted.rsp % sizeof(std::uint64_t) == 0 ? Look::kOnSegment : Look::kNever;
     wanted.bytes = std::min(wanted.bounds.high - wanted.rsp, wire::kStackCopyBytesMax);
     return Look::kReady;
 }
@@ -123,8 +122,7 @@ private:
     base::Status add(const CoroutineImage& coroutine) {
         Wanted wanted;
         wanted.coroutine = &coroutine;
-        wanted.bounds = image_.stack_of(coroutine);
-        switch (look(target_.state, wanted)) {
+        switch (look(target_.state, image_, wanted)) {
             case Look::kRunning:
                 report(coroutine, Consistency::kRunning);
                 return base::ok_status();

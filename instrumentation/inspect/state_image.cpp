@@ -218,4 +218,22 @@ wire::StackBounds StateImage::stack_of(const CoroutineImage& coroutine) const {
     return pools[coroutine.pool].bounds(coroutine.slot);
 }
 
+wire::StackBounds StateImage::stack_at(const CoroutineImage& coroutine, std::uint64_t rsp) const {
+    const wire::StackBounds own = stack_of(coroutine);
+    if (rsp >= own.low && rsp < own.high) return own;
+    for (const PoolImage& pool : pools) {
+        // Slots of MicroPools lie on stacks of others: who stands beside one is not in it.
+        if (pool.purpose == wire::PoolPurpose::kLocal || pool.stride_bytes == 0) continue;
+        for (std::size_t slab = 0; slab < pool.slabs.size(); ++slab) {
+            const std::uint64_t base = pool.slabs[slab].stack_base;
+            if (base == 0 || rsp < base || (rsp - base) / pool.stride_bytes >= wire::kSlotsPerSlab) continue;
+            const auto slot = static_cast<std::uint32_t>(slab * wire::kSlotsPerSlab +
+                                                         (rsp - base) / pool.stride_bytes);
+            const wire::StackBounds bounds = pool.bounds(slot);
+            return rsp >= bounds.low && rsp < bounds.high ? bounds : own;
+        }
+    }
+    return own;
+}
+
 }  // namespace coroscope::inspect

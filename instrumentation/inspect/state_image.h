@@ -216,6 +216,9 @@ struct StateImage {
     // The coroutine that owns a slot, or has a segment there; nullptr when free.
     const CoroutineImage* owner_of(std::uint8_t pool, std::uint32_t slot) const;
     wire::StackBounds stack_of(const CoroutineImage& coroutine) const;
+    // The stack that it stands on with this stack pointer: its own, or, while it resumes another one by hand, the slot that `rsp` lies in.
+    // Its own, too, when that is none of the target's slots: then `rsp` is outside of what is returned.
+    wire::StackBounds stack_at(const CoroutineImage& coroutine, std::uint64_t rsp) const;
 
 private:
     IndexMap by_index_;

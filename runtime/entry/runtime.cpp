@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "runtime/by_hand/hand_stacks.h"
 #include "runtime/channels/channels.h"
 #include "runtime/entry/eager_binding.h"
 #include "runtime/entry/environment.h"
@@ -16,6 +17,7 @@
 #include "runtime/entry/worker_threads.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/sleepers.h"
+#include "runtime/scheduler/suspended.h"
 #include "runtime/signals/signals.h"
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
@@ -88,6 +90,7 @@ void make_tables(RuntimeState& state, SizeTable table) {
     g_tables.details = segment.records<wire::CoroutineDetail>(SectionKind::kCoroutineDetails);
     state.records.start(segment);
     take_or_die(state.pools.start(segment, state.workers.get(), state.workers_count));
+    state.local_pools.start(segment, state.pools);
     take_or_die(state.sites.start(segment, std::move(table)));
     take_or_die(state.segments.start(segment));
     state.scheduler.start(state.workers.get(), state.workers_count);
@@ -200,6 +203,7 @@ Runtime::Runtime(const RuntimeOptions& options)
     detail::make_tables(state, std::move(table));
     detail::set_unlink_hook(detail::wire::WaitReason::kSleep, &detail::unlink_sleeper);
     detail::set_unlink_hook(detail::wire::WaitReason::kJoin, &detail::unlink_joiner);
+    detail::set_unlink_hook(detail::wire::WaitReason::kSuspended, &detail::unlink_suspended);
     detail::start_channels(*state.segment);
     if (!detail::start_signals()) detail::fatal("there is no thread to be had for signals", 1);
     coroscope::base::check_context() = &detail::print_context;
@@ -250,6 +254,7 @@ Runtime::~Runtime() {
     state.scheduler.stop();
     detail::join_workers(state);
     // 6. What they used goes, in reverse order.
+    detail::check_no_hand_stacks_left();
     detail::stop_channels();
     detail::remove_fault_handlers();
     coroscope::base::check_context() = nullptr;

@@ -23,6 +23,7 @@
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/timers.h"
 #include "runtime/scheduler/worker.h"
+#include "runtime/stacks/local_pools.h"
 #include "runtime/stacks/pools.h"
 #include "runtime/stacks/segments.h"
 #include "runtime/stacks/sites.h"
@@ -43,6 +44,7 @@ struct RuntimeState {
     Timers timers;
     CoroutineRecords records;
     Pools pools;
+    LocalPools local_pools;
     Sites sites;
     Segments segments;
     Joiners joiners;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "cprime/detail/local_pool.h"
 #include "cprime/detail/spawn_request.h"
 #include "cprime/this_coroutine.h"
 #include "instrumentation/emit/probes.h"
@@ -28,9 +29,11 @@ constexpr std::uint8_t kNormalPriority = 2;
 constexpr std::uint8_t kSignalPriority = 0;
 // The least that must be left below a closure for the entry function and a park; see trampoline and SavedFrame.
 constexpr std::size_t kRoomBesideClosure = 160;
+static_assert(kRoomBesideClosure == kRoomBesideLocalClosure);
 
 // The wished class, or the smallest one above it in which the closure leaves room.
 std::uint8_t choose_pool(const SpawnRequest& request, std::uint32_t site, const Pools& pools) {
+    if (request.local != nullptr) return kPoolLocal;
     if ((request.flags & kSpawnSignal) != 0) return kPoolSignal;
     auto pool = static_cast<std::uint8_t>(g_runtime->sites.choose_class(site, request.wish));
     while (pool < kPoolLarge && request.type->bytes + request.type->alignment + kRoomBesideClosure >
@@ -111,10 +114,11 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     const std::uint32_t site = state.sites.find(request.place, request.name,
                                                 reinterpret_cast<std::uint64_t>(request.type->entry));
     const std::uint8_t pool = choose_pool(request, site, state.pools);
-    if (pool <= kPoolSmall) warn_if_binding_is_lazy();
+    if (pool <= kPoolSmall || pool == kPoolLocal) warn_if_binding_is_lazy();
     const std::uint32_t child = state.records.allocate(worker);
     if (child == wire::kNone) return back_to_caller(worker);
-    const std::uint32_t slot = state.pools.allocate(worker, pool);
+    const std::uint32_t slot = pool == kPoolLocal ? state.local_pools.allocate(worker, *request.local)
+                                                  : state.pools.allocate(worker, pool);
     void* result = slot != wire::kNone && request.type->result_bytes != 0
                        ? std::malloc(request.type->result_bytes)
                        : nullptr;
@@ -126,6 +130,7 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     request.coroutine = child;
     request.result = result;
     request.identity = state.records.new_identity(worker);
+    if (pool == kPoolLocal) request.local->entries[slot % wire::kSlotsPerSlab] = {request.identity, child};
     const wire::StackBounds bounds = state.pools.bounds(pool, slot);
     CoroutineRecord& made = record(child);
     made.pool = pool;

@@ -72,7 +72,7 @@ Identified identify(std::uint32_t index) {
     } else {
         copy(who.file, sizeof who.file, "unknown site");
     }
-    who.size_class = self.pool == kPoolSignal ? kPoolMedium : self.pool;
+    who.size_class = static_cast<unsigned>(g_runtime->pools.size_class(self.pool));
     const PoolGeometry& geometry = g_runtime->pools.geometry(self.pool);
     who.slot_bytes = geometry.slot_bytes;
     if (g_runtime->pools.grown(self.pool, self.slot))
@@ -163,10 +163,12 @@ void on_fault(int number, siginfo_t* info, void* context) {
     }
     const Worker* worker = cprime_current_worker;
     if (g_runtime != nullptr && worker != nullptr && worker->current_index != wire::kNone &&
-        grow_in_place(*worker, address, static_cast<const ucontext_t*>(context))) {
+        (grow_in_place(*worker, address, static_cast<const ucontext_t*>(context)) ||
+         grow_by_hand_at(worker->current_index, address))) {
         return;
     }
     if (g_runtime != nullptr && worker != nullptr && worker->current_index != wire::kNone &&
+        !say_by_hand_overflow(worker->current_index, address) &&
         is_overflow(*worker, address, static_cast<const ucontext_t*>(context))) {
         say_overflow(worker->current_index, worker->index, "it ran into a guard page");
     }

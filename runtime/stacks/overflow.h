@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "runtime/by_hand/whereabouts.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/tables.h"
 
@@ -15,13 +16,15 @@ namespace cprime::detail {
 // Prints the report and aborts. `sign`: what was seen.
 [[noreturn]] void report_overflow(const Worker& worker, std::uint32_t index, const char* sign);
 
-// The coroutine that is about to leave the worker: its stack pointer lies in its slot, canaries are whole.
+// The coroutine that is about to leave the worker: its stack pointer lies in its slot (or on the stack of one that it
+// resumes by hand), canaries are whole.
 inline void check_stack(const Worker& worker, std::uint32_t index, std::uint64_t rsp) {
     const wire::CoroutineRecord& self = record(index);
     const Pools& pools = g_runtime->pools;
     if (__builtin_expect((self.flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) != 0, 0)) {
-        if (const char* sign = g_runtime->segments.check(index, rsp)) report_overflow(worker, index, sign);
-    } else if (__builtin_expect(!pools.holds(self.pool, self.slot, rsp), 0)) {
+        const char* sign = on_by_hand_stack(index, rsp) ? nullptr : g_runtime->segments.check(index, rsp);
+        if (sign != nullptr) report_overflow(worker, index, sign);
+    } else if (__builtin_expect(!pools.holds(self.pool, self.slot, rsp), 0) && !on_by_hand_stack(index, rsp)) {
         report_overflow(worker, index, "its stack pointer has left the slot");
     }
     if (pools.has_canaries(self.pool) && __builtin_expect(!pools.canary_intact(self.pool, self.slot), 0)) {

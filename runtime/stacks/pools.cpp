@@ -71,6 +71,10 @@ constexpr PoolPlan kPlans[kPoolsCount] = {
      SizeClass::kMedium,
      coroscope::wire::PoolPurpose::kSignal,
      {kMediumStrideBytes, kMediumBytes, kGuardBytes, 16, 0, kMediumReserveBytes}},
+    {"local",
+     SizeClass::kMicro,
+     coroscope::wire::PoolPurpose::kLocal,
+     {kMicroBytes, kMicroBytes, 0, 1, kCanaryBytes}},
 };
 
 void write_canary(std::uint64_t address) {
@@ -166,13 +170,38 @@ std::uint32_t Pools::allocate(Worker* worker, std::uint8_t pool) {
         slot = take_slot(share, pool);
     }
     if (has_guards_by_slot(geometries_[pool])) arm_guard(pool, slot);
+    count_taken(worker, pool);
+    return slot;
+}
+
+void Pools::count_taken(Worker* worker, std::uint8_t pool) {
     if (worker != nullptr) {
         auto& used = worker->record->used[pool];
         used.store(used.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     } else {
         outside_used_[pool].fetch_add(1, std::memory_order_relaxed);
     }
-    return slot;
+}
+
+void Pools::adopt_slab(std::uint8_t pool, std::uint32_t slab, std::uint64_t base, std::uint64_t bytes) {
+    new (&states_[pool][slab]) SlabState;  // no canary is armed there yet
+    SlabRecord& record = slabs_[pool][slab];
+    record.pool = pool;
+    record.stack_base = base;
+    record.stack_bytes = bytes;
+    // Release: whoever sees an owner sees where the memory is.
+    record.owner.store(coroscope::wire::kSlabOwnerOutside, std::memory_order_release);
+}
+
+void Pools::disown_slab(std::uint8_t pool, std::uint32_t slab) {
+    SlabRecord& record = slabs_[pool][slab];
+    for (std::uint32_t word = 0; word < kSlabWords; ++word) {
+        record.owned[word].store(0, std::memory_order_relaxed);
+        record.remote[word].store(0, std::memory_order_relaxed);
+    }
+    record.owner.store(coroscope::wire::kNone, std::memory_order_release);
+    record.stack_base = 0;
+    record.stack_bytes = 0;
 }
 
 // From the newest slab with room; slabs found full leave the list.

@@ -38,7 +38,8 @@ inline constexpr std::uint8_t kPoolSmall = 1;
 inline constexpr std::uint8_t kPoolMedium = 2;
 inline constexpr std::uint8_t kPoolLarge = 3;
 inline constexpr std::uint8_t kPoolSignal = 4;
-inline constexpr std::uint8_t kPoolsCount = 5;
+inline constexpr std::uint8_t kPoolLocal = 5;  // memory of MicroPools: see local_pools.h
+inline constexpr std::uint8_t kPoolsCount = 6;
 
 inline constexpr std::uint32_t kCanaryBytes = 16;
 
@@ -66,6 +67,7 @@ public:
     void free(Worker* worker, std::uint8_t pool, std::uint32_t slot);
 
     const PoolGeometry& geometry(std::uint8_t pool) const { return geometries_[pool]; }
+    coroscope::wire::SizeClass size_class(std::uint8_t pool) const { return records_[pool].size_class; }
     // Usable addresses of a slot as it stands, the canary included.
     coroscope::wire::StackBounds bounds(std::uint8_t pool, std::uint32_t slot) const {
         const PoolGeometry& g = geometries_[pool];
@@ -119,6 +121,13 @@ public:
 
     // Finds the slot whose stride contains `address`. Async-signal-safe. False: no slot of ours.
     bool find_address(std::uint64_t address, std::uint8_t* pool, std::uint32_t* slot) const;
+
+    // For LocalPools: a slab over memory that Pools neither maps nor unmaps, with all slots free; and its end, with all slots back.
+    coroscope::wire::SlabRecord& slab(std::uint8_t pool, std::uint32_t slab) { return slabs_[pool][slab]; }
+    void adopt_slab(std::uint8_t pool, std::uint32_t slab, std::uint64_t base, std::uint64_t bytes);
+    void disown_slab(std::uint8_t pool, std::uint32_t slab);
+    // A slot was handed out past allocate().
+    void count_taken(Worker* worker, std::uint8_t pool);
 
     // Slots in use now (sum of the workers' counters), and the most ever seen at a sample.
     std::uint64_t used(std::uint8_t pool) const;

@@ -44,7 +44,7 @@ std::uint64_t limit_of_frame(std::uint64_t rsp) {
 }
 
 SizeClass class_of(std::uint8_t pool) {
-    return pool == kPoolSignal ? SizeClass::kMedium : static_cast<SizeClass>(pool);
+    return g_runtime->pools.size_class(pool);
 }
 
 }  // namespace
@@ -220,6 +220,7 @@ void Segments::trim(Worker& worker, std::uint32_t index) {
     wire::CoroutineRecord& self = record(index);
     const std::uint64_t rsp = self.rsp.load(std::memory_order_relaxed);
     const std::uint64_t limit = limit_of_frame(rsp);
+    if (limit == 0) return;  // on the stack of one that it resumes by hand: which of its own are in use is not known here
     free_blocks(index, limit, rsp);
     cut_after(worker, limit);
     if (limit == own_limit(self.pool, self.slot) && blocks_[index] == nullptr) {

@@ -6,6 +6,7 @@
 
 #include <sys/mman.h>
 
+#include "runtime/by_hand/whereabouts.h"
 #include "runtime/entry/runtime_state.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -52,7 +53,9 @@ CPRIME_UNINSTRUMENTED void cprime_sanitizer_leave_coroutine(Worker* worker, Park
 }
 CPRIME_UNINSTRUMENTED void cprime_sanitizer_on_worker(Worker*) {}
 CPRIME_UNINSTRUMENTED void cprime_sanitizer_leave_worker(Worker* worker, coroscope::wire::CoroutineRecord*) {
-    if (worker->current_index != wire::kNone) __tsan_switch_to_fiber(all_tags[worker->current_index], 0);
+    if (worker->current_index == wire::kNone) return;
+    const ByHand* hand = by_hand_of(worker->current_index);  // it may have parked on the stack of one by hand
+    __tsan_switch_to_fiber(hand != nullptr ? hand->tag : all_tags[worker->current_index], 0);
 }
 CPRIME_UNINSTRUMENTED void cprime_sanitizer_on_coroutine(Worker*) {}
 }
@@ -79,8 +82,10 @@ CPRIME_UNINSTRUMENTED void cprime_sanitizer_on_worker(Worker* worker) {
 }
 CPRIME_UNINSTRUMENTED void cprime_sanitizer_leave_worker(Worker* worker,
                                                          coroscope::wire::CoroutineRecord* record) {
-    if (worker->current_index == wire::kNone) return;  // home: the same stack
-    const wire::StackBounds bounds = g_runtime->pools.bounds(record->pool, record->slot);
+    if (worker->current_index == wire::kNone) return;        // home: the same stack
+    const ByHand* hand = by_hand_of(worker->current_index);  // it may have parked on the stack of one by hand
+    const wire::StackBounds bounds = hand != nullptr ? wire::StackBounds{hand->low, hand->high}
+                                                     : g_runtime->pools.bounds(record->pool, record->slot);
     __sanitizer_start_switch_fiber(&worker->asan_fake_stack, reinterpret_cast<void*>(bounds.low),
                                    bounds.high - bounds.low);
 }

@@ -14,6 +14,7 @@ BENCH = os.path.join(os.environ["COROSCOPE_BIN"], "bench")
 ROWS = {  # name: peers that must be there
     "switch": {"boost_context"},
     "switch_ring_1000": {"boost_context"},
+    "by_hand": {"boost_context", "boost_callcc", "boost_coroutine2"},
     "yield_1000": {"go", "boost_fiber", "cpp20"},
     "spawn_join": {"go", "boost_fiber", "cpp20"},
     "channel_unbuffered": {"go", "boost_fiber"},

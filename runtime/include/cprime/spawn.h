@@ -109,13 +109,14 @@ struct SpawnGuard {
     ~SpawnGuard() { park(constructed ? &spawn_commit : &spawn_abort, &request); }
 };
 
+// False when there is no memory for another one; the function is untouched then.
 template <typename F>
-void spawn_closure(SpawnRequest& request, F&& function) {
+bool try_spawn_closure(SpawnRequest& request, F&& function) {
     using Function = std::decay_t<F>;
     using T = std::invoke_result_t<Function&>;
     request.type = &closure_type<Function, T>;
     park(&spawn_begin, &request);
-    if (request.coroutine == kNoCoroutine) throw std::bad_alloc();
+    if (request.coroutine == kNoCoroutine) return false;
     SpawnGuard guard{request};
     if constexpr (std::is_void_v<T>) {
         ::new (request.closure) Closure<Function, T>{std::forward<F>(function)};
@@ -124,6 +125,11 @@ void spawn_closure(SpawnRequest& request, F&& function) {
         ::new (request.closure) Closure<Function, T>{std::forward<F>(function), result};
     }
     guard.constructed = true;
+    return true;
+}
+template <typename F>
+void spawn_closure(SpawnRequest& request, F&& function) {
+    if (!try_spawn_closure(request, std::forward<F>(function))) throw std::bad_alloc();
 }
 
 }  // namespace detail
@@ -171,6 +177,26 @@ public:
         return request.found;
     }
 
+    // Wakes the coroutine if it has suspended itself (cprime::suspend), and says whether it did. False when it runs, is ready or waits
+    // for anything else, also when it is only about to suspend itself: see suspend() for how that is met. Does not wait.
+    bool resume() noexcept {
+        detail::HandleRequest request{coroutine_, identity_, false};
+        detail::park(&detail::resume_coroutine, &request);
+        return request.found;
+    }
+
+    // Whether the coroutine has ended: join() would not wait. True for an empty handle.
+    bool is_complete() const noexcept { return !describe().alive; }
+
+    // The class of its stack and its name (that of its site where it has none of its own). `unspecified` and "" when it has ended. The
+    // name stays valid while the Runtime lives.
+    ::cprime::size_class size_class() const noexcept {
+        const detail::DescribeRequest about = describe();
+        return about.alive ? static_cast<::cprime::size_class>(about.size_class + 1)
+                           : ::cprime::size_class::unspecified;
+    }
+    std::string_view name() const noexcept { return describe().name; }
+
     // Lets the coroutine go on alone; the handle is empty afterwards.
     void detach() noexcept {
         if (identity_ == 0) return;
@@ -183,6 +209,8 @@ public:
     std::uint64_t id() const noexcept { return identity_; }
 
 private:
+    template <std::size_t N>
+    friend class MicroPool;
     template <typename F>
     friend JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions&, F&&, Place);
 
@@ -193,6 +221,12 @@ private:
         : identity_(request.identity),
           result_(static_cast<Record*>(request.result)),
           coroutine_(request.coroutine) {}
+
+    detail::DescribeRequest describe() const noexcept {
+        detail::DescribeRequest request{coroutine_, identity_, false, 0, {}};
+        detail::park(&detail::describe_coroutine, &request);
+        return request;
+    }
 
     Result<T> take(std::exception_ptr& failure) {
         if constexpr (std::is_void_v<T>) {

@@ -1,4 +1,4 @@
-// What a coroutine says about itself: yield, sleep, and whether it was asked to end.
+// What a coroutine says about itself: yield, sleep, suspend, and whether it was asked to end.
 //
 //   while (work_left()) {
 //       do_some();
@@ -8,8 +8,8 @@
 // Cancellation stays: once asked to end, every call of the coroutine that would have to wait answers `cancelled` at once; calls
 // that need not wait (a channel with an item in it) still do their work, so that loops can drain and return.
 //
-// Thread: any. On a thread that is no worker, yield() yields the thread and sleep blocks it; neither is ever cancelled.
-// Tested in tests/unit/runtime/{yield,sleep,cancel}_test.cpp.
+// Thread: any. On a thread that is no worker, yield() yields the thread and sleep blocks it, neither is ever cancelled; suspend() ends
+// the program with a sentence there. Tested in tests/unit/runtime/{yield,cancel_sleep,suspend}_test.cpp.
 #pragma once
 
 #include <chrono>
@@ -35,12 +35,16 @@ struct SleepRequest {
     std::int64_t duration_ns = 0;
     Status status = Status::ok;
 };
+struct SuspendRequest {
+    Status status = Status::ok;
+};
 struct SelfRequest {
     std::uint64_t identity = 0;
     bool cancelled = false;
 };
 ResumePoint yield_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint sleep_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint suspend_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint describe_self(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
 }  // namespace detail
@@ -58,6 +62,20 @@ template <typename Rep, typename Period>
 [[gnu::always_inline]] inline Result<void> sleep_for(std::chrono::duration<Rep, Period> duration) noexcept {
     detail::SleepRequest request{std::chrono::ceil<std::chrono::nanoseconds>(duration).count(), Status::ok};
     detail::park(&detail::sleep_coroutine, &request);
+    return request.status;
+}
+
+// Parks the caller until somebody calls resume() on its JoinHandle. `cancelled`: it was asked to end before or meanwhile; nobody else
+// ends the wait, so a coroutine whose handle is gone waits until shutdown.
+//
+// A resume() that comes before the caller has suspended itself does nothing and says false: nothing is remembered. So one of the two
+// must know where the other is. Either the resumer insists, one resume for each suspend:
+//     while (!handle.resume() && !handle.is_complete()) cprime::yield();
+// or the coroutine tells it first, for example through a channel that the resumer receives from, and the resumer insists from then on.
+// Where the wish must not be lost although nobody waits yet, a channel is the better means.
+[[gnu::always_inline]] inline Result<void> suspend() noexcept {
+    detail::SuspendRequest request;
+    detail::park(&detail::suspend_coroutine, &request);
     return request.status;
 }
 

@@ -10,6 +10,9 @@ namespace {
 constexpr Workload kWorkloads[] = {
     {"switch", switch_pair},
     {"switch_ring_1000", switch_ring_1000},
+    {"by_hand_fiber", by_hand_fiber},
+    {"by_hand_callcc", by_hand_callcc},
+    {"by_hand_coroutine2", by_hand_coroutine2},
     {"yield_2", yield_2},
     {"yield_1000", yield_1000},
     {"spawn_join", spawn_join},

@@ -13,6 +13,9 @@ inline constexpr std::size_t kStackBytes = 16384;
 
 Measured switch_pair(std::uint64_t count);           // context.cpp
 Measured switch_ring_1000(std::uint64_t count);      // context.cpp
+Measured by_hand_fiber(std::uint64_t count);         // by_hand.cpp
+Measured by_hand_callcc(std::uint64_t count);        // by_hand.cpp
+Measured by_hand_coroutine2(std::uint64_t count);    // by_hand.cpp
 Measured yield_2(std::uint64_t count);               // yield.cpp
 Measured yield_1000(std::uint64_t count);            // yield.cpp
 Measured spawn_join(std::uint64_t count);            // spawn_join.cpp

@@ -10,6 +10,7 @@ namespace {
 constexpr Workload kWorkloads[] = {
     {"switch", switch_pair},
     {"switch_ring_1000", switch_ring_1000},
+    {"by_hand", by_hand},
     {"yield_2", yield_2},
     {"yield_1000", yield_1000},
     {"yield_1000_micro", yield_1000_micro},

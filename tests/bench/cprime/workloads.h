@@ -10,6 +10,7 @@ namespace coroscope::bench::cprime_side {
 
 Measured switch_pair(std::uint64_t count);              // switch.cpp
 Measured switch_ring_1000(std::uint64_t count);         // switch.cpp
+Measured by_hand(std::uint64_t count);                  // by_hand.cpp
 Measured yield_2(std::uint64_t count);                  // yield.cpp
 Measured yield_1000(std::uint64_t count);               // yield.cpp
 Measured yield_1000_micro(std::uint64_t count);         // yield.cpp

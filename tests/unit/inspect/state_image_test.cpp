@@ -50,6 +50,28 @@ TEST(StateImage, look_ups_after_a_vector_shrank_find_nobody) {
     EXPECT_EQ(image.owner_of(0, 2), nullptr);
 }
 
+TEST(StateImage, who_resumes_one_by_hand_stands_on_that_ones_slot) {
+    StateImage image;
+    image.pools.resize(2);
+    image.pools[0].stride_bytes = 1000;
+    image.pools[0].guard_bytes = 100;
+    image.pools[0].slabs.push_back({.owner = 0, .stack_base = 1'000'000});
+    image.pools[1] = image.pools[0];
+    image.pools[1].slabs[0].stack_base = 5'000'000;
+    CoroutineImage coroutine;
+    coroutine.pool = 0;
+    coroutine.slot = 3;
+    EXPECT_EQ(image.stack_at(coroutine, 1'003'500).low, 1'003'100U) << "its own";
+    EXPECT_EQ(image.stack_at(coroutine, 5'007'500).low, 5'007'100U) << "another pool's";
+    EXPECT_EQ(image.stack_at(coroutine, 5'007'500).high, 5'008'000U);
+    EXPECT_EQ(image.stack_at(coroutine, 1'004'500).low, 1'004'100U);
+    for (const std::uint64_t nowhere : {0U, 8U, 999'999U, 5'007'050U, 5'512'000U})  // one is a guard
+        EXPECT_EQ(image.stack_at(coroutine, nowhere).low, 1'003'100U) << nowhere;
+    image.pools[1].purpose = wire::PoolPurpose::kLocal;
+    EXPECT_EQ(image.stack_at(coroutine, 5'007'500).low, 1'003'100U)
+        << "slots of a MicroPool lie on others' stacks";
+}
+
 TEST(StateImage, strings_out_of_bounds_are_empty) {
     StateImage image;
     image.strings = std::string(

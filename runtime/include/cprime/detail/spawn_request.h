@@ -20,6 +20,8 @@
 
 namespace cprime::detail {
 
+struct LocalPool;
+
 // What the runtime must know of a closure's type; one constant object a type.
 struct ClosureType {
     void (*entry)(void* closure);  // runs and destroys the closure, on the coroutine's stack
@@ -40,6 +42,7 @@ struct SpawnRequest {
     Place place;
     std::uint8_t wish = 0;  // size_class; 0 = none
     std::uint8_t flags = 0;
+    LocalPool* local = nullptr;  // the MicroPool to take the slot from
     // out
     std::uint32_t coroutine = kNoCoroutine;  // kNoCoroutine: no memory for another one
     std::uint64_t identity = 0;
@@ -71,6 +74,17 @@ struct HandleRequest {
 };
 ResumePoint cancel_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint drop_handle(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+// Makes the coroutine ready if it has suspended itself; found: it had.
+ResumePoint resume_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+
+struct DescribeRequest {
+    std::uint32_t target = kNoCoroutine;
+    std::uint64_t identity = 0;
+    bool alive = false;           // false: it has ended, and nothing below is filled
+    std::uint8_t size_class = 0;  // of its stack, as wire::SizeClass
+    std::string_view name;        // valid while the runtime lives
+};
+ResumePoint describe_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
 // The running coroutine ends by this exception (std::exception_ptr*): kept for the joiner, or reported. Taken from *exception.
 ResumePoint keep_failure(Worker* worker, std::uint32_t coroutine, void* exception) noexcept;
