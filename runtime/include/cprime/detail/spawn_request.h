@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "cprime/detail/park.h"
+#include "cprime/metadata.h"
 #include "cprime/place.h"
 #include "cprime/result.h"
 
@@ -40,6 +41,8 @@ struct SpawnRequest {
     Place place;
     std::uint8_t wish = 0;  // size_class; 0 = none
     std::uint8_t flags = 0;
+    std::uint32_t stack_bytes = 0;            // of its frames; 0 = not said
+    const coro_metadata* metadata = nullptr;  // of the function; null: none
     // out
     std::uint32_t coroutine = kNoCoroutine;  // kNoCoroutine: no memory for another one
     std::uint64_t identity = 0;
