@@ -139,6 +139,7 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
                                                 reinterpret_cast<std::uint64_t>(request.type->entry));
     const std::uint8_t pool = choose_pool(request, site, state.pools);
     if (pool <= kPoolSmall) warn_if_binding_is_lazy();
+    if (!sanitizer_admits()) return back_to_caller(worker);
     const std::uint32_t child = state.records.allocate(worker);
     if (child == wire::kNone) return back_to_caller(worker);
     const std::uint32_t slot = state.pools.allocate(worker, pool);
