@@ -238,8 +238,7 @@ void get_sites(ByteReader& in, std::vector<inspect::SiteImage>& sites) {
         set_index(in, s.line, in.get_varint());
         set_index(in, s.column, in.get_varint());
         set_enum(in, s.size_class, in.get<std::uint8_t>(), wire::kSizeClassesCount - 1);
-        set_enum(in, s.evidence, in.get<std::uint8_t>(),
-                 static_cast<std::uint8_t>(wire::ClassEvidence::kGrown));
+        set_enum(in, s.evidence, in.get<std::uint8_t>(), wire::kClassEvidencesCount - 1);
         set_index(in, s.predicted_bytes, in.get_varint());
         s.entry_address = in.get<std::uint64_t>();
     }

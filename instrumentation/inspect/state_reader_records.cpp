@@ -214,7 +214,7 @@ base::Status StateReader::read_names(StateImage& image) const {
             copied.line = record->line;
             copied.column = record->column;
             copied.size_class = std::min(record->size_class.load(kRelaxed), wire::SizeClass::kLarge);
-            copied.evidence = std::min(record->evidence.load(kRelaxed), wire::ClassEvidence::kGrown);
+            copied.evidence = std::min(record->evidence.load(kRelaxed), wire::ClassEvidence::kDeclared);
             copied.predicted_bytes = record->predicted_bytes;
             copied.entry_address = record->entry_address;
         }

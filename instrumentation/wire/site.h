@@ -18,7 +18,10 @@ enum class ClassEvidence : std::uint8_t {
     kProfiled = 2,  // row of the size table: high water + margin
     kProven = 3,    // row of the size table: static bound
     kGrown = 4,     // a stack of this site grew: the next class
+    kHint = 5,      // stack_bytes stated at the spawn
+    kDeclared = 6,  // coro_metadata of the function
 };
+inline constexpr std::uint8_t kClassEvidencesCount = 7;
 
 struct SiteRecord {          // 64 bytes
     std::uint32_t file;      // string, as the compiler gave it

@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::uint8_t kWishMedium = 3, kWishLarge = 4;  // cprime::size_class
 // What a body needs at least below its closure; else it gets the Large class.
-constexpr std::uint64_t kRoomBesideClosure = std::uint64_t{8} << 10;
+constexpr std::uint64_t kRoomBelowClosure = std::uint64_t{8} << 10;
 
 // This thread's exception state; __cxa_get_globals() is a call through two tables.
 thread_local constinit EhGlobals* eh_globals __attribute__((tls_model("initial-exec"))) = nullptr;
@@ -55,7 +55,7 @@ std::uint64_t closure_address(std::uint64_t below, const BodyType& type) {
 
 // False when the closure leaves too little of this stack.
 bool fits(const HandStack& stack, const BodyType& type) {
-    return stack.high - stack.low > sizeof(ByHand) + type.bytes + type.alignment + kRoomBesideClosure;
+    return stack.high - stack.low > sizeof(ByHand) + type.bytes + type.alignment + kRoomBelowClosure;
 }
 
 HandStack stack_of(const ByHand& hand) {

@@ -55,6 +55,7 @@ Environment read_environment(unsigned workers_wished) {
               2);
     }
     environment.profile = is_on("CPRIME_PROFILE", false);
+    environment.quiet = is_on("CPRIME_QUIET", false);
     environment.state_plane = is_on("CPRIME_STATE_PLANE", true);
     if (const std::string_view value = value_of("CPRIME_WAIT_FOR_VIEWER"); !value.empty()) {
         const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(),

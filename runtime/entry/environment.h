@@ -9,6 +9,7 @@ namespace cprime::detail {
 struct Environment {
     std::uint32_t workers_count = 1;
     bool profile = false;
+    bool quiet = false;  // say nothing of classes that are raised
     bool state_plane = true;
     std::uint32_t wait_for_viewer_ms = 0;
     std::string viewer_socket;  // abstract name on which a launcher listens while it looks for us; "" = not asked

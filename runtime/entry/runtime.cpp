@@ -19,6 +19,7 @@
 #include "runtime/scheduler/sleepers.h"
 #include "runtime/scheduler/suspended.h"
 #include "runtime/signals/signals.h"
+#include "runtime/stacks/class_raising.h"
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
@@ -201,6 +202,7 @@ Runtime::Runtime(const RuntimeOptions& options)
     detail::g_runtime = &state;
     detail::make_segments(state, environment, !environment.size_table_path.empty());
     detail::make_tables(state, std::move(table));
+    detail::say_classes_of_this_build(environment.quiet);
     detail::set_unlink_hook(detail::wire::WaitReason::kSleep, &detail::unlink_sleeper);
     detail::set_unlink_hook(detail::wire::WaitReason::kJoin, &detail::unlink_joiner);
     detail::set_unlink_hook(detail::wire::WaitReason::kSuspended, &detail::unlink_suspended);

@@ -27,19 +27,51 @@ namespace {
 
 constexpr std::uint8_t kNormalPriority = 2;
 constexpr std::uint8_t kSignalPriority = 0;
-// The least that must be left below a closure for the entry function and a park; see trampoline and SavedFrame.
-constexpr std::size_t kRoomBesideClosure = 160;
 static_assert(kRoomBesideClosure == kRoomBesideLocalClosure);
 
-// The wished class, or the smallest one above it in which the closure leaves room.
+// The smallest class from `pool` upwards in which the closure leaves room for `frames` bytes.
+std::uint8_t fitting_pool(const SpawnRequest& request, std::uint8_t pool, std::uint64_t frames,
+                          const Pools& pools) {
+    const std::uint64_t bytes = frames + request.type->bytes + request.type->alignment + kRoomBesideClosure;
+    const auto holds = [&pools, frames](std::uint8_t at) -> std::uint64_t {
+        const PoolGeometry& geometry = pools.geometry(at);
+        return geometry.slot_bytes - (frames != 0 && geometry.colour_steps > 1 ? kColourBytesMax : 0);
+    };
+    while (pool < kPoolLarge && bytes > holds(pool))
+        ++pool;
+    return pool;
+}
+
+// The class that follows from what was said of the function (SizeClass + 1).
+std::uint8_t declared_class(const SpawnRequest& request, const coro_metadata& said, const Pools& pools) {
+    if (said.size_class != size_class::unspecified) return static_cast<std::uint8_t>(said.size_class);
+    if (said.recursive && !said.bounded) return kPoolLarge + 1;
+    const std::uint8_t least = said.bounded && !said.calls_foreign ? kPoolMicro : kPoolMedium;
+    return fitting_pool(request, least, said.max_stack, pools) + 1;
+}
+
+[[gnu::noinline]] ClassAsked what_was_asked(const SpawnRequest& request, const Pools& pools) {
+    ClassAsked asked{.wish = request.wish};
+    if (request.place.unoptimised != 0 && !kSanitizer) asked.unoptimised = &request.place;
+    if (request.stack_bytes != 0)
+        asked.hint = fitting_pool(request, kPoolMicro, request.stack_bytes, pools) + 1;
+    if (request.metadata != nullptr) {
+        asked.declared = declared_class(request, *request.metadata, pools);
+        asked.bound = request.metadata->bounded;
+    }
+    return asked;
+}
+
+// What the ladder of evidence says, or the smallest class above it in which the closure leaves room.
 std::uint8_t choose_pool(const SpawnRequest& request, std::uint32_t site, const Pools& pools) {
     if (request.local != nullptr) return kPoolLocal;
     if ((request.flags & kSpawnSignal) != 0) return kPoolSignal;
-    auto pool = static_cast<std::uint8_t>(g_runtime->sites.choose_class(site, request.wish));
-    while (pool < kPoolLarge && request.type->bytes + request.type->alignment + kRoomBesideClosure >
-                                    pools.geometry(pool).slot_bytes)
-        ++pool;
-    return pool;
+    const bool plain = request.stack_bytes == 0 && request.metadata == nullptr &&
+                       request.place.unoptimised == 0;
+    ClassAsked asked{.wish = request.wish};
+    if (__builtin_expect(!plain, 0)) asked = what_was_asked(request, pools);
+    const auto pool = static_cast<std::uint8_t>(g_runtime->sites.choose_class(site, asked));
+    return fitting_pool(request, pool, 0, pools);
 }
 
 // Where the closure goes: as high as its alignment allows, above the first frame.
@@ -115,6 +147,7 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
                                                 reinterpret_cast<std::uint64_t>(request.type->entry));
     const std::uint8_t pool = choose_pool(request, site, state.pools);
     if (pool <= kPoolSmall || pool == kPoolLocal) warn_if_binding_is_lazy();
+    if (!sanitizer_admits()) return back_to_caller(worker);
     const std::uint32_t child = state.records.allocate(worker);
     if (child == wire::kNone) return back_to_caller(worker);
     const std::uint32_t slot = pool == kPoolLocal ? state.local_pools.allocate(worker, *request.local)

@@ -8,6 +8,7 @@
 
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/parking.h"
+#include "runtime/switch/valgrind.h"
 
 namespace cprime::detail {
 
@@ -38,6 +39,7 @@ std::uint64_t paint_low(const PoolGeometry& geometry, const StackBounds& bounds)
     std::uint64_t low, std::uint64_t high, std::uint64_t untouched) {
     const auto* word = reinterpret_cast<const volatile std::uint64_t*>(low);
     const auto* end = reinterpret_cast<const volatile std::uint64_t*>(high);
+    valgrind_readable(low, high);
     while (word != end && *word == untouched)
         ++word;
     return reinterpret_cast<std::uint64_t>(word);

@@ -1,4 +1,4 @@
-// The reports. Both run where little can be trusted: fixed buffers, write(2), no allocation.
+// The handlers of faults: a guard that is lifted, an overflow that is reported, or somebody else's fault.
 #include "runtime/stacks/overflow.h"
 
 #include <signal.h>
@@ -8,92 +8,21 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdarg>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
+#include "runtime/stacks/backtrace.h"
+#include "runtime/stacks/overflow_report.h"
+#include "runtime/stacks/say.h"
 #include "runtime/switch/switch.h"
 
 namespace cprime::detail {
 namespace {
 
 constexpr std::size_t kAlternateStackBytes = 64U << 10;
-constexpr const char* kClassNames[] = {"micro", "small", "medium", "large"};
-constexpr const char* kNextClass[] = {"small", "medium", "large", "large"};
-
 struct sigaction old_segv;
 struct sigaction old_bus;
-
-// One line to stderr; truncated rather than allocated. vsnprintf with %s, %u and %llu allocates nothing.
-[[gnu::format(printf, 1, 2)]] void say(const char* format, ...) {
-    char line[768];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = std::vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    if (length >= static_cast<int>(sizeof line)) length = sizeof line - 1;
-    for (int written = 0; written < length;) {
-        const ssize_t more = write(STDERR_FILENO, line + written, static_cast<std::size_t>(length - written));
-        if (more <= 0) return;
-        written += static_cast<int>(more);
-    }
-}
-
-struct Identified {
-    char name[64];
-    char file[192];
-    unsigned line;
-    unsigned long long identity;
-    unsigned size_class;
-    unsigned slot_bytes;
-    unsigned grown_bytes;  // 0 = it did not grow
-};
-
-void copy(char* to, std::size_t bytes, std::string_view from) {
-    const std::size_t length = from.size() < bytes - 1 ? from.size() : bytes - 1;
-    std::memcpy(to, from.data(), length);
-    to[length] = '\0';
-}
-
-Identified identify(std::uint32_t index) {
-    Identified who{};
-    const wire::CoroutineRecord& self = record(index);
-    const std::uint32_t site = detail(index).site.load(std::memory_order_relaxed);
-    const std::uint32_t name = detail(index).name.load(std::memory_order_relaxed);
-    who.identity = detail(index).identity.load(std::memory_order_relaxed);
-    if (site != wire::kNone) {
-        const wire::SiteRecord& place = g_runtime->sites.record(site);
-        copy(who.name, sizeof who.name, g_runtime->segment->string(name != wire::kNone ? name : place.name));
-        copy(who.file, sizeof who.file, g_runtime->segment->string(place.file));
-        who.line = place.line;
-    } else {
-        copy(who.file, sizeof who.file, "unknown site");
-    }
-    who.size_class = static_cast<unsigned>(g_runtime->pools.size_class(self.pool));
-    const PoolGeometry& geometry = g_runtime->pools.geometry(self.pool);
-    who.slot_bytes = geometry.slot_bytes;
-    if (g_runtime->pools.grown(self.pool, self.slot))
-        who.grown_bytes = geometry.slot_bytes + geometry.reserve_bytes;
-    return who;
-}
-
-void say_overflow(std::uint32_t index, std::uint32_t worker, const char* sign) {
-    const Identified who = identify(index);
-    const char* fix =
-        who.size_class == 3
-            ? "reduce its recursion or its frames"
-            : "spawn it with a larger cprime::size_class, or record a run and let 'coroscope sizes' choose";
-    char grown[40] = "";
-    if (who.grown_bytes != 0) std::snprintf(grown, sizeof grown, ", grown in place to %u", who.grown_bytes);
-    say("cprime: stack overflow in coroutine %llu \"%s\" spawned at %s:%u on worker %u: %s; its class is %s "
-        "(%u bytes%s): %s%s%s\n",
-        who.identity, who.name, who.file, who.line, worker, sign, kClassNames[who.size_class], who.slot_bytes,
-        grown, fix, who.size_class == 3 ? "" : ", e.g. size_class::",
-        who.size_class == 3 ? "" : kNextClass[who.size_class]);
-}
 
 void hand_on(int number, siginfo_t* info, void* context) {
     const struct sigaction& old = number == SIGBUS ? old_bus : old_segv;
@@ -154,8 +83,18 @@ bool grow_in_place(const Worker& worker, std::uint64_t address, const ucontext_t
     return true;
 }
 
+// The lowest address that the running coroutine's code asked for.
+OverflowSeen seen_in_guard(std::uint64_t address, const ucontext_t* context) {
+    const auto& registers = context->uc_mcontext.gregs;
+    return {.sign = "it ran into a guard page",
+            .lowest = std::min(address, static_cast<std::uint64_t>(registers[REG_RSP])),
+            .rip = static_cast<std::uint64_t>(registers[REG_RIP]),
+            .faulted = true};
+}
+
 // On the alternate stack. Touches only memory that is never unmapped while the runtime lives.
 void on_fault(int number, siginfo_t* info, void* context) {
+    backtrace_faulted();
     const auto address = reinterpret_cast<std::uint64_t>(info->si_addr);
     if (emit::forked_child() && g_runtime != nullptr && g_runtime->segment->contains(info->si_addr)) {
         say("cprime: a forked child used the runtime of its parent; a child may only exec or exit\n");
@@ -170,7 +109,8 @@ void on_fault(int number, siginfo_t* info, void* context) {
     if (g_runtime != nullptr && worker != nullptr && worker->current_index != wire::kNone &&
         !say_by_hand_overflow(worker->current_index, address) &&
         is_overflow(*worker, address, static_cast<const ucontext_t*>(context))) {
-        say_overflow(worker->current_index, worker->index, "it ran into a guard page");
+        say_overflow(worker->current_index, worker->index,
+                     seen_in_guard(address, static_cast<const ucontext_t*>(context)));
     }
     hand_on(number, info, context);
 }
@@ -178,7 +118,12 @@ void on_fault(int number, siginfo_t* info, void* context) {
 }  // namespace
 
 void report_overflow(const Worker& worker, std::uint32_t index, const char* sign) {
-    say_overflow(index, worker.index, sign);
+    const wire::CoroutineRecord& self = record(index);
+    say_overflow(index, worker.index,
+                 {.sign = sign,
+                  .lowest = self.rsp.load(std::memory_order_relaxed),
+                  .rip = self.rip.load(std::memory_order_relaxed),
+                  .faulted = false});
     std::abort();
 }
 

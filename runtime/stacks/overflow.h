@@ -1,5 +1,5 @@
-// Stack overflow: seen at a park or exit (range of the stack pointer, canaries), or at once by a guard page, and reported by
-// one sentence that names the coroutine, its site, the class and the way out. The process then ends.
+// Stack overflow: seen at a park or exit (range of the stack pointer, canaries), or at once by a guard page, and reported
+// (overflow_report.h): who, where, how much was wanted, the ways out, the frames. The process then ends.
 //
 // Thread: check_stack on the worker's own stack; the fault handler on the alternate stack of whichever thread faulted.
 // Tested in tests/unit/runtime/overflow_test.cpp.

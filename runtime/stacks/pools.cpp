@@ -11,6 +11,7 @@
 #include "instrumentation/base/check.h"
 #include "instrumentation/emit/probes.h"
 #include "runtime/stacks/guards.h"
+#include "runtime/switch/valgrind.h"
 
 namespace cprime::detail {
 
@@ -84,6 +85,7 @@ void write_canary(std::uint64_t address) {
 }
 
 [[gnu::no_sanitize("address")]] bool canary_whole(std::uint64_t address) {
+    valgrind_readable(address, address + kCanaryBytes);
     const auto* words = reinterpret_cast<const std::uint64_t*>(address);
     return words[0] == (kCanaryFirst ^ address) && words[1] == (kCanarySecond ^ address);
 }
@@ -206,13 +208,14 @@ void Pools::disown_slab(std::uint8_t pool, std::uint32_t slab) {
 
 // From the newest slab with room; slabs found full leave the list.
 std::uint32_t Pools::take_slot(PoolShare& share, std::uint8_t pool) {
+    const std::uint64_t left_free = geometries_[pool].canary_bytes != 0 ? valgrind_spaces() : 0;
     while (!share.with_room.empty()) {
         const std::uint32_t slab = share.with_room.back();
         SlabRecord& record = slabs_[pool][slab];
         for (std::uint32_t word = 0; word < kSlabWords; ++word) {
             const std::uint64_t owned = record.owned[word].load(std::memory_order_relaxed);
-            if (~owned == 0) continue;
-            const auto bit = static_cast<std::uint32_t>(std::countr_one(owned));
+            if (~(owned | left_free) == 0) continue;
+            const auto bit = static_cast<std::uint32_t>(std::countr_one(owned | left_free));
             // Release: a viewer that sees the bit sees the slab's record. Only the owner stores here.
             record.owned[word].store(owned | (1ULL << bit), std::memory_order_release);
             return slab * kSlotsPerSlab + word * 64 + bit;

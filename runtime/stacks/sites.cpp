@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "runtime/stacks/class_raising.h"
+
 namespace cprime::detail {
 
 using coroscope::wire::ClassEvidence;
@@ -103,23 +105,47 @@ std::uint32_t Sites::make_record(const Place& place, std::string_view name, std:
     return site;
 }
 
-SizeClass Sites::choose_class(std::uint32_t site, std::uint8_t wish) {
-    if (site == kNone) return wish != 0 ? static_cast<SizeClass>(wish - 1) : SizeClass::kMedium;
+namespace {
+
+struct Choice {
+    SizeClass size_class;
+    ClassEvidence evidence;
+};
+
+// What the spawn itself says.
+Choice choice_of(const ClassAsked& asked) {
+    const auto size_class = [](std::uint8_t plus_one) { return static_cast<SizeClass>(plus_one - 1); };
+    if (asked.wish != 0 && !(asked.bound && asked.declared > asked.wish))
+        return {size_class(asked.wish), ClassEvidence::kWish};
+    if (asked.wish == 0 && asked.hint != 0) return {size_class(asked.hint), ClassEvidence::kHint};
+    if (asked.declared != 0) return {size_class(asked.declared), ClassEvidence::kDeclared};
+    return {SizeClass::kMedium, ClassEvidence::kUnknown};
+}
+
+// Frames of unoptimised code are larger than what was measured or declared; who wishes for a class knows it.
+SizeClass for_unoptimised(const ClassAsked& asked, const Choice& chosen) {
+    if (asked.unoptimised == nullptr || chosen.evidence == ClassEvidence::kWish ||
+        chosen.size_class > SizeClass::kSmall)
+        return chosen.size_class;
+    say_unoptimised(*asked.unoptimised);
+    return static_cast<SizeClass>(static_cast<std::uint8_t>(chosen.size_class) + 1);
+}
+
+}  // namespace
+
+SizeClass Sites::choose_class(std::uint32_t site, const ClassAsked& asked) {
+    auto [chosen, evidence] = choice_of(asked);
+    if (site == kNone) return for_unoptimised(asked, {chosen, evidence});
     SiteRecord& record = records_[site];
+    if (asked.wish != 0 && record.wished_class.load(std::memory_order_relaxed) != asked.wish)
+        record.wished_class.store(asked.wish, std::memory_order_relaxed);
     const TableChoice row = choices_[site];  // written before the site was published, constant
-    SizeClass chosen = SizeClass::kMedium;
-    ClassEvidence evidence = ClassEvidence::kUnknown;
-    if (wish != 0) {
-        chosen = static_cast<SizeClass>(wish - 1);
-        evidence = ClassEvidence::kWish;
-        if (record.wished_class.load(std::memory_order_relaxed) != wish) {
-            record.wished_class.store(wish, std::memory_order_relaxed);
-        }
-    }
-    if (row.evidence != ClassEvidence::kUnknown && (wish == 0 || row.size_class > chosen)) {
+    if (row.evidence != ClassEvidence::kUnknown &&
+        (evidence == ClassEvidence::kUnknown || row.size_class > chosen)) {
         chosen = row.size_class;
         evidence = row.evidence;
     }
+    chosen = for_unoptimised(asked, {chosen, evidence});
     if (const std::uint8_t raised = raised_[site].load(std::memory_order_relaxed);
         __builtin_expect(raised != 0, 0) && static_cast<SizeClass>(raised - 1) > chosen) {
         chosen = static_cast<SizeClass>(raised - 1);

@@ -4,8 +4,10 @@
 // file name, the line and the column. A place that is new under that key is compared by text under the lock (a header seen from
 // two files has two addresses), so "file:line:column" names one record.
 //
-// The class of a site (the ladder of evidence): the programmer's wish at the spawn; else the row of the size table; else
-// Medium. A table row that asks for *more* than the wish wins over it: the operator has seen what the programmer guessed.
+// The class of a site (the ladder of evidence): the programmer's wish at the spawn; else the bytes hinted at there; else what was
+// declared of the function; else the row of the size table; else Medium. A table row that asks for *more* than these wins over
+// them: the operator has seen what the programmer guessed. So does a declared bound over a wish, and a stack that grew over all.
+// In code compiled without optimisation Micro and Small become one class larger, whoever chose them, but for a wish.
 //
 // Thread: any. Blocks for a lock only the first time a place is seen. Tested in tests/unit/runtime/sites_test.cpp.
 #pragma once
@@ -24,6 +26,15 @@
 
 namespace cprime::detail {
 
+// What was said at a spawn of the class: SizeClass + 1, 0 = nothing.
+struct ClassAsked {
+    std::uint8_t wish = 0;
+    std::uint8_t hint = 0;               // the smallest that holds the bytes hinted at
+    std::uint8_t declared = 0;           // that follows from the function's metadata
+    bool bound = false;                  // `declared` holds a bound of its stack
+    const Place* unoptimised = nullptr;  // the place, if its code was compiled without optimisation
+};
+
 class Sites {
 public:
     ~Sites();
@@ -34,8 +45,8 @@ public:
     // of its entry function, 0 for channels). kNone when there are kSitesMax.
     std::uint32_t find(const Place& place, std::string_view name, std::uint64_t entry);
 
-    // The class a coroutine spawned at `site` gets; `wish`: SizeClass + 1, 0 = none. Medium for kNone.
-    coroscope::wire::SizeClass choose_class(std::uint32_t site, std::uint8_t wish);
+    // The class a coroutine spawned at `site` (kNone: no record) gets.
+    coroscope::wire::SizeClass choose_class(std::uint32_t site, const ClassAsked& asked);
 
     // A stack of this site grew: its later spawns get `at_least`, whatever was wished or measured. Async-signal-safe.
     void raise(std::uint32_t site, coroscope::wire::SizeClass at_least);

@@ -6,6 +6,9 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
+#include <cstdio>
+
 #include "runtime/by_hand/whereabouts.h"
 #include "runtime/entry/runtime_state.h"
 
@@ -37,14 +40,36 @@ void** const all_tags = tags();
 
 #if defined(__SANITIZE_THREAD__)
 
+namespace {
+
+constexpr std::int32_t kFibersMax = 2000;
+std::atomic<std::int32_t> fibers{
+    0};  // alive; counted by whoever spawns or ends one; relaxed, nothing hangs on it
+std::atomic<bool> refusal_said{false};
+
+}  // namespace
+
+bool sanitizer_admits() {
+    if (fibers.load(std::memory_order_relaxed) < kFibersMax) return true;
+    if (!refusal_said.exchange(true, std::memory_order_relaxed)) {
+        std::fprintf(stderr,
+                     "cprime: built with TSan, %d coroutines are the most that may live at once (it dies at "
+                     "8128 fibers): "
+                     "further spawns throw std::bad_alloc; let fewer live, or build without TSan\n",
+                     kFibersMax);
+    }
+    return false;
+}
 void sanitizer_start(Worker& worker) {
     worker.tsan_fiber = __tsan_get_current_fiber();
 }
 void sanitizer_create(std::uint32_t coroutine, const coroscope::wire::StackBounds&) {
+    fibers.fetch_add(1, std::memory_order_relaxed);
     all_tags[coroutine] = __tsan_create_fiber(0);
 }
 void sanitizer_destroy(std::uint32_t coroutine) {
     __tsan_destroy_fiber(all_tags[coroutine]);
+    fibers.fetch_sub(1, std::memory_order_relaxed);
 }
 
 extern "C" {
@@ -62,6 +87,9 @@ CPRIME_UNINSTRUMENTED void cprime_sanitizer_on_coroutine(Worker*) {}
 
 #else
 
+bool sanitizer_admits() {
+    return true;
+}
 void sanitizer_start(Worker&) {}
 void sanitizer_create(std::uint32_t coroutine, const coroscope::wire::StackBounds& bounds) {
     all_tags[coroutine] = nullptr;

@@ -11,6 +11,8 @@
 //   CPRIME_WORKERS=N         number of workers where the program does not say
 //   CPRIME_SIZES=FILE        size table that 'coroscope sizes' wrote: classes by spawn site; a line on stderr says that it is used
 //   CPRIME_PROFILE=1         measure how deep stacks are used even while nobody watches
+//   CPRIME_QUIET=1           leave out the lines that say where size classes are larger than documented: in sanitizer builds, at start, and
+//                            in code compiled without optimisation, at the first spawn that is raised
 //   CPRIME_STATE_PLANE=off   no shared memory, no agent: nobody can attach
 //   CPRIME_WAIT_FOR_VIEWER=N[@NAME]  wait at most N milliseconds, before the first coroutine, for somebody who listens, provided that the
 //                            abstract socket NAME can be connected to; 'coroscope' sets it for what it launches

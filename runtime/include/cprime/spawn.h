@@ -6,8 +6,10 @@
 //   cprime::spawn({.name = "worker", .size_class = cprime::size_class::micro}, work).detach();
 //
 // The closure is constructed directly on the new coroutine's stack; the coroutine runs it once, on any worker, and destroys it
-// there. Which stack it gets: the size class wished for here, else the row of the size table (CPRIME_SIZES) for this source line,
-// else Medium. A table row that asks for more than the wish wins over it. A closure too large for its class gets the next one.
+// there. Which stack it gets: the size class wished for here; else the smallest class that holds stack_bytes; else what was declared
+// of the function (cprime/metadata.h); else the row of the size table (CPRIME_SIZES) for this source line; else Medium. A table row that
+// asks for more than was said here wins, and so does a declared bound that the wish cannot hold. A closure too large for its
+// class gets the next one. In code compiled without optimisation Micro and Small become one class larger, but for those wished for.
 //
 // An exception that leaves the function makes it *failed*: join() throws it again; without a joiner it becomes one sentence on stderr.
 // Throwing cprime::Cancelled (check_cancelled() does) only ends the coroutine.
@@ -24,27 +26,35 @@
 #include <utility>
 
 #include "cprime/detail/spawn_request.h"
+#include "cprime/metadata.h"
 #include "cprime/result.h"
+#include "cprime/size_class.h"
 #include "cprime/this_coroutine.h"
 
 namespace cprime {
-
-// How much stack a coroutine gets. What overflows ends the program with a report that names the coroutine.
-enum class size_class : std::uint8_t {
-    unspecified = 0,
-    micro = 1,  // 256 B: a loop that only sends, receives and computes; nothing that allocates, prints or throws
-    small = 2,   // 2 KiB: may allocate; no printf, no throwing
-    medium = 3,  // 16 KiB, then up to 64 where it stands, then a guard page: ordinary code
-    large = 4,   // 8 MiB reserved and a guard page: deep recursion, big frames; costs what it touches
-};
 
 // What can be said about a coroutine at its spawn.
 struct SpawnOptions {
     std::string_view name = {};  // copied; "" = that of the site
     ::cprime::size_class size_class = ::cprime::size_class::unspecified;
+    std::uint32_t stack_bytes = 0;  // that its frames, and those it calls, take at most; 0 = not said
 };
 
 namespace detail {
+
+// What is known of a function's stack without running it; null: nothing.
+template <typename F>
+const coro_metadata* metadata_at_spawn([[maybe_unused]] const F& function) noexcept {
+    if constexpr (std::is_function_v<F>) {
+        return declared_metadata(reinterpret_cast<const void*>(&function));
+    } else if constexpr (std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>) {
+        return declared_metadata(reinterpret_cast<const void*>(function));
+    } else if constexpr (says_anything(metadata_of<F>)) {
+        return &metadata_of<F>;
+    } else {
+        return nullptr;
+    }
+}
 
 // The counted home of a result: one reference is the coroutine's, one the handle's.
 template <typename T>
@@ -260,6 +270,8 @@ JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions& opt
     request.name = options.name;
     request.place = place;
     request.wish = static_cast<std::uint8_t>(options.size_class);
+    request.stack_bytes = options.stack_bytes;
+    request.metadata = detail::metadata_at_spawn(function);
     request.flags = detail::kSpawnHandle;
     detail::spawn_closure(request, std::forward<F>(function));
     return JoinHandle<std::invoke_result_t<std::decay_t<F>&>>(request);
@@ -280,6 +292,8 @@ void spawn_detached(const SpawnOptions& options, F&& function, Place place = CPR
     request.name = options.name;
     request.place = place;
     request.wish = static_cast<std::uint8_t>(options.size_class);
+    request.stack_bytes = options.stack_bytes;
+    request.metadata = detail::metadata_at_spawn(function);
     if constexpr (std::is_void_v<std::invoke_result_t<std::decay_t<F>&>>) {
         detail::spawn_closure(request, std::forward<F>(function));
     } else {

@@ -54,17 +54,61 @@ TEST_F(SitesOf, a_coroutine_has_a_name_of_its_own_only_where_it_differs_from_its
 
 TEST_F(SitesOf, the_ladder_is_wish_then_table_then_medium) {
     const std::uint32_t plain = sites_.find({"t.cpp", "f", 5, 1}, "x", 0);
-    EXPECT_EQ(sites_.choose_class(plain, 0), SizeClass::kMedium);
-    EXPECT_EQ(sites_.choose_class(plain, wish(SizeClass::kMicro)), SizeClass::kMicro);
+    EXPECT_EQ(sites_.choose_class(plain, {}), SizeClass::kMedium);
+    EXPECT_EQ(sites_.choose_class(plain, {.wish = wish(SizeClass::kMicro)}), SizeClass::kMicro);
     EXPECT_EQ(sites_.record(plain).evidence.load(), ClassEvidence::kWish);
-    EXPECT_EQ(sites_.choose_class(plain, 0), SizeClass::kMedium) << "a wish holds for the spawn that made it";
+    EXPECT_EQ(sites_.choose_class(plain, {}), SizeClass::kMedium)
+        << "a wish holds for the spawn that made it";
     const std::uint32_t known = sites_.find({"t.cpp", "f", 10, 1}, "x", 0);
-    EXPECT_EQ(sites_.choose_class(known, 0), SizeClass::kSmall);
+    EXPECT_EQ(sites_.choose_class(known, {}), SizeClass::kSmall);
     EXPECT_EQ(sites_.record(known).evidence.load(), ClassEvidence::kProfiled);
-    EXPECT_EQ(sites_.choose_class(known, wish(SizeClass::kLarge)), SizeClass::kLarge);
-    EXPECT_EQ(sites_.choose_class(known, wish(SizeClass::kMicro)), SizeClass::kSmall)
+    EXPECT_EQ(sites_.choose_class(known, {.wish = wish(SizeClass::kLarge)}), SizeClass::kLarge);
+    EXPECT_EQ(sites_.choose_class(known, {.wish = wish(SizeClass::kMicro)}), SizeClass::kSmall)
         << "the table asks for more";
-    EXPECT_EQ(sites_.choose_class(known, 0), SizeClass::kSmall) << "and is not forgotten";
+    EXPECT_EQ(sites_.choose_class(known, {}), SizeClass::kSmall) << "and is not forgotten";
+}
+
+TEST_F(SitesOf, a_hint_stands_between_wish_and_declaration_and_both_before_a_smaller_row) {
+    const std::uint32_t plain = sites_.find({"t.cpp", "f", 5, 1}, "x", 0);
+    EXPECT_EQ(
+        sites_.choose_class(plain, {.hint = wish(SizeClass::kMicro), .declared = wish(SizeClass::kSmall)}),
+        SizeClass::kMicro);
+    EXPECT_EQ(sites_.record(plain).evidence.load(), ClassEvidence::kHint);
+    EXPECT_EQ(sites_.choose_class(plain, {.wish = wish(SizeClass::kSmall), .hint = wish(SizeClass::kMicro)}),
+              SizeClass::kSmall);
+    EXPECT_EQ(sites_.record(plain).evidence.load(), ClassEvidence::kWish);
+    const std::uint32_t known = sites_.find({"t.cpp", "f", 10, 1}, "x", 0);
+    EXPECT_EQ(sites_.choose_class(known, {.declared = wish(SizeClass::kLarge)}), SizeClass::kLarge);
+    EXPECT_EQ(sites_.record(known).evidence.load(), ClassEvidence::kDeclared);
+    EXPECT_EQ(sites_.choose_class(known, {.hint = wish(SizeClass::kMicro)}), SizeClass::kSmall)
+        << "the table asks for more";
+    EXPECT_EQ(sites_.record(known).evidence.load(), ClassEvidence::kProfiled);
+}
+
+TEST_F(SitesOf, a_declared_bound_wins_over_a_smaller_wish_and_growth_over_everything) {
+    const std::uint32_t site = sites_.find({"t.cpp", "f", 5, 1}, "x", 0);
+    const ClassAsked bound = {
+        .wish = wish(SizeClass::kMicro), .declared = wish(SizeClass::kSmall), .bound = true};
+    EXPECT_EQ(sites_.choose_class(site, bound), SizeClass::kSmall);
+    ClassAsked usual = bound;
+    usual.bound = false;
+    EXPECT_EQ(sites_.choose_class(site, usual), SizeClass::kMicro);
+    sites_.raise(site, SizeClass::kLarge);
+    EXPECT_EQ(sites_.choose_class(site, bound), SizeClass::kLarge);
+    EXPECT_EQ(sites_.record(site).evidence.load(), ClassEvidence::kGrown);
+}
+
+TEST_F(SitesOf, unoptimised_code_gets_the_next_class_unless_it_wished) {
+    const Place place("t.cpp", "f", 10, 1, true);
+    const std::uint32_t known = sites_.find(place, "x", 0);
+    EXPECT_EQ(sites_.choose_class(known, {.unoptimised = &place}), SizeClass::kMedium)
+        << "the table says small";
+    EXPECT_EQ(sites_.choose_class(known, {.wish = wish(SizeClass::kSmall), .unoptimised = &place}),
+              SizeClass::kSmall);
+    const std::uint32_t plain = sites_.find({"t.cpp", "f", 5, 1}, "x", 0);
+    EXPECT_EQ(sites_.choose_class(plain, {.unoptimised = &place}), SizeClass::kMedium);
+    EXPECT_EQ(sites_.choose_class(plain, {.hint = wish(SizeClass::kMicro), .unoptimised = &place}),
+              SizeClass::kSmall);
 }
 
 TEST_F(SitesOf, threads_that_meet_at_a_new_place_agree) {

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "cprime/detail/park.h"
+#include "cprime/metadata.h"
 #include "cprime/place.h"
 #include "cprime/result.h"
 
@@ -43,6 +44,8 @@ struct SpawnRequest {
     std::uint8_t wish = 0;  // size_class; 0 = none
     std::uint8_t flags = 0;
     LocalPool* local = nullptr;  // the MicroPool to take the slot from
+    std::uint32_t stack_bytes = 0;            // of its frames; 0 = not said
+    const coro_metadata* metadata = nullptr;  // of the function; null: none
     // out
     std::uint32_t coroutine = kNoCoroutine;  // kNoCoroutine: no memory for another one
     std::uint64_t identity = 0;

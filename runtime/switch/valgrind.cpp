@@ -1,0 +1,48 @@
+// Client requests; valgrind's names of the stacks stand in an array by coroutine index, touched only under valgrind.
+#include "runtime/switch/valgrind.h"
+
+#ifdef CPRIME_VALGRIND
+
+#include <sys/mman.h>
+#include <valgrind/memcheck.h>
+#include <valgrind/valgrind.h>
+
+#include "instrumentation/base/check.h"
+#include "instrumentation/wire/limits.h"
+
+namespace cprime::detail {
+
+const bool g_on_valgrind = [] { return RUNNING_ON_VALGRIND != 0; }();
+
+namespace {
+
+// An entry belongs to whoever spawns or ends that coroutine.
+unsigned* stacks() {
+    static unsigned* const array = [] {
+        void* memory = mmap(nullptr, sizeof(unsigned) * coroscope::wire::kCoroutinesMax,
+                            PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        CHECK(memory != MAP_FAILED);
+        return static_cast<unsigned*>(memory);
+    }();
+    return array;
+}
+
+}  // namespace
+
+void register_valgrind_stack(std::uint32_t coroutine, const coroscope::wire::StackBounds& bounds) {
+    // Defined: a canary may lie there. Frames make what they push undefined themselves.
+    VALGRIND_MAKE_MEM_DEFINED(bounds.low, bounds.high - bounds.low);
+    stacks()[coroutine] = VALGRIND_STACK_REGISTER(bounds.low, bounds.high - 1);  // both ends belong to it
+}
+
+void deregister_valgrind_stack(std::uint32_t coroutine) {
+    VALGRIND_STACK_DEREGISTER(stacks()[coroutine]);
+}
+
+void allow_valgrind_reads(std::uint64_t low, std::uint64_t high) {
+    VALGRIND_MAKE_MEM_DEFINED(low, high - low);
+}
+
+}  // namespace cprime::detail
+
+#endif
