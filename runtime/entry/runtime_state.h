@@ -25,6 +25,8 @@
 #include "runtime/scheduler/worker.h"
 #include "runtime/stacks/pools.h"
 #include "runtime/stacks/sites.h"
+#include "runtime/stacks/slot_gates.h"
+#include "runtime/stacks/trim.h"
 
 namespace cprime::detail {
 
@@ -42,6 +44,8 @@ struct RuntimeState {
     Timers timers;
     CoroutineRecords records;
     Pools pools;
+    SlotGates gates;
+    Trimmer trimmer;
     Sites sites;
     Joiners joiners;
     Failures failures;

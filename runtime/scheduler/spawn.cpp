@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
+#include <utility>
 
 #include "cprime/detail/spawn_request.h"
 #include "instrumentation/emit/probes.h"
@@ -33,7 +34,14 @@ std::uint8_t choose_pool(const SpawnRequest& request, std::uint32_t site, const 
     while (pool < kPoolLarge && request.type->bytes + request.type->alignment + kRoomBesideClosure >
                                     pools.geometry(pool).slot_bytes)
         ++pool;
-    return pool;
+    return pool == kPoolMedium && g_runtime->sites.wants_wide(site) ? kPoolWide : pool;
+}
+
+// The slot it was given while it waited, else one that is free.
+SlotGrant take_slot(Worker* worker, SpawnRequest& request, std::uint32_t site) {
+    const SpawnStep step = std::exchange(request.step, SpawnStep::done);
+    if (step == SpawnStep::given) return {request.pool, static_cast<std::uint32_t>(request.identity)};
+    return g_runtime->gates.take(worker, choose_pool(request, site, g_runtime->pools));
 }
 
 // Where the closure goes: as high as its alignment allows, above the first frame.
@@ -106,17 +114,17 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     RuntimeState& state = worker != nullptr ? *g_runtime : runtime("spawn");
     const std::uint32_t site = state.sites.find(request.place, request.name,
                                                 reinterpret_cast<std::uint64_t>(request.type->entry));
-    const std::uint8_t pool = choose_pool(request, site, state.pools);
+    const SlotGrant grant = take_slot(worker, request, site);
+    if (__builtin_expect(grant.must_wait, 0)) return state.gates.wait(worker, index, request, grant);
+    const auto [pool, slot] = std::pair(grant.pool, grant.slot);
+    if (slot == wire::kNone) return back_to_caller(worker);
     if (pool <= kPoolSmall) warn_if_binding_is_lazy();
     const std::uint32_t child = state.records.allocate(worker);
-    if (child == wire::kNone) return back_to_caller(worker);
-    const std::uint32_t slot = state.pools.allocate(worker, pool);
-    void* result = slot != wire::kNone && request.type->result_bytes != 0
-                       ? std::malloc(request.type->result_bytes)
-                       : nullptr;
-    if (slot == wire::kNone || (request.type->result_bytes != 0 && result == nullptr)) {
-        if (slot != wire::kNone) state.pools.free(worker, pool, slot);
-        state.records.free(worker, child);
+    void* result = request.type->result_bytes != 0 ? std::malloc(request.type->result_bytes) : nullptr;
+    if (child == wire::kNone || (request.type->result_bytes != 0 && result == nullptr)) {
+        std::free(result);
+        state.gates.give_back(worker, pool, slot);
+        if (child != wire::kNone) state.records.free(worker, child);
         return back_to_caller(worker);
     }
     request.coroutine = child;
@@ -177,7 +185,7 @@ ResumePoint spawn_abort(Worker* worker, std::uint32_t index, void* argument) noe
     CoroutineRecord& made = record(request.coroutine);
     std::free(request.result);
     sanitizer_destroy(request.coroutine);
-    g_runtime->pools.free(worker, made.pool, made.slot);
+    g_runtime->gates.give_back(worker, made.pool, made.slot);
     g_runtime->records.free(worker, request.coroutine);
     return back_to_caller(worker);
 }
@@ -237,7 +245,7 @@ extern "C" ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t index
     sanitizer_destroy(index);
     wake_joiners(*worker, joiners, status == wire::ExitStatus::kFailed, stamp);
     const std::uint8_t pool = self.pool;
-    g_runtime->pools.free(worker, pool, self.slot);
+    g_runtime->gates.give_back(worker, pool, self.slot);
     self.state.store(CoroutineState::kFree, std::memory_order_release);
     g_runtime->records.free(worker, index);
     if (status == wire::ExitStatus::kFailed) add(worker->record->failed, 1);

@@ -107,13 +107,21 @@ struct SpawnGuard {
     ~SpawnGuard() { park(constructed ? &spawn_commit : &spawn_abort, &request); }
 };
 
+// Out of line: a spawner's stack may be small.
+[[noreturn, gnu::noinline, gnu::cold]] inline void spawn_failed(const SpawnRequest& request) {
+    if (request.step == SpawnStep::cancelled) throw Cancelled();
+    throw std::bad_alloc();
+}
+
 template <typename F>
 void spawn_closure(SpawnRequest& request, F&& function) {
     using Function = std::decay_t<F>;
     using T = std::invoke_result_t<Function&>;
     request.type = &closure_type<Function, T>;
-    park(&spawn_begin, &request);
-    if (request.coroutine == kNoCoroutine) throw std::bad_alloc();
+    do {
+        park(&spawn_begin, &request);
+    } while (__builtin_expect(request.step == SpawnStep::again || request.step == SpawnStep::given, 0));
+    if (request.coroutine == kNoCoroutine) spawn_failed(request);
     SpawnGuard guard{request};
     if constexpr (std::is_void_v<T>) {
         ::new (request.closure) Closure<Function, T>{std::forward<F>(function)};
@@ -216,7 +224,8 @@ private:
 };
 
 // Makes a coroutine that runs function() once, and returns its handle. Throws std::bad_alloc when there is no memory for it, and
-// whatever copying or moving the function throws. The place of the call becomes its site.
+// whatever copying or moving the function throws. Where the pool of its class is full and says so (cprime/pool_config.h) it waits, and
+// throws Cancelled when the spawner is asked to end meanwhile. The place of the call becomes its site.
 template <typename F>
 JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions& options, F&& function,
                                                          Place place = CPRIME_HERE) {
