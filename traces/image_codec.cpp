@@ -270,7 +270,7 @@ void get_pools(ByteReader& in, std::vector<inspect::PoolImage>& pools) {
     pools.resize(in.get_count(39));
     for (inspect::PoolImage& p : pools) {
         set_enum(in, p.size_class, in.get<std::uint8_t>(), wire::kSizeClassesCount - 1);
-        set_enum(in, p.purpose, in.get<std::uint8_t>(), static_cast<std::uint8_t>(wire::PoolPurpose::kLocal));
+        set_enum(in, p.purpose, in.get<std::uint8_t>(), static_cast<std::uint8_t>(wire::PoolPurpose::kWide));
         p.slot_bytes = in.get<std::uint32_t>();
         p.stride_bytes = in.get<std::uint64_t>();
         p.guard_bytes = in.get<std::uint32_t>();

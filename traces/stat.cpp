@@ -28,6 +28,8 @@ const char* purpose_name(wire::PoolPurpose purpose) {
             return "emergency";
         case wire::PoolPurpose::kLocal:
             return "local";
+        case wire::PoolPurpose::kWide:
+            return "wide";
     }
     return "?";
 }

@@ -23,6 +23,8 @@ std::string purpose_name(wire::PoolPurpose purpose) {
             return "emergency";
         case wire::PoolPurpose::kLocal:
             return "local";
+        case wire::PoolPurpose::kWide:
+            return "wide";
     }
     return "?";
 }

@@ -177,6 +177,10 @@ inline void pool_grow(RingWriter* writer, std::uint64_t stamp, std::uint32_t sla
     if (!listening(wire::kCategoryPool)) return;
     write_event(writer, stamp, EventType::kPoolGrow, make_word1(slab, pool));
 }
+inline void pool_trim(RingWriter* writer, std::uint64_t stamp, std::uint32_t pages, std::uint32_t pool) {
+    if (!listening(wire::kCategoryPool)) return;
+    write_event(writer, stamp, EventType::kPoolTrim, make_word1(pages, pool));
+}
 
 // --- signals, timers, workers
 

@@ -14,7 +14,7 @@ constexpr const char* kReasonNames[wire::kWaitReasonsCount] = {
     "nothing",   "yield",   "sleep",        "join",       "channel-send", "channel-receive",
     "select",    "mutex",   "shared-mutex", "condition",  "semaphore",    "barrier",
     "latch",     "event",   "once",         "descriptor", "signal",       "blocking-call",
-    "suspended", "nursery", "call",         "pause",      "foreign"};
+    "suspended", "nursery", "call",         "pause",      "foreign",      "slot"};
 
 std::uint64_t slot_key(std::uint8_t pool, std::uint32_t slot) {
     return std::uint64_t{pool} << 32 | slot;

@@ -64,8 +64,9 @@ enum class WaitReason : std::uint8_t {
     kCall = 20,  // request/response
     kPause = 21,
     kForeign = 22,  // a foreign runtime's own reason
+    kSlot = 23,     // a spawn waits for a slot; wait_object = size class
 };
-inline constexpr std::uint8_t kWaitReasonsCount = 23;
+inline constexpr std::uint8_t kWaitReasonsCount = 24;
 
 enum CoroutineFlag : std::uint8_t {
     kCoroutineCancelRequested = 1U << 0,

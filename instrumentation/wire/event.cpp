@@ -34,6 +34,7 @@ constexpr Row kRows[] = {
     {EventType::kPoolAllocate, 1, "pool-allocate"},
     {EventType::kPoolFree, 1, "pool-free"},
     {EventType::kPoolGrow, 1, "pool-grow"},
+    {EventType::kPoolTrim, 1, "pool-trim"},
     {EventType::kSignal, 2, "signal"},
     {EventType::kTimerSet, 2, "timer-set"},
     {EventType::kTimerFire, 2, "timer-fire"},

@@ -63,7 +63,7 @@ enum class EventType : std::uint8_t {
     kPoolAllocate = 36,  // object = slot, argument = pool
     kPoolFree = 37,      // object = slot, argument = pool
     kPoolGrow = 38,      // object = slab, argument = pool: a slab was mapped
-    kPoolTrim = 39,      // reserved
+    kPoolTrim = 39,      // object = pages, argument = pool: free slots gave them back to the kernel
 
     // signals and timers
     kSignal = 44,  // object = signal number, argument = coroutine made for it or kNone;  ext: 48 = sender's pid, 64 = arrival TSC

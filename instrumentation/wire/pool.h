@@ -30,11 +30,12 @@ inline constexpr std::uint8_t kSizeClassesCount = 4;
 enum class PoolPurpose : std::uint8_t {
     kOrdinary = 0,
     kSignal = 1,     // coroutines made by the signal thread
-    kEmergency = 2,  // reserved
+    kEmergency = 2,  // for signals when their pool is full or memory is refused
     kLocal = 3,      // reserved: MicroPool in static memory or on a stack
+    kWide = 4,       // ordinary coroutines of sites whose stacks have grown: a wider window
 };
 
-struct PoolRecord {  // 64 bytes; constant after its publication but for the last two
+struct PoolRecord {  // 64 bytes; constant after its publication but for the atomics
     SizeClass size_class;
     PoolPurpose purpose;
     std::uint16_t reserved0;
@@ -46,18 +47,30 @@ struct PoolRecord {  // 64 bytes; constant after its publication but for the las
     std::uint32_t name;                           // string
     std::atomic<std::uint64_t> high_water_slots;  // most used at once; writer: workers at slab claims and ends (max)
     std::atomic<std::uint64_t> spawns;            // reserved
-    std::uint64_t reserved1[2];
+    std::atomic<std::uint64_t> trimmed_bytes;  // given back to the kernel by trims so far; writers: fetch_add
+    std::uint32_t reserve_bytes;  // between guard and slot; guarded, too, until a stack grows into it (kCoroutineGrown)
+    std::uint32_t reserved1;
 };
 static_assert(sizeof(PoolRecord) == 64);
 
 inline constexpr std::uint32_t kSlabOwnerOutside = 0xfffffffeU;  // shared by threads that are no workers, under a lock
 
+// What stands below the slots of a slab. The first is what a pool with canary_bytes has.
+enum class SlabGuards : std::uint32_t {
+    kCanaries = 0,   // none: canaries, by plan or because the kernel refused guards
+    kMarked = 1,     // MADV_GUARD_INSTALL
+    kProtected = 2,  // mprotect
+};
+
 struct alignas(64) SlabRecord {  // 192 bytes: three lines, so that remote frees do not disturb the owner
     std::atomic<std::uint32_t> owner;  // worker index, kSlabOwnerOutside, or kNone = up for grabs
     std::uint32_t pool;
-    std::uint64_t stack_base;   // address in the target of slot 0's stride
-    std::uint64_t stack_bytes;  // mapped there
-    std::uint64_t reserved[5];
+    std::uint64_t stack_base;        // address in the target of slot 0's stride
+    std::uint64_t stack_bytes;       // mapped there
+    std::atomic<SlabGuards> guards;  // writer: owner
+    std::atomic<std::uint32_t>
+        guarded_slots;  // have a guard page; the others have a canary, or were never used; writer: owner
+    std::uint64_t reserved[4];
     alignas(64) std::atomic<std::uint64_t> owned[kSlabWords];  // writer: owner (release); readers: viewers, remote frees
     alignas(64) std::atomic<std::uint64_t> remote[kSlabWords];  // writers: anyone; [pool.remote]
 };

@@ -13,6 +13,7 @@
 #include "runtime/channels/channels.h"
 #include "runtime/entry/eager_binding.h"
 #include "runtime/entry/environment.h"
+#include "runtime/entry/pool_options.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/entry/worker_threads.h"
 #include "runtime/scheduler/parking.h"
@@ -206,6 +207,8 @@ Runtime::Runtime(const RuntimeOptions& options)
     detail::set_unlink_hook(detail::wire::WaitReason::kSleep, &detail::unlink_sleeper);
     detail::set_unlink_hook(detail::wire::WaitReason::kJoin, &detail::unlink_joiner);
     detail::set_unlink_hook(detail::wire::WaitReason::kSuspended, &detail::unlink_suspended);
+    detail::set_unlink_hook(detail::wire::WaitReason::kSlot, &detail::unlink_spawner);
+    detail::start_pools(state, options.pools);
     detail::start_channels(*state.segment);
     if (!detail::start_signals()) detail::fatal("there is no thread to be had for signals", 1);
     coroscope::base::check_context() = &detail::print_context;

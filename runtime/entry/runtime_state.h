@@ -27,6 +27,8 @@
 #include "runtime/stacks/pools.h"
 #include "runtime/stacks/segments.h"
 #include "runtime/stacks/sites.h"
+#include "runtime/stacks/slot_gates.h"
+#include "runtime/stacks/trim.h"
 
 namespace cprime::detail {
 
@@ -45,6 +47,8 @@ struct RuntimeState {
     CoroutineRecords records;
     Pools pools;
     LocalPools local_pools;
+    SlotGates gates;
+    Trimmer trimmer;
     Sites sites;
     Segments segments;
     Joiners joiners;

@@ -206,6 +206,7 @@ static ResumePoint resume(Worker& worker, std::uint32_t index) {
 [[gnu::noinline]] static void look_around(Worker& worker) {
     constexpr std::uint32_t kPicksPerLook = 16;
     worker.picks_left = kPicksPerLook;
+    g_runtime->trimmer.serve(worker);
     Scheduler& scheduler = g_runtime->scheduler;
     if (scheduler.anything_injected()) {
         scheduler.take_injected(worker);

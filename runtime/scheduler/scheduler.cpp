@@ -80,6 +80,20 @@ void Scheduler::wake_one() {
     if (sleeper != nullptr) wake(*sleeper);
 }
 
+std::vector<Worker*> Scheduler::wake_all() {
+    std::vector<Worker*> sleepers;
+    sleepers.reserve(workers_count_);
+    {
+        const std::lock_guard<SpinLock> hold(lock_);
+        sleepers.assign(idle_.begin(), idle_.end());
+        idle_.clear();
+        idle_count_.store(0, std::memory_order_relaxed);
+    }
+    for (Worker* sleeper : sleepers)
+        wake(*sleeper);
+    return sleepers;
+}
+
 bool Scheduler::idle(Worker& worker) {
     std::uint64_t deadline = kNoDeadline;  // until which it sleeps; only the watcher has one
     {
@@ -104,16 +118,21 @@ bool Scheduler::idle(Worker& worker) {
     emit::probe::worker_park(worker.ring, 0, worker.index);
     while (worker.wake_word.load(std::memory_order_acquire) == 0) {  // [worker.futex]
         std::uint64_t timeout_ns = 0;
-        if (deadline != kNoDeadline) {
-            const std::uint64_t now = coroscope::base::read_tsc();
-            if (now >= deadline) break;
+        const std::uint64_t now = coroscope::base::read_tsc();
+        if (now >= deadline) break;
+        const std::uint64_t trim = g_runtime->trimmer.due(worker, now);
+        if (now >= trim) {
+            g_runtime->trimmer.step(worker, now);
+            continue;
+        }
+        if (const std::uint64_t until = std::min(deadline, trim); until != kNoDeadline) {
             const auto& clock = g_runtime->segment->header().clock;
-            timeout_ns = static_cast<std::uint64_t>(
-                             clock.duration_ns(static_cast<std::int64_t>(deadline - now))) +
+            timeout_ns = static_cast<std::uint64_t>(clock.duration_ns(static_cast<std::int64_t>(until - now))) +
                          1;
         }
         futex_wait(worker.wake_word, 0, timeout_ns);
     }
+    g_runtime->trimmer.serve(worker);
     emit::probe::worker_unpark(worker.ring, 0, worker.index);
     worker.record->state.store(WorkerState::kScheduling, std::memory_order_relaxed);
     Worker* next_watcher = nullptr;

@@ -57,6 +57,8 @@ public:
 
     // Wakes one sleeper, if there is one, so that it looks at the timers anew. Any thread.
     void wake_one();
+    // Wakes all who sleep, and says who they were. Any thread.
+    std::vector<Worker*> wake_all();
     bool anybody_idle() const { return idle_count_.load(std::memory_order_relaxed) != 0; }
 
     // Blocks until no coroutine is alive, for timeout_ns (0 = for ever), or until *give_up (may be null) is true and

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
+#include <utility>
 
 #include "cprime/detail/local_pool.h"
 #include "cprime/detail/spawn_request.h"
@@ -64,14 +65,23 @@ std::uint8_t declared_class(const SpawnRequest& request, const coro_metadata& sa
 
 // What the ladder of evidence says, or the smallest class above it in which the closure leaves room.
 std::uint8_t choose_pool(const SpawnRequest& request, std::uint32_t site, const Pools& pools) {
-    if (request.local != nullptr) return kPoolLocal;
     if ((request.flags & kSpawnSignal) != 0) return kPoolSignal;
     const bool plain = request.stack_bytes == 0 && request.metadata == nullptr &&
                        request.place.unoptimised == 0;
     ClassAsked asked{.wish = request.wish};
     if (__builtin_expect(!plain, 0)) asked = what_was_asked(request, pools);
-    const auto pool = static_cast<std::uint8_t>(g_runtime->sites.choose_class(site, asked));
-    return fitting_pool(request, pool, 0, pools);
+    const auto chosen = static_cast<std::uint8_t>(g_runtime->sites.choose_class(site, asked));
+    const std::uint8_t pool = fitting_pool(request, chosen, 0, pools);
+    return pool == kPoolMedium && g_runtime->sites.wants_wide(site) ? kPoolWide : pool;
+}
+
+// The slot it was given while it waited, else one that is free.
+SlotGrant take_slot(Worker* worker, SpawnRequest& request, std::uint32_t site) {
+    const SpawnStep step = std::exchange(request.step, SpawnStep::done);
+    if (request.local != nullptr)
+        return {kPoolLocal, g_runtime->local_pools.allocate(worker, *request.local)};
+    if (step == SpawnStep::given) return {request.pool, static_cast<std::uint32_t>(request.identity)};
+    return g_runtime->gates.take(worker, choose_pool(request, site, g_runtime->pools));
 }
 
 // Where the closure goes: as high as its alignment allows, above the first frame.
@@ -145,19 +155,18 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     RuntimeState& state = worker != nullptr ? *g_runtime : runtime("spawn");
     const std::uint32_t site = state.sites.find(request.place, request.name,
                                                 reinterpret_cast<std::uint64_t>(request.type->entry));
-    const std::uint8_t pool = choose_pool(request, site, state.pools);
-    if (pool <= kPoolSmall || pool == kPoolLocal) warn_if_binding_is_lazy();
     if (!sanitizer_admits()) return back_to_caller(worker);
+    const SlotGrant grant = take_slot(worker, request, site);
+    if (__builtin_expect(grant.must_wait, 0)) return state.gates.wait(worker, index, request, grant);
+    const auto [pool, slot] = std::pair(grant.pool, grant.slot);
+    if (slot == wire::kNone) return back_to_caller(worker);
+    if (pool <= kPoolSmall || pool == kPoolLocal) warn_if_binding_is_lazy();
     const std::uint32_t child = state.records.allocate(worker);
-    if (child == wire::kNone) return back_to_caller(worker);
-    const std::uint32_t slot = pool == kPoolLocal ? state.local_pools.allocate(worker, *request.local)
-                                                  : state.pools.allocate(worker, pool);
-    void* result = slot != wire::kNone && request.type->result_bytes != 0
-                       ? std::malloc(request.type->result_bytes)
-                       : nullptr;
-    if (slot == wire::kNone || (request.type->result_bytes != 0 && result == nullptr)) {
-        if (slot != wire::kNone) state.pools.free(worker, pool, slot);
-        state.records.free(worker, child);
+    void* result = request.type->result_bytes != 0 ? std::malloc(request.type->result_bytes) : nullptr;
+    if (child == wire::kNone || (request.type->result_bytes != 0 && result == nullptr)) {
+        std::free(result);
+        state.gates.give_back(worker, pool, slot);
+        if (child != wire::kNone) state.records.free(worker, child);
         return back_to_caller(worker);
     }
     request.coroutine = child;
@@ -219,7 +228,7 @@ ResumePoint spawn_abort(Worker* worker, std::uint32_t index, void* argument) noe
     CoroutineRecord& made = record(request.coroutine);
     std::free(request.result);
     sanitizer_destroy(request.coroutine);
-    g_runtime->pools.free(worker, made.pool, made.slot);
+    g_runtime->gates.give_back(worker, made.pool, made.slot);
     g_runtime->records.free(worker, request.coroutine);
     return back_to_caller(worker);
 }
@@ -294,7 +303,7 @@ extern "C" ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t index
     sanitizer_destroy(index);
     wake_joiners(*worker, joiners, status == wire::ExitStatus::kFailed, stamp);
     const std::uint8_t pool = self.pool;
-    g_runtime->pools.free(worker, pool, self.slot);
+    g_runtime->gates.give_back(worker, pool, self.slot);
     self.state.store(CoroutineState::kFree, std::memory_order_release);
     g_runtime->records.free(worker, index);
     if (status == wire::ExitStatus::kFailed) add(worker->record->failed, 1);

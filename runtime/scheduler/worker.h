@@ -69,6 +69,9 @@ struct alignas(64) Worker {
 
     // --- shared: [worker.futex] writer: whoever wakes it; the worker sleeps while it is 0
     alignas(64) std::atomic<std::uint32_t> wake_word{0};
+    // Last request that it has trimmed its stacks for, and how many bytes that gave; futex. Writer: the worker, and trim() called by it.
+    std::atomic<std::uint32_t> trim_served{0};
+    std::uint64_t trim_bytes = 0;
     std::atomic<std::uint32_t> ready_to_run{0};  // futex [worker.ready]: the thread has set itself up
     pthread_t thread{};
     std::uint64_t stack_low = 0, stack_high = 0;  // the thread's own stack; constant

@@ -67,7 +67,8 @@ std::uint32_t measure(std::uint32_t index) {
     std::uint64_t touched = 0;
     if (is_paged(geometry) && bounds.low < low) {
         // A canary, where there is one in place of a guard, keeps the lowest page resident: that page is not looked at.
-        const std::uint64_t first = bounds.low + (g_runtime->pools.has_canaries(self.pool) ? kPageBytes : 0);
+        const std::uint64_t first = bounds.low +
+                                    (g_runtime->pools.has_canary(self.pool, self.slot) ? kPageBytes : 0);
         const std::uint64_t page = lowest_resident_page(first, low);
         touched = page < low ? first_touched(page, page + kPageBytes, 0)
                              : first_touched(low, bounds.high, kPaint);

@@ -68,11 +68,12 @@ bool grow_in_place(const Worker& worker, std::uint64_t address, const ucontext_t
     const auto rsp = static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RSP]);
     if (address < window.low || rsp < window.low || rsp >= window.high) return false;
     const int error_before = errno;  // that of the code which goes on after this
-    const bool lifted = pools.grow(pool, slot);
+    const bool lifted = pools.grow(pool, slot, address);
     errno = error_before;
     if (!lifted) return false;
     record(index).flags.fetch_or(wire::kCoroutineGrown, std::memory_order_relaxed);
-    g_runtime->sites.raise(detail(index).site.load(std::memory_order_relaxed), wire::SizeClass::kLarge);
+    g_runtime->sites.grew(detail(index).site.load(std::memory_order_relaxed),
+                          pool == kPoolWide && pools.deep(pool, slot));
     if (emit::listening(wire::kCategoryCoroutine)) {
         const auto medium = static_cast<std::uint8_t>(wire::SizeClass::kMedium);
         emit::probe::migrate(worker.ring, 0, index, medium, medium, wire::MigrationForm::kInPlace,

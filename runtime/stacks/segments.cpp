@@ -43,10 +43,6 @@ std::uint64_t limit_of_frame(std::uint64_t rsp) {
     return reinterpret_cast<const wire::SavedFrame*>(rsp)->stack_limit;
 }
 
-SizeClass class_of(std::uint8_t pool) {
-    return g_runtime->pools.size_class(pool);
-}
-
 }  // namespace
 
 struct Segments::Block {
@@ -146,11 +142,11 @@ std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::ui
     const std::uint64_t begin = coroscope::base::read_tsc();
     const std::uint32_t index = worker.current_index;
     Pools& pools = g_runtime->pools;
-    const SizeClass from = class_of(place(index, limit).pool);
+    const std::uint8_t from = class_of(place(index, limit).pool);
     record(index).flags.fetch_or(wire::kCoroutineSegments, std::memory_order_relaxed);
     cut_after(worker, limit);
     StackPlace to{0, kNone};
-    for (std::uint8_t pool = std::min<std::uint8_t>(static_cast<std::uint8_t>(from) + 1, kPoolLarge);
+    for (std::uint8_t pool = std::min<std::uint8_t>(from + 1, kPoolLarge);
          pool <= kPoolLarge && to.slot == kNone; ++pool) {
         const PoolGeometry& geometry = pools.geometry(pool);
         const std::uint64_t lost = (geometry.colour_steps - 1) * wire::kCacheLineBytes +
@@ -160,13 +156,13 @@ std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::ui
     if (to.slot == kNone)
         report_overflow(worker, index, "it wants to grow, and no pool has a segment large enough");
     const std::uint64_t grown = append(worker, index, limit, to);
-    g_runtime->sites.raise(detail(index).site.load(std::memory_order_relaxed), class_of(to.pool));
+    const std::uint8_t now = class_of(to.pool);
+    g_runtime->sites.raise(detail(index).site.load(std::memory_order_relaxed), static_cast<SizeClass>(now));
     if (emit::listening(wire::kCategoryCoroutine | wire::kCategoryPool)) {
         const std::uint64_t stamp = emit::stamp();
         emit::probe::pool_allocate(worker.ring, stamp, to.slot, to.pool);
-        emit::probe::migrate(worker.ring, stamp, index, static_cast<std::uint8_t>(from),
-                             static_cast<std::uint8_t>(class_of(to.pool)), wire::MigrationForm::kSegment,
-                             wanter, static_cast<std::uint32_t>(bytes),
+        emit::probe::migrate(worker.ring, stamp, index, from, now, wire::MigrationForm::kSegment, wanter,
+                             static_cast<std::uint32_t>(bytes),
                              static_cast<std::uint32_t>(coroscope::base::read_tsc() - begin));
     }
     return grown;
@@ -220,7 +216,8 @@ void Segments::trim(Worker& worker, std::uint32_t index) {
     wire::CoroutineRecord& self = record(index);
     const std::uint64_t rsp = self.rsp.load(std::memory_order_relaxed);
     const std::uint64_t limit = limit_of_frame(rsp);
-    if (limit == 0) return;  // on the stack of one that it resumes by hand: which of its own are in use is not known here
+    if (limit == 0)
+        return;  // on the stack of one that it resumes by hand: which of its own are in use is not known here
     free_blocks(index, limit, rsp);
     cut_after(worker, limit);
     if (limit == own_limit(self.pool, self.slot) && blocks_[index] == nullptr) {

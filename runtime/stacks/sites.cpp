@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <new>
 
 #include "runtime/stacks/class_raising.h"
 
@@ -56,7 +57,7 @@ std::uint32_t Sites::find(const Place& place, std::string_view name, std::uint64
     }
 }
 
-std::uint32_t Sites::add(const Place& place, std::string_view name, std::uint64_t entry) {
+std::uint32_t Sites::add(const Place& place, std::string_view name, std::uint64_t entry) try {
     const std::lock_guard<std::mutex> hold(lock_);
     std::uint32_t at = hash(place);
     for (; entries_[at].site_plus_one.load(std::memory_order_relaxed) != 0; at = (at + 1) % kEntries) {
@@ -80,6 +81,8 @@ std::uint32_t Sites::add(const Place& place, std::string_view name, std::uint64_
     entries_[at].site_plus_one.store(known->second + 1, std::memory_order_release);  // [sites.publish]
     ++entries_count_;
     return known->second;
+} catch (const std::bad_alloc&) {
+    return kNone;  // the spawn goes on without a site, or meets the want of memory itself
 }
 
 std::uint32_t Sites::make_record(const Place& place, std::string_view name, std::uint64_t entry) {
@@ -147,9 +150,14 @@ SizeClass Sites::choose_class(std::uint32_t site, const ClassAsked& asked) {
     }
     chosen = for_unoptimised(asked, {chosen, evidence});
     if (const std::uint8_t raised = raised_[site].load(std::memory_order_relaxed);
-        __builtin_expect(raised != 0, 0) && static_cast<SizeClass>(raised - 1) > chosen) {
-        chosen = static_cast<SizeClass>(raised - 1);
-        evidence = ClassEvidence::kGrown;
+        __builtin_expect(raised != 0, 0)) {
+        const std::uint8_t at_least = raised & static_cast<std::uint8_t>(~kRaisedWide);
+        if (at_least > static_cast<std::uint8_t>(chosen) + 1) {
+            chosen = static_cast<SizeClass>(at_least - 1);
+            evidence = ClassEvidence::kGrown;
+        } else if ((raised & kRaisedWide) != 0 && chosen == SizeClass::kMedium) {
+            evidence = ClassEvidence::kGrown;
+        }
     }
     // What viewers see is the latest choice; stored only when it differs, so that workers share the line in peace.
     if (record.size_class.load(std::memory_order_relaxed) != chosen) {
@@ -165,8 +173,16 @@ void Sites::raise(std::uint32_t site, SizeClass at_least) {
     if (site == kNone) return;
     const auto wanted = static_cast<std::uint8_t>(static_cast<std::uint8_t>(at_least) + 1);
     std::uint8_t known = raised_[site].load(std::memory_order_relaxed);
-    while (known < wanted && !raised_[site].compare_exchange_weak(known, wanted, std::memory_order_relaxed)) {
+    while ((known & ~kRaisedWide) < wanted &&
+           !raised_[site].compare_exchange_weak(
+               known, static_cast<std::uint8_t>((known & kRaisedWide) | wanted), std::memory_order_relaxed)) {
     }
+}
+
+void Sites::grew(std::uint32_t site, bool outgrew) {
+    if (site == kNone) return;
+    raised_[site].fetch_or(kRaisedWide, std::memory_order_relaxed);
+    if (outgrew) raise(site, SizeClass::kLarge);
 }
 
 std::uint32_t Sites::name_of(std::uint32_t site, std::string_view name) {

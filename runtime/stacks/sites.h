@@ -50,6 +50,14 @@ public:
 
     // A stack of this site grew: its later spawns get `at_least`, whatever was wished or measured. Async-signal-safe.
     void raise(std::uint32_t site, coroscope::wire::SizeClass at_least);
+    // A Medium stack of this site grew in place: later ones get the wide window; `outgrew`: that one was used far down, too, and they get
+    // Large. Async-signal-safe.
+    void grew(std::uint32_t site, bool outgrew);
+    // Whether Medium stacks of this site get the wide window.
+    bool wants_wide(std::uint32_t site) const {
+        return site != coroscope::wire::kNone &&
+               (raised_[site].load(std::memory_order_relaxed) & kRaisedWide) != 0;
+    }
 
     // String index of a coroutine's name: kNone when it is its site's.
     std::uint32_t name_of(std::uint32_t site, std::string_view name);
@@ -70,6 +78,7 @@ private:
         coroscope::wire::ClassEvidence evidence;
     };
     static constexpr std::uint32_t kEntries = 1U << 17;  // at most half full
+    static constexpr std::uint8_t kRaisedWide = 0x80;
 
     static std::uint32_t hash(const Place& place) {
         const auto mixed = (reinterpret_cast<std::uint64_t>(place.file) ^ (std::uint64_t{place.line} << 32) ^
@@ -84,8 +93,8 @@ private:
     coroscope::wire::SiteRecord* records_ = nullptr;
     Entry* entries_ = nullptr;
     TableChoice* choices_ = nullptr;  // by site; an entry is written before its site is published
-    // By site: SizeClass + 1; 0 = never grew. Writers: fault handlers; readers: spawns; relaxed, since a spawn more or less that does not
-    // know yet does no harm.
+    // By site: SizeClass + 1 that it was raised to, 0 = never; and kRaisedWide. Both only grow. Writers: fault handlers; readers: spawns;
+    // relaxed, since a spawn more or less that does not know yet does no harm.
     std::atomic<std::uint8_t>* raised_ = nullptr;
     std::mutex lock_;  // guards by_text_, entries_count_ and additions to entries_
     std::unordered_map<std::string, std::uint32_t> by_text_;

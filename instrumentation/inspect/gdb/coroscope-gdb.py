@@ -51,7 +51,7 @@ COROUTINES, DETAILS, WORKERS, SITES, STRINGS = 1, 2, 3, 8, 9  # SectionKind
 STATES = ("free", "created", "ready", "running", "parked", "paused", "exited")
 REASONS = ("", "yield", "sleep", "join", "channel-send", "channel-receive", "select", "mutex", "shared-mutex", "condition",
            "semaphore", "barrier", "latch", "event", "once", "descriptor", "signal", "blocking-call", "suspended", "nursery",
-           "call", "pause", "foreign")
+           "call", "pause", "foreign", "slot")
 SAVED_WORDS = ("stack_limit", "r15", "r14", "r13", "r12", "rbx", "rbp", "rip")  # of SavedFrame, from rsp up
 SAVED_FRAME_BYTES = 8 * len(SAVED_WORDS)
 NONE = 0xFFFFFFFF

@@ -31,6 +31,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "cprime/pool_config.h"
 #include "cprime/spawn.h"
 
 namespace cprime {
@@ -39,6 +40,7 @@ struct RuntimeOptions {
     unsigned workers = 0;  // threads that run coroutines; 0 = CPRIME_WORKERS, else one a processor; at most 256
     unsigned shutdown_grace_ms = 2000;  // after shutdown: coroutines that have not ended by then are named on stderr
     ::cprime::size_class main_size_class = ::cprime::size_class::large;  // of the coroutine that run() makes
+    PoolConfig pools = {};  // how many stacks there are, ready or at most
 };
 
 namespace detail {

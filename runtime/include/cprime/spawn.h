@@ -119,13 +119,21 @@ struct SpawnGuard {
     ~SpawnGuard() { park(constructed ? &spawn_commit : &spawn_abort, &request); }
 };
 
-// False when there is no memory for another one; the function is untouched then.
+// Out of line: a spawner's stack may be small.
+[[noreturn, gnu::noinline, gnu::cold]] inline void spawn_failed(const SpawnRequest& request) {
+    if (request.step == SpawnStep::cancelled) throw Cancelled();
+    throw std::bad_alloc();
+}
+
+// False when there is no memory for another one, or the caller was asked to end while it waited for a stack; the function is untouched then.
 template <typename F>
 bool try_spawn_closure(SpawnRequest& request, F&& function) {
     using Function = std::decay_t<F>;
     using T = std::invoke_result_t<Function&>;
     request.type = &closure_type<Function, T>;
-    park(&spawn_begin, &request);
+    do {
+        park(&spawn_begin, &request);
+    } while (__builtin_expect(request.step == SpawnStep::again || request.step == SpawnStep::given, 0));
     if (request.coroutine == kNoCoroutine) return false;
     SpawnGuard guard{request};
     if constexpr (std::is_void_v<T>) {
@@ -139,7 +147,7 @@ bool try_spawn_closure(SpawnRequest& request, F&& function) {
 }
 template <typename F>
 void spawn_closure(SpawnRequest& request, F&& function) {
-    if (!try_spawn_closure(request, std::forward<F>(function))) throw std::bad_alloc();
+    if (!try_spawn_closure(request, std::forward<F>(function))) spawn_failed(request);
 }
 
 }  // namespace detail
@@ -262,7 +270,8 @@ private:
 };
 
 // Makes a coroutine that runs function() once, and returns its handle. Throws std::bad_alloc when there is no memory for it, and
-// whatever copying or moving the function throws. The place of the call becomes its site.
+// whatever copying or moving the function throws. Where the pool of its class is full and says so (cprime/pool_config.h) it waits, and
+// throws Cancelled when the spawner is asked to end meanwhile. The place of the call becomes its site.
 template <typename F>
 JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions& options, F&& function,
                                                          Place place = CPRIME_HERE) {

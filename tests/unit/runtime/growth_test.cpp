@@ -155,7 +155,46 @@ TEST_P(Growth, the_next_spawns_of_the_site_start_in_the_next_class) {
             }).join();
         }
         EXPECT_EQ(pools,
-                  (std::vector<std::uint8_t>{detail::kPoolMedium, detail::kPoolLarge, detail::kPoolLarge}));
+                  (std::vector<std::uint8_t>{detail::kPoolMedium, detail::kPoolWide, detail::kPoolWide}));
+    });
+}
+
+TEST_P(Growth, who_outgrows_half_of_the_wide_window_gets_large_stacks_from_then_on) {
+    run({.workers = 1}, [] {
+        std::vector<std::uint8_t> pools;
+        for (const std::size_t slots_deep : {2U, 6U, 7U, 10U, 14U, 14U}) {
+            spawn("deeper", [&pools, slots_deep] {
+                pools.push_back(where_am_i().pool);
+                // A Medium window has four slots of room: the first goes that deep, the later ones have more.
+                recurse(calls(slots_deep * kSlot));
+                if (pools.back() == detail::kPoolWide) {
+                    EXPECT_TRUE(where_am_i().grown);
+                    EXPECT_EQ(detail::g_runtime->pools.deep(detail::kPoolWide, where_am_i().slot),
+                              slots_deep > 8);
+                }
+            }).join();
+        }
+        EXPECT_EQ(pools,
+                  (std::vector<std::uint8_t>{detail::kPoolMedium, detail::kPoolWide, detail::kPoolWide,
+                                             detail::kPoolWide, detail::kPoolLarge, detail::kPoolLarge}));
+    });
+}
+
+TEST_P(Growth, a_wide_stack_is_a_medium_one_to_everybody_else) {
+    run({.workers = 1}, [] {
+        for (int i = 0; i < 2; ++i) {
+            spawn("grows", [i] {
+                recurse(calls(3 * kSlot));
+                const Where here = where_am_i();
+                EXPECT_EQ(here.pool, i == 0 ? detail::kPoolMedium : detail::kPoolWide);
+                EXPECT_EQ(detail::class_of(here.pool),
+                          static_cast<std::uint8_t>(detail::wire::SizeClass::kMedium));
+                const auto site = detail::detail(here.index).site.load();
+                EXPECT_EQ(detail::g_runtime->sites.record(site).size_class.load(),
+                          detail::wire::SizeClass::kMedium);
+                EXPECT_EQ(pool_statistics(size_class::medium).used, 1U);
+            }).join();
+        }
     });
 }
 

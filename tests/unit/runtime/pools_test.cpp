@@ -6,39 +6,13 @@
 #include <set>
 #include <vector>
 
-#include "instrumentation/emit/state_segment.h"
+#include "pools_fixture.h"
 #include "runtime/stacks/guards.h"
 
 namespace cprime::detail {
 namespace {
 
 using coroscope::wire::kNone;
-using coroscope::wire::SlabRecord;
-
-class PoolsOf : public testing::Test {
-protected:
-    void SetUp() override {
-        segment_ = std::move(*coroscope::emit::StateSegment::create({.shared = false}));
-        ASSERT_TRUE(segment_->ensure_records(wire::SectionKind::kWorkers, 2));
-        for (std::uint32_t i = 0; i < 2; ++i) {
-            workers_[i].index = i;
-            workers_[i].record = segment_->records<wire::WorkerRecord>(wire::SectionKind::kWorkers) + i;
-        }
-        ASSERT_TRUE(pools_.start(*segment_, workers_, 2));
-    }
-    const SlabRecord& slab_of(std::uint8_t pool, std::uint32_t slot) {
-        const auto section = static_cast<wire::SectionKind>(
-            static_cast<std::uint32_t>(wire::SectionKind::kSlabsFirst) + pool);
-        return segment_->records<SlabRecord>(section)[slot / wire::kSlotsPerSlab];
-    }
-    bool bit(const std::atomic<std::uint64_t>* words, std::uint32_t slot) {
-        return ((words[slot % wire::kSlotsPerSlab / 64].load() >> (slot % 64)) & 1) != 0;
-    }
-
-    std::unique_ptr<coroscope::emit::StateSegment> segment_;
-    Worker workers_[2];
-    Pools pools_;
-};
 
 TEST_F(PoolsOf, slots_are_handed_out_once_and_shown_as_owned) {
     std::set<std::uint32_t> slots;
@@ -100,13 +74,15 @@ TEST_F(PoolsOf, workers_and_outside_threads_own_slabs_of_their_own) {
 
 TEST_F(PoolsOf, bounds_agree_with_the_wire_formula_and_lie_within_the_slab) {
     for (std::uint8_t pool = 0; pool < kPoolsCount; ++pool) {
-        const std::uint32_t slot = pools_.allocate(&workers_[0], pool);
+        // The emergency slab is the threads'.
+        const std::uint32_t slot = pools_.allocate(pool == kPoolEmergency ? nullptr : &workers_[0], pool);
+        ASSERT_NE(slot, kNone);
         const wire::PoolRecord& record = segment_->records<wire::PoolRecord>(wire::SectionKind::kPools)[pool];
         const auto expected = wire::stack_bounds(record, slab_of(pool, slot).stack_base, slot);
         const auto bounds = pools_.bounds(pool, slot);
         // Viewers are told of the most a slot can have; before it grows its reserve is guarded.
         EXPECT_EQ(pools_.window(pool, slot).low, expected.low);
-        EXPECT_EQ(bounds.low, expected.low + pools_.geometry(pool).reserve_bytes);
+        EXPECT_EQ(bounds.low, expected.low + record.reserve_bytes);
         EXPECT_EQ(bounds.high, expected.high);
         EXPECT_EQ(bounds.high % 16, 0U);
         std::uint8_t found_pool = 99;
@@ -164,6 +140,89 @@ TEST_F(PoolsOf, without_guard_marking_the_pages_are_protected_instead) {
     *reinterpret_cast<volatile char*>(bounds.low) = 1;
     EXPECT_DEATH(*reinterpret_cast<volatile char*>(bounds.low - 1) = 1, "");
     set_guard_marking(true);
+}
+
+TEST_F(PoolsOf, a_slot_given_back_in_a_full_slab_is_found_again_whoever_gave_it_back) {
+    std::vector<std::uint32_t> slots;
+    for (std::uint32_t i = 0; i < 4 * wire::kSlotsPerSlab; ++i)
+        slots.push_back(pools_.allocate(&workers_[0], kPoolMicro));
+    // One in every word, from the top down: every one of them must come back before a fifth slab is mapped.
+    std::set<std::uint32_t> back;
+    for (std::uint32_t slot = 4 * wire::kSlotsPerSlab - 1; slot < 4 * wire::kSlotsPerSlab; slot -= 64) {
+        back.insert(slot);
+        pools_.free(slot % 128 == 63 ? &workers_[0] : &workers_[1], kPoolMicro, slot);
+    }
+    pools_.sweep(pools_.share_of(&workers_[0], kPoolMicro), kPoolMicro);
+    for (std::size_t i = back.size(); i > 0; --i)
+        EXPECT_EQ(back.erase(pools_.allocate(&workers_[0], kPoolMicro)), 1U);
+    EXPECT_EQ(pools_.mapped(kPoolMicro), 4 * wire::kSlotsPerSlab);
+    EXPECT_EQ(pools_.used(kPoolMicro), 4 * wire::kSlotsPerSlab);
+}
+
+TEST_F(PoolsOf, any_order_of_taking_and_giving_back_hands_no_slot_out_twice) {
+    std::uint64_t random = 88172645463325252ULL;
+    const auto next = [&random] {
+        random ^= random << 13;
+        random ^= random >> 7;
+        return random ^= random << 17;
+    };
+    std::set<std::uint32_t> used;
+    std::vector<std::uint32_t> list;
+    for (int step = 0; step < 200'000; ++step) {
+        Worker* worker = &workers_[next() % 2];
+        if (list.empty() || next() % 16 < (step / 20'000 % 2 == 0 ? 9U : 7U)) {
+            const std::uint32_t slot = pools_.allocate(worker, kPoolSmall);
+            ASSERT_TRUE(used.insert(slot).second) << "step " << step;
+            list.push_back(slot);
+        } else {
+            std::swap(list[next() % list.size()], list.back());
+            used.erase(list.back());
+            pools_.free(worker, kPoolSmall, list.back());
+            list.pop_back();
+        }
+        if (step % 1000 == 0) pools_.trim_slab(&workers_[0], kPoolSmall, 0, step % 2000 == 0);
+    }
+    EXPECT_EQ(pools_.used(kPoolSmall), list.size());
+}
+
+TEST_F(PoolsOf, slots_ahead_are_divided_over_the_workers_in_whole_slabs) {
+    ASSERT_TRUE(pools_.map_ahead(kPoolMicro, 1025));
+    EXPECT_EQ(workers_[0].slots.pools[kPoolMicro].slabs.size(), 2U);
+    EXPECT_EQ(workers_[1].slots.pools[kPoolMicro].slabs.size(), 2U);
+    for (int i = 0; i < 1024; ++i)
+        pools_.allocate(&workers_[1], kPoolMicro);
+    EXPECT_EQ(pools_.mapped(kPoolMicro), 2048U) << "nothing was mapped when they were used";
+    ASSERT_TRUE(pools_.map_ahead(kPoolLarge, 20));
+    EXPECT_EQ(pools_.guarded(kPoolLarge), 20U) << "guards of large stacks stand ahead, too";
+}
+
+TEST_F(PoolsOf, a_wide_window_is_lifted_in_two_steps) {
+    const std::uint32_t slot = pools_.allocate(&workers_[0], kPoolWide);
+    const PoolGeometry& geometry = pools_.geometry(kPoolWide);
+    const auto window = pools_.window(kPoolWide, slot);
+    const std::uint64_t half = window.low + geometry.deep_bytes;
+    EXPECT_EQ(geometry.stride_bytes / wire::kPageBytes % 2, 1U);
+    EXPECT_FALSE(pools_.grow(kPoolWide, slot, window.high - 8)) << "that was no guard";
+    EXPECT_TRUE(pools_.grow(kPoolWide, slot, half + 8));
+    EXPECT_EQ(pools_.bounds(kPoolWide, slot).low, half);
+    EXPECT_TRUE(pools_.grown(kPoolWide, slot));
+    EXPECT_FALSE(pools_.deep(kPoolWide, slot));
+    *reinterpret_cast<volatile char*>(half) = 1;
+    EXPECT_FALSE(can_be_read(half - 1));
+    EXPECT_TRUE(pools_.grow(kPoolWide, slot, half - 8));
+    EXPECT_TRUE(pools_.deep(kPoolWide, slot));
+    *reinterpret_cast<volatile char*>(window.low) = 1;
+    EXPECT_FALSE(can_be_read(window.low - 1));
+    pools_.free(&workers_[0], kPoolWide, slot);
+    EXPECT_FALSE(pools_.grown(kPoolWide, slot));
+    EXPECT_FALSE(pools_.deep(kPoolWide, slot));
+    EXPECT_FALSE(can_be_read(window.low + geometry.reserve_bytes - 1)) << "guarded again as a whole";
+    // A frame that goes all the way down at once takes both steps.
+    const std::uint32_t again = pools_.allocate(&workers_[0], kPoolWide);
+    EXPECT_EQ(again, slot);
+    EXPECT_TRUE(pools_.grow(kPoolWide, again, window.low));
+    EXPECT_TRUE(pools_.deep(kPoolWide, again));
+    EXPECT_EQ(*reinterpret_cast<volatile char*>(window.low), 0) << "what was there went with the first";
 }
 
 }  // namespace

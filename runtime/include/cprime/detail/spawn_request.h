@@ -1,7 +1,7 @@
 // What the spawn templates and the runtime tell each other. Not part of the public interface.
 //
 // A spawn is two runtime calls, with user code in between:
-//   spawn_begin   (worker's stack)  a control block and a stack for the child; where its closure goes
+//   spawn_begin   (worker's stack)  a control block and a stack for the child; where its closure goes. Once more, when it had to wait
 //   user code     (caller's stack)  the closure is constructed there: captures are moved straight onto the child's stack
 //   spawn_commit  (worker's stack)  the child is published; or spawn_abort, when a capture's constructor threw
 // Between the two, channel handles that are made or moved belong to the child already.
@@ -36,6 +36,14 @@ enum SpawnFlag : std::uint8_t {
     kSpawnSignal = 1U << 1,  // made by the signal thread: own pool, runs before others
 };
 
+// How the caller of spawn_begin goes on. A spawn may have to wait for a stack, and is then begun a second time.
+enum class SpawnStep : std::uint8_t {
+    done = 0,   // `coroutine` says whether it was made
+    again,      // call spawn_begin again: there may be a slot now
+    given,      // the same, and the slot is there: number `identity` of pool `pool`
+    cancelled,  // it was asked to end while it waited
+};
+
 struct SpawnRequest {
     // in
     const ClosureType* type = nullptr;
@@ -47,12 +55,20 @@ struct SpawnRequest {
     std::uint32_t stack_bytes = 0;            // of its frames; 0 = not said
     const coro_metadata* metadata = nullptr;  // of the function; null: none
     // out
+    SpawnStep step = SpawnStep::done;
+    std::uint8_t pool = 0;                   // with SpawnStep::given
     std::uint32_t coroutine = kNoCoroutine;  // kNoCoroutine: no memory for another one
-    std::uint64_t identity = 0;
-    void* closure = nullptr;  // uninitialised memory on the child's stack
-    void* result = nullptr;   // uninitialised memory of type->result_bytes
+    std::uint64_t identity = 0;              // while it waits for a slot: its place in the queue
+    void* closure = nullptr;                 // uninitialised memory on the child's stack
+    void* result = nullptr;                  // uninitialised memory of type->result_bytes
     // between begin and commit
     std::uint64_t adopting_before = 0;
+
+    void slot_given(std::uint8_t of_pool, std::uint32_t slot) noexcept {
+        step = SpawnStep::given;
+        pool = of_pool;
+        identity = slot;
+    }
 };
 
 ResumePoint spawn_begin(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
