@@ -7,6 +7,9 @@
 //
 // A frame that never writes its lowest words is seen too short by those; the stack pointer at parks is a second lower bound.
 //
+// A site's record always has a lower bound: the stack pointer at each first park and at one in 61 of the
+// others, where the rest cost a countdown.
+//
 // Thread: the worker that spawns, runs or ends the coroutine. Tested in tests/unit/runtime/high_water_test.cpp.
 #pragma once
 
@@ -19,6 +22,8 @@ void paint_stack(std::uint32_t index);
 
 // At a park: micro and small only. At an exit: all. Both do nothing for a stack that was not painted.
 void note_high_water_at_park(std::uint32_t index);
+// At a park, without painting: the stack pointer says what is in use now. Raises the high water of the coroutine's site.
+void note_site_depth(std::uint32_t index);
 // Bytes used at most; 0 = not measured.
 std::uint32_t high_water_at_exit(std::uint32_t index);
 

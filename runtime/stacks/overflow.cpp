@@ -73,6 +73,8 @@ bool grow_in_place(const Worker& worker, std::uint64_t address, const ucontext_t
     if (!lifted) return false;
     running.flags.fetch_or(wire::kCoroutineGrown, std::memory_order_relaxed);
     g_runtime->sites.raise(detail(index).site.load(std::memory_order_relaxed), wire::SizeClass::kLarge);
+    g_runtime->sites.note_high_water(detail(index).site.load(std::memory_order_relaxed),
+                                     static_cast<std::uint32_t>(window.high - std::min(address, rsp)));
     if (emit::listening(wire::kCategoryCoroutine)) {
         const auto medium = static_cast<std::uint8_t>(wire::SizeClass::kMedium);
         emit::probe::migrate(worker.ring, 0, index, medium, medium, wire::MigrationForm::kInPlace,

@@ -51,6 +51,15 @@ public:
     // A stack of this site grew: its later spawns get `at_least`, whatever was wished or measured. Async-signal-safe.
     void raise(std::uint32_t site, coroscope::wire::SizeClass at_least);
 
+    // A stack of this site was used that deep. Async-signal-safe.
+    void note_high_water(std::uint32_t site, std::uint32_t bytes) {
+        if (site == coroscope::wire::kNone) return;
+        std::atomic<std::uint32_t>& known = records_[site].high_water_bytes;
+        std::uint32_t seen = known.load(std::memory_order_relaxed);
+        while (bytes > seen && !known.compare_exchange_weak(seen, bytes, std::memory_order_relaxed)) {
+        }
+    }
+
     // String index of a coroutine's name: kNone when it is its site's.
     std::uint32_t name_of(std::uint32_t site, std::string_view name);
 
