@@ -69,7 +69,7 @@ HandStack map_stack(bool large) {
     if (memory == MAP_FAILED) return {};
     const auto base = reinterpret_cast<std::uint64_t>(memory);
     madvise(memory, bytes + kGuardBytes, MADV_NOHUGEPAGE);  // a huge page would be resident for one frame
-    if (install_guards(base, bytes + kGuardBytes, 1, kGuardBytes) == GuardKind::kRefused) {
+    if (install_guards(base, bytes + kGuardBytes, 1, kGuardBytes).count != 1) {
         munmap(memory, bytes + kGuardBytes);
         return {};
     }

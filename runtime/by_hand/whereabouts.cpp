@@ -51,7 +51,7 @@ std::atomic<ByHand*>& map_whereabouts(std::uint32_t index) {
 
 bool grow_by_hand(ByHand& hand) {
     Pools& pools = g_runtime->pools;
-    if (hand.mapped_bytes != 0 || !pools.grow(hand.pool, hand.slot)) return false;
+    if (hand.mapped_bytes != 0 || !pools.grow(hand.pool, hand.slot, pools.window(hand.pool, hand.slot).low)) return false;
     hand.low = pools.window(hand.pool, hand.slot).low;
     return true;
 }

@@ -26,6 +26,9 @@ Tables g_tables;
 
 namespace {
 
+// A prime, so that the same coroutine of a round is not looked at each time.
+constexpr std::uint32_t kParksPerDepth = 61;
+
 std::array<UnlinkHook, wire::kWaitReasonsCount> hooks;  // written before workers run
 
 void count(std::atomic<std::uint64_t>& counter) {
@@ -74,6 +77,10 @@ bool suspend_current(Worker& worker, std::uint32_t index, WaitReason reason, std
     if (reason != WaitReason::kYield &&
         __builtin_expect((self.flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) != 0, 0)) {
         g_runtime->segments.trim(worker, index);
+    }
+    if (__builtin_expect(--worker.parks_until_depth == 0, 0)) {
+        worker.parks_until_depth = kParksPerDepth;
+        note_site_depth(index);
     }
     // One look at the mask a suspend: dormant probes are a load and two branches on it.
     const bool watched = emit::listening(wire::kEventCategories | wire::kProfileStacks) ||
@@ -186,6 +193,7 @@ static ResumePoint resume(Worker& worker, std::uint32_t index) {
     const std::uint8_t flags = next.flags.load(std::memory_order_relaxed);
     if ((flags & wire::kCoroutineNeverRan) != 0) {
         next.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineNeverRan), std::memory_order_relaxed);
+        worker.parks_until_depth = 1;
     }
     worker.current = &next;
     worker.current_index = index;

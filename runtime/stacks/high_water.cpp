@@ -101,6 +101,21 @@ void paint_stack(std::uint32_t index) {
     detail(index).private_word |= kPrivatePainted;
 }
 
+void note_site_depth(std::uint32_t index) {
+    const wire::CoroutineRecord& self = record(index);
+    const StackBounds window = g_runtime->pools.window(self.pool, self.slot);
+    const std::uint64_t rsp = self.rsp.load(std::memory_order_relaxed);
+    if (rsp < window.low || rsp >= window.high)
+        return;  // elsewhere: who grows by segment says so when it does
+    g_runtime->sites.note_high_water(detail(index).site.load(std::memory_order_relaxed),
+                                     static_cast<std::uint32_t>(window.high - rsp));
+}
+
+void raise_high_water(std::uint32_t index, std::uint32_t bytes) {
+    raise(index, bytes);
+    g_runtime->sites.note_high_water(detail(index).site.load(std::memory_order_relaxed), bytes);
+}
+
 void note_high_water_at_park(std::uint32_t index) {
     if ((detail(index).private_word & kPrivatePainted) == 0) return;
     if (is_paged(g_runtime->pools.geometry(record(index).pool))) return;
@@ -110,7 +125,9 @@ void note_high_water_at_park(std::uint32_t index) {
 std::uint32_t high_water_at_exit(std::uint32_t index) {
     if ((detail(index).private_word & kPrivatePainted) == 0) return 0;
     raise(index, measure(index));
-    return detail(index).high_water_bytes.load(std::memory_order_relaxed);
+    const std::uint32_t bytes = detail(index).high_water_bytes.load(std::memory_order_relaxed);
+    g_runtime->sites.note_high_water(detail(index).site.load(std::memory_order_relaxed), bytes);
+    return bytes;
 }
 
 }  // namespace cprime::detail

@@ -7,6 +7,9 @@
 //
 // A frame that never writes its lowest words is seen too short by those; the stack pointer at parks is a second lower bound.
 //
+// A site's record always has a lower bound: the stack pointer at each first park and at one in 61 of the
+// others, where the rest cost a countdown.
+//
 // Thread: the worker that spawns, runs or ends the coroutine. Tested in tests/unit/runtime/high_water_test.cpp.
 #pragma once
 
@@ -17,8 +20,13 @@ namespace cprime::detail {
 // Before anything is put on the stack of a coroutine about to be spawned; sets kPrivatePainted.
 void paint_stack(std::uint32_t index);
 
+// The coroutine's stack reaches that deep, segments included, as its growth knows.
+void raise_high_water(std::uint32_t index, std::uint32_t bytes);
+
 // At a park: micro and small only. At an exit: all. Both do nothing for a stack that was not painted.
 void note_high_water_at_park(std::uint32_t index);
+// At a park, without painting: the stack pointer says what is in use now. Raises the high water of the coroutine's site.
+void note_site_depth(std::uint32_t index);
 // Bytes used at most; 0 = not measured.
 std::uint32_t high_water_at_exit(std::uint32_t index);
 

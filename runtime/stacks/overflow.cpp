@@ -71,9 +71,10 @@ bool grow_in_place(const Worker& worker, std::uint64_t address, const ucontext_t
     const bool lifted = pools.grow(pool, slot, address);
     errno = error_before;
     if (!lifted) return false;
+    const std::uint32_t site = detail(index).site.load(std::memory_order_relaxed);
     record(index).flags.fetch_or(wire::kCoroutineGrown, std::memory_order_relaxed);
-    g_runtime->sites.grew(detail(index).site.load(std::memory_order_relaxed),
-                          pool == kPoolWide && pools.deep(pool, slot));
+    g_runtime->sites.grew(site, pool == kPoolWide && pools.deep(pool, slot));
+    g_runtime->sites.note_high_water(site, static_cast<std::uint32_t>(window.high - std::min(address, rsp)));
     if (emit::listening(wire::kCategoryCoroutine)) {
         const auto medium = static_cast<std::uint8_t>(wire::SizeClass::kMedium);
         emit::probe::migrate(worker.ring, 0, index, medium, medium, wire::MigrationForm::kInPlace,

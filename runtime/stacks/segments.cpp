@@ -11,6 +11,7 @@
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/stacks/high_water.h"
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
@@ -137,8 +138,19 @@ void Segments::cut_after(Worker& worker, std::uint64_t limit) {
     }
 }
 
+std::uint64_t Segments::used_bytes(std::uint32_t index, std::uint64_t limit, std::uint64_t rsp) const {
+    const wire::CoroutineRecord& self = record(index);
+    const std::uint64_t own = own_limit(self.pool, self.slot);
+    std::uint64_t bytes = 0;
+    for (; limit != own; limit = header(limit).previous_limit) {
+        bytes += header(limit).top - rsp;
+        rsp = header(limit).previous_rsp;
+    }
+    return bytes + g_runtime->pools.bounds(self.pool, self.slot).high - rsp;
+}
+
 std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::uint64_t bytes,
-                                    std::uint64_t wanter) {
+                                    std::uint64_t wanter, std::uint64_t rsp) {
     const std::uint64_t begin = coroscope::base::read_tsc();
     const std::uint32_t index = worker.current_index;
     Pools& pools = g_runtime->pools;
@@ -157,7 +169,9 @@ std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::ui
         report_overflow(worker, index, "it wants to grow, and no pool has a segment large enough");
     const std::uint64_t grown = append(worker, index, limit, to);
     const std::uint8_t now = class_of(to.pool);
-    g_runtime->sites.raise(detail(index).site.load(std::memory_order_relaxed), static_cast<SizeClass>(now));
+    const std::uint32_t site = detail(index).site.load(std::memory_order_relaxed);
+    g_runtime->sites.raise(site, static_cast<SizeClass>(now));
+    raise_high_water(index, static_cast<std::uint32_t>(used_bytes(index, limit, rsp) + bytes));
     if (emit::listening(wire::kCategoryCoroutine | wire::kCategoryPool)) {
         const std::uint64_t stamp = emit::stamp();
         emit::probe::pool_allocate(worker.ring, stamp, to.slot, to.pool);
@@ -233,9 +247,9 @@ void Segments::release(Worker& worker, std::uint32_t index) {
 }
 
 // Called by grow_x86_64.S.
-extern "C" std::uint64_t cprime_new_segment(std::uint64_t limit, std::uint64_t bytes,
-                                            std::uint64_t wanter) noexcept {
-    return g_runtime->segments.new_segment(*cprime_current_worker, limit, bytes, wanter);
+extern "C" std::uint64_t cprime_new_segment(std::uint64_t limit, std::uint64_t bytes, std::uint64_t wanter,
+                                            std::uint64_t rsp) noexcept {
+    return g_runtime->segments.new_segment(*cprime_current_worker, limit, bytes, wanter, rsp);
 }
 extern "C" void* cprime_new_block(std::uint64_t bytes, std::uint64_t limit, std::uint64_t rsp) noexcept {
     return g_runtime->segments.new_block(*cprime_current_worker, limit, rsp, bytes);

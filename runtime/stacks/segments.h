@@ -47,9 +47,13 @@ public:
     // Which stack of the coroutine has that limit: its own slot, or a segment. Async-signal-safe.
     StackPlace place(std::uint32_t index, std::uint64_t limit) const;
 
+    // Bytes of stack that the coroutine uses, on all its stacks, when its stack pointer is `rsp` on the one with that limit.
+    std::uint64_t used_bytes(std::uint32_t index, std::uint64_t limit, std::uint64_t rsp) const;
+
     // A segment of at least `bytes` after the stack with that limit, in the place of one that was too small. Returns its limit; `wanter`
-    // is an address in the function that wants it. Ends the program with the overflow report when no pool has one.
-    std::uint64_t new_segment(Worker& worker, std::uint64_t limit, std::uint64_t bytes, std::uint64_t wanter);
+    // is an address in the function that wants it, `rsp` its stack pointer. Ends the program with the overflow report when no pool has one.
+    std::uint64_t new_segment(Worker& worker, std::uint64_t limit, std::uint64_t bytes, std::uint64_t wanter,
+                              std::uint64_t rsp);
 
     // Memory for an array in the frame at `rsp` on the stack with that limit; frees those of frames that are gone.
     void* new_block(Worker& worker, std::uint64_t limit, std::uint64_t rsp, std::uint64_t bytes);

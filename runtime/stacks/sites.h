@@ -59,6 +59,15 @@ public:
                (raised_[site].load(std::memory_order_relaxed) & kRaisedWide) != 0;
     }
 
+    // A stack of this site was used that deep. Async-signal-safe.
+    void note_high_water(std::uint32_t site, std::uint32_t bytes) {
+        if (site == coroscope::wire::kNone) return;
+        std::atomic<std::uint32_t>& known = records_[site].high_water_bytes;
+        std::uint32_t seen = known.load(std::memory_order_relaxed);
+        while (bytes > seen && !known.compare_exchange_weak(seen, bytes, std::memory_order_relaxed)) {
+        }
+    }
+
     // String index of a coroutine's name: kNone when it is its site's.
     std::uint32_t name_of(std::uint32_t site, std::string_view name);
 

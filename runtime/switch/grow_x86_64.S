@@ -144,6 +144,7 @@ __morestack:
     movq    -16(%rbp), %rdi                     // limit
     movq    %r10, %rsi                          // bytes
     movq    8(%rbp), %rdx                       // in the function that wants them
+    leaq    -16(%rbp), %rcx                     // rsp
     movq    $0, %fs:COROSCOPE_STACK_LIMIT_TLS   // what runs here never grows
     call    cprime_new_segment                  // rax = limit of the segment
     movups  (%rsp), %xmm0

@@ -1,9 +1,9 @@
 // Fiber annotations: what AddressSanitizer and ThreadSanitizer must be told around every change of stack.
 //
-// In ordinary builds the assembly does not call them, and what is left tells valgrind, if that is where the program runs. The four functions named after places are called by
-// park_x86_64.S in between the two stacks, so they are not instrumented themselves.
+// In ordinary builds the assembly does not call them, and what is left tells valgrind, if that is where the program runs. The four
+// functions named after places are called by park_x86_64.S in between the two stacks, so they are not instrumented themselves.
 //
-// Thread: the worker's own; create and destroy: whoever spawns or ends the coroutine.
+// Thread: the worker's own; create and destroy: whoever spawns or ends the coroutine; admits: any.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ namespace cprime::detail {
 
 inline constexpr bool kSanitizer = true;
 
-// Whether another coroutine may live: TSan dies, without a word, at 8,128 fibers of 830 KiB each, so that 2,000 are the most it gets. Says so, once, where
-// the answer is no.
+// Whether another coroutine may live: TSan dies, without a word, at 8,128 fibers of 830 KiB each, so that 2,000 are the most it
+// gets. Says so, once, where the answer is no.
 bool sanitizer_admits();
 // On the worker's thread at its start.
 void sanitizer_start(Worker& worker);

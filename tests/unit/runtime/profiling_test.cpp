@@ -91,6 +91,34 @@ TEST_F(Profiling, nothing_is_measured_while_nobody_asks) {
     run({.workers = 1}, [] { EXPECT_EQ(seen(::cprime::size_class::small, 500), 0U); });
 }
 
+// Deepest use that the site of name knows of.
+std::uint32_t high_water_of(std::string_view name) {
+    for (std::uint32_t site = 0; site < 64; ++site) {
+        const coroscope::wire::SiteRecord& record = g_runtime->sites.record(site);
+        if (g_runtime->segment->string(record.name) == name) return record.high_water_bytes.load();
+    }
+    return 0;
+}
+
+TEST(SiteHighWater, is_known_of_parks_and_growth_without_profiling) {
+    run({.workers = 1}, [] {
+        spawn("parks", [] {
+            volatile char frame[3000];
+            frame[0] = 1;
+            asm volatile("" : : "r"(&frame) : "memory");
+            for (int i = 0; i < 64; ++i)
+                sleep_for(std::chrono::microseconds(1));
+        }).join();
+        EXPECT_GE(high_water_of("parks"), 3000U);
+        EXPECT_LE(high_water_of("parks"), 8000U);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        spawn("grows", [] { use_stack(30000); }).join();
+        EXPECT_GE(high_water_of("grows"), 16U << 10);
+        EXPECT_LE(high_water_of("grows"), 64U << 10);
+#endif
+    });
+}
+
 TEST(SwitchHistogram, one_switch_in_n_is_counted_and_idling_is_not) {
     Runtime runtime({.workers = 1});
     g_runtime->rings->listen(coroscope::wire::kProfileSwitches, coroscope::wire::RingMode::kOverwrite, 16);
