@@ -55,6 +55,7 @@ class Install(unittest.TestCase):
         run("cmake", "--build", build)
         self.assertEqual(run(build / "first"), "sum 10\n")
         self.assertEqual(run(build / "first_c"), "sum 10\n")
+        self.assertEqual(run(build / "growing"), "sum 50005000\n")
 
     def test_pkg_config_is_enough_for_cpp(self):
         program = self.project / "by_pkg_config"
