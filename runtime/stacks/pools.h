@@ -220,7 +220,8 @@ private:
         owned.store(owned.load(std::memory_order_relaxed) & ~bit_of(slot), std::memory_order_release);
         PoolShare& share = worker.slots.pools[pool];
         if (__builtin_expect((state.fresh >> word & 1) == 0, 0)) note_room(share, state, slab, word);
-        if (!geometry.lazy_guards) {
+        // Stored only when it changes: the next allocate() need not wait for it then.
+        if (share.word != &owned && !geometry.lazy_guards) {
             share.word = &owned;
             share.word_slot = slot & ~63U;
         }
