@@ -228,7 +228,8 @@ private:
         owned.store(owned.load(std::memory_order_relaxed) & ~bit_of(slot), std::memory_order_release);
         PoolShare& share = worker.slots.pools[pool];
         if (__builtin_expect((state.fresh >> word & 1) == 0, 0)) note_room(share, state, slab, word);
-        if (geometry.keeps_word) {
+        // Stored only when it changes: the next allocate() need not wait for it then.
+        if (share.word != &owned && geometry.keeps_word) {
             share.word = &owned;
             share.word_slot = slot & ~63U;
         }

@@ -19,6 +19,11 @@ Measured spawn_join(std::uint64_t count);               // spawn_join.cpp
 Measured spawn_join_1000(std::uint64_t count);          // spawn_join.cpp
 Measured channel_unbuffered(std::uint64_t count);       // channel.cpp
 Measured channel_buffered_128(std::uint64_t count);     // channel.cpp
+Measured slot_lifo_1k(std::uint64_t count);             // slot.cpp
+Measured slot_lifo_64k(std::uint64_t count);            // slot.cpp
+Measured slot_lifo_1m(std::uint64_t count);             // slot.cpp
+Measured slot_random_1m(std::uint64_t count);           // slot.cpp
+Measured slot_random_1m_100(std::uint64_t count);       // slot.cpp
 Measured parked_micro(std::uint64_t count);             // parked.cpp
 Measured parked_micro_own_handle(std::uint64_t count);  // parked.cpp
 Measured parked_medium(std::uint64_t count);            // parked.cpp
