@@ -358,8 +358,8 @@ void Model::worker(const wire::DecodedEvent& event, wire::RingOwner owner, std::
         case EventType::kPoolFree:
             segments_.erase(slot_key(event.argument, event.object));
             break;
-        case EventType::kMigrate:  // by segment: onto the slot that the worker has just allocated
-            if (static_cast<wire::MigrationForm>(event.argument >> 16 & 0xff) == wire::MigrationForm::kSegment)
+        case EventType::kMigrate:  // but for those in place: onto the slot that the worker has just allocated
+            if (static_cast<wire::MigrationForm>(event.argument >> 16 & 0xff) != wire::MigrationForm::kInPlace)
                 segments_[last_allocated_[owner_index]] = event.object;
             break;
         case EventType::kPoolGrow:

@@ -63,11 +63,28 @@ const char* size_class_text(const inspect::StateImage& state, const inspect::Cor
                : "?";
 }
 
+std::string segments_text(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine) {
+    if ((coroutine.flags & wire::kCoroutineSegments) == 0) return "";
+    std::string text;
+    for (const inspect::StackSegmentImage& segment : state.stack_segments) {
+        if (segment.coroutine == coroutine.index && segment.pool < state.pools.size())
+            text += fmt::format(" + {}", inspect::size_class_name(state.pools[segment.pool].size_class));
+    }
+    return text;
+}
+
 std::uint64_t slot_bytes_of(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine) {
     if (coroutine.pool >= state.pools.size()) return 0;
     const inspect::PoolImage& pool = state.pools[coroutine.pool];
-    return (coroutine.flags & wire::kCoroutineGrown) != 0 ? pool.stride_bytes - pool.guard_bytes
-                                                          : pool.slot_bytes;
+    std::uint64_t bytes = (coroutine.flags & wire::kCoroutineGrown) != 0 ? pool.stride_bytes - pool.guard_bytes
+                                                                         : pool.slot_bytes;
+    if ((coroutine.flags & wire::kCoroutineSegments) != 0) {
+        for (const inspect::StackSegmentImage& segment : state.stack_segments) {
+            if (segment.coroutine == coroutine.index && segment.pool < state.pools.size())
+                bytes += state.pools[segment.pool].slot_bytes;
+        }
+    }
+    return bytes;
 }
 
 }  // namespace coroscope::views

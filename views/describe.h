@@ -19,7 +19,9 @@ std::int64_t in_state_ns(const traces::Moment& moment, const inspect::CoroutineI
 std::string one_line(const traces::Moment& moment, const inspect::CoroutineImage& coroutine);
 // Size class of the pool that its slot lies in; "?" when out of bounds.
 const char* size_class_text(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine);
-// Usable bytes of its slot; 0 when not known.
+// " + small + medium": the classes of the segments that its stack goes over; "" = none.
+std::string segments_text(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine);
+// Usable bytes of its slot and its segments; 0 when not known.
 std::uint64_t slot_bytes_of(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine);
 
 }  // namespace coroscope::views

@@ -191,7 +191,8 @@ void StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine
     draw_text(list, ws.fonts.small, {x + text_width(ws.fonts.mono_small, numbers) + ws.px(8), line},
               theme.text_faint,
               std::string(size_class_text(ws.moment->state, coroutine)) +
-                  ((coroutine.flags & wire::kCoroutineGrown) != 0 ? ", grown in place" : ""));
+                  ((coroutine.flags & wire::kCoroutineGrown) != 0 ? ", grown in place" : "") +
+                  segments_text(ws.moment->state, coroutine));
 }
 
 void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine) {

@@ -44,6 +44,18 @@ std::uint64_t limit_of_frame(std::uint64_t rsp) {
     return reinterpret_cast<const wire::SavedFrame*>(rsp)->stack_limit;
 }
 
+// Who wants a segment: the function whose prologue asks for it, or who called call_on_bigger_stack.
+struct Wanter {
+    std::uint64_t address;
+    wire::MigrationForm form;
+};
+Wanter find_wanter(std::uint64_t address, std::uint64_t rsp) {
+    constexpr std::uint64_t kStubBytes = 64, kReturnAddress = 32;  // from rsp; both as in grow_x86_64.S
+    if (address - reinterpret_cast<std::uint64_t>(&cprime_call_on_bigger_stack) >= kStubBytes)
+        return {address, wire::MigrationForm::kSegment};
+    return {*reinterpret_cast<const std::uint64_t*>(rsp + kReturnAddress), wire::MigrationForm::kWish};
+}
+
 }  // namespace
 
 struct Segments::Block {
@@ -175,7 +187,8 @@ std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::ui
     if (emit::listening(wire::kCategoryCoroutine | wire::kCategoryPool)) {
         const std::uint64_t stamp = emit::stamp();
         emit::probe::pool_allocate(worker.ring, stamp, to.slot, to.pool);
-        emit::probe::migrate(worker.ring, stamp, index, from, now, wire::MigrationForm::kSegment, wanter,
+        const Wanter by = find_wanter(wanter, rsp);
+        emit::probe::migrate(worker.ring, stamp, index, from, now, by.form, by.address,
                              static_cast<std::uint32_t>(bytes),
                              static_cast<std::uint32_t>(coroscope::base::read_tsc() - begin));
     }
