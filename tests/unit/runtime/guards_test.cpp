@@ -102,7 +102,7 @@ protected:
         }
         std::uint32_t overflows_seen = 0;
         const std::uint32_t last = 39'999;
-        *reinterpret_cast<volatile char*>(pools_.bounds(kPoolMedium, last).low) ^= 1;
+        *reinterpret_cast<volatile std::uint64_t*>(pools_.bounds(kPoolMedium, last).low) = 0;
         overflows_seen += !pools_.canary_intact(kPoolMedium, last);
         // The program still gets maps of its own.
         const bool map_left = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
