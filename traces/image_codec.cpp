@@ -363,9 +363,10 @@ void get_histograms(ByteReader& in, std::vector<inspect::HistogramImage>& histog
     }
 }
 
-// ---- stack segments: at the end, and missing in files of before
+// ---- stack segments: at the end, and missing where there are none, as in files of before
 
 void put_stack_segments(ByteWriter& out, const std::vector<inspect::StackSegmentImage>& segments) {
+    if (segments.empty()) return;
     out.put_varint(segments.size());
     for (const inspect::StackSegmentImage& segment : segments) {
         out.put_varint(segment.coroutine);

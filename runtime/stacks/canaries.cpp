@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #include "runtime/stacks/pools.h"
+#include "runtime/switch/valgrind.h"
 
 namespace cprime::detail {
 
@@ -24,6 +25,7 @@ void write_canary(std::uint64_t address) {
 
 [[gnu::no_sanitize("address"), gnu::no_sanitize("thread"), gnu::noinline]] bool canary_whole(
     std::uint64_t address) {
+    valgrind_readable(address, address + kCanaryBytes);
     const auto* words = reinterpret_cast<const volatile std::uint64_t*>(address);
     return words[0] == (kCanaryFirst ^ address) && words[1] == (kCanarySecond ^ address);
 }

@@ -70,8 +70,12 @@ fake_switch:
     pushq   %r15
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset %r15, 0
+    pushq   $0                      # these stacks have no limit
+    .cfi_adjust_cfa_offset 8
     movq    %rsp, (%rdi)
     movq    %rsi, %rsp
+    addq    $8, %rsp
+    .cfi_adjust_cfa_offset -8
     popq    %r15
     .cfi_adjust_cfa_offset -8
     popq    %r14

@@ -142,7 +142,7 @@ TEST(StateReader, another_version_says_which_side_to_upgrade) {
     EXPECT_EQ(older.error().code, base::ErrorCode::kVersion);
     EXPECT_NE(older.error().message.find("runtime"), std::string::npos) << older.error().message;
     built.header().version_major = wire::kWireMajor;
-    built.header().saved_frame_layout = 2;
+    built.header().saved_frame_layout = wire::kSavedFrameLayout + 1;
     EXPECT_EQ(read(built.bytes()).error().code, base::ErrorCode::kVersion);
 }
 
