@@ -108,7 +108,8 @@ std::uint64_t SizeRow::quantile(double q) const {
 
 SizeClass SizeRow::advised(const ClassBytes& bytes) const {
     if (samples == 0) return class_used;
-    const std::uint64_t needed = max_bytes + std::max<std::uint64_t>(kMarginBytesMin, max_bytes / 4);
+    const std::uint64_t needed = max_bytes + std::max(kMarginBytesMin,
+                                                      (max_bytes - std::min(max_bytes, kFixedBytes)) / 4);
     auto fitting = SizeClass::kLarge;
     for (std::uint8_t i = 0; i < wire::kSizeClassesCount; ++i) {
         if (needed <= bytes.usable[i]) {

@@ -5,12 +5,13 @@
 // For each OBJECT that was compiled as growable code and linked into BINARY:
 //   - it carries .note.GNU-split-stack (an LTO object, or one compiled with other flags, does not);
 //   - each of its functions begins, in BINARY, with an exact check of its frame;
-//   - a function that calls ordinary code by name asks for COROSCOPE_ORDINARY_CALL_BYTES more and goes to __morestack_non_split, as lld and gold
-//     see to, and GNU ld does not.
+//   - a function that calls ordinary code by name asks for COROSCOPE_ORDINARY_CALL_BYTES more and goes to __morestack_non_split:
+//     lld and gold see to that, GNU ld does not.
 // A function that the linker took from another, ordinary object (of a template in both) counts as ordinary code. Calls through pointers
 // ask for those bytes by themselves (exact_checks.h).
 //
-// Exit code 0: all are protected, one line says how many; 1: one line for each that is not (at most 20), and the way out; 2: a file that cannot be read.
+// Exit code 0: all are protected, one line says how many; 1: one line for each that is not (at most 20), and the way out; 2: a file
+// that cannot be read.
 #include <cstdint>
 #include <cstdio>
 #include <cstring>

@@ -118,7 +118,7 @@ private:
     bool calls_through_pointers(std::size_t begin, std::size_t end) const {
         for (std::size_t i = begin; i < end; ++i) {
             const Instruction instruction = parse(trimmed(lines_[i]));
-            // Jump tables are written `notrack jmp`: see the flags in cprime-growable.cmake.
+            // Jump tables are written `notrack jmp`: see the flags in growable_stacks.cmake.
             const bool jumps = instruction.name == "call" || instruction.name == "jmp" ||
                                instruction.name == "callq" || instruction.name == "jmpq";
             if (jumps && instruction.operands.starts_with('*')) return true;

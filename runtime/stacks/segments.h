@@ -16,7 +16,7 @@
 // Under ASan and TSan limits are 0: nothing grows by segment, slots are larger instead.
 //
 // Thread: the worker that runs the coroutine, on its own stack, unless said otherwise. new_segment() and new_block() take a lock for a few
-// instructions. Tested in tests/unit/runtime/segments_test.cpp.
+// instructions. Tested in tests/unit/growable/torture_test.cpp.
 #pragma once
 
 #include <cstdint>

@@ -27,7 +27,7 @@
 // knows by the name __morestack that the stack below may lie anywhere.
 //
 // Thread: a worker's, on a coroutine's stack. On any other stack the limit is 0 and nobody comes here. Tested in
-// tests/unit/runtime/segments_test.cpp and tests/unit/growable.
+// tests/unit/growable.
 #include "instrumentation/wire/stack_segment_offsets.h"
 #include "runtime/switch/worker_offsets.h"
 

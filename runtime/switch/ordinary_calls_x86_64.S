@@ -1,7 +1,7 @@
 // Calls from growable code that need not ask for COROSCOPE_ORDINARY_CALL_BYTES: the C++ runtime's exception machinery, which compilers call
 // from nearly every function that has something to destroy, and the string functions they make out of loops and copies.
 //
-// Used by programs linked with -Wl,--wrap=NAME (cprime-growable.cmake does): their calls of NAME arrive at __wrap_NAME here.
+// Used by programs linked with -Wl,--wrap=NAME (growable_stacks.cmake does): their calls of NAME arrive at __wrap_NAME here.
 //   the unwinder, and memory for exceptions   on the worker's own stack: an exception thrown and caught takes 64 bytes of a slot
 //   memcpy and its kin                        where they are: they push nothing
 //

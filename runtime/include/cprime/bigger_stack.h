@@ -3,14 +3,14 @@
 //   auto tree = cprime::call_on_bigger_stack([&] { return parse(text); });
 //   cprime::call_on_bigger_stack(200 << 10, [&] { render(scene); });
 //
-// If the running stack has that much left the function is simply called there. Else it runs on a segment: a slot of a larger class that
-// belongs to the coroutine from then on, kept while it is running and given back when it parks outside the call. Nothing moves: addresses of
-// locals stay what they are. The function may park, and what it throws arrives at the caller. The site's later spawns start in the
-// larger class.
+// If the running stack has that much left the function is simply called there. Else it runs on a segment: a slot of a larger class
+// that belongs to the coroutine from then on, kept while it is running and given back when it parks outside the call. Nothing moves:
+// addresses of locals stay what they are. The function may park, and what it throws arrives at the caller. The site's later spawns
+// start in the larger class.
 //
-// Thread: any. On a thread that is no worker, and in coroutines resumed by hand, the function is called where it stands. Cost: 8 cycles where there is
-// room, about 20 on a segment that is there already; taking one is a pool allocation. Tested in
-// tests/unit/runtime/segments_test.cpp.
+// Thread: any. On a thread that is no worker, and in coroutines resumed by hand, the function is called where it stands. Cost: 8
+// cycles where there is room, about 20 on a segment that is there already; taking one is a pool allocation. Tested in
+// tests/unit/growable/torture_test.cpp.
 #pragma once
 
 #include <concepts>

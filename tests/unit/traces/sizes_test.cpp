@@ -42,9 +42,9 @@ private:
 
 TEST(Sizes, many_shallow_samples_advise_the_smallest_class_that_holds_them_with_margin) {
     EXPECT_EQ(row_with(SizeClass::kMedium, 100, 150).advised(kBytes), SizeClass::kMicro);
-    EXPECT_EQ(row_with(SizeClass::kMedium, 100, 204).advised(kBytes), SizeClass::kMicro)
-        << "204 + 51 fits 256";
-    EXPECT_EQ(row_with(SizeClass::kMedium, 100, 206).advised(kBytes), SizeClass::kSmall);
+    EXPECT_EQ(row_with(SizeClass::kMedium, 100, 216).advised(kBytes), SizeClass::kMicro)
+        << "216 + (216 - 64) / 4 fits 256";
+    EXPECT_EQ(row_with(SizeClass::kMedium, 100, 220).advised(kBytes), SizeClass::kSmall);
     EXPECT_EQ(row_with(SizeClass::kLarge, 100, 9000).advised(kBytes), SizeClass::kMedium);
 }
 
