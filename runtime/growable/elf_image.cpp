@@ -9,6 +9,17 @@
 
 namespace cprime::growable {
 
+namespace {
+
+// Whether the 4 bytes at `offset` belong to a call or a jump: e8, e9, 0f 80..8f.
+bool is_jump(const Elf_Data* code, std::uint64_t offset) {
+    if (code == nullptr || offset < 2 || offset > code->d_size) return false;
+    const auto* before = static_cast<const std::uint8_t*>(code->d_buf) + offset;
+    return before[-1] == 0xe8 || before[-1] == 0xe9 || (before[-2] == 0x0f && (before[-1] & 0xf0) == 0x80);
+}
+
+}  // namespace
+
 std::unique_ptr<ElfImage> ElfImage::open(const std::string& path, std::string* error) {
     elf_version(EV_CURRENT);
     std::unique_ptr<ElfImage> image(new ElfImage);
@@ -86,6 +97,7 @@ std::vector<Call> ElfImage::calls() const {
         if (code == nullptr || symbols == nullptr || gelf_getshdr(code, &code_header) == nullptr ||
             gelf_getshdr(symbols, &symbols_header) == nullptr || (code_header.sh_flags & SHF_EXECINSTR) == 0)
             continue;
+        Elf_Data* code_data = elf_getdata(code, nullptr);
         Elf_Data* data = elf_getdata(section, nullptr);
         Elf_Data* symbols_data = elf_getdata(symbols, nullptr);
         for (std::size_t i = 0; data != nullptr && i < header.sh_size / header.sh_entsize; ++i) {
@@ -93,14 +105,12 @@ std::vector<Call> ElfImage::calls() const {
             GElf_Sym symbol;
             if (gelf_getrela(data, static_cast<int>(i), &relocation) == nullptr) break;
             const auto type = GELF_R_TYPE(relocation.r_info);
-            if (type != R_X86_64_PLT32 && type != R_X86_64_PC32) continue;
+            if ((type != R_X86_64_PLT32 && type != R_X86_64_PC32) || !is_jump(code_data, relocation.r_offset))
+                continue;
             const auto number = static_cast<int>(GELF_R_SYM(relocation.r_info));
             if (gelf_getsym(symbols_data, number, &symbol) == nullptr) continue;
             const auto kind = GELF_ST_TYPE(symbol.st_info);
-            // An undefined name may be data's: only calls and jumps use PLT32 for those.
-            const bool function = kind == STT_FUNC || (kind == STT_NOTYPE && symbol.st_shndx == SHN_UNDEF &&
-                                                       type == R_X86_64_PLT32);
-            if (!function) continue;
+            if (kind != STT_FUNC && kind != STT_NOTYPE) continue;
             const char* name = elf_strptr(elf_, symbols_header.sh_link, symbol.st_name);
             if (name != nullptr && *name != '\0')
                 calls.push_back({relocation.r_offset, header.sh_info, name});

@@ -76,7 +76,7 @@ public:
     }
     [[gnu::always_inline]] ~Handle() {
         if constexpr (kBytes) {
-            cprime_park(&channel_release, reinterpret_cast<void*>(id_));
+            park<&channel_release>(reinterpret_cast<void*>(id_));
         } else if (id_ != 0) {
             release_object_handle(id_);
         }
@@ -85,7 +85,7 @@ public:
     // Gives the handle back before its time. With the last sender's or receiver's the channel closes. Never waits.
     void reset() noexcept {
         if constexpr (kBytes) {
-            park(&channel_release, reinterpret_cast<void*>(id_));
+            park<&channel_release>(reinterpret_cast<void*>(id_));
         } else {
             release_object_handle(id_);
         }
@@ -166,7 +166,7 @@ private:
         ChannelRequest request;
         request.handle = id_;
         request.item = const_cast<T*>(&item);
-        cprime_park(kCall, &request);
+        park<kCall>(&request);
         Result<void> result;
         result.status_ = request.status;
         return result;
@@ -176,24 +176,24 @@ private:
         ChannelRequest request;
         request.handle = id_;
         request.item = &result.value_;
-        cprime_park(kCall, &request);
+        park<kCall>(&request);
         result.status_ = request.status;
     }
 
     template <ParkFunction kCall>
     [[gnu::always_inline]] Result<void> send_node(T& item) const noexcept {
         NodeRequest memory{sizeof(ChannelNode<T>), alignof(ChannelNode<T>), nullptr};
-        park(&channel_take_node, &memory);
+        park<&channel_take_node>(&memory);
         auto* node = ::new (memory.node) ChannelNode<T>{static_cast<T&&>(item)};
         ChannelRequest request;
         request.handle = id_;
         request.item = &node;
-        cprime_park(kCall, &request);
+        park<kCall>(&request);
         if (request.status != Status::ok) {  // the caller keeps what was not sent
             item.~T();
             ::new (&item) T(static_cast<T&&>(node->item));
             node->~ChannelNode<T>();
-            park(&channel_give_node, node);
+            park<&channel_give_node>(node);
         }
         return request.status;
     }
@@ -203,11 +203,11 @@ private:
         ChannelRequest request;
         request.handle = id_;
         request.item = &node;
-        cprime_park(kCall, &request);
+        park<kCall>(&request);
         if (request.status == Status::ok) {
             ::new (&result.value_) T(static_cast<T&&>(node->item));
             node->~ChannelNode<T>();
-            park(&channel_give_node, node);
+            park<&channel_give_node>(node);
         }
         result.status_ = request.status;
     }
@@ -217,10 +217,10 @@ private:
         ChannelRequest request;
         request.handle = id_;
         request.item = &item;
-        cprime_park(kCall, &request);
+        park<kCall>(&request);
         if (request.status == Status::ok && request.link != 0) {
             ::new (request.peer()->item) T(static_cast<T&&>(item));
-            park(&channel_complete, &request);
+            park<&channel_complete>(&request);
         }
         return request.status;
     }
@@ -229,10 +229,10 @@ private:
         ChannelRequest request;
         request.handle = id_;
         request.item = &result.value_;
-        cprime_park(kCall, &request);
+        park<kCall>(&request);
         if (request.status == Status::ok && request.link != 0) {
             ::new (&result.value_) T(static_cast<T&&>(*static_cast<T*>(request.peer()->item)));
-            park(&channel_complete, &request);
+            park<&channel_complete>(&request);
         }
         result.status_ = request.status;
     }

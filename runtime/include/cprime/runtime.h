@@ -104,7 +104,7 @@ ResumePoint shut_down(Worker* worker, std::uint32_t coroutine, void* nothing) no
 // `cancelled`, so that their functions return and destructors run. Does not wait: run() does, and names whoever
 // takes longer than the grace. Any thread while a Runtime lives, coroutines included.
 inline void shutdown() noexcept {
-    detail::park(&detail::shut_down, nullptr);
+    detail::park<&detail::shut_down>(nullptr);
 }
 
 }  // namespace cprime

@@ -66,7 +66,7 @@ struct ResultRecord {
         // acq_rel: whoever is last sees everything the other did with the value.
         if (references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
         this->~ResultRecord();
-        park(&free_result, this);
+        park<&free_result>(this);
     }
 };
 
@@ -116,7 +116,13 @@ inline constexpr ClosureType closure_type = {&run_closure<F, T>, sizeof(Closure<
 struct SpawnGuard {
     SpawnRequest& request;
     bool constructed = false;
-    ~SpawnGuard() { park(constructed ? &spawn_commit : &spawn_abort, &request); }
+    ~SpawnGuard() {
+        if (constructed) {
+            park<&spawn_commit>(&request);
+        } else {
+            park<&spawn_abort>(&request);
+        }
+    }
 };
 
 // Out of line: a spawner's stack may be small.
@@ -132,7 +138,7 @@ bool try_spawn_closure(SpawnRequest& request, F&& function) {
     using T = std::invoke_result_t<Function&>;
     request.type = &closure_type<Function, T>;
     do {
-        park(&spawn_begin, &request);
+        park<&spawn_begin>(&request);
     } while (__builtin_expect(request.step == SpawnStep::again || request.step == SpawnStep::given, 0));
     if (request.coroutine == kNoCoroutine) return false;
     SpawnGuard guard{request};
@@ -180,9 +186,9 @@ public:
     [[gnu::always_inline]] Result<T> join() {
         std::exception_ptr failure;
         detail::JoinRequest request{coroutine_, identity_, Status::ok, false, &failure};
-        detail::park(&detail::join_coroutine, &request);
+        detail::park<&detail::join_coroutine>(&request);
         if (request.status != Status::ok) return request.status;
-        if (request.may_have_failed) detail::park(&detail::take_failure, &request);
+        if (request.may_have_failed) detail::park<&detail::take_failure>(&request);
         identity_ = 0;
         return take(failure);
     }
@@ -191,7 +197,7 @@ public:
     // when it had ended already.
     bool cancel() {
         detail::HandleRequest request{coroutine_, identity_, false};
-        detail::park(&detail::cancel_coroutine, &request);
+        detail::park<&detail::cancel_coroutine>(&request);
         return request.found;
     }
 
@@ -199,7 +205,7 @@ public:
     // for anything else, also when it is only about to suspend itself: see suspend() for how that is met. Does not wait.
     bool resume() noexcept {
         detail::HandleRequest request{coroutine_, identity_, false};
-        detail::park(&detail::resume_coroutine, &request);
+        detail::park<&detail::resume_coroutine>(&request);
         return request.found;
     }
 
@@ -219,7 +225,7 @@ public:
     void detach() noexcept {
         if (identity_ == 0) return;
         detail::HandleRequest request{coroutine_, std::exchange(identity_, 0), false};
-        detail::park(&detail::drop_handle, &request);
+        detail::park<&detail::drop_handle>(&request);
         if constexpr (!std::is_void_v<T>) result_->release();
     }
 
@@ -242,7 +248,7 @@ private:
 
     detail::DescribeRequest describe() const noexcept {
         detail::DescribeRequest request{coroutine_, identity_, false, 0, {}};
-        detail::park(&detail::describe_coroutine, &request);
+        detail::park<&detail::describe_coroutine>(&request);
         return request;
     }
 

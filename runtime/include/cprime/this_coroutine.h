@@ -53,7 +53,7 @@ ResumePoint describe_self(Worker* worker, std::uint32_t coroutine, void* request
 // yielded all the same).
 [[gnu::always_inline]] inline Result<void> yield() noexcept {
     detail::YieldRequest request;
-    detail::park(&detail::yield_coroutine, &request);
+    detail::park<&detail::yield_coroutine>(&request);
     return request.status;
 }
 
@@ -61,7 +61,7 @@ ResumePoint describe_self(Worker* worker, std::uint32_t coroutine, void* request
 template <typename Rep, typename Period>
 [[gnu::always_inline]] inline Result<void> sleep_for(std::chrono::duration<Rep, Period> duration) noexcept {
     detail::SleepRequest request{std::chrono::ceil<std::chrono::nanoseconds>(duration).count(), Status::ok};
-    detail::park(&detail::sleep_coroutine, &request);
+    detail::park<&detail::sleep_coroutine>(&request);
     return request.status;
 }
 
@@ -75,14 +75,14 @@ template <typename Rep, typename Period>
 // Where the wish must not be lost although nobody waits yet, a channel is the better means.
 [[gnu::always_inline]] inline Result<void> suspend() noexcept {
     detail::SuspendRequest request;
-    detail::park(&detail::suspend_coroutine, &request);
+    detail::park<&detail::suspend_coroutine>(&request);
     return request.status;
 }
 
 // Whether somebody asked the caller to end. False on a thread that is no worker.
 [[gnu::always_inline]] inline bool cancel_requested() noexcept {
     detail::SelfRequest request;
-    detail::park(&detail::describe_self, &request);
+    detail::park<&detail::describe_self>(&request);
     return request.cancelled;
 }
 
@@ -94,7 +94,7 @@ inline void check_cancelled() {
 // Identity of the running coroutine, never reused; 0 on a thread that is no worker.
 [[gnu::always_inline]] inline std::uint64_t this_id() noexcept {
     detail::SelfRequest request;
-    detail::park(&detail::describe_self, &request);
+    detail::park<&detail::describe_self>(&request);
     return request.identity;
 }
 

@@ -276,6 +276,18 @@ JoinHandle<int> spawn_shared_local(const Sender<std::atomic<int>*>& out, const R
         place_of(serial));
 }
 
+JoinHandle<int> spawn_quiet(const Receiver<int>& numbers, unsigned serial) {
+    return spawn(
+        {.name = "quiet", .size_class = size_class::micro},
+        [numbers] {
+            int sum = 0;
+            while (auto number = numbers.receive())
+                sum += *number;
+            return sum;
+        },
+        place_of(serial));
+}
+
 NOINLINE int park_deep(const Receiver<int>& gate, int depth) {
     volatile char frame[150];
     frame[0] = 1;
@@ -293,7 +305,7 @@ JoinHandle<int> spawn_parked(const Receiver<int>& gate, int depth, unsigned seri
 }  // namespace
 
 Torture CONCATENATE(torture_, TORTURE_LEVEL)() {
-    return {TEXT(TORTURE_LEVEL), kBodies, spawn_micro, spawn_shared_local, spawn_parked};
+    return {TEXT(TORTURE_LEVEL), kBodies, spawn_micro, spawn_shared_local, spawn_quiet, spawn_parked};
 }
 
 }  // namespace cprime::test

@@ -22,6 +22,8 @@ struct Torture {
     // One that passes the address of a local on, grows, and looks at what somebody else wrote there meanwhile.
     JoinHandle<int> (*spawn_shared_local)(const Sender<std::atomic<int>*>& out, const Receiver<int>& written,
                                           unsigned serial);
+    // Adds up what it receives.
+    JoinHandle<int> (*spawn_quiet)(const Receiver<int>& numbers, unsigned serial);
     // Parks `depth` growing frames deep until the gate closes; answers how many frames there were.
     JoinHandle<int> (*spawn_parked)(const Receiver<int>& gate, int depth, unsigned serial);
 };

@@ -151,6 +151,23 @@ TEST_P(GrowableCode, keeps_the_address_of_a_local_while_it_grows) {
     });
 }
 
+// What only computes and talks stays on its 256 bytes, once it is optimised at all.
+TEST_P(GrowableCode, does_not_grow_where_it_need_not) {
+    const Torture torture = GetParam()();
+    run({.workers = 1}, [&] {
+        auto gate = make_channel<int>("gate", 0);
+        auto handle = torture.spawn_quiet(gate.receiver, next_serial());
+        for (int i = 1; i <= 3; ++i) {
+            ASSERT_TRUE(gate.sender.send(i));
+            EXPECT_LE(segments_in_use(), std::strcmp(torture.level, "O0") == 0 ? 1U : 0U);
+        }
+        gate.sender.close();
+        auto sum = handle.join();
+        ASSERT_TRUE(sum);
+        EXPECT_EQ(*sum, 6);
+    });
+}
+
 // A coroutine that parks keeps the segments its frames are on and gives back those beyond.
 TEST_P(GrowableCode, keeps_the_segments_in_use_while_parked) {
     if (detail::kSanitizer) GTEST_SKIP() << "stacks do not grow by segment under sanitizers";

@@ -28,7 +28,17 @@ using ParkFunction = ResumePoint (*)(Worker* worker, std::uint32_t coroutine, vo
 
 extern "C" void cprime_park(ParkFunction function, void* argument) noexcept;
 
+// Where a wrapper finds the address of the function it calls: in a variable, not in its code. To a linker an address in the code is a
+// call, for which growable code would have to ask for the room of ordinary code (runtime/growable).
+template <ParkFunction function>
+inline ParkFunction park_target = function;
+
 // Calls the stub and keeps the compiler from turning that into a jump, which would drop the caller's frame.
+template <ParkFunction function>
+[[gnu::always_inline]] inline void park(void* argument) noexcept {
+    cprime_park(park_target<function>, argument);
+    asm volatile("" ::: "memory");
+}
 [[gnu::always_inline]] inline void park(ParkFunction function, void* argument) noexcept {
     cprime_park(function, argument);
     asm volatile("" ::: "memory");
