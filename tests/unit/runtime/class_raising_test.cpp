@@ -19,6 +19,7 @@ protected:
     void SetUp() override {
         GTEST_FLAG_SET(death_test_style, "threadsafe");
         setenv("LD_BIND_NOW", "1", 1);  // lazy binding has a sentence of its own
+        unsetenv("CPRIME_QUIET");
     }
 };
 
