@@ -116,8 +116,9 @@ cprime_park:
     .cfi_def_cfa %rsp, 64
     cmpl    $1, CPRIME_WORKER_SAMPLING(%rbx)
     ja      .Lstamp_out
-    popq    %fs:COROSCOPE_STACK_LIMIT_TLS
+    popq    %rcx
     .cfi_def_cfa_offset 56
+    movq    %rcx, %fs:COROSCOPE_STACK_LIMIT_TLS
     popq    %r15
     .cfi_def_cfa_offset 48
     .cfi_restore %r15
@@ -152,8 +153,9 @@ cprime_park:
     .cfi_offset %r15, -56
 .Lstamp_out:
     movq    %rbx, %rsi                          // the worker, where no pop overwrites it
-    popq    %fs:COROSCOPE_STACK_LIMIT_TLS
+    popq    %rcx
     .cfi_def_cfa_offset 56
+    movq    %rcx, %fs:COROSCOPE_STACK_LIMIT_TLS
     popq    %r15
     .cfi_def_cfa_offset 48
     .cfi_restore %r15
@@ -266,8 +268,9 @@ cprime_enter:
 #endif
     movq    COROSCOPE_COROUTINE_RSP(%rsi), %rsp
     .cfi_def_cfa %rsp, 64
-    popq    %fs:COROSCOPE_STACK_LIMIT_TLS
+    popq    %rcx
     .cfi_def_cfa_offset 56
+    movq    %rcx, %fs:COROSCOPE_STACK_LIMIT_TLS
     popq    %r15
     .cfi_def_cfa_offset 48
     .cfi_restore %r15
@@ -317,12 +320,14 @@ cprime_switch:
     pushq   %r15
     .cfi_def_cfa_offset 56
     .cfi_offset %r15, -56
-    pushq   %fs:COROSCOPE_STACK_LIMIT_TLS
+    movq    %fs:COROSCOPE_STACK_LIMIT_TLS, %rcx
+    pushq   %rcx
     .cfi_def_cfa_offset 64
     movq    %rsp, (%rdi)
     movq    %rsi, %rsp
-    popq    %fs:COROSCOPE_STACK_LIMIT_TLS
+    popq    %rcx
     .cfi_def_cfa_offset 56
+    movq    %rcx, %fs:COROSCOPE_STACK_LIMIT_TLS
     popq    %r15
     .cfi_def_cfa_offset 48
     .cfi_restore %r15
