@@ -31,7 +31,7 @@ enum class PoolPurpose : std::uint8_t {
     kOrdinary = 0,
     kSignal = 1,     // coroutines made by the signal thread
     kEmergency = 2,  // for signals when their pool is full or memory is refused
-    kLocal = 3,      // reserved: MicroPool in static memory or on a stack
+    kLocal = 3,      // MicroPools, in static memory or on a stack
     kWide = 4,       // ordinary coroutines of sites whose stacks have grown: a wider window
 };
 

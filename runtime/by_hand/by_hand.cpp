@@ -11,6 +11,7 @@
 
 #include "runtime/by_hand/hand_stacks.h"
 #include "runtime/by_hand/whereabouts.h"
+#include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -19,8 +20,6 @@
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
 #endif
-
-#define CPRIME_UNINSTRUMENTED __attribute__((no_sanitize("address"), no_sanitize("thread"), noinline))
 
 namespace cprime::detail {
 namespace {

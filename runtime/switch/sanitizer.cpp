@@ -20,8 +20,6 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-#define CPRIME_UNINSTRUMENTED __attribute__((no_sanitize("address"), no_sanitize("thread"), noinline))
-
 namespace cprime::detail {
 namespace {
 

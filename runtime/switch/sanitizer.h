@@ -15,6 +15,8 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CPRIME_FIBER_ANNOTATIONS 1
 #endif
+// A function that runs in between two stacks.
+#define CPRIME_UNINSTRUMENTED __attribute__((no_sanitize("address"), no_sanitize("thread"), noinline))
 
 namespace cprime::detail {
 

@@ -16,7 +16,6 @@ LIMIT = {".h": 250, ".cpp": 450, ".c": 450, ".S": 450, ".py": 450}
 LINE_LIMIT = 150  # clang-format wraps code at 110; a comment beside an entry of a table may be longer
 LONGER = {  # "path": (lines, "why it is one thing")
     "runtime/include/cprime/channel.h": (360, "three kinds of handle over one set of operations: shown side by side to their users"),
-    "runtime/include/cprime/spawn.h": (330, "every way to spawn, and the handle it answers with"),
     "runtime/include/cprime/coroutine.h": (270, "one class and what its users must know of it"),
     "runtime/switch/park_x86_64.S": (470, "every way on and off a stack, and where stacks begin: one range of addresses to viewers"),
     "runtime/stacks/pools.h": (280, "one class, whose fast path is inline"),
