@@ -87,7 +87,7 @@ ByHand* by_hand_make(const BodyType& type, std::uint8_t size_class, std::string_
     hand->destroy = type.destroy;
     const std::uint64_t closure = closure_address(reinterpret_cast<std::uint64_t>(hand), type);
     hand->closure = reinterpret_cast<void*>(closure);
-    hand->rsp = reinterpret_cast<void*>(make_first_frame(closure, type.entry, hand));
+    hand->rsp = make_first_bare_frame(closure, type.entry, hand);
 #if defined(__SANITIZE_THREAD__)
     hand->tag = __tsan_create_fiber(0);
 #endif
@@ -136,6 +136,8 @@ void by_hand_end(ByHand& hand) noexcept {
     }
     hand.state = HandState::kRunning;
     swap_exception_state(hand);
+    hand.resumer_limit = running_stack_limit();
+    if (hand.resumer_limit != 0) set_running_stack_limit(0);
     const Worker* worker = cprime_current_worker;
     if (worker == nullptr) {
         hand.noted = nullptr;
@@ -151,6 +153,7 @@ void by_hand_end(ByHand& hand) noexcept {
 [[gnu::noinline]] void by_hand_leave(ByHand& hand) noexcept {
     if (hand.state == HandState::kRunning) hand.state = HandState::kSuspended;
     swap_exception_state(hand);
+    if (hand.resumer_limit != 0) set_running_stack_limit(hand.resumer_limit);
     if (hand.noted != nullptr) hand.noted->store(hand.outer, std::memory_order_relaxed);
 }
 

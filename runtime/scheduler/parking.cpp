@@ -79,7 +79,8 @@ bool suspend_current(Worker& worker, std::uint32_t index, WaitReason reason, std
         g_runtime->segments.trim(worker, index);
     }
     if (__builtin_expect(--worker.parks_until_depth == 0, 0)) {
-        worker.parks_until_depth = kParksPerDepth;
+        worker.parks_until_depth = worker.parks_until_next;
+        worker.parks_until_next = kParksPerDepth;
         note_site_depth(index);
     }
     // One look at the mask a suspend: dormant probes are a load and two branches on it.
@@ -193,7 +194,10 @@ static ResumePoint resume(Worker& worker, std::uint32_t index) {
     const std::uint8_t flags = next.flags.load(std::memory_order_relaxed);
     if ((flags & wire::kCoroutineNeverRan) != 0) {
         next.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineNeverRan), std::memory_order_relaxed);
-        worker.parks_until_depth = 1;
+        if (worker.parks_until_depth != 1) {
+            worker.parks_until_next = worker.parks_until_depth;
+            worker.parks_until_depth = 1;
+        }
     }
     worker.current = &next;
     worker.current_index = index;

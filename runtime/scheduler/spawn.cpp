@@ -68,11 +68,12 @@ std::uint8_t choose_pool(const SpawnRequest& request, std::uint32_t site, const 
     if ((request.flags & kSpawnSignal) != 0) return kPoolSignal;
     const bool plain = request.stack_bytes == 0 && request.metadata == nullptr &&
                        request.place.unoptimised == 0;
-    ClassAsked asked{.wish = request.wish};
-    if (__builtin_expect(!plain, 0)) asked = what_was_asked(request, pools);
-    const auto chosen = static_cast<std::uint8_t>(g_runtime->sites.choose_class(site, asked));
+    Sites& sites = g_runtime->sites;
+    const auto chosen = static_cast<std::uint8_t>(
+        __builtin_expect(plain, 1) ? sites.choose_class(site, request.wish)
+                                   : sites.choose_class(site, what_was_asked(request, pools)));
     const std::uint8_t pool = fitting_pool(request, chosen, 0, pools);
-    return pool == kPoolMedium && g_runtime->sites.wants_wide(site) ? kPoolWide : pool;
+    return pool == kPoolMedium && sites.wants_wide(site) ? kPoolWide : pool;
 }
 
 // The slot it was given while it waited, else one that is free.
@@ -278,6 +279,8 @@ extern "C" ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t index
     CoroutineRecord& self = record(index);
     const wire::CoroutineDetail& about = detail(index);
     check_stack(*worker, index, self.rsp.load(std::memory_order_relaxed));
+    // It may have ended without its first park.
+    if (worker->parks_until_depth == 1) worker->parks_until_depth = worker->parks_until_next;
     const std::uint32_t high_water = high_water_at_exit(index);
     const std::uint8_t flags = self.flags.load(std::memory_order_relaxed);
     if (__builtin_expect((flags & wire::kCoroutineSegments) != 0, 0))

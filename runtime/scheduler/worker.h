@@ -49,6 +49,7 @@ struct alignas(64) Worker {
     bool profile_always = false;           // CPRIME_PROFILE=1; constant
     std::uint32_t picks_left = 1;          // until the next look at the injection list and the timers
     std::uint32_t parks_until_depth = 1;   // until the next park whose depth its site is told
+    std::uint32_t parks_until_next = 61;   // ... and then until the one after it
     ReadyQueue ready;                      // coroutines that will run here next
     EhGlobals* eh_globals = nullptr;       // this thread's
     wire::WorkerRecord* record = nullptr;  // in the segment

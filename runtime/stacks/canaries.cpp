@@ -14,9 +14,6 @@ using coroscope::wire::kSlotsPerSlab;
 
 namespace {
 
-constexpr std::uint64_t kCanaryFirst = 0x43505249'4d45a55aULL;
-constexpr std::uint64_t kCanarySecond = 0x5aa5c0de'f00dbeefULL;
-
 void write_canary(std::uint64_t address) {
     auto* words = reinterpret_cast<std::uint64_t*>(address);
     words[0] = kCanaryFirst ^ address;
@@ -64,7 +61,7 @@ bool Pools::canary_whole_at(std::uint8_t pool, std::uint32_t slot) const {
     }
 }
 
-bool Pools::canary_intact(std::uint8_t pool, std::uint32_t slot) const {
+bool Pools::canary_intact_slowly(std::uint8_t pool, std::uint32_t slot) const {
     return canary_whole_at(pool, slot) && (slot % kSlotsPerSlab == 0 || canary_whole_at(pool, slot - 1));
 }
 

@@ -119,6 +119,19 @@ void on_fault(int number, siginfo_t* info, void* context) {
 
 }  // namespace
 
+void check_stack_place(const Worker& worker, std::uint32_t index, std::uint64_t rsp) {
+    if (on_by_hand_stack(index, rsp)) return;
+    const bool has_segments = (record(index).flags.load(std::memory_order_relaxed) &
+                               wire::kCoroutineSegments) != 0;
+    const char* sign = has_segments ? g_runtime->segments.check(index, rsp)
+                                    : "its stack pointer has left the slot";
+    if (sign != nullptr) report_overflow(worker, index, sign);
+}
+
+void report_damaged_canary(const Worker& worker, std::uint32_t index) {
+    report_overflow(worker, index, "a canary at the end of its slot or of the one below was overwritten");
+}
+
 void report_overflow(const Worker& worker, std::uint32_t index, const char* sign) {
     const wire::CoroutineRecord& self = record(index);
     say_overflow(index, worker.index,

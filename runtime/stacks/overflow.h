@@ -16,20 +16,20 @@ namespace cprime::detail {
 // Prints the report and aborts. `sign`: what was seen.
 [[noreturn]] void report_overflow(const Worker& worker, std::uint32_t index, const char* sign);
 
+// What check_stack could not answer at once: the coroutine grows by segment, or its stack pointer is not in its slot.
+void check_stack_place(const Worker& worker, std::uint32_t index, std::uint64_t rsp);
+[[noreturn]] void report_damaged_canary(const Worker& worker, std::uint32_t index);
+
 // The coroutine that is about to leave the worker: its stack pointer lies in its slot (or on the stack of one that it
 // resumes by hand), canaries are whole.
-inline void check_stack(const Worker& worker, std::uint32_t index, std::uint64_t rsp) {
+[[gnu::always_inline]] inline void check_stack(const Worker& worker, std::uint32_t index, std::uint64_t rsp) {
     const wire::CoroutineRecord& self = record(index);
     const Pools& pools = g_runtime->pools;
-    if (__builtin_expect((self.flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) != 0, 0)) {
-        const char* sign = on_by_hand_stack(index, rsp) ? nullptr : g_runtime->segments.check(index, rsp);
-        if (sign != nullptr) report_overflow(worker, index, sign);
-    } else if (__builtin_expect(!pools.holds(self.pool, self.slot, rsp), 0) && !on_by_hand_stack(index, rsp)) {
-        report_overflow(worker, index, "its stack pointer has left the slot");
-    }
-    if (pools.has_canaries(self.pool) && __builtin_expect(!pools.canary_intact(self.pool, self.slot), 0)) {
-        report_overflow(worker, index, "a canary at the end of its slot or of the one below was overwritten");
-    }
+    const bool has_segments = (self.flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) != 0;
+    if (__builtin_expect(has_segments || !pools.holds(self.pool, self.slot, rsp), 0))
+        check_stack_place(worker, index, rsp);
+    if (pools.has_canaries(self.pool) && __builtin_expect(!pools.canary_intact(self.pool, self.slot), 0))
+        report_damaged_canary(worker, index);
 }
 
 // Installs the handlers of SIGSEGV and SIGBUS (SA_ONSTACK), keeping those that were there for faults that are none of ours.

@@ -38,6 +38,9 @@ inline constexpr std::uint8_t kPoolLocal = 7;  // memory of MicroPools: see loca
 inline constexpr std::uint8_t kPoolsCount = 8;
 
 inline constexpr std::uint32_t kCanaryBytes = 16;
+// Its two words, each exclusive-or its own address.
+inline constexpr std::uint64_t kCanaryFirst = 0x43505249'4d45a55aULL;
+inline constexpr std::uint64_t kCanarySecond = 0x5aa5c0de'f00dbeefULL;
 inline constexpr std::uint32_t kGuardBytes = coroscope::wire::kPageBytes;
 
 // What every use of a pool's slots needs, beside its record.
@@ -52,6 +55,7 @@ struct alignas(32) PoolGeometry {
     // Each guard costs a page of page table, since no neighbour is near: made at the slot's first use.
     bool lazy_guards = false;
     bool keeps_word = true;  // where the last slot was found is where the next one is taken from
+    bool quick_canaries = false;  // no guard, no reserve, no valgrind: a canary is at the low end of each stride
 };
 static_assert(sizeof(PoolGeometry) == 32);
 

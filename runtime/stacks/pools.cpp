@@ -36,7 +36,10 @@ coroscope::base::Status Pools::start(coroscope::emit::StateSegment& segment, Wor
     for (std::uint8_t pool = 0; pool < kPoolsCount; ++pool) {
         const PoolPlan& plan = kPoolPlans[pool];
         geometries_[pool] = plan.geometry;
-        if (plan.geometry.canary_bytes != 0 && valgrind_spaces() != 0) geometries_[pool].keeps_word = false;
+        if (plan.geometry.canary_bytes != 0) {
+            geometries_[pool].keeps_word = valgrind_spaces() == 0;
+            geometries_[pool].quick_canaries = valgrind_spaces() == 0;
+        }
         coroscope::wire::PoolRecord& record = records_[pool];
         record.size_class = plan.size_class;
         record.purpose = plan.purpose;

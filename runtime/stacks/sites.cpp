@@ -34,7 +34,8 @@ coroscope::base::Status Sites::start(coroscope::emit::StateSegment& segment, Siz
     entries_ = reserve<Entry>(kEntries);
     choices_ = reserve<TableChoice>(coroscope::wire::kSitesMax);
     raised_ = reserve<std::atomic<std::uint8_t>>(coroscope::wire::kSitesMax);
-    if (entries_ == nullptr || choices_ == nullptr || raised_ == nullptr) {
+    settled_ = reserve<std::atomic<std::uint32_t>>(coroscope::wire::kSitesMax);
+    if (entries_ == nullptr || choices_ == nullptr || raised_ == nullptr || settled_ == nullptr) {
         return coroscope::base::error(coroscope::base::ErrorCode::kRefused,
                                       "cprime has no memory for its table of spawn sites");
     }
@@ -45,6 +46,7 @@ Sites::~Sites() {
     if (entries_ != nullptr) munmap(entries_, kEntries * sizeof(Entry));
     if (choices_ != nullptr) munmap(choices_, coroscope::wire::kSitesMax * sizeof(TableChoice));
     if (raised_ != nullptr) munmap(raised_, coroscope::wire::kSitesMax);
+    if (settled_ != nullptr) munmap(settled_, coroscope::wire::kSitesMax * sizeof(std::uint32_t));
 }
 
 std::uint32_t Sites::find(const Place& place, std::string_view name, std::uint64_t entry) {
@@ -139,6 +141,8 @@ SizeClass for_unoptimised(const ClassAsked& asked, const Choice& chosen) {
 SizeClass Sites::choose_class(std::uint32_t site, const ClassAsked& asked) {
     auto [chosen, evidence] = choice_of(asked);
     if (site == kNone) return for_unoptimised(asked, {chosen, evidence});
+    if (settled_[site].load(std::memory_order_relaxed) != 0)
+        settled_[site].store(0, std::memory_order_relaxed);
     SiteRecord& record = records_[site];
     if (asked.wish != 0 && record.wished_class.load(std::memory_order_relaxed) != asked.wish)
         record.wished_class.store(asked.wish, std::memory_order_relaxed);
@@ -166,6 +170,15 @@ SizeClass Sites::choose_class(std::uint32_t site, const ClassAsked& asked) {
     if (record.evidence.load(std::memory_order_relaxed) != evidence) {
         record.evidence.store(evidence, std::memory_order_relaxed);
     }
+    return chosen;
+}
+
+SizeClass Sites::settle(std::uint32_t site, std::uint8_t wish) {
+    if (site == kNone) return choose_class(site, ClassAsked{.wish = wish});
+    const std::uint8_t raised = raised_[site].load(std::memory_order_relaxed);
+    const SizeClass chosen = choose_class(site, ClassAsked{.wish = wish});
+    settled_[site].store(settled_key(wish, raised) << 8 | static_cast<std::uint8_t>(chosen),
+                         std::memory_order_relaxed);
     return chosen;
 }
 

@@ -67,7 +67,7 @@ SlotGrant SlotGates::take_from(Worker* worker, std::uint8_t pool) {
     return {.pool = pool, .slot = slot, .refused = slot == kNone};
 }
 
-SlotGrant SlotGates::take(Worker* worker, std::uint8_t pool) {
+SlotGrant SlotGates::take_slowly(Worker* worker, std::uint8_t pool) {
     while (true) {
         SlotGrant grant = take_from(worker, pool);
         if (grant.slot != kNone || pool == kPoolEmergency) return grant;

@@ -49,7 +49,13 @@ public:
     void start(Pools& pools, const PoolConfig& config);
 
     // A slot of that pool or, by policy, of a larger class's. Signals fall back on the emergency slots.
-    SlotGrant take(Worker* worker, std::uint8_t pool);
+    SlotGrant take(Worker* worker, std::uint8_t pool) {
+        if (__builtin_expect(!gates_[gate_of(pool)].closed, 1)) {
+            const std::uint32_t slot = pools_->allocate(worker, pool);
+            if (__builtin_expect(slot != wire::kNone, 1)) return {.pool = pool, .slot = slot};
+        }
+        return take_slowly(worker, pool);
+    }
     // After a grant that says must_wait: parks the coroutine `index` (or blocks the thread) until request.step says how to go on.
     // Answers as any runtime call.
     ResumePoint wait(Worker* worker, std::uint32_t index, SpawnRequest& request, const SlotGrant& grant);
@@ -100,6 +106,7 @@ private:
     }
     static bool enter(Gate& gate);
     void leave(Worker* worker, Gate& gate);
+    SlotGrant take_slowly(Worker* worker, std::uint8_t pool);
     SlotGrant take_from(Worker* worker, std::uint8_t pool);
     void give_back_at(Worker* worker, std::uint8_t pool, std::uint32_t slot);
     static void link(Gate& gate, std::uint32_t index, SpawnRequest& request);

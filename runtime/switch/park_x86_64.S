@@ -299,7 +299,8 @@ cprime_enter:
     .globl  cprime_switch
     .type   cprime_switch, @function
     .p2align 6
-// rdi = where this context's stack pointer goes, rsi = stack pointer of the context to continue.
+// rdi = where this context's stack pointer goes, rsi = stack pointer of the context to continue. Its frame has no stack limit: who
+// switches between stacks of which one may grow sets it around this (by_hand.cpp), and all others save 0.5 of 2.5 ns.
 cprime_switch:
     .cfi_startproc
     pushq   %rbp
@@ -320,14 +321,8 @@ cprime_switch:
     pushq   %r15
     .cfi_def_cfa_offset 56
     .cfi_offset %r15, -56
-    movq    %fs:COROSCOPE_STACK_LIMIT_TLS, %rcx
-    pushq   %rcx
-    .cfi_def_cfa_offset 64
     movq    %rsp, (%rdi)
     movq    %rsi, %rsp
-    popq    %rcx
-    .cfi_def_cfa_offset 56
-    movq    %rcx, %fs:COROSCOPE_STACK_LIMIT_TLS
     popq    %r15
     .cfi_def_cfa_offset 48
     .cfi_restore %r15

@@ -3,6 +3,7 @@
 // Thread: see each function. Measured by the `switch` bench; tested in tests/unit/runtime/switch_test.cpp.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "cprime/detail/park.h"
@@ -18,6 +19,9 @@ inline std::uint64_t running_stack_limit() {
     asm volatile("movq %%fs:%c1, %0" : "=r"(limit) : "i"(COROSCOPE_STACK_LIMIT_TLS));
     return limit;
 }
+inline void set_running_stack_limit(std::uint64_t limit) {
+    asm volatile("movq %0, %%fs:%c1" : : "r"(limit), "i"(COROSCOPE_STACK_LIMIT_TLS));
+}
 
 extern "C" {
 // The calling thread's worker; nullptr on threads that are none. Read it only on a worker's own stack or on such a thread,
@@ -27,7 +31,8 @@ extern thread_local constinit Worker* cprime_current_worker __attribute__((tls_m
 // The worker's thread runs coroutines, `record` first, until a runtime function answers with the home record.
 void cprime_enter(Worker* worker, coroscope::wire::CoroutineRecord* record) noexcept;
 
-// Saves the calling context to *save_rsp and continues the one at to_rsp (a SavedFrame). Any thread; knows no worker.
+// Saves the calling context to *save_rsp and continues the one at to_rsp: a bare frame, which is a SavedFrame without its stack limit.
+// Any thread; knows no worker.
 void cprime_switch(void** save_rsp, void* to_rsp) noexcept;
 
 // Ticks between two stamps taken back to back with the instructions of a measured switch. The worker's thread.
@@ -59,5 +64,11 @@ inline std::uint64_t make_first_frame(std::uint64_t top, void (*entry)(void*), v
     frame->return_address = reinterpret_cast<std::uint64_t>(&cprime_trampoline);
     return reinterpret_cast<std::uint64_t>(frame);
 }
+
+// The same for cprime_switch.
+inline void* make_first_bare_frame(std::uint64_t top, void (*entry)(void*), void* argument) {
+    return reinterpret_cast<void*>(make_first_frame(top, entry, argument) + sizeof(std::uint64_t));
+}
+static_assert(offsetof(coroscope::wire::SavedFrame, stack_limit) == 0);
 
 }  // namespace cprime::detail

@@ -9,7 +9,6 @@ using namespace coroscope::bench::boost_peer;
 namespace {
 constexpr Workload kWorkloads[] = {
     {"switch", switch_pair},
-    {"switch_ring_1000", switch_ring_1000},
     {"by_hand_fiber", by_hand_fiber},
     {"by_hand_callcc", by_hand_callcc},
     {"by_hand_coroutine2", by_hand_coroutine2},
@@ -21,6 +20,21 @@ constexpr Workload kWorkloads[] = {
     {"channel_buffered_128", channel_buffered_128},
     {"parked_micro", parked_micro},
     {"parked_medium", parked_medium},
+    {"ring_micro_2", [](std::uint64_t count) { return ring(kMicroBytes, 2, count); }},
+    {"ring_micro_1k", [](std::uint64_t count) { return ring(kMicroBytes, 1000, count); }},
+    {"ring_micro_10k", [](std::uint64_t count) { return ring(kMicroBytes, 10000, count); }},
+    {"ring_micro_100k", [](std::uint64_t count) { return ring(kMicroBytes, 100000, count); }},
+    {"ring_small_2", [](std::uint64_t count) { return ring(kSmallBytes, 2, count); }},
+    {"ring_small_1k", [](std::uint64_t count) { return ring(kSmallBytes, 1000, count); }},
+    {"ring_small_10k", [](std::uint64_t count) { return ring(kSmallBytes, 10000, count); }},
+    {"ring_small_100k", [](std::uint64_t count) { return ring(kSmallBytes, 100000, count); }},
+    {"ring_medium_2", [](std::uint64_t count) { return ring(kMediumBytes, 2, count); }},
+    {"ring_medium_1k", [](std::uint64_t count) { return ring(kMediumBytes, 1000, count); }},
+    {"ring_medium_10k", [](std::uint64_t count) { return ring(kMediumBytes, 10000, count); }},
+    {"ring_medium_100k", [](std::uint64_t count) { return ring(kMediumBytes, 100000, count); }},
+    {"ring_large_2", [](std::uint64_t count) { return ring(kLargeBytes, 2, count); }},
+    {"ring_large_1k", [](std::uint64_t count) { return ring(kLargeBytes, 1000, count); }},
+    {"ring_large_10k", [](std::uint64_t count) { return ring(kLargeBytes, 10000, count); }},
 };
 }  // namespace
 

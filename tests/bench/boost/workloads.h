@@ -10,9 +10,10 @@ namespace coroscope::bench::boost_peer {
 
 // Stack size of the fibers wherever memory is not what is measured: our Medium.
 inline constexpr std::size_t kStackBytes = 16384;
+// As large as those of our classes.
+inline constexpr std::size_t kMicroBytes = 256, kSmallBytes = 2048, kMediumBytes = 16384, kLargeBytes = 8U << 20;
 
 Measured switch_pair(std::uint64_t count);           // context.cpp
-Measured switch_ring_1000(std::uint64_t count);      // context.cpp
 Measured by_hand_fiber(std::uint64_t count);         // by_hand.cpp
 Measured by_hand_callcc(std::uint64_t count);        // by_hand.cpp
 Measured by_hand_coroutine2(std::uint64_t count);    // by_hand.cpp
@@ -24,5 +25,8 @@ Measured channel_unbuffered(std::uint64_t count);    // channel.cpp
 Measured channel_buffered_128(std::uint64_t count);  // channel.cpp
 Measured parked_micro(std::uint64_t count);   // parked.cpp: the smallest stack that a fiber can live on
 Measured parked_medium(std::uint64_t count);  // parked.cpp: kStackBytes
+
+// A ring of so many contexts on stacks of so many bytes; ring.cpp.
+Measured ring(std::size_t stack_bytes, std::size_t contexts, std::uint64_t count);
 
 }  // namespace coroscope::bench::boost_peer

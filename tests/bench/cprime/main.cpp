@@ -9,7 +9,6 @@ using namespace coroscope::bench::cprime_side;
 namespace {
 constexpr Workload kWorkloads[] = {
     {"switch", switch_pair},
-    {"switch_ring_1000", switch_ring_1000},
     {"by_hand", by_hand},
     {"yield_2", yield_2},
     {"yield_1000", yield_1000},
@@ -27,6 +26,21 @@ constexpr Workload kWorkloads[] = {
     {"parked_micro", parked_micro},
     {"parked_micro_own_handle", parked_micro_own_handle},
     {"parked_medium", parked_medium},
+    {"ring_micro_2", [](std::uint64_t count) { return ring(SizeClass::kMicro, 2, count); }},
+    {"ring_micro_1k", [](std::uint64_t count) { return ring(SizeClass::kMicro, 1000, count); }},
+    {"ring_micro_10k", [](std::uint64_t count) { return ring(SizeClass::kMicro, 10000, count); }},
+    {"ring_micro_100k", [](std::uint64_t count) { return ring(SizeClass::kMicro, 100000, count); }},
+    {"ring_small_2", [](std::uint64_t count) { return ring(SizeClass::kSmall, 2, count); }},
+    {"ring_small_1k", [](std::uint64_t count) { return ring(SizeClass::kSmall, 1000, count); }},
+    {"ring_small_10k", [](std::uint64_t count) { return ring(SizeClass::kSmall, 10000, count); }},
+    {"ring_small_100k", [](std::uint64_t count) { return ring(SizeClass::kSmall, 100000, count); }},
+    {"ring_medium_2", [](std::uint64_t count) { return ring(SizeClass::kMedium, 2, count); }},
+    {"ring_medium_1k", [](std::uint64_t count) { return ring(SizeClass::kMedium, 1000, count); }},
+    {"ring_medium_10k", [](std::uint64_t count) { return ring(SizeClass::kMedium, 10000, count); }},
+    {"ring_medium_100k", [](std::uint64_t count) { return ring(SizeClass::kMedium, 100000, count); }},
+    {"ring_large_2", [](std::uint64_t count) { return ring(SizeClass::kLarge, 2, count); }},
+    {"ring_large_1k", [](std::uint64_t count) { return ring(SizeClass::kLarge, 1000, count); }},
+    {"ring_large_10k", [](std::uint64_t count) { return ring(SizeClass::kLarge, 10000, count); }},
 };
 }  // namespace
 

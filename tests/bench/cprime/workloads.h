@@ -2,6 +2,7 @@
 // runtime is delivered, and with the probes compiled out.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "runner/runner.h"
@@ -9,7 +10,6 @@
 namespace coroscope::bench::cprime_side {
 
 Measured switch_pair(std::uint64_t count);              // switch.cpp
-Measured switch_ring_1000(std::uint64_t count);         // switch.cpp
 Measured by_hand(std::uint64_t count);                  // by_hand.cpp
 Measured yield_2(std::uint64_t count);                  // yield.cpp
 Measured yield_1000(std::uint64_t count);               // yield.cpp
@@ -27,5 +27,9 @@ Measured slot_random_1m_100(std::uint64_t count);       // slot.cpp
 Measured parked_micro(std::uint64_t count);             // parked.cpp
 Measured parked_micro_own_handle(std::uint64_t count);  // parked.cpp
 Measured parked_medium(std::uint64_t count);            // parked.cpp
+
+// A ring of so many contexts on stacks of one class; ring.cpp. The classes by their numbers.
+enum class SizeClass : std::uint8_t { kMicro, kSmall, kMedium, kLarge };
+Measured ring(SizeClass size_class, std::size_t contexts, std::uint64_t count);
 
 }  // namespace coroscope::bench::cprime_side

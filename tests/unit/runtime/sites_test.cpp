@@ -54,18 +54,18 @@ TEST_F(SitesOf, a_coroutine_has_a_name_of_its_own_only_where_it_differs_from_its
 
 TEST_F(SitesOf, the_ladder_is_wish_then_table_then_medium) {
     const std::uint32_t plain = sites_.find({"t.cpp", "f", 5, 1}, "x", 0);
-    EXPECT_EQ(sites_.choose_class(plain, {}), SizeClass::kMedium);
+    EXPECT_EQ(sites_.choose_class(plain, ClassAsked{}), SizeClass::kMedium);
     EXPECT_EQ(sites_.choose_class(plain, {.wish = wish(SizeClass::kMicro)}), SizeClass::kMicro);
     EXPECT_EQ(sites_.record(plain).evidence.load(), ClassEvidence::kWish);
-    EXPECT_EQ(sites_.choose_class(plain, {}), SizeClass::kMedium)
+    EXPECT_EQ(sites_.choose_class(plain, ClassAsked{}), SizeClass::kMedium)
         << "a wish holds for the spawn that made it";
     const std::uint32_t known = sites_.find({"t.cpp", "f", 10, 1}, "x", 0);
-    EXPECT_EQ(sites_.choose_class(known, {}), SizeClass::kSmall);
+    EXPECT_EQ(sites_.choose_class(known, ClassAsked{}), SizeClass::kSmall);
     EXPECT_EQ(sites_.record(known).evidence.load(), ClassEvidence::kProfiled);
     EXPECT_EQ(sites_.choose_class(known, {.wish = wish(SizeClass::kLarge)}), SizeClass::kLarge);
     EXPECT_EQ(sites_.choose_class(known, {.wish = wish(SizeClass::kMicro)}), SizeClass::kSmall)
         << "the table asks for more";
-    EXPECT_EQ(sites_.choose_class(known, {}), SizeClass::kSmall) << "and is not forgotten";
+    EXPECT_EQ(sites_.choose_class(known, ClassAsked{}), SizeClass::kSmall) << "and is not forgotten";
 }
 
 TEST_F(SitesOf, a_hint_stands_between_wish_and_declaration_and_both_before_a_smaller_row) {
@@ -95,6 +95,21 @@ TEST_F(SitesOf, a_declared_bound_wins_over_a_smaller_wish_and_growth_over_everyt
     EXPECT_EQ(sites_.choose_class(site, usual), SizeClass::kMicro);
     sites_.raise(site, SizeClass::kLarge);
     EXPECT_EQ(sites_.choose_class(site, bound), SizeClass::kLarge);
+    EXPECT_EQ(sites_.record(site).evidence.load(), ClassEvidence::kGrown);
+}
+
+TEST_F(SitesOf, a_settled_choice_holds_until_something_else_is_said_or_the_site_is_raised) {
+    const std::uint32_t site = sites_.find({"t.cpp", "f", 5, 1}, "x", 0);
+    for (int again = 0; again < 2; ++again)
+        EXPECT_EQ(sites_.choose_class(site, wish(SizeClass::kMicro)), SizeClass::kMicro);
+    EXPECT_EQ(sites_.record(site).evidence.load(), ClassEvidence::kWish);
+    EXPECT_EQ(sites_.choose_class(site, 0), SizeClass::kMedium);
+    EXPECT_EQ(sites_.record(site).evidence.load(), ClassEvidence::kUnknown);
+    EXPECT_EQ(sites_.choose_class(site, {.hint = wish(SizeClass::kSmall)}), SizeClass::kSmall);
+    EXPECT_EQ(sites_.choose_class(site, 0), SizeClass::kMedium);
+    EXPECT_EQ(sites_.record(site).evidence.load(), ClassEvidence::kUnknown) << "what is shown is the latest";
+    sites_.raise(site, SizeClass::kSmall);
+    EXPECT_EQ(sites_.choose_class(site, wish(SizeClass::kMicro)), SizeClass::kSmall);
     EXPECT_EQ(sites_.record(site).evidence.load(), ClassEvidence::kGrown);
 }
 

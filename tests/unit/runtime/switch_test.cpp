@@ -33,8 +33,8 @@ void bounce(void* argument) {
 TEST(Switch, goes_there_and_back) {
     alignas(16) static char stack[64 << 10];
     Pair pair;
-    pair.other_rsp = reinterpret_cast<void*>(
-        make_first_frame(reinterpret_cast<std::uint64_t>(stack + sizeof stack), &bounce, &pair));
+    pair.other_rsp = make_first_bare_frame(reinterpret_cast<std::uint64_t>(stack + sizeof stack), &bounce,
+                                           &pair);
     for (int i = 1; i <= 100; ++i) {
         cprime_switch(&pair.main_rsp, pair.other_rsp);
         ASSERT_EQ(pair.steps, i);

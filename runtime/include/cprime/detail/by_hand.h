@@ -50,6 +50,7 @@ struct ByHand {
     // there, the one by hand that the resumer itself runs on.
     std::atomic<ByHand*>* noted = nullptr;
     ByHand* outer = nullptr;
+    std::uint64_t resumer_limit = 0;  // while it runs: the resumer's stack limit; this stack has none
     // --- the rest
     std::exception_ptr failure;                // what escaped the body
     void* closure = nullptr;                   // uninitialised memory after by_hand_make()
@@ -83,8 +84,8 @@ void by_hand_free(ByHand& hand) noexcept;
 // Ends it whatever its state: unwinds its frames, or destroys the closure that never ran; then gives the stack back.
 void by_hand_end(ByHand& hand) noexcept;
 
-// Before and after the switch, on the resumer's stack: exception state, and whose stack the scheduled coroutine stands on. enter ends
-// the program with a sentence when the coroutine runs already.
+// Before and after the switch, on the resumer's stack: exception state, stack limit, and whose stack the scheduled coroutine stands on.
+// enter ends the program with a sentence when the coroutine runs already.
 void by_hand_enter(ByHand& hand) noexcept;
 void by_hand_leave(ByHand& hand) noexcept;
 // First and last thing on the coroutine's own stack.
