@@ -102,6 +102,7 @@ bool Pools::map_ahead(std::uint8_t pool, std::uint64_t slots) {
             for (std::uint32_t position = 0; position < wanted; ++position)
                 arm_guard(pool, share.slabs.back() * kSlotsPerSlab + position);
         }
+        std::reverse(share.with_room.begin(), share.with_room.end());  // the first slab first, as on demand
     }
     return true;
 }

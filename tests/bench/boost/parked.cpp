@@ -1,4 +1,4 @@
-// Fibers that wait for one channel, and what memory each has added meanwhile. Detached: a handle is not part of the bill.
+// Fibers that wait for one channel, what memory each has added meanwhile, and how long it took to start them. Detached: a handle is not part of the bill.
 #include <boost/fiber/all.hpp>
 #include <memory>
 
@@ -23,10 +23,12 @@ Measured parked(std::size_t stack_bytes, std::uint64_t count) {
     MemoryUse full;
     std::uint64_t parked_count = 0;
     std::uint64_t ended = 0;
+    std::uint64_t elapsed_ns = 0;
     {
         boost::fibers::unbuffered_channel<std::uint64_t> channel;
         // Growing by at most 512 stacks: a pool that doubles has touched many more than are in use.
         boost::fibers::pooled_fixedsize_stack stacks(stack_bytes, 32, 512);
+        const std::uint64_t begin_ns = now_ns();
         for (std::uint64_t i = 0; i < count; ++i) {
             boost::fibers::fiber(boost::fibers::launch::dispatch, std::allocator_arg, stacks, [&] {
                 ++parked_count;
@@ -35,13 +37,16 @@ Measured parked(std::size_t stack_bytes, std::uint64_t count) {
                 ++ended;
             }).detach();
         }
+        elapsed_ns = now_ns() - begin_ns;
         full = memory_use();
         if (parked_count != count || ended != 0) return {};
         channel.close();
         while (ended != count)
             boost::this_fiber::yield();
     }
-    return memory_result(empty, full, count);
+    Measured measured = memory_result(empty, full, count);
+    measured.elapsed_ns = elapsed_ns;
+    return measured;
 }
 
 }  // namespace

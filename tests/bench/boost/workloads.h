@@ -11,7 +11,8 @@ namespace coroscope::bench::boost_peer {
 // Stack size of the fibers wherever memory is not what is measured: our Medium.
 inline constexpr std::size_t kStackBytes = 16384;
 // As large as those of our classes.
-inline constexpr std::size_t kMicroBytes = 256, kSmallBytes = 2048, kMediumBytes = 16384, kLargeBytes = 8U << 20;
+inline constexpr std::size_t kMicroBytes = 256, kSmallBytes = 2048, kMediumBytes = 16384,
+                             kLargeBytes = 8U << 20;
 
 Measured switch_pair(std::uint64_t count);           // context.cpp
 Measured by_hand_fiber(std::uint64_t count);         // by_hand.cpp

@@ -1,6 +1,8 @@
 // Our runner: its table of workloads (workloads.h), served to the driver from the first coroutine of a runtime with one worker.
 #include <cprime/cprime.h>
 
+#include <cstdlib>
+
 #include "cprime/workloads.h"
 
 using namespace coroscope::bench;
@@ -26,6 +28,8 @@ constexpr Workload kWorkloads[] = {
     {"parked_micro", parked_micro},
     {"parked_micro_own_handle", parked_micro_own_handle},
     {"parked_medium", parked_medium},
+    {"cold_micro", cold_micro},
+    {"cold_medium", cold_medium},
     {"ring_micro_2", [](std::uint64_t count) { return ring(SizeClass::kMicro, 2, count); }},
     {"ring_micro_1k", [](std::uint64_t count) { return ring(SizeClass::kMicro, 1000, count); }},
     {"ring_micro_10k", [](std::uint64_t count) { return ring(SizeClass::kMicro, 10000, count); }},
@@ -44,6 +48,14 @@ constexpr Workload kWorkloads[] = {
 };
 }  // namespace
 
+// BENCH_MICRO_AHEAD, BENCH_MEDIUM_AHEAD: so many slots stand ready before the first coroutine runs.
 int main() {
-    return cprime::run({.workers = 1}, [] { return serve("CPrime", kWorkloads); });
+    const auto from_environment = [](const char* name) -> std::uint64_t {
+        const char* value = std::getenv(name);
+        return value == nullptr ? 0 : std::strtoull(value, nullptr, 10);
+    };
+    return cprime::run({.workers = 1,
+                        .pools = {.micro = {.slots_ahead = from_environment("BENCH_MICRO_AHEAD")},
+                                  .medium = {.slots_ahead = from_environment("BENCH_MEDIUM_AHEAD")}}},
+                       [] { return serve("CPrime", kWorkloads); });
 }

@@ -1,7 +1,7 @@
 // The bare switch of the runtime (cprime_switch: the same registers and the same way out as a parking coroutine's), between two
 // contexts. The scheduler takes no part.
-#include "cprime/workloads.h"
 #include "runtime/switch/switch.h"
+#include "cprime/workloads.h"
 
 namespace coroscope::bench::cprime_side {
 namespace {

@@ -27,6 +27,8 @@ Measured slot_random_1m_100(std::uint64_t count);       // slot.cpp
 Measured parked_micro(std::uint64_t count);             // parked.cpp
 Measured parked_micro_own_handle(std::uint64_t count);  // parked.cpp
 Measured parked_medium(std::uint64_t count);            // parked.cpp
+Measured cold_micro(std::uint64_t count);               // cold.cpp
+Measured cold_medium(std::uint64_t count);              // cold.cpp
 
 // A ring of so many contexts on stacks of one class; ring.cpp. The classes by their numbers.
 enum class SizeClass : std::uint8_t { kMicro, kSmall, kMedium, kLarge };

@@ -109,7 +109,8 @@ base::Result<RowResult> measure_time(const Row& row, const Effort& effort) {
     return summary(row, samples);
 }
 
-base::Result<RowResult> measure_bytes(const Row& row, const Effort& effort) {
+// A new process each round: what coroutines add to an empty one, or how long the first ones take.
+base::Result<RowResult> measure_fresh(const Row& row, const Effort& effort) {
     const auto count = std::max<std::uint64_t>(
         1000, static_cast<std::uint64_t>(static_cast<double>(row.count) * effort.bytes_scale));
     std::vector<Samples> samples(row.series.size());
@@ -119,10 +120,13 @@ base::Result<RowResult> measure_bytes(const Row& row, const Effort& effort) {
             if (!subject.ok()) return subject.error();
             base::Result<Answer> answer = subject->process.run(row.series[i].workload, count);
             if (!answer.ok()) return answer.error();
-            const double bytes = answer->extra["bytes"];
-            answer->extra.erase("bytes");
             answer->extra["coroutines"] = answer->operations;
-            samples[i].add(bytes, *answer);
+            double value = answer->ns_per_operation();
+            if (row.measure == Measure::kBytes) {
+                value = answer->extra["bytes"];
+                answer->extra.erase("bytes");
+            }
+            samples[i].add(value, *answer);
             samples[i].best.version = subject->process.version();
         }
     }
@@ -144,7 +148,8 @@ base::Result<RowResult> measure_row(const Row& row, const Effort& effort) {
         case Measure::kTime:
             return measure_time(row, effort);
         case Measure::kBytes:
-            return measure_bytes(row, effort);
+        case Measure::kCold:
+            return measure_fresh(row, effort);
         case Measure::kSwitchHistogram:
             return measure_switch_histogram(row, effort);
     }

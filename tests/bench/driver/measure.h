@@ -24,7 +24,7 @@ struct Effort {
     unsigned rounds = 40;        // measurements a generation
     double batch_ns = 4e6;       // wanted length of one measurement: a scheduler slice or less
     double bytes_scale = 1.0;    // of Row::count
-    unsigned memory_rounds = 3;  // of kBytes rows
+    unsigned memory_rounds = 3;  // of kBytes and kCold rows
 };
 
 struct Figures {

@@ -29,6 +29,10 @@ Series go(const char* workload) {
     return {"go", "bench_go", workload, kPlain};
 }
 
+Series growable(const char* label, const char* workload) {
+    return {label, "bench_growable", workload, kPlain};
+}
+
 Series emit(const char* label, const char* workload) {
     return {label, "bench_emit", workload, kPlain};
 }
@@ -129,6 +133,27 @@ std::vector<Row> make_rows() {
          Measure::kTime,
          0,
          {ours("channel_buffered_128"), go("channel_buffered_128"), boost_fiber("channel_buffered_128")}},
+        {"hop_cached",
+         "ns",
+         "a call in growable code from a micro stack onto the segment that is there, and back; the same call "
+         "with room; cycles beside it",
+         Measure::kTime,
+         0,
+         {growable("ours", "call_over_a_hop"), growable("call_with_room", "call_with_room")}},
+        {"hop_first",
+         "ns",
+         "the first such call after a wait, which takes a segment; a new goroutine's first call that does "
+         "not fit",
+         Measure::kTime,
+         0,
+         {growable("ours", "call_over_first_hop"), go("grow_first")}},
+        {"bigger_stack",
+         "ns",
+         "call_on_bigger_stack on a micro stack, onto the segment that is there; the same where there is "
+         "room",
+         Measure::kTime,
+         0,
+         {growable("ours", "bigger_stack_cached"), growable("with_room", "bigger_stack_with_room")}},
         {"slot_lifo",
          "ns",
          "take a stack's slot and give it back, with so many used; cycles beside it",
@@ -143,6 +168,25 @@ std::vector<Row> make_rows() {
          Measure::kTime,
          0,
          {ours("slot_random_1m"), {"by_100", "bench_cprime", "slot_random_1m_100", kPlain}}},
+        {"million",
+         "ns",
+         "spawn a coroutine that parks, a million of them on new stacks; bytes each, when each has had a "
+         "message",
+         Measure::kCold,
+         1'000'000,
+         {ours("cold_micro"),
+          {"linked_statically", "bench_cprime_static", "cold_micro", kPlain},
+          {"slots_ahead", "bench_cprime", "cold_micro", plain_and("BENCH_MICRO_AHEAD", "1000000")},
+          go("cold")}},
+        {"spawn_cold_medium",
+         "ns",
+         "the same, 100,000 of them on stacks of 16 KiB",
+         Measure::kCold,
+         100'000,
+         {ours("cold_medium"),
+          {"slots_ahead", "bench_cprime", "cold_medium", plain_and("BENCH_MEDIUM_AHEAD", "100000")},
+          go("cold"),
+          boost_fiber("parked_medium")}},
         {"parked_micro_bytes",
          "bytes",
          "memory that one coroutine adds which waits for a channel, smallest stack",

@@ -28,8 +28,9 @@ struct Series {
 };
 
 enum class Measure : std::uint8_t {
-    kTime,             // nanoseconds an operation; calibrated count, minimum and median of interleaved rounds
-    kBytes,            // extra "bytes" of the answer; a new process each round, fixed count
+    kTime,   // nanoseconds an operation; calibrated count, minimum and median of interleaved rounds
+    kBytes,  // extra "bytes" of the answer; a new process each round, fixed count
+    kCold,  // nanoseconds an operation, in a new process each round, fixed count: nothing has been used before
     kSwitchHistogram,  // p50 of the runtime's own histogram against stamps taken by the bench (switch_histogram.h)
 };
 
@@ -38,7 +39,7 @@ struct Row {
     std::string unit;
     std::string meaning;  // one line for people
     Measure measure = Measure::kTime;
-    std::uint64_t count = 0;  // kBytes: how many coroutines
+    std::uint64_t count = 0;  // kBytes and kCold: how many coroutines
     std::vector<Series> series;
 };
 

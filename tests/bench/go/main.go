@@ -26,6 +26,8 @@ var workloads = map[string]func(count uint64) measured{
 	"channel_unbuffered":   func(count uint64) measured { return passThrough(make(chan uint64), count) },
 	"channel_buffered_128": func(count uint64) measured { return passThrough(make(chan uint64, 128), count) },
 	"parked":               parked,
+	"grow_first":           growFirst,
+	"cold":                 cold,
 }
 
 func main() {

@@ -18,15 +18,31 @@ func statusBytes(status, key string) int64 {
 	return kib * 1024
 }
 
+func readStatus() string {
+	status, problem := os.ReadFile("/proc/self/status")
+	if problem != nil {
+		return ""
+	}
+	return string(status)
+}
+
+// What `count` waiting goroutines added to an empty program.
+func memoryResult(empty, full string, count uint64) measured {
+	maps, problem := os.ReadFile("/proc/self/maps")
+	if empty == "" || full == "" || problem != nil {
+		return measured{}
+	}
+	grown := func(key string) float64 {
+		return float64(statusBytes(full, key)-statusBytes(empty, key)) / float64(count)
+	}
+	rss, tables := grown("VmRSS:"), grown("VmPTE:")
+	extra := fmt.Sprintf(" bytes %g rss_bytes %g page_table_bytes %g of_rss_shmem_bytes %g maps %d", rss+tables, rss, tables,
+		grown("RssShmem:"), strings.Count(string(maps), "\n"))
+	return measured{operations: count, extra: extra}
+}
+
 // Goroutines that wait for one channel, and what memory each has added meanwhile.
 func parked(count uint64) measured {
-	readStatus := func() string {
-		status, problem := os.ReadFile("/proc/self/status")
-		if problem != nil {
-			return ""
-		}
-		return string(status)
-	}
 	empty := readStatus()
 	channel := make(chan uint64)
 	var ready, done sync.WaitGroup
@@ -43,13 +59,5 @@ func parked(count uint64) measured {
 	full := readStatus()
 	close(channel)
 	done.Wait()
-	if empty == "" || full == "" {
-		return measured{}
-	}
-	grown := func(key string) float64 {
-		return float64(statusBytes(full, key)-statusBytes(empty, key)) / float64(count)
-	}
-	rss, tables := grown("VmRSS:"), grown("VmPTE:")
-	extra := fmt.Sprintf(" bytes %g rss_bytes %g page_table_bytes %g of_rss_shmem_bytes %g", rss+tables, rss, tables, grown("RssShmem:"))
-	return measured{operations: count, extra: extra}
+	return memoryResult(empty, full, count)
 }

@@ -43,6 +43,7 @@ struct MemoryUse {
     std::uint64_t rss_bytes = 0;
     std::uint64_t page_table_bytes = 0;
     std::uint64_t shmem_bytes = 0;
+    std::uint64_t maps = 0;  // lines of /proc/self/maps
 };
 MemoryUse memory_use();
 
