@@ -15,6 +15,15 @@ ROWS = {  # name: peers that must be there
     "switch": {"boost_context"},
     "switch_ring_1000": {"boost_context"},
     "by_hand": {"boost_context", "boost_callcc", "boost_coroutine2"},
+    "ring_micro_10k": {"boost_context"},
+    "ring_large_1k": {"boost_context"},
+    "hop_cached": {"call_with_room"},
+    "hop_first": {"go"},
+    "bigger_stack": {"with_room"},
+    "slot_lifo": {"used_1m"},
+    "slot_classes": {"small", "medium", "large"},
+    "million": {"linked_statically", "slots_ahead", "go"},
+    "spawn_cold_medium": {"slots_ahead", "go", "boost_fiber"},
     "yield_1000": {"go", "boost_fiber", "cpp20"},
     "spawn_join": {"go", "boost_fiber", "cpp20"},
     "channel_unbuffered": {"go", "boost_fiber"},
@@ -57,6 +66,16 @@ class Bench(unittest.TestCase):
         # The memory that a coroutine adds holds at least its control block, and a Medium one a page of stack.
         self.assertGreater(rows["parked_micro_bytes"]["ours"], 64)
         self.assertGreater(rows["parked_medium_bytes"]["ours"], 4096)
+
+    def test_a_million_micro_coroutines_fit(self):
+        # Bytes and maps are not times: they are what they are on a busy machine, too.
+        run = subprocess.run([BENCH + "_cprime_static"], input="cold_micro 1000000\n", capture_output=True, text=True, timeout=280,
+                             env={**os.environ, "CPRIME_WORKERS": "1"})
+        answer = run.stdout.splitlines()[-1].split()
+        self.assertEqual((run.returncode, answer[0], answer[2]), (0, "ok", "1000000"), run.stdout + run.stderr)
+        figures = dict(zip(answer[3::2], map(float, answer[4::2])))
+        self.assertLessEqual(figures["bytes"], 384)
+        self.assertLessEqual(figures["maps"], 64)
 
     def test_an_unknown_row_is_a_wrong_command_line(self):
         run = bench("no_such_row")

@@ -1,7 +1,7 @@
 // Allocating a stack's slot and giving it back, in cycles of the time stamp counter: what the bitmaps cost, without a coroutine around them.
 //
 // LIFO with N used: N - 1 slots are taken, and the last one comes and goes. Random: of a million used slots one is given back, and a free
-// one taken. Micro slots of the runner's own worker's pool: nothing is mapped while the clock runs, and no slot is touched.
+// one taken. Slots of the runner's own worker's pools, Micro where nothing else is said: nothing is mapped while the clock runs, and no slot is touched.
 #include <vector>
 
 #include "cprime/workloads.h"
@@ -18,16 +18,16 @@ using cprime::detail::Worker;
 
 constexpr std::uint32_t kMillion = 1'000'000;
 
-std::vector<std::uint32_t> take(Worker& worker, std::uint32_t count) {
+std::vector<std::uint32_t> take(Worker& worker, std::uint8_t pool, std::uint32_t count) {
     std::vector<std::uint32_t> slots(count);
     for (std::uint32_t& slot : slots)
-        slot = g_runtime->pools.allocate(&worker, kPoolMicro);
+        slot = g_runtime->pools.allocate(&worker, pool);
     return slots;
 }
 
-void give_back(Worker& worker, const std::vector<std::uint32_t>& slots) {
+void give_back(Worker& worker, std::uint8_t pool, const std::vector<std::uint32_t>& slots) {
     for (const std::uint32_t slot : slots)
-        g_runtime->pools.free(&worker, kPoolMicro, slot);
+        g_runtime->pools.free(&worker, pool, slot);
 }
 
 Measured result(std::uint64_t ns, std::uint64_t ticks, std::uint64_t count) {
@@ -36,17 +36,17 @@ Measured result(std::uint64_t ns, std::uint64_t ticks, std::uint64_t count) {
             .extra = {{"cycles", static_cast<double>(ticks) / static_cast<double>(count)}}};
 }
 
-Measured lifo(std::uint64_t count, std::uint32_t used) {
+Measured lifo(std::uint64_t count, std::uint32_t used, std::uint8_t pool = kPoolMicro) {
     Worker& worker = *cprime::detail::cprime_current_worker;
-    const std::vector<std::uint32_t> others = take(worker, used - 1);
+    const std::vector<std::uint32_t> others = take(worker, pool, used - 1);
     const std::uint64_t begin_ns = now_ns(), begin = base::read_tsc_ordered();
     for (std::uint64_t n = 0; n < count; ++n) {
-        const std::uint32_t slot = g_runtime->pools.allocate(&worker, kPoolMicro);
+        const std::uint32_t slot = g_runtime->pools.allocate(&worker, pool);
         keep(slot);
-        g_runtime->pools.free(&worker, kPoolMicro, slot);
+        g_runtime->pools.free(&worker, pool, slot);
     }
     const std::uint64_t ticks = base::read_tsc_ordered() - begin, ns = now_ns() - begin_ns;
-    give_back(worker, others);
+    give_back(worker, pool, others);
     return result(ns, ticks, count);
 }
 
@@ -54,6 +54,15 @@ Measured lifo(std::uint64_t count, std::uint32_t used) {
 
 Measured slot_lifo_1k(std::uint64_t count) {
     return lifo(count, 1'000);
+}
+Measured slot_lifo_small(std::uint64_t count) {
+    return lifo(count, 1'000, cprime::detail::kPoolSmall);
+}
+Measured slot_lifo_medium(std::uint64_t count) {
+    return lifo(count, 1'000, cprime::detail::kPoolMedium);
+}
+Measured slot_lifo_large(std::uint64_t count) {
+    return lifo(count, 1'000, cprime::detail::kPoolLarge);
 }
 Measured slot_lifo_64k(std::uint64_t count) {
     return lifo(count, 64'000);
@@ -64,7 +73,7 @@ Measured slot_lifo_1m(std::uint64_t count) {
 
 Measured slot_random_1m(std::uint64_t count) {
     Worker& worker = *cprime::detail::cprime_current_worker;
-    std::vector<std::uint32_t> slots = take(worker, kMillion);
+    std::vector<std::uint32_t> slots = take(worker, kPoolMicro, kMillion);
     std::uint64_t random = 88172645463325252ULL;
     const std::uint64_t begin_ns = now_ns(), begin = base::read_tsc_ordered();
     for (std::uint64_t n = 0; n < count; ++n) {
@@ -74,7 +83,7 @@ Measured slot_random_1m(std::uint64_t count) {
         slot = g_runtime->pools.allocate(&worker, kPoolMicro);
     }
     const std::uint64_t ticks = base::read_tsc_ordered() - begin, ns = now_ns() - begin_ns;
-    give_back(worker, slots);
+    give_back(worker, kPoolMicro, slots);
     return result(ns, ticks, count);
 }
 
@@ -82,7 +91,7 @@ Measured slot_random_1m(std::uint64_t count) {
 Measured slot_random_1m_100(std::uint64_t count) {
     constexpr std::uint32_t kBatch = 100;
     Worker& worker = *cprime::detail::cprime_current_worker;
-    std::vector<std::uint32_t> slots = take(worker, kMillion);
+    std::vector<std::uint32_t> slots = take(worker, kPoolMicro, kMillion);
     std::vector<std::uint32_t> places(kBatch);
     std::uint64_t random = 88172645463325252ULL;
     const std::uint64_t rounds = count / kBatch + 1;
@@ -99,7 +108,7 @@ Measured slot_random_1m_100(std::uint64_t count) {
             slots[place] = g_runtime->pools.allocate(&worker, kPoolMicro);
     }
     const std::uint64_t ticks = base::read_tsc_ordered() - begin, ns = now_ns() - begin_ns;
-    give_back(worker, slots);
+    give_back(worker, kPoolMicro, slots);
     return result(ns, ticks, rounds * kBatch);
 }
 

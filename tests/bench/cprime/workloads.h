@@ -20,6 +20,9 @@ Measured spawn_join_1000(std::uint64_t count);          // spawn_join.cpp
 Measured channel_unbuffered(std::uint64_t count);       // channel.cpp
 Measured channel_buffered_128(std::uint64_t count);     // channel.cpp
 Measured slot_lifo_1k(std::uint64_t count);             // slot.cpp
+Measured slot_lifo_small(std::uint64_t count);          // slot.cpp
+Measured slot_lifo_medium(std::uint64_t count);         // slot.cpp
+Measured slot_lifo_large(std::uint64_t count);          // slot.cpp
 Measured slot_lifo_64k(std::uint64_t count);            // slot.cpp
 Measured slot_lifo_1m(std::uint64_t count);             // slot.cpp
 Measured slot_random_1m(std::uint64_t count);           // slot.cpp
