@@ -15,6 +15,7 @@
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
+#include "runtime/switch/valgrind.h"
 
 namespace cprime::detail {
 
@@ -30,10 +31,14 @@ namespace {
 constexpr std::uint64_t kAlignment = 16;
 
 StackSegmentHeader& header(std::uint64_t limit) {
-    return *reinterpret_cast<StackSegmentHeader*>(wire::segment_header_address(limit));
+    const std::uint64_t address = wire::segment_header_address(limit);
+    valgrind_readable(address, address + sizeof(StackSegmentHeader));
+    return *reinterpret_cast<StackSegmentHeader*>(address);
 }
 std::uint64_t& next_after(std::uint64_t limit) {
-    return *reinterpret_cast<std::uint64_t*>(limit + COROSCOPE_SEGMENT_NEXT);
+    const std::uint64_t address = limit + COROSCOPE_SEGMENT_NEXT;
+    valgrind_readable(address, address + sizeof(std::uint64_t));
+    return *reinterpret_cast<std::uint64_t*>(address);
 }
 // Where `next` would be if the slot were a coroutine's own [G2].
 std::uint64_t& next_of_own(std::uint64_t low) {
@@ -126,11 +131,13 @@ std::uint64_t Segments::append(Worker& worker, std::uint32_t index, std::uint64_
     about.pool.store(to.pool, std::memory_order_relaxed);
     about.coroutine.store(index, std::memory_order_relaxed);
     Pools& pools = g_runtime->pools;
+    valgrind_create_segment(taken, pools.window(to.pool, to.slot));
     if (pools.has_canaries(to.pool)) pools.arm_canary(to.pool, to.slot);
     const StackBounds bounds = pools.bounds(to.pool, to.slot);
     const std::uint64_t own = bounds.low + wire::kSegmentLimitBytes;
     const std::uint64_t top = bounds.high & ~(kAlignment - 1);
-    header(own) = {taken, to.slot, to.pool, {}, limit, 0, top - own, top, 0};
+    const std::uint64_t capacity = on_valgrind() ? 0 : top - own;  // 0: always ask new_segment()
+    header(own) = {taken, to.slot, to.pool, {}, limit, 0, capacity, top, 0};
     next_after(limit) = own;
     return own;
 }
@@ -144,6 +151,7 @@ void Segments::cut_after(Worker& worker, std::uint64_t limit) {
         // [G2]: the header covers the place where `next` would be.
         next_of_own(at - wire::kSegmentLimitBytes) = 0;
         emit::probe::pool_free(worker.ring, 0, gone.slot, gone.pool);
+        valgrind_destroy_segment(gone.record);
         give_record(gone.record);
         pools.free(&worker, gone.pool, gone.slot);
         at = gone.next;
@@ -167,6 +175,10 @@ std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::ui
     const std::uint32_t index = worker.current_index;
     Pools& pools = g_runtime->pools;
     const std::uint8_t from = class_of(place(index, limit).pool);
+    if (on_valgrind()) {
+        const std::uint64_t next = next_after(limit);
+        if (next != 0 && header(next).top - next >= bytes) return next;
+    }
     record(index).flags.fetch_or(wire::kCoroutineSegments, std::memory_order_relaxed);
     cut_after(worker, limit);
     StackPlace to{0, kNone};

@@ -124,7 +124,8 @@ __morestack:
     movq    %fs:(%rax), %rax
     movq    CPRIME_WORKER_STACK_TOP(%rax), %rax
     xchgq   %rax, %rsp
-    pushq   %rax                                // rsp of before
+    movq    %rax, -8(%rsp)                      // rsp of before; a push here would hide the new rsp from valgrind
+    leaq    -8(%rsp), %rsp
     pushq   %rdi
     pushq   %rsi
     pushq   %rdx

@@ -16,27 +16,30 @@ const bool g_on_valgrind = [] { return RUNNING_ON_VALGRIND != 0; }();
 
 namespace {
 
-// An entry belongs to whoever spawns or ends that coroutine.
-unsigned* stacks() {
-    static unsigned* const array = [] {
-        void* memory = mmap(nullptr, sizeof(unsigned) * coroscope::wire::kCoroutinesMax,
-                            PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+// An entry belongs to whoever spawns or ends that coroutine, or has that segment.
+unsigned& name_of(ValgrindStack kind, std::uint32_t number) {
+    const auto make = [](std::uint64_t entries) {
+        void* memory = mmap(nullptr, sizeof(unsigned) * entries, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         CHECK(memory != MAP_FAILED);
         return static_cast<unsigned*>(memory);
-    }();
-    return array;
+    };
+    static unsigned* const coroutines = make(coroscope::wire::kCoroutinesMax);
+    static unsigned* const segments = make(coroscope::wire::kStackSegmentsMax);
+    return (kind == ValgrindStack::kCoroutine ? coroutines : segments)[number];
 }
 
 }  // namespace
 
-void register_valgrind_stack(std::uint32_t coroutine, const coroscope::wire::StackBounds& bounds) {
+void register_valgrind_stack(ValgrindStack kind, std::uint32_t number,
+                             const coroscope::wire::StackBounds& bounds) {
     // Defined: a canary may lie there. Frames make what they push undefined themselves.
     VALGRIND_MAKE_MEM_DEFINED(bounds.low, bounds.high - bounds.low);
-    stacks()[coroutine] = VALGRIND_STACK_REGISTER(bounds.low, bounds.high - 1);  // both ends belong to it
+    name_of(kind, number) = VALGRIND_STACK_REGISTER(bounds.low, bounds.high);  // an empty segment's stack pointer is its high end
 }
 
-void deregister_valgrind_stack(std::uint32_t coroutine) {
-    VALGRIND_STACK_DEREGISTER(stacks()[coroutine]);
+void deregister_valgrind_stack(ValgrindStack kind, std::uint32_t number) {
+    VALGRIND_STACK_DEREGISTER(name_of(kind, number));
 }
 
 void allow_valgrind_reads(std::uint64_t low, std::uint64_t high) {
