@@ -13,6 +13,7 @@
 #include "runtime/by_hand/whereabouts.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
+#include "runtime/switch/valgrind.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
@@ -77,6 +78,7 @@ ByHand* by_hand_make(const BodyType& type, std::uint8_t size_class, std::string_
         return nullptr;
     }
     auto* hand = ::new (reinterpret_cast<void*>((stack.high - sizeof(ByHand)) & ~std::uint64_t{63})) ByHand;
+    hand->valgrind_stack = valgrind_add({stack.low, stack.high});
     hand->name = name;
     hand->low = stack.low;
     hand->high = stack.high;
@@ -99,6 +101,7 @@ void by_hand_free(ByHand& hand) noexcept {
 #if defined(__SANITIZE_THREAD__)
     __tsan_destroy_fiber(hand.tag);
 #endif
+    valgrind_remove(hand.valgrind_stack);
     hand.~ByHand();
     give_hand_stack(stack);
 }

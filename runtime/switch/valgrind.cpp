@@ -31,15 +31,24 @@ unsigned& name_of(ValgrindStack kind, std::uint32_t number) {
 
 }  // namespace
 
-void register_valgrind_stack(ValgrindStack kind, std::uint32_t number,
-                             const coroscope::wire::StackBounds& bounds) {
+unsigned add_valgrind_stack(const coroscope::wire::StackBounds& bounds) {
     // Defined: a canary may lie there. Frames make what they push undefined themselves.
     VALGRIND_MAKE_MEM_DEFINED(bounds.low, bounds.high - bounds.low);
-    name_of(kind, number) = VALGRIND_STACK_REGISTER(bounds.low, bounds.high);  // an empty segment's stack pointer is its high end
+    return VALGRIND_STACK_REGISTER(bounds.low,
+                                   bounds.high);  // an empty segment's stack pointer is its high end
+}
+
+void remove_valgrind_stack(unsigned name) {
+    VALGRIND_STACK_DEREGISTER(name);
+}
+
+void register_valgrind_stack(ValgrindStack kind, std::uint32_t number,
+                             const coroscope::wire::StackBounds& bounds) {
+    name_of(kind, number) = add_valgrind_stack(bounds);
 }
 
 void deregister_valgrind_stack(ValgrindStack kind, std::uint32_t number) {
-    VALGRIND_STACK_DEREGISTER(name_of(kind, number));
+    remove_valgrind_stack(name_of(kind, number));
 }
 
 void allow_valgrind_reads(std::uint64_t low, std::uint64_t high) {

@@ -28,6 +28,8 @@ enum class ValgrindStack : std::uint8_t {
     kCoroutine,
     kSegment
 };  // whose number the stack has: a coroutine's, a segment record's
+unsigned add_valgrind_stack(const coroscope::wire::StackBounds& bounds);  // valgrind's name of it
+void remove_valgrind_stack(unsigned name);
 void register_valgrind_stack(ValgrindStack kind, std::uint32_t number,
                              const coroscope::wire::StackBounds& bounds);
 void deregister_valgrind_stack(ValgrindStack kind, std::uint32_t number);
@@ -45,6 +47,13 @@ inline void valgrind_create_segment(std::uint32_t record, const coroscope::wire:
 }
 inline void valgrind_destroy_segment(std::uint32_t record) {
     if (__builtin_expect(g_on_valgrind, 0)) deregister_valgrind_stack(ValgrindStack::kSegment, record);
+}
+// The same for stacks whose owner keeps valgrind's name; 0 = none.
+inline unsigned valgrind_add(const coroscope::wire::StackBounds& bounds) {
+    return __builtin_expect(g_on_valgrind, 0) ? add_valgrind_stack(bounds) : 0;
+}
+inline void valgrind_remove(unsigned name) {
+    if (__builtin_expect(g_on_valgrind, 0)) remove_valgrind_stack(name);
 }
 // Memory that frames have left, or whose red zone covered it, and which the runtime is about to look at: paint, canaries.
 inline void valgrind_readable(std::uint64_t low, std::uint64_t high) {
@@ -71,6 +80,10 @@ inline void valgrind_create(std::uint32_t, const coroscope::wire::StackBounds&) 
 inline void valgrind_destroy(std::uint32_t) {}
 inline void valgrind_create_segment(std::uint32_t, const coroscope::wire::StackBounds&) {}
 inline void valgrind_destroy_segment(std::uint32_t) {}
+inline unsigned valgrind_add(const coroscope::wire::StackBounds&) {
+    return 0;
+}
+inline void valgrind_remove(unsigned) {}
 inline void valgrind_readable(std::uint64_t, std::uint64_t) {}
 
 #endif

@@ -1,6 +1,8 @@
 // Compiled once for each level of optimisation, under its own name, as growable code.
 #include "torture.h"
 
+#include <cprime/coroutine.h>
+
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -226,6 +228,28 @@ int unwinders_reach_the_end() {
     return count(100) > 101 ? 1 : 0;
 }
 
+// A coroutine by hand has a stack of its own that does not grow by segment: its frames go deep there, and its resumer grows before,
+// between and after.
+NOINLINE int by_hand(int depth) {
+    volatile char frame[200];
+    frame[0] = 0;
+    if (depth > 0) return by_hand(depth - 1) + frame[0];
+    Coroutine<int, int> adder([](auto& self, int value) {
+        int sum = 0;
+        while (value != 0)
+            value = self.yield(sum += value + recurse(100) - 100);
+        return sum;
+    });
+    int last = 0;
+    for (int i = 1; i <= 10; ++i)
+        last = *adder.resume(i) + recurse(50) - 50;
+    static_cast<void>(yield());
+    return last + *adder.resume(0) + large_frame(0);
+}
+int a_coroutine_by_hand() {
+    return by_hand(20);
+}
+
 constexpr Body kBodies[] = {
     {"recursion", 100'000, recursion_to_100000_frames},
     {"large_frames", 3000, frames_of_3_kilobytes},
@@ -243,6 +267,7 @@ constexpr Body kBodies[] = {
     {"bigger", 2, bigger_stack},
     {"bigger_throws", 7, exception_from_bigger_stack},
     {"cached", 10'000, ten_thousand_growths},
+    {"by_hand", 2 * 55, a_coroutine_by_hand},
     {"unwinders", 0, unwinders_agree},
     {"unwound", 1, unwinders_reach_the_end},
 };

@@ -61,6 +61,7 @@ struct ByHand {
     std::uint32_t slot = kNoCoroutine;  // in `pool`
     std::uint8_t pool = 0;
     std::uint8_t size_class = 0;  // cprime::size_class
+    unsigned valgrind_stack = 0;  // valgrind's name of it
     // --- sanitizers': fiber or fake stack of the coroutine and of its resumer, and the resumer's stack
     void* tag = nullptr;
     void* resumer_tag = nullptr;
