@@ -14,17 +14,10 @@ using coroscope::wire::kSlotsPerSlab;
 
 namespace {
 
-void write_canary(std::uint64_t address) {
-    auto* words = reinterpret_cast<std::uint64_t*>(address);
-    words[0] = kCanaryFirst ^ address;
-    words[1] = kCanarySecond ^ address;
-}
-
 [[gnu::no_sanitize("address"), gnu::no_sanitize("thread"), gnu::noinline]] bool canary_whole(
     std::uint64_t address) {
     valgrind_readable(address, address + kCanaryBytes);
-    const auto* words = reinterpret_cast<const volatile std::uint64_t*>(address);
-    return words[0] == (kCanaryFirst ^ address) && words[1] == (kCanarySecond ^ address);
+    return canary_stands(address);
 }
 
 }  // namespace

@@ -23,6 +23,7 @@
 
 #include "instrumentation/wire/limits.h"
 #include "instrumentation/wire/pool.h"
+#include "runtime/stacks/canary.h"
 
 namespace cprime::detail {
 
@@ -37,10 +38,6 @@ inline constexpr std::uint8_t kPoolEmergency = 6;
 inline constexpr std::uint8_t kPoolLocal = 7;  // memory of MicroPools: see local_pools.h
 inline constexpr std::uint8_t kPoolsCount = 8;
 
-inline constexpr std::uint32_t kCanaryBytes = 16;
-// Its two words, each exclusive-or its own address.
-inline constexpr std::uint64_t kCanaryFirst = 0x43505249'4d45a55aULL;
-inline constexpr std::uint64_t kCanarySecond = 0x5aa5c0de'f00dbeefULL;
 inline constexpr std::uint32_t kGuardBytes = coroscope::wire::kPageBytes;
 
 // What every use of a pool's slots needs, beside its record.

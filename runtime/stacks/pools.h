@@ -211,12 +211,8 @@ private:
     std::uint64_t canary_address(std::uint8_t pool, std::uint32_t slot) const {
         return bounds(pool, slot).low;
     }
-    static bool stands_at(std::uint64_t canary) {
-        const auto* words = reinterpret_cast<const volatile std::uint64_t*>(canary);
-        return words[0] == (kCanaryFirst ^ canary) && words[1] == (kCanarySecond ^ canary);
-    }
-    // Whether both canaries are armed and whole, for slots that are nothing but a canary and a stack: what nearly all of those are that park
-    // often. False says nothing. Sanitizers and valgrind are not told that a canary is being read: never true there.
+    // Whether both canaries are armed and whole, for slots that are nothing but a canary and a stack. False says nothing; never true under
+    // sanitizers and valgrind, which want to be told first.
     bool canaries_stand(std::uint8_t pool, std::uint32_t slot) const {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
         return false;
@@ -229,7 +225,7 @@ private:
         if ((state_of(pool, slot).canaries[position / 64].load(std::memory_order_acquire) & both) != both)
             return false;
         const std::uint64_t low = base_of(pool, slot) + position * g.stride_bytes;
-        return stands_at(low) && stands_at(low - g.stride_bytes);
+        return canary_stands(low) && canary_stands(low - g.stride_bytes);
 #endif
     }
     bool canary_intact_slowly(std::uint8_t pool, std::uint32_t slot) const;

@@ -7,7 +7,8 @@
 // each growth asks new_segment(), which says that they are defined, and a suppression (runtime/valgrind.supp, installed with
 // the library) is about the one look at them before.
 //
-// Thread: whoever spawns or ends the coroutine, or runs it and takes or gives back its segment. Tested by running programs under valgrind (tests/unit/runtime/valgrind_test.py).
+// Thread: whoever spawns or ends the coroutine, or runs it and takes or gives back its segment. Tested by running programs under
+// valgrind (tests/unit/runtime/valgrind_test.py).
 #pragma once
 
 #include <cstdint>

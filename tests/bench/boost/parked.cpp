@@ -1,4 +1,5 @@
-// Fibers that wait for one channel, what memory each has added meanwhile, and how long it took to start them. Detached: a handle is not part of the bill.
+// Fibers that wait for one channel, what memory each has added meanwhile, and how long it took to start them. Detached: a handle is
+// not part of the bill.
 #include <boost/fiber/all.hpp>
 #include <memory>
 

@@ -28,8 +28,8 @@ struct Ring {
 };
 Ring* g_ring = nullptr;  // the one that turns
 
-// A member of the ring: goes on with the next one; the last one goes home when all rounds are done. With this interface whoever continues learns where
-// the other stopped and puts it down: data is null when that was the member before, the ring when it was home.
+// A member of the ring: goes on with the next one; the last one goes home when all rounds are done. With this interface whoever
+// continues learns where the other stopped and puts it down: data is null when that was the member before, the ring when it was home.
 [[noreturn]] void go_round(transfer_t from) {
     for (;;) {
         Ring& ring = *g_ring;

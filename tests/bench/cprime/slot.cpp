@@ -1,7 +1,8 @@
 // Allocating a stack's slot and giving it back, in cycles of the time stamp counter: what the bitmaps cost, without a coroutine around them.
 //
 // LIFO with N used: N - 1 slots are taken, and the last one comes and goes. Random: of a million used slots one is given back, and a free
-// one taken. Slots of the runner's own worker's pools, Micro where nothing else is said: nothing is mapped while the clock runs, and no slot is touched.
+// one taken. Slots of the runner's own worker's pools, Micro where nothing else is said: nothing is mapped while the clock runs, and no
+// slot is touched.
 #include <vector>
 
 #include "cprime/workloads.h"
