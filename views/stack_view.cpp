@@ -51,6 +51,19 @@ bool link(Workspace& ws, const std::string& name, std::string_view what) {
     return hovered && ImGui::IsMouseClicked(0);
 }
 
+// "micro to small, 1.2 KiB for climb, 312 ticks".
+std::string last_migration(const inspect::SiteMigrationsImage& grown,
+                           const std::vector<inspect::Frame>* frames) {
+    std::string what = grown.last_form == wire::MigrationForm::kInPlace
+                           ? std::string("in place")
+                           : fmt::format("{} to {}", inspect::size_class_name(grown.last_from),
+                                         inspect::size_class_name(grown.last_to));
+    what += ", " + format_bytes(grown.last_bytes);
+    if (frames != nullptr && !frames->empty()) what += " for " + function_text(frames->front());
+    if (grown.last_cost_ticks != 0) what += ", " + format_ticks(static_cast<double>(grown.last_cost_ticks));
+    return what;
+}
+
 }  // namespace
 
 void StackView::reset() {
@@ -188,11 +201,32 @@ void StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine
     }
     const float x = x0 + width + ws.px(8), line = ImGui::GetItemRectMin().y;
     draw_text(list, ws.fonts.mono_small, {x, line}, theme.text_dim, numbers);
-    draw_text(list, ws.fonts.small, {x + text_width(ws.fonts.mono_small, numbers) + ws.px(8), line},
-              theme.text_faint,
-              std::string(size_class_text(ws.moment->state, coroutine)) +
-                  ((coroutine.flags & wire::kCoroutineGrown) != 0 ? ", grown in place" : "") +
-                  segments_text(ws.moment->state, coroutine));
+    const float classes = x + text_width(ws.fonts.mono_small, numbers) + ws.px(8);
+    const float end = ImGui::GetWindowPos().x + ImGui::GetWindowContentRegionMax().x - ws.px(12);
+    draw_text(list, ws.fonts.small, {classes, line}, theme.text_faint,
+              cut_to(ws.fonts.small, stack_classes_text(ws.moment->state, coroutine), end - classes));
+}
+
+// What was seen of all stacks of its site, and how the last of them grew. False when there is nothing to say.
+bool StackView::draw_site_use(Workspace& ws, const inspect::CoroutineImage& coroutine) {
+    const Theme& theme = *ws.theme;
+    const inspect::StateImage& state = ws.moment->state;
+    const std::string use = site_use_text(state, coroutine.site);
+    if (use.empty()) return false;
+    ImGui::SetCursorPos({ws.px(12), ws.px(96)});
+    text(ws.fonts.small, theme.text_faint, "site");
+    ImGui::SameLine(0, ws.px(8));
+    const float room = ImGui::GetWindowContentRegionMax().x - ImGui::GetCursorPosX() - ws.px(12);
+    const inspect::SiteMigrationsImage* grown = state.migrations_of(coroutine.site);
+    std::string line = use;
+    if (grown != nullptr) {
+        const std::vector<inspect::Frame>* frames = ws.session->frames({grown->last_address});
+        if (frames == nullptr) waiting_ = true;
+        line += " · last: " + last_migration(*grown, frames);
+    }
+    text_cut(ws.fonts.small, theme.text_dim, line, room);
+    if (ImGui::IsItemHovered()) ws.hovered = line;
+    return true;
 }
 
 void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine) {
@@ -200,7 +234,7 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     draw_who(ws, coroutine, stack);
     draw_links(ws, coroutine);
     draw_use(ws, coroutine, stack);
-    ImGui::SetCursorPosY(ws.px(100));
+    ImGui::SetCursorPosY(draw_site_use(ws, coroutine) ? ws.px(120) : ws.px(100));
     const ConsistencyLabel label = consistency_label(coroutine, stack);
     const bool unwound = stack != nullptr && stack->stack != wire::kNone && ws.moment->table != nullptr;
     const bool running = coroutine.state == wire::CoroutineState::kRunning;

@@ -75,6 +75,62 @@ const char* size_class_name(wire::SizeClass size_class) {
     return "?";
 }
 
+const char* evidence_name(wire::ClassEvidence evidence) {
+    switch (evidence) {
+        case wire::ClassEvidence::kUnknown:
+            return "unknown";
+        case wire::ClassEvidence::kWish:
+            return "wish";
+        case wire::ClassEvidence::kProfiled:
+            return "profiled";
+        case wire::ClassEvidence::kProven:
+            return "proven";
+        case wire::ClassEvidence::kGrown:
+            return "grown";
+        case wire::ClassEvidence::kHint:
+            return "hint";
+        case wire::ClassEvidence::kDeclared:
+            return "declared";
+    }
+    return "?";
+}
+
+const char* migration_form_name(wire::MigrationForm form) {
+    switch (form) {
+        case wire::MigrationForm::kInPlace:
+            return "in-place";
+        case wire::MigrationForm::kSegment:
+            return "segment";
+        case wire::MigrationForm::kWish:
+            return "wish";
+        case wire::MigrationForm::kSiteRaised:
+            return "site-raised";
+    }
+    return "?";
+}
+
+void SlabImage::set_slots(std::uint32_t count) {
+    slots = std::min(count, wire::kSlotsPerSlab);
+    for (std::uint32_t word = 0; word < wire::kSlabWords; ++word) {
+        const std::uint32_t in_word = std::min(slots - std::min(slots, word * 64), 64U);
+        if (in_word < 64) used[word] &= (std::uint64_t{1} << in_word) - 1;
+    }
+}
+
+std::uint64_t PoolImage::slots() const {
+    std::uint64_t count = 0;
+    for (const SlabImage& slab : slabs)
+        count += slab.slots;
+    return count;
+}
+
+std::uint64_t PoolImage::guarded_slots() const {
+    std::uint64_t count = 0;
+    for (const SlabImage& slab : slabs)
+        count += slab.guarded_slots;
+    return count;
+}
+
 std::uint64_t PoolImage::used() const {
     std::uint64_t count = 0;
     for (const SlabImage& slab : slabs) {
@@ -86,7 +142,7 @@ std::uint64_t PoolImage::used() const {
 
 wire::StackBounds PoolImage::bounds(std::uint32_t slot) const {
     const std::size_t slab = slot / wire::kSlotsPerSlab;
-    if (slab >= slabs.size() || slabs[slab].stack_base == 0) return {};
+    if (!has(slot) || slabs[slab].stack_base == 0) return {};
     wire::PoolRecord record{};
     record.stride_bytes = stride_bytes;
     record.guard_bytes = guard_bytes;
@@ -211,6 +267,13 @@ const ChannelImage* StateImage::channel_at(std::uint32_t record) const {
 
 const CoroutineImage* StateImage::owner_of(std::uint8_t pool, std::uint32_t slot) const {
     return at_or_null(coroutines, by_slot_.find(slot_key(pool, slot)));
+}
+
+const SiteMigrationsImage* StateImage::migrations_of(std::uint32_t site) const {
+    const auto found = std::lower_bound(
+        migrations.begin(), migrations.end(), site,
+        [](const SiteMigrationsImage& row, std::uint32_t wanted) { return row.site < wanted; });
+    return found != migrations.end() && found->site == site ? &*found : nullptr;
 }
 
 wire::StackBounds StateImage::stack_of(const CoroutineImage& coroutine) const {

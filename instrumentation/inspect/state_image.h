@@ -17,6 +17,7 @@
 #include "instrumentation/inspect/index_map.h"
 #include "instrumentation/wire/channel.h"
 #include "instrumentation/wire/coroutine.h"
+#include "instrumentation/wire/event.h"
 #include "instrumentation/wire/histogram.h"
 #include "instrumentation/wire/pool.h"
 #include "instrumentation/wire/segment.h"
@@ -36,6 +37,9 @@ const char* consistency_name(Consistency value);          // "exact" "torn" "run
 const char* state_name(wire::CoroutineState state);       // "ready" "running" "parked" ...
 const char* reason_name(wire::WaitReason reason);         // "sleep" "join" "channel-send" ...
 const char* size_class_name(wire::SizeClass size_class);  // "micro" "small" "medium" "large"
+const char* evidence_name(
+    wire::ClassEvidence evidence);  // "unknown" "wish" "profiled" "proven" "grown" "hint" "declared"
+const char* migration_form_name(wire::MigrationForm form);  // "in-place" "segment" "wish" "site-raised"
 
 struct CoroutineImage {
     std::uint32_t index = wire::kNone;
@@ -99,13 +103,34 @@ struct SiteImage {
     wire::SizeClass size_class = wire::SizeClass::kMedium;
     wire::ClassEvidence evidence = wire::ClassEvidence::kUnknown;
     std::uint32_t predicted_bytes = 0;
+    std::uint32_t high_water_bytes = 0;  // deepest use of a stack of this site that was seen; 0 = none
     std::uint64_t entry_address = 0;
+};
+
+// How the stacks of one site grew while somebody listened, and the last time that one did.
+struct SiteMigrationsImage {
+    std::uint32_t site = wire::kNone;  // kNone = coroutines that were there before anybody listened, and are gone
+    std::uint64_t in_place = 0, segments = 0, wishes = 0;
+    std::uint64_t last_ticks = 0;    // when
+    std::uint64_t last_address = 0;  // of the code that wanted the room
+    std::uint32_t last_bytes = 0;    // that it wanted
+    std::uint32_t last_cost_ticks = 0;
+    wire::MigrationForm last_form = wire::MigrationForm::kInPlace;
+    wire::SizeClass last_from = wire::SizeClass::kMedium, last_to = wire::SizeClass::kMedium;
+
+    std::uint64_t count() const { return in_place + segments + wishes; }
 };
 
 struct SlabImage {
     std::uint32_t owner = wire::kNone;
     std::uint64_t stack_base = 0;
-    std::uint64_t used[wire::kSlabWords] = {};  // owned & ~remote
+    std::uint32_t slots = wire::kSlotsPerSlab;  // fewer in a MicroPool, none once it has ended
+    std::uint32_t guarded_slots = 0;  // with a guard page; the others have a canary, or were never used
+    wire::SlabGuards guards = wire::SlabGuards::kCanaries;
+    std::uint64_t used[wire::kSlabWords] = {};  // owned & ~remote; no bit at or above `slots`
+
+    // Sets how many slots it has, and forgets bits of others.
+    void set_slots(std::uint32_t count);
 };
 
 struct PoolImage {
@@ -118,10 +143,18 @@ struct PoolImage {
     std::uint32_t canary_bytes = 0;
     std::uint32_t name = wire::kNone;
     std::uint64_t high_water_slots = 0;
+    std::uint64_t trimmed_bytes = 0;  // given back to the kernel by trims so far
+    bool guards_known = false;        // false: the trace is of before, and its slabs say nothing about guards
     std::vector<SlabImage> slabs;
 
-    std::uint64_t slots() const { return slabs.size() * std::uint64_t{wire::kSlotsPerSlab}; }
-    std::uint64_t used() const;  // population count over the slabs
+    std::uint64_t slots() const;          // that there are
+    std::uint64_t guarded_slots() const;  // of them, those with a guard page
+    std::uint64_t used() const;           // population count over the slabs
+    // Numbers of slots are below this: slot s is number s % 512 of slab s / 512, and not every slab has 512.
+    std::uint64_t slot_numbers() const { return slabs.size() * std::uint64_t{wire::kSlotsPerSlab}; }
+    bool has(std::uint32_t slot) const {
+        return slot < slot_numbers() && slot % wire::kSlotsPerSlab < slabs[slot / wire::kSlotsPerSlab].slots;
+    }
     // Bounds of a slot's stack in the target; {0,0} when the slot lies outside.
     wire::StackBounds bounds(std::uint32_t slot) const;
 };
@@ -185,6 +218,7 @@ struct StateImage {
     std::vector<HandleImage> handles;        // in use only
     std::vector<ChannelTotalsImage> channel_totals;
     std::vector<SiteImage> sites;                   // index = position
+    std::vector<SiteMigrationsImage> migrations;    // of sites whose stacks grew; ascending by site
     std::vector<PoolImage> pools;                   // index = position
     std::vector<StackSegmentImage> stack_segments;  // in use only
     std::vector<WorkerImage> workers;               // index = position
@@ -215,6 +249,8 @@ struct StateImage {
     const ChannelImage* channel_at(std::uint32_t index) const;
     // The coroutine that owns a slot, or has a segment there; nullptr when free.
     const CoroutineImage* owner_of(std::uint8_t pool, std::uint32_t slot) const;
+    // How stacks of a site grew; nullptr when none did that anybody saw.
+    const SiteMigrationsImage* migrations_of(std::uint32_t site) const;
     wire::StackBounds stack_of(const CoroutineImage& coroutine) const;
     // The stack that it stands on with this stack pointer: its own, or, while it resumes another one by hand, the slot that `rsp` lies in.
     // Its own, too, when that is none of the target's slots: then `rsp` is outside of what is returned.
