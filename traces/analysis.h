@@ -33,7 +33,7 @@ struct SiteStat {
     inspect::SiteMigrationsImage grown;
     std::string last_function;  // that wanted the room; "" = not known (yet)
 };
-// Why a guard is or is not below the slots of a pool, in words as above.
+// What keeps neighbours in a pool apart, in words: as above, or "3 guarded, each at its first use" (Large); "" = not known.
 std::string guards_text(const inspect::PoolImage& pool);
 // Sites that say something, in the order of the program. Names come from the session; those it does not know yet are asked for. Does not block.
 std::vector<SiteStat> site_stats(Session& session, const inspect::StateImage& state);

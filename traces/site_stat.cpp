@@ -29,6 +29,8 @@ std::string guards_text(const inspect::PoolImage& pool) {
     if (pool.guard_bytes == 0) return pool.canary_bytes != 0 ? "canaries" : "";
     if (!pool.guards_known) return "";
     const std::uint64_t guarded = pool.guarded_slots(), slots = pool.slots();
+    if (pool.size_class == wire::SizeClass::kLarge && guarded < slots && guarded >= pool.used())
+        return fmt::format("{} guarded, each at its first use", guarded);
     return guarded >= slots ? "all guarded" : fmt::format("{} of {} guarded", guarded, slots);
 }
 

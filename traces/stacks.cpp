@@ -124,7 +124,8 @@ json coroutine_json(const Moment& moment, const CoroutineImage& coroutine, const
         const std::string guards = guards_text(state.pools[coroutine.pool]);
         if (!guards.empty()) row["guards"] = guards;
     }
-    if (coroutine.high_water_bytes != 0) row["stack_high_water_bytes"] = coroutine.high_water_bytes;
+    if (const std::uint64_t deepest = moment.high_water_of(coroutine); deepest != 0)
+        row["stack_high_water_bytes"] = deepest;
     return row;
 }
 

@@ -102,7 +102,7 @@ std::string pools_text(const std::vector<PoolStat>& pools) {
 std::string sites_text(const std::vector<SiteStat>& sites) {
     if (sites.empty()) return {};
     std::string out = fmt::format("{:<44} {:<7} {:<9} {:>11} {:>9} {:>11} {:>8}\n", "site", "class",
-                                  "because", "at most B", "in place", "by segment", "by wish");
+                                  "because", "deepest B", "in place", "by segment", "by wish");
     for (const SiteStat& site : sites) {
         out += fmt::format("{:<44} {:<7} {:<9} {:>11} {:>9} {:>11} {:>8}\n", site.site, site.size_class,
                            site.evidence,

@@ -154,7 +154,7 @@ std::vector<std::uint64_t> sort_keys(const traces::Moment& moment, TableColumn c
                 return stack != nullptr ? std::uint64_t{stack->used_bytes} + 1 : 0;
             });
         case TableColumn::kHighWater:
-            return numbers([](const CoroutineImage& c) { return std::uint64_t{c.high_water_bytes}; });
+            return numbers([&](const CoroutineImage& c) { return moment.high_water_of(c); });
         case TableColumn::kWorker:
             return numbers([](const CoroutineImage& c) { return std::uint64_t{c.worker}; });
         case TableColumn::kSite:
@@ -220,7 +220,8 @@ std::string table_cell(const traces::Moment& moment, const CoroutineImage& corou
                        : std::string();
         }
         case TableColumn::kHighWater:
-            return coroutine.high_water_bytes != 0 ? format_bytes(coroutine.high_water_bytes) : std::string();
+            return coroutine.high_water_bytes != 0 ? format_bytes(moment.high_water_of(coroutine))
+                                                   : std::string();
         case TableColumn::kWorker:
             return std::to_string(coroutine.worker);
         case TableColumn::kSite:
@@ -261,7 +262,7 @@ nlohmann::json to_json(const TableModel& model, std::size_t rows_max) {
             {"spawner", coroutine.spawner},
             {"site", moment.state.site_text(coroutine.site)},
             {"in_state_ns", in_state_ns(moment, coroutine)},
-            {"high_water_bytes", coroutine.high_water_bytes},
+            {"high_water_bytes", moment.high_water_of(coroutine)},
             {"grown_in_place", (coroutine.flags & wire::kCoroutineGrown) != 0},
             {"stack_classes", stack_classes_text(moment.state, coroutine)},
             {"site_use", site_use_text(moment.state, coroutine.site)},

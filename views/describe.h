@@ -25,7 +25,7 @@ std::string stack_classes_text(const inspect::StateImage& state, const inspect::
 // The slots on which its stack goes on, in that order; each lies in one of the pools.
 std::vector<inspect::StackSegmentImage> segments_of(const inspect::StateImage& state,
                                                     const inspect::CoroutineImage& coroutine);
-// "at most 3.20 KiB · 12 grew by segment · 1 in place": all stacks of a site together; "" when nothing was seen.
+// "deepest seen 3.20 KiB · 12 grew by segment · 1 in place": all stacks of a site together; "" when nothing was seen.
 std::string site_use_text(const inspect::StateImage& state, std::uint32_t site);
 // Usable bytes of its slot and its segments; 0 when not known.
 std::uint64_t slot_bytes_of(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine);

@@ -28,7 +28,7 @@ std::string stack_line(const traces::Moment& moment, const inspect::CoroutineIma
     std::string line = "stack ";
     if (stack != nullptr && stack->used_bytes != 0) line += format_bytes(stack->used_bytes) + " of ";
     line += format_bytes(slot_bytes_of(moment.state, coroutine));
-    if (coroutine.high_water_bytes != 0) line += ", at most " + format_bytes(coroutine.high_water_bytes);
+    if (coroutine.high_water_bytes != 0) line += ", at most " + format_bytes(moment.high_water_of(coroutine));
     return line + " · " + stack_classes_text(moment.state, coroutine);
 }
 

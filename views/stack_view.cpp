@@ -173,9 +173,9 @@ void StackView::draw_links(Workspace& ws, const inspect::CoroutineImage& corouti
     }
 }
 
-// How much of its slot the coroutine uses: now, at most, and of how much.
-void StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine,
-                         const inspect::StackRef* stack) {
+// How much of its slot the coroutine uses: now, at most, and of how much. Returns where the next line begins.
+float StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine,
+                          const inspect::StackRef* stack) {
     const Theme& theme = *ws.theme;
     const std::uint64_t slot = slot_bytes_of(ws.moment->state, coroutine);
     ImGui::SetCursorPos({ws.px(12), ws.px(76)});
@@ -194,47 +194,51 @@ void StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine
                             theme.accent, height / 2);
         numbers = fmt::format("{} of {}", format_bytes(stack->used_bytes), numbers);
     }
-    if (coroutine.high_water_bytes != 0) {
-        const float at = x0 + std::floor((width - ws.px(2)) * share(coroutine.high_water_bytes));
+    if (const std::uint64_t deepest = ws.moment->high_water_of(coroutine); deepest != 0) {
+        const float at = x0 + std::floor((width - ws.px(2)) * share(deepest));
         list->AddRectFilled({at, y - ws.px(2)}, {at + ws.px(2), y + height + ws.px(2)}, theme.text_dim);
-        numbers += fmt::format(", at most {}", format_bytes(coroutine.high_water_bytes));
+        numbers += fmt::format(", at most {}", format_bytes(deepest));
     }
     const float x = x0 + width + ws.px(8), line = ImGui::GetItemRectMin().y;
     draw_text(list, ws.fonts.mono_small, {x, line}, theme.text_dim, numbers);
-    const float classes = x + text_width(ws.fonts.mono_small, numbers) + ws.px(8);
+    const std::string classes = stack_classes_text(ws.moment->state, coroutine);
+    const float beside = x + text_width(ws.fonts.mono_small, numbers) + ws.px(8);
     const float end = ImGui::GetWindowPos().x + ImGui::GetWindowContentRegionMax().x - ws.px(12);
-    draw_text(list, ws.fonts.small, {classes, line}, theme.text_faint,
-              cut_to(ws.fonts.small, stack_classes_text(ws.moment->state, coroutine), end - classes));
+    const bool fits = beside + text_width(ws.fonts.small, classes) <= end;
+    draw_text(list, ws.fonts.small, fits ? ImVec2{beside, line} : ImVec2{x0, line + ws.px(20)},
+              theme.text_faint, cut_to(ws.fonts.small, classes, end - (fits ? beside : x0)));
+    return fits ? ws.px(96) : ws.px(116);
 }
 
-// What was seen of all stacks of its site, and how the last of them grew. False when there is nothing to say.
-bool StackView::draw_site_use(Workspace& ws, const inspect::CoroutineImage& coroutine) {
+// What was seen of all stacks of its site, and how the last of them grew. Returns where the next line begins.
+float StackView::draw_site_use(Workspace& ws, const inspect::CoroutineImage& coroutine, float top) {
     const Theme& theme = *ws.theme;
     const inspect::StateImage& state = ws.moment->state;
     const std::string use = site_use_text(state, coroutine.site);
-    if (use.empty()) return false;
-    ImGui::SetCursorPos({ws.px(12), ws.px(96)});
+    if (use.empty()) return top;
+    ImGui::SetCursorPos({ws.px(12), top});
     text(ws.fonts.small, theme.text_faint, "site");
     ImGui::SameLine(0, ws.px(8));
-    const float room = ImGui::GetWindowContentRegionMax().x - ImGui::GetCursorPosX() - ws.px(12);
+    const float indent = ImGui::GetCursorPosX(), end = ImGui::GetWindowContentRegionMax().x - ws.px(12);
+    text_cut(ws.fonts.small, theme.text_dim, use, end - indent);
+    top += ws.px(20);
     const inspect::SiteMigrationsImage* grown = state.migrations_of(coroutine.site);
-    std::string line = use;
-    if (grown != nullptr) {
-        const std::vector<inspect::Frame>* frames = ws.session->frames({grown->last_address});
-        if (frames == nullptr) waiting_ = true;
-        line += " · last: " + last_migration(*grown, frames);
-    }
-    text_cut(ws.fonts.small, theme.text_dim, line, room);
-    if (ImGui::IsItemHovered()) ws.hovered = line;
-    return true;
+    if (grown == nullptr) return top;
+    const std::vector<inspect::Frame>* frames = ws.session->frames({grown->last_address});
+    if (frames == nullptr) waiting_ = true;
+    const std::string last = "last " + last_migration(*grown, frames);
+    ImGui::SameLine(0, ws.px(16));
+    const bool fits = ImGui::GetCursorPosX() + text_width(ws.fonts.small, last) <= end;
+    if (!fits) ImGui::SetCursorPos({indent, top});
+    text_cut(ws.fonts.small, theme.text_faint, last, end - ImGui::GetCursorPosX());
+    return fits ? top : top + ws.px(20);
 }
 
 void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine) {
     const inspect::StackRef* stack = ws.moment->stack_of(coroutine);
     draw_who(ws, coroutine, stack);
     draw_links(ws, coroutine);
-    draw_use(ws, coroutine, stack);
-    ImGui::SetCursorPosY(draw_site_use(ws, coroutine) ? ws.px(120) : ws.px(100));
+    ImGui::SetCursorPosY(draw_site_use(ws, coroutine, draw_use(ws, coroutine, stack)) + ws.px(4));
     const ConsistencyLabel label = consistency_label(coroutine, stack);
     const bool unwound = stack != nullptr && stack->stack != wire::kNone && ws.moment->table != nullptr;
     const bool running = coroutine.state == wire::CoroutineState::kRunning;

@@ -28,12 +28,13 @@ int stand_still() {
     auto [visit_tx, visit_rx] = cprime::make_channel<int>("visits end", 0);
     cprime::MicroPool<5> pool;
     for (int i = 0; i < 3; ++i)
-        pool.spawn("lodger", [&in = rx] { in.receive(); });
-    auto deep = cprime::spawn("deep", cprime::size_class::medium, [in = rx] { wait_deep_down(in); });
+        pool.spawn("lodger", [&in = rx] { in.receive(); }).detach();
+    auto deep = cprime::spawn({.name = "deep", .size_class = cprime::size_class::medium},
+                              [in = rx] { wait_deep_down(in); });
     std::vector<cprime::JoinHandle<void>> visitors;
     for (int i = 0; i < kVisitors; ++i)
-        visitors.push_back(
-            cprime::spawn("visitor", cprime::size_class::medium, [in = visit_rx] { in.receive(); }));
+        visitors.push_back(cprime::spawn({.name = "visitor", .size_class = cprime::size_class::medium},
+                                         [in = visit_rx] { in.receive(); }));
     while (cprime::pool_statistics(cprime::size_class::medium).used < kVisitors + 1)
         cprime::yield();
     visit_tx.close();

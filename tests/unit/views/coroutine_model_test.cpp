@@ -163,7 +163,7 @@ TEST(CoroutineTable, a_site_says_what_was_seen_of_all_its_stacks) {
     const auto moment = fake_with_growth();
     const inspect::StateImage& state = moment->state;
     const std::string text = site_use_text(state, state.coroutine_of(kFakeProducer)->site);
-    EXPECT_TRUE(text.starts_with("at most 3.20 KiB · ")) << text;
+    EXPECT_TRUE(text.starts_with("deepest seen 3.20 KiB · ")) << text;
     EXPECT_TRUE(text.find("grew by segment · 1 grew in place") != std::string::npos) << text;
     EXPECT_EQ(site_use_text(state, state.coroutine_of(kFakeMain)->site), "");
     EXPECT_EQ(site_use_text(state, wire::kNone), "");
