@@ -21,7 +21,7 @@ namespace coroscope::traces {
 struct PoolStat {
     std::string size_class, purpose;
     std::uint64_t slot_bytes = 0, slots = 0, used = 0, high_water_slots = 0;
-    std::string guards;  // "canaries", "all guarded", "12 of 512 guarded"; "" = not known
+    std::string guards;  // "canaries", "all guarded", "12 of 512 guarded" ...; "" = nothing to say
     std::uint64_t guarded_slots = 0, trimmed_bytes = 0;
     std::uint64_t grown_in_place = 0,
                   segments = 0;  // now: coroutines whose own slot here grew; slots that are segments
@@ -33,7 +33,7 @@ struct SiteStat {
     inspect::SiteMigrationsImage grown;
     std::string last_function;  // that wanted the room; "" = not known (yet)
 };
-// What keeps neighbours in a pool apart, in words: as above, or "3 guarded, each at its first use" (Large); "" = not known.
+// What keeps neighbours in a pool apart, in words: as above, or "3 guarded, each at its first use" (Large); "" = not known, or no slots.
 std::string guards_text(const inspect::PoolImage& pool);
 // Sites that say something, in the order of the program. Names come from the session; those it does not know yet are asked for. Does not block.
 std::vector<SiteStat> site_stats(Session& session, const inspect::StateImage& state);

@@ -26,6 +26,7 @@ void add_growth(Session& session, const inspect::SiteMigrationsImage& grown, Sit
 }  // namespace
 
 std::string guards_text(const inspect::PoolImage& pool) {
+    if (pool.slots() == 0) return "";
     if (pool.guard_bytes == 0) return pool.canary_bytes != 0 ? "canaries" : "";
     if (!pool.guards_known) return "";
     const std::uint64_t guarded = pool.guarded_slots(), slots = pool.slots();

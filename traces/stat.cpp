@@ -93,7 +93,7 @@ std::string pools_text(const std::vector<PoolStat>& pools) {
         out += fmt::format("{:<10} {:<10} {:>10} {:>10} {:>10} {:>10} {:>8} {:>9} {:>14}  {}\n",
                            pool.size_class, pool.purpose, pool.slot_bytes, pool.slots, pool.used,
                            pool.high_water_slots, pool.grown_in_place, pool.segments, pool.trimmed_bytes,
-                           pool.guards.empty() ? "not known" : pool.guards);
+                           pool.guards.empty() ? "-" : pool.guards);
     }
     return out;
 }

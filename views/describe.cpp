@@ -88,11 +88,12 @@ std::string stack_classes_text(const inspect::StateImage& state, const inspect::
     return text;
 }
 
-std::string site_use_text(const inspect::StateImage& state, std::uint32_t site) {
+std::string site_use_text(const inspect::StateImage& state, std::uint32_t site, std::uint64_t at_least) {
     std::string text;
     const auto add = [&](const std::string& part) { text += (text.empty() ? "" : " · ") + part; };
     if (site < state.sites.size() && state.sites[site].high_water_bytes != 0)
-        add("deepest seen " + format_bytes(state.sites[site].high_water_bytes));
+        add("deepest seen " +
+            format_bytes(std::max<std::uint64_t>(at_least, state.sites[site].high_water_bytes)));
     const inspect::SiteMigrationsImage* grown = state.migrations_of(site);
     if (grown == nullptr) return text;
     if (grown->segments != 0) add(format_count(grown->segments) + " grew by segment");

@@ -26,7 +26,8 @@ std::string stack_classes_text(const inspect::StateImage& state, const inspect::
 std::vector<inspect::StackSegmentImage> segments_of(const inspect::StateImage& state,
                                                     const inspect::CoroutineImage& coroutine);
 // "deepest seen 3.20 KiB · 12 grew by segment · 1 in place": all stacks of a site together; "" when nothing was seen.
-std::string site_use_text(const inspect::StateImage& state, std::uint32_t site);
+// `at_least`: bytes that a stack of it uses now; what the program noticed itself is a lower bound.
+std::string site_use_text(const inspect::StateImage& state, std::uint32_t site, std::uint64_t at_least = 0);
 // Usable bytes of its slot and its segments; 0 when not known.
 std::uint64_t slot_bytes_of(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine);
 

@@ -407,7 +407,9 @@ void PoolView::hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int
         text(ws.fonts.text, ws.theme->text_dim, state);
         text(ws.fonts.small, ws.theme->text_faint, place + " · " + ws.moment->state.site_text(owner->site));
         text(ws.fonts.small, ws.theme->text_faint, stack_line(*ws.moment, *owner));
-        if (const std::string use = site_use_text(ws.moment->state, owner->site); !use.empty())
+        if (const std::string use = site_use_text(ws.moment->state, owner->site,
+                                                  ws.moment->high_water_of(*owner));
+            !use.empty())
             text(ws.fonts.small, ws.theme->text_faint, "all of this site: " + use);
         ws.hovered = place + ": " + one_line(*ws.moment, *owner);
     }

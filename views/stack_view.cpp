@@ -214,7 +214,8 @@ float StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutin
 float StackView::draw_site_use(Workspace& ws, const inspect::CoroutineImage& coroutine, float top) {
     const Theme& theme = *ws.theme;
     const inspect::StateImage& state = ws.moment->state;
-    const std::string use = site_use_text(state, coroutine.site);
+    const inspect::StackRef* stack = ws.moment->stack_of(coroutine);
+    const std::string use = site_use_text(state, coroutine.site, stack != nullptr ? stack->used_bytes : 0);
     if (use.empty()) return top;
     ImGui::SetCursorPos({ws.px(12), top});
     text(ws.fonts.small, theme.text_faint, "site");
