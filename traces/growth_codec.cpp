@@ -61,6 +61,17 @@ void get_migrations(ByteReader& in, std::vector<SiteMigrationsImage>& rows) {
 
 }  // namespace
 
+bool has_growth(const StateImage& image) {
+    const auto pool_says = [](const inspect::PoolImage& pool) {
+        return pool.guards_known || pool.trimmed_bytes != 0 ||
+               std::any_of(pool.slabs.begin(), pool.slabs.end(),
+                           [](const inspect::SlabImage& slab) { return slab.slots != wire::kSlotsPerSlab; });
+    };
+    return !image.migrations.empty() || std::any_of(image.pools.begin(), image.pools.end(), pool_says) ||
+           std::any_of(image.sites.begin(), image.sites.end(),
+                       [](const inspect::SiteImage& site) { return site.high_water_bytes != 0; });
+}
+
 void put_growth(ByteWriter& out, const StateImage& image) {
     out.put(kVersion);
     for (const inspect::PoolImage& pool : image.pools) {

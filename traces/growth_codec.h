@@ -10,6 +10,8 @@
 
 namespace coroscope::traces {
 
+// False: there is nothing to write, and the image is written as it was before.
+bool has_growth(const inspect::StateImage& image);
 void put_growth(ByteWriter& out, const inspect::StateImage& image);
 // The pools and sites of `image` are there already. Reads nothing where the file ends before; fails `in` on what cannot be.
 void get_growth(ByteReader& in, inspect::StateImage& image);

@@ -397,8 +397,9 @@ std::vector<std::uint8_t> encode_image(const StateImage& image) {
     put_pools(out, image.pools);
     put_workers(out, image.workers);
     put_histograms(out, image.histograms);
-    put_stack_segments(out, image.stack_segments);
-    put_growth(out, image);
+    const bool growth = has_growth(image);
+    if (growth || !image.stack_segments.empty()) put_stack_segments(out, image.stack_segments);
+    if (growth) put_growth(out, image);
     return std::move(out.bytes());
 }
 

@@ -166,7 +166,8 @@ private:
         for (int i = 0; i < 8 || !window_.settled(); ++i) {
             wait_idle();
             frame();
-            window_.workspace().frames_wanted = 0;  // the loop around the window counts them down; here all are drawn anyway
+            window_.workspace()
+                .frames_wanted = 0;  // the loop around the window counts them down; here all are drawn anyway
         }
     }
     void show(const Level& level) {

@@ -84,6 +84,18 @@ TEST(GrowthCodec, an_image_that_ends_before_says_nothing_about_guards) {
     EXPECT_EQ(decoded->stack_segments.size(), 1U);
 }
 
+TEST(GrowthCodec, an_image_that_knows_nothing_of_it_is_written_as_before) {
+    inspect::StateImage before;
+    before.pools.resize(1);
+    before.pools[0].slabs.resize(1);
+    before.sites.resize(1);
+    EXPECT_FALSE(has_growth(before));
+    const std::size_t bytes = encode_image(before).size();
+    before.sites[0].high_water_bytes = 1;
+    EXPECT_TRUE(has_growth(before));
+    EXPECT_GT(encode_image(before).size(), bytes);
+}
+
 TEST(GrowthCodec, what_cannot_be_is_refused) {
     const inspect::StateImage before = sample();
     ByteWriter tail;

@@ -68,7 +68,7 @@ protected:
     // One frame; what it drew.
     int frame() {
         ws_.begin_widgets();
-        ws_.refresh();
+        ws_.moment = session_->moment();  // without the analyses that other views want
         ImGui::GetIO().DeltaTime = 1.0F / 60;
         ImGui::NewFrame();
         ImGui::SetNextWindowPos({0, 0});
