@@ -167,7 +167,8 @@ std::string WindowLoop::select(const std::vector<std::string>& what) {
         ws.select_channel(what[1].starts_with("channel:") ? what[1] : "channel:" + what[1]);
     } else if (what[0] == "slot") {
         const unsigned long pool = std::stoul(what[1]), slot = std::stoul(what[2]);
-        if (pool >= state.pools.size() || slot >= state.pools[pool].slots())
+        if (pool >= state.pools.size() || slot > UINT32_MAX ||
+            !state.pools[pool].has(static_cast<std::uint32_t>(slot)))
             return fmt::format("there is no slot {} in pool {}", slot, pool);
         ws.select_slot({static_cast<std::uint8_t>(pool), static_cast<std::uint32_t>(slot)});
     } else {

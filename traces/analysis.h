@@ -21,7 +21,26 @@ namespace coroscope::traces {
 struct PoolStat {
     std::string size_class, purpose;
     std::uint64_t slot_bytes = 0, slots = 0, used = 0, high_water_slots = 0;
+    std::string guards;  // "canaries", "all guarded", "12 of 512 guarded" ...; "" = nothing to say
+    std::uint64_t guarded_slots = 0, trimmed_bytes = 0;
+    std::uint64_t grown_in_place = 0,
+                  segments = 0;  // now: coroutines whose own slot here grew; slots that are segments
 };
+// How deep the stacks of a spawn site went and how they grew.
+struct SiteStat {
+    std::string site, name, size_class, evidence;
+    std::uint64_t high_water_bytes = 0;  // deepest use seen, a lower bound; 0 = nothing seen
+    inspect::SiteMigrationsImage grown;
+    std::string last_function;  // that wanted the room; "" = not known (yet)
+};
+// What keeps neighbours in a pool apart, in words: as above, or "3 guarded, each at its first use" (Large); "" = not known, or no slots.
+std::string guards_text(const inspect::PoolImage& pool);
+// Sites that say something, in the order of the program. Names come from the session; those it does not know yet are asked for. Does not block.
+std::vector<SiteStat> site_stats(Session& session, const inspect::StateImage& state);
+// The same in JSON: [{"site", "name", "class", "evidence", "high_water_bytes", "migrations": {"in_place", "segments", "wishes"}, "last"}].
+nlohmann::json to_json(const std::vector<SiteStat>& sites);
+// "small to medium, 1 200 bytes for climb(), 312 ticks"; "" when no stack grew.
+std::string last_migration_text(const SiteStat& site);
 struct Percentiles {
     double p50 = -1, p90 = -1, p99 = -1, p999 = -1;  // -1 = not measured
     std::uint64_t samples = 0, below_resolution = 0;
@@ -37,6 +56,7 @@ struct Stat {
     std::map<std::string, std::uint64_t> states;
     std::map<std::string, EventCount> events_by_type;
     std::vector<PoolStat> pools;
+    std::vector<SiteStat> sites;
     Percentiles switch_cycles;  // TSC ticks
     Percentiles wake_to_run_ns;
     double ns_per_event = -1;

@@ -262,7 +262,7 @@ std::array<EventCount, wire::kEventTypesMax> EventPump::counts() const {
     return totals;
 }
 
-void EventPump::complete(inspect::StateImage& image) const {
+void EventPump::complete(inspect::StateImage& image) {
     const std::lock_guard lock(log_lock_);
     tally_.complete(image);
 }

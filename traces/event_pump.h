@@ -58,7 +58,7 @@ public:
     std::uint64_t slots_drained() const { return slots_drained_.load(std::memory_order_relaxed); }
     std::uint64_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
     // Fills what events know about an image.
-    void complete(inspect::StateImage& image) const;
+    void complete(inspect::StateImage& image);
     std::vector<std::uint64_t> take_new_pcs();
 
 private:

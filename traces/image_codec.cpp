@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "traces/bytes.h"
+#include "traces/growth_codec.h"
 
 namespace coroscope::traces {
 namespace {
@@ -366,7 +367,6 @@ void get_histograms(ByteReader& in, std::vector<inspect::HistogramImage>& histog
 // ---- stack segments: at the end, and missing where there are none, as in files of before
 
 void put_stack_segments(ByteWriter& out, const std::vector<inspect::StackSegmentImage>& segments) {
-    if (segments.empty()) return;
     out.put_varint(segments.size());
     for (const inspect::StackSegmentImage& segment : segments) {
         out.put_varint(segment.coroutine);
@@ -397,7 +397,9 @@ std::vector<std::uint8_t> encode_image(const StateImage& image) {
     put_pools(out, image.pools);
     put_workers(out, image.workers);
     put_histograms(out, image.histograms);
-    put_stack_segments(out, image.stack_segments);
+    const bool growth = has_growth(image);
+    if (growth || !image.stack_segments.empty()) put_stack_segments(out, image.stack_segments);
+    if (growth) put_growth(out, image);
     return std::move(out.bytes());
 }
 
@@ -412,6 +414,7 @@ base::Result<StateImage> decode_image(std::span<const std::uint8_t> bytes, std::
     if (in.ok()) get_workers(in, image.workers);
     if (in.ok()) get_histograms(in, image.histograms);
     if (in.ok()) get_stack_segments(in, image.stack_segments);
+    if (in.ok()) get_growth(in, image);
     if (!in.ok()) return base::error(base::ErrorCode::kCorrupt, "a keyframe does not decode");
     image.index();
     return image;

@@ -89,6 +89,7 @@ private:
     void collect_coroutines(const inspect::StateImage* later);
     void collect_channels(const inspect::StateImage* later);
     void collect_pools(const inspect::StateImage* later);
+    void name_slabs(const inspect::StateImage* later);
 
     static std::uint64_t slot_key(std::uint32_t pool, std::uint32_t slot) {
         return std::uint64_t{pool} << 32 | slot;

@@ -1,5 +1,6 @@
 // From what the events left to an image: which records are known, whose slots are used, who waits where.
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -73,14 +74,31 @@ void Model::collect_channels(const inspect::StateImage* later) {
     }
 }
 
-void Model::collect_pools(const inspect::StateImage* later) {
-    for (std::size_t p = 0; later != nullptr && p < std::min(later->pools.size(), image_.pools.size()); ++p) {
+// Where the memory of slabs lies that were made after the first keyframe, and how many slots MicroPools have.
+void Model::name_slabs(const inspect::StateImage* later) {
+    for (std::size_t p = 0; p < image_.pools.size(); ++p) {
         auto& slabs = image_.pools[p].slabs;
-        const auto& later_slabs = later->pools[p].slabs;
-        for (std::size_t s = 0; s < std::min(slabs.size(), later_slabs.size()); ++s) {
-            if (slabs[s].stack_base == 0) slabs[s].stack_base = later_slabs[s].stack_base;
+        for (std::size_t s = 0; s < slabs.size(); ++s) {
+            inspect::SlabImage& slab = slabs[s];
+            if (slab.stack_base == 0 && later != nullptr && p < later->pools.size() &&
+                s < later->pools[p].slabs.size()) {
+                const inspect::SlabImage& known = later->pools[p].slabs[s];
+                slab.stack_base = known.stack_base;
+                slab.slots = known.slots;
+                slab.guards = known.guards;
+                slab.guarded_slots = known.guarded_slots;
+            }
+            // Who is in it tells the least that it has.
+            for (std::uint32_t word = 0; word < wire::kSlabWords; ++word) {
+                if (slab.used[word] != 0)
+                    slab.slots = std::max(
+                        slab.slots, word * 64 + static_cast<std::uint32_t>(std::bit_width(slab.used[word])));
+            }
         }
     }
+}
+
+void Model::collect_pools(const inspect::StateImage* later) {
     for (inspect::PoolImage& pool : image_.pools) {
         for (inspect::SlabImage& slab : pool.slabs)
             std::fill(std::begin(slab.used), std::end(slab.used), 0);
@@ -104,6 +122,7 @@ void Model::collect_pools(const inspect::StateImage* later) {
         use(static_cast<std::uint32_t>(key >> 32), static_cast<std::uint32_t>(key));
         grown.insert(coroutine);
     }
+    name_slabs(later);
     for (inspect::CoroutineImage& coroutine : image_.coroutines) {
         const auto others = coroutine.flags & static_cast<std::uint8_t>(~wire::kCoroutineSegments);
         coroutine.flags = static_cast<std::uint8_t>(

@@ -40,6 +40,8 @@ struct Moment {
 
     // The stack that belongs to this coroutine's present park; nullptr when there is none (running, or not captured since).
     const inspect::StackRef* stack_of(const inspect::CoroutineImage& coroutine) const;
+    // Deepest use of its stack that is known, in bytes: what was measured in the program, and not less than what it uses now. 0 = never measured.
+    std::uint64_t high_water_of(const inspect::CoroutineImage& coroutine) const;
 };
 
 }  // namespace coroscope::traces

@@ -93,6 +93,10 @@ void SizeRow::merge(const SizeRow& other) {
     for (const auto& [bucket, count] : other.histogram)
         histogram[bucket] += count;
     migrations += other.migrations;
+    in_place += other.in_place;
+    segments += other.segments;
+    wishes += other.wishes;
+    seen_bytes = std::max(seen_bytes, other.seen_bytes);
     peak_coroutines = std::max(peak_coroutines, other.peak_coroutines);
 }
 
@@ -153,6 +157,9 @@ json SizeRows::to_json() const {
                      {"sum_bytes", row.sum_bytes},
                      {"peak_coroutines", row.peak_coroutines},
                      {"migrations", row.migrations},
+                     {"migrations_by_form",
+                      {{"in_place", row.in_place}, {"segments", row.segments}, {"wishes", row.wishes}}},
+                     {"seen_bytes", row.seen_bytes},
                      {"saved_bytes", row.saved_bytes(bytes_)}};
         if (row.samples != 0) {
             made["high_water_bytes"] = {
@@ -224,6 +231,12 @@ base::Status SizeRows::add_json(const json& table, const std::string& path) {
             !read_count(site["high_water_bytes"], "max", row.max_bytes)) {
             return malformed(path, where + " has no \"high_water_bytes\".\"max\"");
         }
+        if (const auto forms = site.find("migrations_by_form"); forms != site.end() && forms->is_object()) {
+            (void)read_count(*forms, "in_place", row.in_place);
+            (void)read_count(*forms, "segments", row.segments);
+            (void)read_count(*forms, "wishes", row.wishes);
+        }
+        (void)read_count(site, "seen_bytes", row.seen_bytes);
         const auto histogram = site.find("histogram");
         if (histogram == site.end() || !histogram->is_array())
             return malformed(path, where + " has no \"histogram\"");

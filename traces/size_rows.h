@@ -44,8 +44,10 @@ struct SizeRow {
     std::uint64_t samples = 0;
     std::uint64_t sum_bytes = 0;
     std::uint64_t max_bytes = 0;
-    std::map<std::uint32_t, std::uint64_t> histogram;  // bucket -> coroutines
-    std::uint64_t migrations = 0;
+    std::map<std::uint32_t, std::uint64_t> histogram;      // bucket -> coroutines
+    std::uint64_t migrations = 0;                          // all forms, those of older tables included
+    std::uint64_t in_place = 0, segments = 0, wishes = 0;  // by form
+    std::uint64_t seen_bytes = 0;  // deepest use that the program itself noticed at parks and growth, painted or not; a lower bound
     std::uint64_t peak_coroutines = 0;  // most alive at once in one run
 
     void add_sample(std::uint64_t high_water_bytes);

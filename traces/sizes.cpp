@@ -41,7 +41,7 @@ public:
                 break;
             case wire::EventType::kMigrate:
                 if (const auto site = site_of_index_.find(event.object); site != site_of_index_.end())
-                    ++rows_[site->second].migrations;
+                    grew(rows_[site->second], static_cast<wire::MigrationForm>(event.argument >> 16 & 0xff));
                 break;
             default:
                 break;
@@ -57,6 +57,7 @@ public:
             const inspect::SiteImage& image = last_.sites[site];
             row.symbol = std::string(last_.text(image.function));
             row.predicted_bytes = image.predicted_bytes;
+            row.seen_bytes = image.high_water_bytes;
             auto [found, fresh] = rows.try_emplace(last_.site_text(site), row);
             if (fresh) continue;
             found->second.merge(row);
@@ -66,6 +67,13 @@ public:
     }
 
 private:
+    static void grew(SizeRow& row, wire::MigrationForm form) {
+        ++row.migrations;
+        row.in_place += form == wire::MigrationForm::kInPlace;
+        row.segments += form == wire::MigrationForm::kSegment;
+        row.wishes += form == wire::MigrationForm::kWish;
+    }
+
     void spawned(std::uint64_t identity, std::uint32_t index, std::uint32_t site, std::uint8_t pool) {
         if (!site_of_identity_.try_emplace(identity, site).second) return;  // in the keyframe and in an event
         site_of_index_[index] = site;
@@ -133,20 +141,23 @@ base::Result<json> compute_sizes(const std::vector<std::string>& traces,
 }
 
 std::string sizes_text(const json& sizes) {
-    std::string text = fmt::format("{:<44} {:>6} -> {:<7} {:>9} {:>9} {:>9} {:>9} {:>12}\n", "site", "used",
-                                   "advised", "samples", "p50 B", "p99 B", "max B", "saved KiB");
+    std::string text = fmt::format("{:<44} {:>6} -> {:<7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10} {:>12}\n",
+                                   "site", "used", "advised", "samples", "p50 B", "p99 B", "max B",
+                                   "in place", "by segment", "saved KiB");
     std::int64_t saved = 0;
     for (const json& row : sizes["sites"]) {
         const json& water = row["high_water_bytes"];
         const auto of = [&](const char* key) {
             return water.is_object() ? bytes_text(water[key]) : std::string("-");
         };
+        const json& forms = row["migrations_by_form"];
         const auto row_saved = row["saved_bytes"].get<std::int64_t>();
         saved += row_saved;
-        text += fmt::format("{:<44} {:>6} -> {:<7} {:>9} {:>9} {:>9} {:>9} {:>12}\n",
+        text += fmt::format("{:<44} {:>6} -> {:<7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10} {:>12}\n",
                             row["site"].get<std::string>(), row["class_used"].get<std::string>(),
                             row["class_advised"].get<std::string>(), row["samples"].get<std::uint64_t>(),
-                            of("p50"), of("p99"), of("max"), row_saved / 1024);
+                            of("p50"), of("p99"), of("max"), forms["in_place"].get<std::uint64_t>(),
+                            forms["segments"].get<std::uint64_t>(), row_saved / 1024);
     }
     return text + fmt::format("the classes advised would save {} KiB of stacks\n", saved / 1024);
 }

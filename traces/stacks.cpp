@@ -85,7 +85,9 @@ json segments_json(const inspect::StateImage& state, const CoroutineImage& corou
     std::sort(slots.begin(), slots.end());
     json rows = json::array();
     for (const auto& [pool, slot] : slots)
-        rows.push_back({{"class", inspect::size_class_name(state.pools[pool].size_class)}, {"slot", slot}});
+        rows.push_back({{"class", inspect::size_class_name(state.pools[pool].size_class)},
+                        {"slot", slot},
+                        {"bytes", state.pools[pool].slot_bytes}});
     return rows;
 }
 
@@ -109,6 +111,7 @@ json coroutine_json(const Moment& moment, const CoroutineImage& coroutine, const
         {"partial", shown.partial},
         {"grown_in_place", (coroutine.flags & wire::kCoroutineGrown) != 0},
         {"segments", segments_json(state, coroutine)},
+        {"guards", nullptr},
         {"frames", frames},
     };
     if (std::string awaited = awaited_text(state, coroutine); !awaited.empty())
@@ -117,7 +120,12 @@ json coroutine_json(const Moment& moment, const CoroutineImage& coroutine, const
         row["stack_used_bytes"] = shown.ref->used_bytes;
         row["unwind_end"] = inspect::unwind_end_name(shown.ref->end);
     }
-    if (coroutine.high_water_bytes != 0) row["stack_high_water_bytes"] = coroutine.high_water_bytes;
+    if (pool_known) {
+        const std::string guards = guards_text(state.pools[coroutine.pool]);
+        if (!guards.empty()) row["guards"] = guards;
+    }
+    if (const std::uint64_t deepest = moment.high_water_of(coroutine); deepest != 0)
+        row["stack_high_water_bytes"] = deepest;
     return row;
 }
 
@@ -173,7 +181,10 @@ json stacks_json(Session& session, const Moment& moment) {
     for (const Group& group : merged(moment)) {
         groups.push_back({{"count", group.count}, {"frames", frames_of(group.pcs)}});
     }
-    return {{"t_ns", moment.t}, {"coroutines", std::move(coroutines)}, {"merged", std::move(groups)}};
+    return {{"t_ns", moment.t},
+            {"coroutines", std::move(coroutines)},
+            {"merged", std::move(groups)},
+            {"sites", to_json(site_stats(session, moment.state))}};
 }
 
 std::string stacks_text(Session& session, const Moment& moment) {

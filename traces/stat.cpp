@@ -85,6 +85,34 @@ std::string line(const char* title, const Percentiles& p, const char* unit) {
                        p.below_resolution);
 }
 
+std::string pools_text(const std::vector<PoolStat>& pools) {
+    std::string out = fmt::format("{:<10} {:<10} {:>10} {:>10} {:>10} {:>10} {:>8} {:>9} {:>14}  {}\n",
+                                  "class", "purpose", "slot bytes", "slots", "used", "most used", "grown",
+                                  "segments", "given back", "guards");
+    for (const PoolStat& pool : pools) {
+        out += fmt::format("{:<10} {:<10} {:>10} {:>10} {:>10} {:>10} {:>8} {:>9} {:>14}  {}\n",
+                           pool.size_class, pool.purpose, pool.slot_bytes, pool.slots, pool.used,
+                           pool.high_water_slots, pool.grown_in_place, pool.segments, pool.trimmed_bytes,
+                           pool.guards.empty() ? "-" : pool.guards);
+    }
+    return out;
+}
+
+// Sites with high water or growth; then how the last stack of each grew.
+std::string sites_text(const std::vector<SiteStat>& sites) {
+    if (sites.empty()) return {};
+    std::string out = fmt::format("{:<44} {:<7} {:<9} {:>11} {:>9} {:>11} {:>8}\n", "site", "class",
+                                  "because", "deepest B", "in place", "by segment", "by wish");
+    for (const SiteStat& site : sites) {
+        out += fmt::format("{:<44} {:<7} {:<9} {:>11} {:>9} {:>11} {:>8}\n", site.site, site.size_class,
+                           site.evidence,
+                           site.high_water_bytes != 0 ? std::to_string(site.high_water_bytes) : "-",
+                           site.grown.in_place, site.grown.segments, site.grown.wishes);
+        if (site.grown.count() != 0) out += fmt::format("  grew last: {}\n", last_migration_text(site));
+    }
+    return out;
+}
+
 }  // namespace
 
 Stat compute_stat(Session& session, const Moment& moment) {
@@ -116,10 +144,26 @@ Stat compute_stat(Session& session, const Moment& moment) {
         }
     }
     for (const inspect::PoolImage& pool : state.pools) {
-        stat.pools.push_back({inspect::size_class_name(pool.size_class), purpose_name(pool.purpose),
-                              pool.slot_bytes, pool.slots(), pool.used(),
-                              std::max(pool.high_water_slots, pool.used())});
+        PoolStat row;
+        row.size_class = inspect::size_class_name(pool.size_class);
+        row.purpose = purpose_name(pool.purpose);
+        row.slot_bytes = pool.slot_bytes;
+        row.slots = pool.slots();
+        row.used = pool.used();
+        row.high_water_slots = std::max(pool.high_water_slots, row.used);
+        row.guards = guards_text(pool);
+        row.guarded_slots = pool.guarded_slots();
+        row.trimmed_bytes = pool.trimmed_bytes;
+        stat.pools.push_back(std::move(row));
     }
+    for (const inspect::CoroutineImage& coroutine : state.coroutines) {
+        if ((coroutine.flags & wire::kCoroutineGrown) != 0 && coroutine.pool < stat.pools.size())
+            ++stat.pools[coroutine.pool].grown_in_place;
+    }
+    for (const inspect::StackSegmentImage& segment : state.stack_segments) {
+        if (segment.pool < stat.pools.size()) ++stat.pools[segment.pool].segments;
+    }
+    stat.sites = site_stats(session, state);
     inspect::HistogramImage switches;
     for (const inspect::HistogramImage& histogram : state.histograms) {
         if (histogram.kind == wire::HistogramKind::kSwitchTicks && histogram.sample_period != 0)
@@ -151,7 +195,12 @@ json to_json(const Stat& stat) {
                          {"slot_bytes", pool.slot_bytes},
                          {"slots", pool.slots},
                          {"used", pool.used},
-                         {"high_water_slots", pool.high_water_slots}});
+                         {"high_water_slots", pool.high_water_slots},
+                         {"guards", pool.guards.empty() ? json(nullptr) : json(pool.guards)},
+                         {"guarded_slots", pool.guarded_slots},
+                         {"trimmed_bytes", pool.trimmed_bytes},
+                         {"grown_in_place", pool.grown_in_place},
+                         {"segments", pool.segments}});
     }
     return {{"events", stat.events},
             {"lost", stat.lost},
@@ -165,6 +214,7 @@ json to_json(const Stat& stat) {
             {"states", json(stat.states)},
             {"events_by_type", by_type},
             {"pools", pools},
+            {"sites", to_json(stat.sites)},
             {"switch_cycles", to_json(stat.switch_cycles)},
             {"wake_to_run_ns", to_json(stat.wake_to_run_ns)},
             {"ns_per_event", stat.ns_per_event < 0 ? json(nullptr) : json(stat.ns_per_event)},
@@ -184,12 +234,7 @@ std::string to_text(const Stat& stat) {
         out += fmt::format("{:<24} {:>14} {:>14}\n", name, row.first, row.second);
     for (const auto& [name, count] : stat.signals)
         out += fmt::format("{:<24} {:>14}\n", name, count);
-    out += fmt::format("{:<10} {:<10} {:>12} {:>12} {:>12} {:>12}\n", "class", "purpose", "slot bytes",
-                       "slots", "used", "most used");
-    for (const PoolStat& pool : stat.pools) {
-        out += fmt::format("{:<10} {:<10} {:>12} {:>12} {:>12} {:>12}\n", pool.size_class, pool.purpose,
-                           pool.slot_bytes, pool.slots, pool.used, pool.high_water_slots);
-    }
+    out += pools_text(stat.pools) + sites_text(stat.sites);
     out += line("switch      ", stat.switch_cycles, "ticks");
     out += line("wake to run ", stat.wake_to_run_ns, "ns");
     out += fmt::format("{:<20} {:>14} {:>10} {:>14}\n", "event", "read", "lost", "emitted");

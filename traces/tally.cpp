@@ -32,13 +32,20 @@ void Tally::add_wait(std::uint64_t wake_ticks, std::uint64_t resume_ticks) {
     wake_to_run_.sum += ticks;
 }
 
+void Tally::add_pc(std::uint64_t pc) {
+    if (pc != last_pc_ && pcs_.size() < kPcsMax && pcs_.insert(pc).second) new_pcs_.push_back(pc);
+    last_pc_ = pc;
+}
+
 void Tally::take(const wire::DecodedEvent& event) {
     using wire::EventType;
     switch (event.type) {
         case EventType::kSpawn: {
             // Another coroutine at this index: nothing of the one before may be paired with it.
             Entry& entry = entries_[event.object];
+            migrations_.spawned(event.object, event.tsc, event.argument);
             entry = Entry{};
+            entry.site = event.argument;
             enter(entry, wire::spawn_sequence(event) & 0xffffffU, event.tsc);
             break;
         }
@@ -57,9 +64,7 @@ void Tally::take(const wire::DecodedEvent& event) {
         case EventType::kSuspend: {
             if (!event.current_known || event.current == wire::kNone) break;
             enter(entries_[event.current], wire::low24(event.argument), event.tsc);
-            const std::uint64_t pc = event.ext48[0];
-            if (pc != last_pc_ && pcs_.size() < kPcsMax && pcs_.insert(pc).second) new_pcs_.push_back(pc);
-            last_pc_ = pc;
+            add_pc(event.ext48[0]);
             break;
         }
         case EventType::kWake: {
@@ -74,12 +79,22 @@ void Tally::take(const wire::DecodedEvent& event) {
             }
             break;
         }
+        case EventType::kExit: {
+            if (entries_.find(event.object) != nullptr) entries_[event.object].site = wire::kNone;
+            break;
+        }
+        case EventType::kMigrate: {
+            const Entry* entry = entries_.find(event.object);
+            migrations_.take(event, entry != nullptr ? entry->site : wire::kNone);
+            add_pc(event.ext48[0]);
+            break;
+        }
         default:
             break;
     }
 }
 
-void Tally::complete(inspect::StateImage& image) const {
+void Tally::complete(inspect::StateImage& image) {
     for (inspect::CoroutineImage& coroutine : image.coroutines) {
         const Entry* entry = entries_.find(coroutine.index);
         if (entry != nullptr && entry->since_ticks != 0 &&
@@ -88,6 +103,7 @@ void Tally::complete(inspect::StateImage& image) const {
         }
     }
     if (wake_to_run_.samples != 0) image.histograms.push_back(wake_to_run_);
+    migrations_.complete(image);
 }
 
 std::vector<std::uint64_t> Tally::take_new_pcs() {

@@ -3,6 +3,7 @@
 //   since when each coroutine is in its state      (a state image does not say)
 //   how long woken coroutines waited for a worker  (WAKE to RESUME, a histogram in ticks)
 //   where coroutines parked                        (addresses whose names a trace will want)
+//   whose stacks grew, how and for whom            (by spawn site; see migration_tally.h)
 //
 // Rings arrive one after the other, so a RESUME can be seen before the WAKE that caused it: both wait in the coroutine's entry for
 // their partner, told apart by the sequence number (RESUME's is WAKE's + 1).
@@ -16,6 +17,7 @@
 
 #include "instrumentation/inspect/state_image.h"
 #include "instrumentation/wire/event_decoder.h"
+#include "traces/migration_tally.h"
 #include "traces/sparse_table.h"
 
 namespace coroscope::traces {
@@ -26,9 +28,9 @@ public:
     // Takes one event in. A few nanoseconds and one cache line of the coroutine it is about.
     void take(const wire::DecodedEvent& event);
 
-    // Fills since_ticks of the coroutines whose present state was entered in an event seen here, and adds the wake-to-run
-    // histogram (HistogramKind::kWakeToRunTicks) to image.histograms.
-    void complete(inspect::StateImage& image) const;
+    // Fills since_ticks of the coroutines whose present state was entered in an event seen here, adds the wake-to-run
+    // histogram (HistogramKind::kWakeToRunTicks) to image.histograms, and says how the stacks of each site grew.
+    void complete(inspect::StateImage& image);
 
     const inspect::HistogramImage& wake_to_run() const { return wake_to_run_; }
     // Addresses at which coroutines parked and which were not handed out before.
@@ -40,12 +42,15 @@ private:
         std::uint64_t wake_ticks = 0, resume_ticks = 0;  // 0 = none that waits for its partner
         std::uint32_t since_sequence = 0;                // low 24 bits
         std::uint32_t wake_sequence = 0, resume_sequence = 0;
+        std::uint32_t site = wire::kNone;  // kNone = its spawn was not seen
     };
     void enter(Entry& entry, std::uint32_t sequence24, std::uint64_t ticks);
+    void add_pc(std::uint64_t pc);
     void add_wait(std::uint64_t wake_ticks, std::uint64_t resume_ticks);
 
     SparseTable<Entry> entries_;
     inspect::HistogramImage wake_to_run_;
+    MigrationTally migrations_;
     std::unordered_set<std::uint64_t> pcs_;
     std::vector<std::uint64_t> new_pcs_;
     std::uint64_t last_pc_ = 0;

@@ -24,6 +24,14 @@ void Background::submit(std::function<void()> job) {
     changed_.notify_all();
 }
 
+void Background::discard(std::shared_ptr<const void> garbage) {
+    {
+        const std::lock_guard lock(mutex_);
+        garbage_.push_back(std::move(garbage));
+    }
+    changed_.notify_all();
+}
+
 bool Background::busy() const {
     const std::lock_guard lock(mutex_);
     return running_job_ || !jobs_.empty();
@@ -32,8 +40,15 @@ bool Background::busy() const {
 void Background::run() {
     std::unique_lock lock(mutex_);
     while (true) {
-        changed_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
+        changed_.wait(lock, [this] { return stop_ || !jobs_.empty() || !garbage_.empty(); });
         if (stop_) return;
+        if (jobs_.empty()) {  // jobs first: somebody waits for them
+            std::vector<std::shared_ptr<const void>> garbage = std::exchange(garbage_, {});
+            lock.unlock();
+            garbage.clear();
+            lock.lock();
+            continue;
+        }
         {
             const std::function<void()> job = std::move(jobs_.front());
             jobs_.pop_front();

@@ -4,6 +4,8 @@
 // on the background thread and its value replaces the old one, which stays on the screen until then. Keys that change faster
 // than they can be computed are skipped, never queued, so the work follows the newest state and never falls behind.
 //
+// What was replaced is freed on the background thread, too.
+//
 // Invariants: at most one computation of each Computed is under way; `make` owns what it reads (shared_ptr copies) and touches no view.
 // Threads: Background::submit from any thread; Computed from the frame's thread only. Tested in tests/unit/views/background_test.cpp.
 #pragma once
@@ -16,6 +18,7 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace coroscope::views {
 
@@ -26,6 +29,9 @@ public:
     ~Background();  // drops what has not begun, waits for what has
 
     void submit(std::function<void()> job);
+    // Lets go of something large on the background thread: freeing a Moment of a million coroutines takes longer than a frame may. Not a
+    // job: busy() does not count it and `done` is not called.
+    void discard(std::shared_ptr<const void> garbage);
     // True while a job waits or runs.
     bool busy() const;
 
@@ -36,6 +42,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<std::function<void()>> jobs_;
+    std::vector<std::shared_ptr<const void>> garbage_;
     bool running_job_ = false;
     bool stop_ = false;
     std::thread thread_;
@@ -47,7 +54,7 @@ public:
     // Makes sure that the value for `key` is there or on its way. `make` returns Value; it is called on the background thread.
     template <typename Make>
     void want(Background& background, const Key& key, Make&& make) {
-        collect();
+        collect(background);
         if (box_->in_flight || (key_.has_value() && *key_ == key)) return;
         box_->in_flight = true;
         pending_key_ = key;
@@ -80,10 +87,12 @@ private:
         std::shared_ptr<const Value> done;  // guarded by mutex
         bool in_flight = false;             // frame thread only
     };
-    void collect() {
+    void collect(Background& background) {
         if (!box_->in_flight) return;
         const std::lock_guard lock(box_->mutex);
         if (box_->done == nullptr) return;
+        if (value_ != nullptr) background.discard(std::move(value_));
+        if (key_.has_value()) background.discard(std::make_shared<const Key>(std::move(*key_)));
         value_ = std::move(box_->done);
         box_->done = nullptr;
         box_->in_flight = false;

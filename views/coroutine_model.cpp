@@ -63,6 +63,7 @@ private:
                                 static_cast<std::uint64_t>(coroutine.reason) << 8 |
                                 std::uint64_t{coroutine.pool} << 16 | std::uint64_t{coroutine.worker} << 24);
         key = mix_hash(key, coroutine.wait_object);
+        key = mix_hash(key, coroutine.flags & (wire::kCoroutineGrown | wire::kCoroutineSegments));
         if (coroutine.reason == wire::WaitReason::kSleep)
             key = mix_hash(key, 1);  // deadlines are no text to look for
         const auto [entry, added] = matches_.try_emplace(key, 0);
@@ -71,6 +72,8 @@ private:
         text += '\n' + state_text(coroutine) + '\n' + inspect::state_name(coroutine.state) + '\n' +
                 state_.site_text(coroutine.site) + '\n';
         text += size_class_text(state_, coroutine);
+        if ((coroutine.flags & wire::kCoroutineGrown) != 0) text += ", grown in place";
+        if ((coroutine.flags & wire::kCoroutineSegments) != 0) text += ", segments";
         if (coroutine.reason != wire::WaitReason::kSleep) text += '\n' + waits_on_text(state_, coroutine);
         for (std::size_t i = 0; i < words_.size(); ++i) {
             if (contains_folded(text, words_[i])) entry->second |= 1ULL << i;
@@ -151,7 +154,7 @@ std::vector<std::uint64_t> sort_keys(const traces::Moment& moment, TableColumn c
                 return stack != nullptr ? std::uint64_t{stack->used_bytes} + 1 : 0;
             });
         case TableColumn::kHighWater:
-            return numbers([](const CoroutineImage& c) { return std::uint64_t{c.high_water_bytes}; });
+            return numbers([&](const CoroutineImage& c) { return moment.high_water_of(c); });
         case TableColumn::kWorker:
             return numbers([](const CoroutineImage& c) { return std::uint64_t{c.worker}; });
         case TableColumn::kSite:
@@ -209,7 +212,7 @@ std::string table_cell(const traces::Moment& moment, const CoroutineImage& corou
             return ns < 0 ? std::string() : format_duration(ns);
         }
         case TableColumn::kClass:
-            return size_class_text(state, coroutine);
+            return stack_classes_text(state, coroutine);
         case TableColumn::kStack: {
             const auto* stack = moment.stack_of(coroutine);
             return stack != nullptr && stack->consistency == inspect::Consistency::kExact
@@ -217,7 +220,8 @@ std::string table_cell(const traces::Moment& moment, const CoroutineImage& corou
                        : std::string();
         }
         case TableColumn::kHighWater:
-            return coroutine.high_water_bytes != 0 ? format_bytes(coroutine.high_water_bytes) : std::string();
+            return coroutine.high_water_bytes != 0 ? format_bytes(moment.high_water_of(coroutine))
+                                                   : std::string();
         case TableColumn::kWorker:
             return std::to_string(coroutine.worker);
         case TableColumn::kSite:
@@ -258,7 +262,10 @@ nlohmann::json to_json(const TableModel& model, std::size_t rows_max) {
             {"spawner", coroutine.spawner},
             {"site", moment.state.site_text(coroutine.site)},
             {"in_state_ns", in_state_ns(moment, coroutine)},
-            {"high_water_bytes", coroutine.high_water_bytes},
+            {"high_water_bytes", moment.high_water_of(coroutine)},
+            {"grown_in_place", (coroutine.flags & wire::kCoroutineGrown) != 0},
+            {"stack_classes", stack_classes_text(moment.state, coroutine)},
+            {"site_use", site_use_text(moment.state, coroutine.site)},
             {"consistency",
              inspect::consistency_name(stack != nullptr ? stack->consistency : coroutine.consistency)}};
         if (stack != nullptr) row["stack_used_bytes"] = stack->used_bytes;

@@ -1,6 +1,8 @@
 // See describe.h.
 #include "views/describe.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "views/format.h"
@@ -63,13 +65,40 @@ const char* size_class_text(const inspect::StateImage& state, const inspect::Cor
                : "?";
 }
 
-std::string segments_text(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine) {
-    if ((coroutine.flags & wire::kCoroutineSegments) == 0) return "";
-    std::string text;
+std::vector<inspect::StackSegmentImage> segments_of(const inspect::StateImage& state,
+                                                    const inspect::CoroutineImage& coroutine) {
+    std::vector<inspect::StackSegmentImage> segments;
+    if ((coroutine.flags & wire::kCoroutineSegments) == 0) return segments;
     for (const inspect::StackSegmentImage& segment : state.stack_segments) {
         if (segment.coroutine == coroutine.index && segment.pool < state.pools.size())
-            text += fmt::format(" + {}", inspect::size_class_name(state.pools[segment.pool].size_class));
+            segments.push_back(segment);
     }
+    const auto size_class = [&](const auto& segment) { return state.pools[segment.pool].size_class; };
+    std::sort(segments.begin(), segments.end(), [&](const auto& a, const auto& b) {
+        return size_class(a) != size_class(b) ? size_class(a) < size_class(b) : a.slot < b.slot;
+    });
+    return segments;
+}
+
+std::string stack_classes_text(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine) {
+    std::string text = size_class_text(state, coroutine);
+    for (const inspect::StackSegmentImage& segment : segments_of(state, coroutine))
+        text += fmt::format(" + {}", inspect::size_class_name(state.pools[segment.pool].size_class));
+    if ((coroutine.flags & wire::kCoroutineGrown) != 0) text += ", grown in place";
+    return text;
+}
+
+std::string site_use_text(const inspect::StateImage& state, std::uint32_t site, std::uint64_t at_least) {
+    std::string text;
+    const auto add = [&](const std::string& part) { text += (text.empty() ? "" : " · ") + part; };
+    if (site < state.sites.size() && state.sites[site].high_water_bytes != 0)
+        add("deepest seen " +
+            format_bytes(std::max<std::uint64_t>(at_least, state.sites[site].high_water_bytes)));
+    const inspect::SiteMigrationsImage* grown = state.migrations_of(site);
+    if (grown == nullptr) return text;
+    if (grown->segments != 0) add(format_count(grown->segments) + " grew by segment");
+    if (grown->in_place != 0) add(format_count(grown->in_place) + " grew in place");
+    if (grown->wishes != 0) add(format_count(grown->wishes) + " called on a bigger stack");
     return text;
 }
 
@@ -78,12 +107,8 @@ std::uint64_t slot_bytes_of(const inspect::StateImage& state, const inspect::Cor
     const inspect::PoolImage& pool = state.pools[coroutine.pool];
     std::uint64_t bytes = (coroutine.flags & wire::kCoroutineGrown) != 0 ? pool.stride_bytes - pool.guard_bytes
                                                                          : pool.slot_bytes;
-    if ((coroutine.flags & wire::kCoroutineSegments) != 0) {
-        for (const inspect::StackSegmentImage& segment : state.stack_segments) {
-            if (segment.coroutine == coroutine.index && segment.pool < state.pools.size())
-                bytes += state.pools[segment.pool].slot_bytes;
-        }
-    }
+    for (const inspect::StackSegmentImage& segment : segments_of(state, coroutine))
+        bytes += state.pools[segment.pool].slot_bytes;
     return bytes;
 }
 

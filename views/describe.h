@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "traces/moment.h"
 
@@ -19,8 +20,14 @@ std::int64_t in_state_ns(const traces::Moment& moment, const inspect::CoroutineI
 std::string one_line(const traces::Moment& moment, const inspect::CoroutineImage& coroutine);
 // Size class of the pool that its slot lies in; "?" when out of bounds.
 const char* size_class_text(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine);
-// " + small + medium": the classes of the segments that its stack goes over; "" = none.
-std::string segments_text(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine);
+// Which slots its stack is on: "micro", "medium, grown in place", "micro + small + medium" (segments, in the order of their classes).
+std::string stack_classes_text(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine);
+// The slots on which its stack goes on, in that order; each lies in one of the pools.
+std::vector<inspect::StackSegmentImage> segments_of(const inspect::StateImage& state,
+                                                    const inspect::CoroutineImage& coroutine);
+// "deepest seen 3.20 KiB · 12 grew by segment · 1 in place": all stacks of a site together; "" when nothing was seen.
+// `at_least`: bytes that a stack of it uses now; what the program noticed itself is a lower bound.
+std::string site_use_text(const inspect::StateImage& state, std::uint32_t site, std::uint64_t at_least = 0);
 // Usable bytes of its slot and its segments; 0 when not known.
 std::uint64_t slot_bytes_of(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine);
 

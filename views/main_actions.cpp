@@ -241,7 +241,7 @@ void MainWindow::add_view_actions() {
                   "Pools",
                   {"f"},
                   [&pools, &waits] {
-                      pools.set_cell(0);
+                      pools.set_level(std::nullopt);
                       waits.fit();
                   },
                   has_session,

@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "traces/analysis.h"
+
 namespace coroscope::views {
 namespace {
 
@@ -29,48 +31,96 @@ std::string purpose_name(wire::PoolPurpose purpose) {
     return "?";
 }
 
+// Where each slab begins; nothing when all have 512 slots.
+std::vector<std::uint32_t> slab_positions(const inspect::PoolImage& pool) {
+    const bool all_whole = std::all_of(
+        pool.slabs.begin(), pool.slabs.end(),
+        [](const inspect::SlabImage& slab) { return slab.slots == wire::kSlotsPerSlab; });
+    if (all_whole) return {};
+    std::vector<std::uint32_t> positions = {0};
+    for (const inspect::SlabImage& slab : pool.slabs)
+        positions.push_back(positions.back() + slab.slots);
+    return positions;
+}
+
+PoolRow empty_row(std::uint8_t number, const inspect::PoolImage& pool) {
+    PoolRow row;
+    row.pool = number;
+    row.size_class = inspect::size_class_name(pool.size_class);
+    row.purpose = purpose_name(pool.purpose);
+    row.slot_bytes = pool.slot_bytes;
+    row.high_water_slots = pool.high_water_slots;
+    row.guarded_slots = pool.guarded_slots();
+    row.guards = traces::guards_text(pool);
+    row.trimmed_bytes = pool.trimmed_bytes;
+    row.slab_positions = slab_positions(pool);
+    row.looks.assign(pool.slots(), Look::kFree);
+    for (std::size_t s = 0; s < pool.slabs.size(); ++s) {
+        const std::size_t begin = row.slab_positions.empty() ? s * wire::kSlotsPerSlab : row.slab_positions[s];
+        for (std::size_t w = 0; w < wire::kSlabWords; ++w) {
+            std::uint64_t bits = pool.slabs[s].used[w];
+            row.used += static_cast<std::uint64_t>(std::popcount(bits));
+            for (; bits != 0; bits &= bits - 1) {
+                const std::size_t at = begin + w * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+                if (at < row.looks.size()) row.looks[at] = Look::kUnowned;
+            }
+        }
+    }
+    return row;
+}
+
+// Four counters a look, taken in turn: one alone would wait for itself with every slot that looks as the one before.
+void count_looks(PoolRow& row) {
+    std::array<std::array<std::uint64_t, 4>, kLooksCount> counts{};
+    for (std::size_t i = 0; i < row.looks.size(); ++i)
+        ++counts[static_cast<std::size_t>(row.looks[i])][i & 3];
+    for (std::size_t look = 0; look < kLooksCount; ++look) {
+        for (const std::uint64_t part : counts[look])
+            row.counts[look] += part;
+    }
+}
+
 }  // namespace
+
+std::uint32_t PoolRow::slot_at(std::uint64_t position) const {
+    if (slab_positions.empty()) return static_cast<std::uint32_t>(position);
+    const auto after = std::upper_bound(slab_positions.begin(), slab_positions.end(), position);
+    const auto slab = static_cast<std::uint32_t>(after - slab_positions.begin()) - 1;
+    return slab * wire::kSlotsPerSlab + static_cast<std::uint32_t>(position) - slab_positions[slab];
+}
+
+std::optional<std::uint64_t> PoolRow::position_of(std::uint32_t slot) const {
+    if (slab_positions.empty())
+        return slot < looks.size() ? std::optional<std::uint64_t>(slot) : std::nullopt;
+    const std::size_t slab = slot / wire::kSlotsPerSlab;
+    if (slab + 1 >= slab_positions.size()) return std::nullopt;
+    const std::uint64_t position = std::uint64_t{slab_positions[slab]} + slot % wire::kSlotsPerSlab;
+    return position < slab_positions[slab + 1] ? std::optional<std::uint64_t>(position) : std::nullopt;
+}
 
 PoolModel compute_pools(const inspect::StateImage& state) {
     PoolModel model;
     model.pools.reserve(state.pools.size());
-    for (std::size_t p = 0; p < state.pools.size(); ++p) {
-        const inspect::PoolImage& pool = state.pools[p];
-        PoolRow row;
-        row.pool = static_cast<std::uint8_t>(p);
-        row.size_class = inspect::size_class_name(pool.size_class);
-        row.purpose = purpose_name(pool.purpose);
-        row.slot_bytes = pool.slot_bytes;
-        row.high_water_slots = pool.high_water_slots;
-        row.looks.assign(pool.slots(), Look::kFree);
-        for (std::size_t s = 0; s < pool.slabs.size(); ++s) {
-            for (std::size_t w = 0; w < wire::kSlabWords; ++w) {
-                std::uint64_t bits = pool.slabs[s].used[w];
-                row.used += static_cast<std::uint64_t>(std::popcount(bits));
-                while (bits != 0) {
-                    const auto bit = static_cast<std::size_t>(std::countr_zero(bits));
-                    bits &= bits - 1;
-                    row.looks[s * wire::kSlotsPerSlab + w * 64 + bit] = Look::kUnowned;
-                }
-            }
-        }
-        model.pools.push_back(std::move(row));
-    }
+    for (std::size_t p = 0; p < state.pools.size(); ++p)
+        model.pools.push_back(empty_row(static_cast<std::uint8_t>(p), state.pools[p]));
+    const auto show = [&](std::uint8_t pool, std::uint32_t slot, const inspect::CoroutineImage& owner) {
+        if (pool >= model.pools.size()) return false;
+        PoolRow& row = model.pools[pool];
+        const auto position = row.position_of(slot);
+        if (position.has_value()) row.looks[*position] = look_of(owner);
+        return position.has_value();
+    };
     for (const inspect::CoroutineImage& coroutine : state.coroutines) {
-        if (coroutine.pool >= model.pools.size()) continue;
-        PoolRow& row = model.pools[coroutine.pool];
-        if (coroutine.slot >= row.looks.size()) continue;
-        row.looks[coroutine.slot] = look_of(coroutine);
+        if (show(coroutine.pool, coroutine.slot, coroutine))
+            model.pools[coroutine.pool].grown_in_place += (coroutine.flags & wire::kCoroutineGrown) != 0;
     }
     for (const inspect::StackSegmentImage& segment : state.stack_segments) {
         const inspect::CoroutineImage* owner = state.coroutine_at(segment.coroutine);
-        if (owner == nullptr || segment.pool >= model.pools.size()) continue;
-        PoolRow& row = model.pools[segment.pool];
-        if (segment.slot < row.looks.size()) row.looks[segment.slot] = look_of(*owner);
+        if (owner != nullptr && show(segment.pool, segment.slot, *owner))
+            ++model.pools[segment.pool].segments;
     }
     for (PoolRow& row : model.pools) {
-        for (const Look look : row.looks)
-            ++row.counts[static_cast<std::size_t>(look)];
+        count_looks(row);
         for (std::size_t i = 0; i < kLooksCount; ++i)
             model.counts[i] += row.counts[i];
         model.used_bytes += row.used * row.slot_bytes;
@@ -102,15 +152,30 @@ nlohmann::json to_json(const PoolModel& model) {
                          {"slots", row.slots()},
                          {"used", row.used},
                          {"high_water_slots", row.high_water_slots},
+                         {"guarded_slots", row.guarded_slots},
+                         {"guards", row.guards},
+                         {"trimmed_bytes", row.trimmed_bytes},
+                         {"grown_in_place", row.grown_in_place},
+                         {"segments", row.segments},
                          {"looks", std::move(looks)},
                          {"runs", std::move(runs)}});
     }
     return {{"pools", std::move(pools)}, {"used_bytes", model.used_bytes}, {"slots_bytes", model.slots_bytes}};
 }
 
-CellGrid make_grid(std::uint64_t slots, std::uint32_t columns, std::uint32_t rows_max) {
+int cell_of_level(int level) {
+    return std::max(1, level);
+}
+
+std::uint32_t slots_per_cell_of_level(int level) {
+    return level >= 1 ? 1U : 1U << (1 - std::max(level, kLevelMin));
+}
+
+CellGrid make_grid(std::uint64_t slots, std::uint32_t columns, std::uint32_t rows_max,
+                   std::uint32_t slots_per_cell) {
     CellGrid grid;
     grid.columns = std::max(1U, columns);
+    grid.slots_per_cell = std::max(1U, slots_per_cell);
     while (slots > std::uint64_t{grid.columns} * grid.slots_per_cell * std::max(1U, rows_max))
         grid.slots_per_cell *= 2;
     const std::uint64_t per_row = std::uint64_t{grid.columns} * grid.slots_per_cell;
@@ -124,51 +189,61 @@ std::uint32_t columns_for(float width, int cell) {
     return std::max(16U, fitting / 16 * 16);
 }
 
-int fit_cell(const FitInput& input) {
+namespace {
+
+bool fits(const FitInput& input, float header, int level) {
+    const int cell = cell_of_level(level);
+    const std::uint32_t columns = columns_for(input.width, cell);
+    if (static_cast<float>(columns) * static_cast<float>(cell) > input.width && cell > 1) return false;
+    const std::uint64_t per_row = std::uint64_t{columns} * slots_per_cell_of_level(level);
+    float height = 0;
+    for (const std::uint64_t slots : input.slots)
+        height += header + static_cast<float>((slots + per_row - 1) / per_row) * static_cast<float>(cell);
+    return height <= input.height;
+}
+
+}  // namespace
+
+int fit_level(const FitInput& input) {
     constexpr int kSpeck = 5;  // below this a cell shows little
-    int best = 1;
-    for (const float header : {input.header, 0.0F}) {
-        for (const int cell : kCellSizes) {
-            const std::uint32_t columns = columns_for(input.width, cell);
-            if (static_cast<float>(columns) * static_cast<float>(cell) > input.width && cell > 1) continue;
-            float height = 0;
-            for (const std::uint64_t slots : input.slots) {
-                height += header +
-                          static_cast<float>((slots + columns - 1) / columns) * static_cast<float>(cell);
-            }
-            if (height > input.height) continue;
-            best = cell;
-            break;
-        }
-        if (best >= kSpeck) break;
-    }
-    return best;
+    const auto largest = [&](float header) {
+        const auto* const cell = std::find_if(std::begin(kCellSizes), std::end(kCellSizes),
+                                              [&](int size) { return fits(input, header, size); });
+        return cell != std::end(kCellSizes) ? *cell : 0;
+    };
+    if (const int cell = largest(input.header); cell >= kSpeck) return cell;
+    if (const int cell = largest(0); cell != 0) return cell;
+    int level = 0;
+    while (level > kLevelMin && !fits(input, 0, level))
+        --level;
+    return level;
 }
 
-void fill_cells(const PoolRow& pool, const CellGrid& grid,
-                const std::array<std::uint32_t, kLooksCount>& palette, std::uint32_t beyond,
-                std::vector<std::uint32_t>& cells) {
-    const std::size_t count = std::size_t{grid.columns} * grid.rows;
-    cells.assign(count, beyond);
+void fill_cells(const PoolRow& pool, const CellGrid& grid, RowRange rows, std::vector<std::uint8_t>& cells) {
+    static_assert(sizeof(Look) == 1);
+    const std::size_t count = std::size_t{grid.columns} * (rows.last - rows.first);
+    cells.resize(count);
+    const std::uint64_t begin = std::min<std::uint64_t>(grid.first_position(0, rows.first), pool.looks.size());
+    const std::size_t slots = pool.looks.size() - static_cast<std::size_t>(begin);
+    const Look* looks = pool.looks.data() + begin;
+    std::size_t filled = 0;
     if (grid.slots_per_cell == 1) {
-        const std::size_t slots = std::min(count, pool.looks.size());
-        for (std::size_t i = 0; i < slots; ++i)
-            cells[i] = palette[static_cast<std::size_t>(pool.looks[i])];
-        return;
+        filled = std::min(count, slots);
+        if (filled != 0) std::memcpy(cells.data(), looks, filled);
+    } else {
+        const std::size_t each = grid.slots_per_cell;
+        for (std::size_t first = 0; filled < count && first < slots; ++filled, first += each) {
+            Look worst = Look::kFree;
+            for (std::size_t i = first; i < std::min(first + each, slots); ++i)
+                worst = std::max(worst, looks[i]);
+            cells[filled] = static_cast<std::uint8_t>(worst);
+        }
     }
-    for (std::size_t cell = 0; cell < count; ++cell) {
-        const std::size_t first = cell * grid.slots_per_cell;
-        const std::size_t last = std::min(first + grid.slots_per_cell, pool.looks.size());
-        if (first >= last) break;
-        Look worst = Look::kFree;
-        for (std::size_t i = first; i < last; ++i)
-            worst = std::max(worst, pool.looks[i]);
-        cells[cell] = palette[static_cast<std::size_t>(worst)];
-    }
+    std::fill(cells.begin() + static_cast<std::ptrdiff_t>(filled), cells.end(), kBeyond);
 }
 
-std::vector<RowRange> changed_rows(const std::vector<std::uint32_t>& before,
-                                   const std::vector<std::uint32_t>& after, std::uint32_t columns) {
+std::vector<RowRange> changed_rows(const std::vector<std::uint8_t>& before,
+                                   const std::vector<std::uint8_t>& after, std::uint32_t columns) {
     std::vector<RowRange> ranges;
     const auto rows = static_cast<std::uint32_t>(after.size() / std::max(1U, columns));
     if (before.size() != after.size()) {
@@ -177,7 +252,7 @@ std::vector<RowRange> changed_rows(const std::vector<std::uint32_t>& before,
     }
     for (std::uint32_t row = 0; row < rows; ++row) {
         const std::size_t at = std::size_t{row} * columns;
-        if (std::memcmp(&before[at], &after[at], std::size_t{columns} * sizeof(std::uint32_t)) == 0) continue;
+        if (std::memcmp(&before[at], &after[at], columns) == 0) continue;
         if (!ranges.empty() && ranges.back().last == row) {
             ++ranges.back().last;
         } else {
@@ -185,6 +260,15 @@ std::vector<RowRange> changed_rows(const std::vector<std::uint32_t>& before,
         }
     }
     return ranges;
+}
+
+void paint_cells(const std::vector<std::uint8_t>& cells, std::uint32_t columns, RowRange rows,
+                 const CellPalette& palette, std::vector<std::uint32_t>& colours) {
+    const std::size_t begin = std::size_t{rows.first} * columns,
+                      count = std::size_t{rows.last - rows.first} * columns;
+    colours.resize(count);
+    for (std::size_t i = 0; i < count; ++i)
+        colours[i] = palette[cells[begin + i]];
 }
 
 }  // namespace coroscope::views

@@ -19,7 +19,30 @@ constexpr float kGapUnits = 12;     // between pools
 constexpr int kLinesFromCell = 5;   // cells of this size get lines between them
 constexpr int kMarksFromCell = 10;  // and of this size their second mark
 constexpr std::size_t kMarksMax = 6000;
-constexpr int kCellMax = 24;
+constexpr std::uint32_t kGridPixelsMax = 4U << 20;  // high: beyond it positions in floats lose whole pixels
+constexpr int kTextureRowsStep = 64;  // so that a window that is being resized does not make one every frame
+
+// "stack 816 B of 2.3 KiB, at most 1.2 KiB · micro + small".
+std::string stack_line(const traces::Moment& moment, const inspect::CoroutineImage& coroutine) {
+    const inspect::StackRef* stack = moment.stack_of(coroutine);
+    std::string line = "stack ";
+    if (stack != nullptr && stack->used_bytes != 0) line += format_bytes(stack->used_bytes) + " of ";
+    line += format_bytes(slot_bytes_of(moment.state, coroutine));
+    if (coroutine.high_water_bytes != 0) line += ", at most " + format_bytes(moment.high_water_of(coroutine));
+    return line + " · " + stack_classes_text(moment.state, coroutine);
+}
+
+// "2 KiB slots · canaries · 3 segments · 12 MiB given back".
+std::string pool_about(const PoolRow& pool) {
+    std::string about = format_bytes(pool.slot_bytes) + " slots";
+    const auto add = [&](const std::string& part) { about += " · " + part; };
+    if (!pool.guards.empty()) add(pool.guards);
+    if (pool.segments != 0)
+        add(pool.segments == 1 ? "1 is a segment" : format_count(pool.segments) + " are segments");
+    if (pool.grown_in_place != 0) add(format_count(pool.grown_in_place) + " grown in place");
+    if (pool.trimmed_bytes != 0) add(format_bytes(pool.trimmed_bytes) + " given back");
+    return about;
+}
 
 }  // namespace
 
@@ -41,16 +64,19 @@ nlohmann::json PoolView::dump(Workspace& ws) {
 }
 
 void PoolView::zoom(int steps) {
-    wanted_cell_ = std::clamp(cell_ + steps, 1, kCellMax);
+    wanted_level_ = std::clamp(level_ + steps, kLevelMin, kLevelMax);
 }
 
 void PoolView::step(Workspace& ws, int by) {
     const PoolModel* model = model_.value();
     const auto& slot = ws.selection().slot;
     if (model == nullptr || !slot.has_value() || slot->pool >= model->pools.size()) return;
-    const auto slots = static_cast<std::int64_t>(model->pools[slot->pool].slots());
-    const std::int64_t next = std::int64_t{slot->slot} + by;
-    if (next >= 0 && next < slots) ws.select_slot({slot->pool, static_cast<std::uint32_t>(next)});
+    const PoolRow& pool = model->pools[slot->pool];
+    const auto position = pool.position_of(slot->slot);
+    if (!position.has_value()) return;
+    const std::int64_t next = static_cast<std::int64_t>(*position) + by;
+    if (next >= 0 && next < static_cast<std::int64_t>(pool.slots()))
+        ws.select_slot({slot->pool, pool.slot_at(static_cast<std::uint64_t>(next))});
 }
 
 void PoolView::draw(Workspace& ws) {
@@ -76,7 +102,7 @@ void PoolView::draw(Workspace& ws) {
         if (pool.slots() != 0)
             fit.slots.push_back(pool.high_water_slots != 0 || pool.used != 0 ? pool.slots() : 0);
     }
-    cell_ = wanted_cell_ != 0 ? wanted_cell_ : fit_cell(fit);
+    level_ = wanted_level_.has_value() ? *wanted_level_ : fit_level(fit);
     const ImGuiIO& io = ImGui::GetIO();
     if (ImGui::IsWindowHovered() && io.KeyCtrl && io.MouseWheel != 0) {
         zoom(io.MouseWheel > 0 ? 1 : -1);
@@ -86,7 +112,7 @@ void PoolView::draw(Workspace& ws) {
                     "A pool gets its first slots when the first coroutine is spawned.");
     }
     for (const PoolRow& pool : model->pools) {
-        if (pool.slots() != 0) draw_pool(ws, pool, cell_, width);
+        if (pool.slots() != 0) draw_pool(ws, pool, cell_of_level(level_), width);
     }
     seen_selection_ = ws.selection().changes;
     ImGui::EndChild();
@@ -126,7 +152,7 @@ void PoolView::draw_head(Workspace& ws, const PoolModel& model) {
     ImGui::SetCursorPos({right - ws.px(104), ws.px(4)});
     if (button(ws, "pools.smaller", "−", ButtonKind::kQuiet, "Smaller cells (Ctrl+wheel)")) zoom(-1);
     ImGui::SameLine(0, ws.px(2));
-    if (button(ws, "pools.fit", "Fit", ButtonKind::kQuiet, "Show all pools at once")) wanted_cell_ = 0;
+    if (button(ws, "pools.fit", "Fit", ButtonKind::kQuiet, "Show all pools at once")) wanted_level_.reset();
     ImGui::SameLine(0, ws.px(2));
     if (button(ws, "pools.larger", "+", ButtonKind::kQuiet, "Larger cells (Ctrl+wheel)")) zoom(1);
     ImGui::SetCursorPosY(std::max(below + ws.px(4), ws.px(36)));
@@ -140,7 +166,7 @@ void PoolView::draw_pool_head(Workspace& ws, const PoolRow& pool, float width) {
     if (!pool.purpose.empty()) title += " · " + pool.purpose;
     text(ws.fonts.strong, theme.text, title);
     ImGui::SameLine(0, ws.px(8));
-    text(ws.fonts.small, theme.text_faint, format_bytes(pool.slot_bytes) + " slots");
+    const float about_at = ImGui::GetCursorPosX();
     // Right: occupancy as numbers, then as a bar.
     const float share = static_cast<float>(pool.used) /
                         static_cast<float>(std::max<std::uint64_t>(1, pool.slots()));
@@ -151,14 +177,21 @@ void PoolView::draw_pool_head(Workspace& ws, const PoolRow& pool, float width) {
                                       : fmt::format("{} of {} used", format_count(pool.used),
                                                     format_count(pool.slots()));
     const std::string peak = fmt::format("peak {}", format_count(pool.high_water_slots));
+    const float numbers_at = end - bar - ws.px(8) - text_width(ws.fonts.mono_small, numbers);
+    const float peak_width = text_width(ws.fonts.mono_small, peak) + ws.px(16);
+    const std::string about = pool_about(pool);
+    const bool with_peak = !never && text_width(ws.fonts.small, format_bytes(pool.slot_bytes) + " slots") +
+                                             peak_width + ws.px(24) <
+                                         numbers_at - about_at;
+    text_cut(ws.fonts.small, theme.text_faint, about,
+             numbers_at - (with_peak ? peak_width : 0) - about_at - ws.px(16));
+    if (ImGui::IsItemHovered()) ws.hovered = fmt::format("{} pool: {}", title, about);
     ImGui::SameLine();
     ImGui::SetCursorPosY(top);
     text_ending_at(ws.fonts.mono_small, theme.text_dim, numbers, end - bar - ws.px(8));
-    if (!never &&
-        text_width(ws.fonts.mono_small, numbers) + text_width(ws.fonts.mono_small, peak) + ws.px(240) < width) {
+    if (with_peak) {
         ImGui::SameLine();
-        text_ending_at(ws.fonts.mono_small, theme.text_faint, peak,
-                       end - bar - ws.px(8 + 16) - text_width(ws.fonts.mono_small, numbers));
+        text_ending_at(ws.fonts.mono_small, theme.text_faint, peak, numbers_at - ws.px(16));
     }
     const ImVec2 origin = ImGui::GetWindowPos();
     const float x = std::floor(origin.x + end - bar),
@@ -178,33 +211,56 @@ void PoolView::draw_pool_head(Workspace& ws, const PoolRow& pool, float width) {
     ImGui::SetCursorPosY(top + ws.px(kHeadUnits));
 }
 
+// Which part of the grid can be seen.
+void PoolView::place(const PoolRow& pool, Drawn& drawn, int cell) {
+    const ImDrawList* list = ImGui::GetWindowDrawList();
+    const ImVec2 low = list->GetClipRectMin(), high = list->GetClipRectMax();
+    drawn.visible = {std::max(low.x, drawn.rect.x0), std::max(low.y, drawn.rect.y0),
+                     std::min(high.x, drawn.rect.x1), std::min(high.y, drawn.rect.y1)};
+    const auto size = static_cast<float>(cell);
+    const float above = std::max(0.0F, std::floor((drawn.visible.y0 - drawn.rect.y0) / size)),
+                below = std::max(0.0F, std::ceil((drawn.visible.y1 - drawn.rect.y0) / size));
+    const auto rows = static_cast<float>(pool.slots() == 0 ? 0 : drawn.grid.rows);
+    drawn.rows.first = static_cast<std::uint32_t>(std::min(above, rows));
+    drawn.rows.last = static_cast<std::uint32_t>(std::min(below, rows));
+    if (drawn.visible.x1 <= drawn.visible.x0 || drawn.rows.last < drawn.rows.first)
+        drawn.rows.last = drawn.rows.first;
+}
+
+// Brings the texture up to what the model and the rows that can be seen say.
 void PoolView::upload(Workspace& ws, const PoolRow& pool, Drawn& drawn) {
-    const std::shared_ptr<const PoolModel> model = model_.shared();
-    const int width = static_cast<int>(drawn.grid.columns), height = static_cast<int>(drawn.grid.rows);
+    const CellGrid& grid = drawn.grid;
+    const int width = static_cast<int>(grid.columns),
+              height = static_cast<int>(drawn.rows.last - drawn.rows.first);
+    bool all = drawn.of_theme != ws.theme || drawn.painted_rows.first != drawn.rows.first ||
+               drawn.painted_grid.slots_per_cell != grid.slots_per_cell;
     const bool same_shape = drawn.texture != nullptr && drawn.texture_width == width &&
-                            drawn.texture_height == height;
-    if (same_shape && drawn.of_model == model && drawn.of_theme == ws.theme) return;
-    std::vector<std::uint32_t> cells;
-    std::array<std::uint32_t, kLooksCount> palette{};
-    for (std::size_t i = 0; i < kLooksCount; ++i)
-        palette[i] = ws.theme->looks[i];
-    fill_cells(pool, drawn.grid, palette, 0, cells);
+                            drawn.texture_height >= height;
+    if (same_shape && !all && drawn.of_model == model_.shared() && drawn.painted_rows == drawn.rows) return;
     if (!same_shape) {
         if (drawn.texture != nullptr) ws.textures->destroy(drawn.texture);
-        drawn.texture = ws.textures->create(width, height);
         drawn.texture_width = width;
-        drawn.texture_height = height;
-        drawn.cells.clear();
+        drawn.texture_height = std::min((height + kTextureRowsStep - 1) / kTextureRowsStep * kTextureRowsStep,
+                                        ws.textures->side_max());
+        drawn.texture = ws.textures->create(drawn.texture_width, drawn.texture_height);
+        all = true;
     }
+    fill_cells(pool, grid, drawn.rows, cells_);
     if (drawn.texture != nullptr) {
-        for (const RowRange& range : changed_rows(drawn.cells, cells, drawn.grid.columns)) {
+        CellPalette palette{};
+        for (std::size_t i = 0; i < kLooksCount; ++i)
+            palette[i] = ws.theme->looks[i];
+        if (all) drawn.cells.clear();
+        for (const RowRange& range : changed_rows(drawn.cells, cells_, grid.columns)) {
+            paint_cells(cells_, grid.columns, range, palette, colours_);
             ws.textures->update_rows(drawn.texture, width, static_cast<int>(range.first),
-                                     static_cast<int>(range.last - range.first),
-                                     &cells[std::size_t{range.first} * drawn.grid.columns]);
+                                     static_cast<int>(range.last - range.first), colours_.data());
         }
     }
-    drawn.cells = std::move(cells);
-    drawn.of_model = model;
+    std::swap(drawn.cells, cells_);
+    drawn.painted_rows = drawn.rows;
+    drawn.painted_grid = grid;
+    drawn.of_model = model_.shared();
     drawn.of_theme = ws.theme;
 }
 
@@ -216,8 +272,8 @@ void PoolView::draw_pool(Workspace& ws, const PoolRow& pool, int cell, float wid
         return;
     }
     Drawn& drawn = drawn_[pool.pool];
-    drawn.grid = make_grid(pool.slots(), columns, static_cast<std::uint32_t>(ws.textures->side_max()));
-    upload(ws, pool, drawn);
+    drawn.grid = make_grid(pool.slots(), columns, kGridPixelsMax / static_cast<std::uint32_t>(cell),
+                           slots_per_cell_of_level(level_));
     ImGui::SetCursorPosX(ws.px(12));
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const auto size = static_cast<float>(cell);
@@ -229,12 +285,17 @@ void PoolView::draw_pool(Workspace& ws, const PoolRow& pool, int cell, float wid
     publish_item(ws, fmt::format("pools.grid.{}", pool.pool));
     const bool hovered = ImGui::IsItemHovered();
     const bool clicked = ImGui::IsItemClicked();
-    ImDrawList* list = ImGui::GetWindowDrawList();
-    const ImVec2 low = list->GetClipRectMin(), high = list->GetClipRectMax();
-    drawn.visible = {std::max(low.x, drawn.rect.x0), std::max(low.y, drawn.rect.y0),
-                     std::min(high.x, drawn.rect.x1), std::min(high.y, drawn.rect.y1)};
-    if (drawn.texture != nullptr)
-        list->AddImage(drawn.texture, {drawn.rect.x0, drawn.rect.y0}, {drawn.rect.x1, drawn.rect.y1});
+    place(pool, drawn, cell);
+    if (drawn.rows.first != drawn.rows.last) {
+        upload(ws, pool, drawn);
+        const float y0 = drawn.rect.y0 + static_cast<float>(drawn.rows.first) * size,
+                    y1 = drawn.rect.y0 + static_cast<float>(drawn.rows.last) * size;
+        const float used = static_cast<float>(drawn.rows.last - drawn.rows.first) /
+                           static_cast<float>(std::max(1, drawn.texture_height));
+        if (drawn.texture != nullptr)
+            ImGui::GetWindowDrawList()->AddImage(drawn.texture, {drawn.rect.x0, y0}, {drawn.rect.x1, y1},
+                                                 {0, 0}, {1, used});
+    }
     draw_grid_lines(ws, pool, drawn, cell);
     draw_selected(ws, pool, drawn, cell);
     if (hovered) hover(ws, pool, drawn, cell);
@@ -242,8 +303,8 @@ void PoolView::draw_pool(Workspace& ws, const PoolRow& pool, int cell, float wid
         const ImVec2 mouse = ImGui::GetIO().MousePos;
         const auto column = static_cast<std::uint32_t>((mouse.x - drawn.rect.x0) / size);
         const auto row = static_cast<std::uint32_t>((mouse.y - drawn.rect.y0) / size);
-        const std::uint64_t slot = drawn.grid.first_slot(column, row);
-        if (slot < pool.slots()) ws.select_slot({pool.pool, static_cast<std::uint32_t>(slot)});
+        const std::uint64_t position = drawn.grid.first_position(column, row);
+        if (position < pool.slots()) ws.select_slot({pool.pool, pool.slot_at(position)});
     }
     ImGui::SetCursorPosY(ImGui::GetCursorPosY() + ws.px(kGapUnits - 4));
 }
@@ -257,10 +318,7 @@ void PoolView::draw_grid_lines(Workspace& ws, const PoolRow& pool, const Drawn& 
         const float x = drawn.rect.x0 + static_cast<float>(column) * size - 1;
         list->AddRectFilled({x, drawn.visible.y0}, {x + 1, drawn.visible.y1}, colour);
     }
-    const auto first = static_cast<std::uint32_t>(std::max(0.0F, (drawn.visible.y0 - drawn.rect.y0) / size));
-    const auto last = std::min(
-        drawn.grid.rows,
-        static_cast<std::uint32_t>(std::max(0.0F, (drawn.visible.y1 - drawn.rect.y0) / size)) + 1);
+    const auto [first, last] = drawn.rows;
     for (std::uint32_t row = first; row < last; ++row) {
         const float y = drawn.rect.y0 + static_cast<float>(row + 1) * size - 1;
         list->AddRectFilled({drawn.visible.x0, y}, {drawn.visible.x1, y + 1}, colour);
@@ -269,31 +327,51 @@ void PoolView::draw_grid_lines(Workspace& ws, const PoolRow& pool, const Drawn& 
     const ImU32 ink = ws.theme->dark ? IM_COL32(0, 0, 0, 170) : IM_COL32(255, 255, 255, 220);
     for (std::uint32_t row = first; row < last; ++row) {
         for (std::uint32_t column = 0; column < drawn.grid.columns; ++column) {
-            const std::uint64_t slot = drawn.grid.first_slot(column, row);
-            if (slot >= pool.slots() || pool.looks[slot] == Look::kFree) continue;
+            const std::uint64_t position = drawn.grid.first_position(column, row);
+            if (position >= pool.slots() || pool.looks[position] == Look::kFree) continue;
             draw_mark(list,
                       {drawn.rect.x0 + static_cast<float>(column) * size,
                        drawn.rect.y0 + static_cast<float>(row) * size},
-                      size - 1, mark_of(pool.looks[slot]), ink);
+                      size - 1, mark_of(pool.looks[position]), ink);
         }
     }
 }
 
+// A frame around the selected slot, and thinner ones around the other slots that its owner's stack is on.
 void PoolView::draw_selected(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell) {
+    if (const inspect::CoroutineImage* owner = ws.selected(); owner != nullptr) {
+        const SlotId own = {owner->pool, owner->slot};
+        if (ws.selection().slot != own) draw_frame(ws, pool, drawn, cell, own, 1);
+        for (const inspect::StackSegmentImage& segment : segments_of(ws.moment->state, *owner)) {
+            if (const SlotId slot = {segment.pool, segment.slot}; ws.selection().slot != slot)
+                draw_frame(ws, pool, drawn, cell, slot, 1);
+        }
+    }
     const auto& selected = ws.selection().slot;
-    if (!selected.has_value() || selected->pool != pool.pool || selected->slot >= pool.slots()) return;
+    if (!selected.has_value()) return;
+    const std::optional<float> y = draw_frame(ws, pool, drawn, cell, *selected, 1.5F);
+    if (y.has_value() && ws.selection().changes != seen_selection_ &&
+        (*y < drawn.visible.y0 || *y + static_cast<float>(cell) > drawn.visible.y1)) {
+        ImGui::SetScrollFromPosY(*y - ImGui::GetWindowPos().y, 0.5F);
+    }
+}
+
+// Where the slot's cell begins; nothing when it is none of this pool.
+std::optional<float> PoolView::draw_frame(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell,
+                                          SlotId slot, float thickness) {
+    if (slot.pool != pool.pool) return std::nullopt;
+    const auto position = pool.position_of(slot.slot);
+    if (!position.has_value()) return std::nullopt;
     const auto size = static_cast<float>(cell);
-    const float x = drawn.rect.x0 + static_cast<float>(drawn.grid.column_of(selected->slot)) * size;
-    const float y = drawn.rect.y0 + static_cast<float>(drawn.grid.row_of(selected->slot)) * size;
+    const float x = drawn.rect.x0 + static_cast<float>(drawn.grid.column_of(*position)) * size;
+    const float y = drawn.rect.y0 + static_cast<float>(drawn.grid.row_of(*position)) * size;
     const float grow = std::max(ws.px(2), std::floor((ws.px(9) - size) / 2));
     ImDrawList* list = ImGui::GetWindowDrawList();
     list->AddRect({x - grow - 1, y - grow - 1}, {x + size + grow + 1, y + size + grow + 1}, ws.theme->ground,
-                  ws.px(2), 0, ws.px(3));
+                  ws.px(2), 0, ws.px(2 * thickness));
     list->AddRect({x - grow, y - grow}, {x + size + grow, y + size + grow}, ws.theme->text, ws.px(2), 0,
-                  ws.px(1.5F));
-    if (ws.selection().changes != seen_selection_ && (y < drawn.visible.y0 || y + size > drawn.visible.y1)) {
-        ImGui::SetScrollFromPosY(y - ImGui::GetWindowPos().y, 0.5F);
-    }
+                  ws.px(thickness));
+    return y;
 }
 
 void PoolView::hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell) {
@@ -301,17 +379,18 @@ void PoolView::hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int
     const ImVec2 mouse = ImGui::GetIO().MousePos;
     const auto column = static_cast<std::uint32_t>(std::max(0.0F, mouse.x - drawn.rect.x0) / size);
     const auto row = static_cast<std::uint32_t>(std::max(0.0F, mouse.y - drawn.rect.y0) / size);
-    const std::uint64_t slot = drawn.grid.first_slot(column, row);
-    if (slot >= pool.slots()) return;
+    const std::uint64_t position = drawn.grid.first_position(column, row);
+    if (position >= pool.slots()) return;
+    const std::uint32_t slot = pool.slot_at(position);
     const float x = drawn.rect.x0 + static_cast<float>(column) * size,
                 y = drawn.rect.y0 + static_cast<float>(row) * size;
     ImGui::GetWindowDrawList()->AddRect({x - 1, y - 1}, {x + size + 1, y + size + 1}, ws.theme->text);
-    const auto* owner = ws.moment->state.owner_of(pool.pool, static_cast<std::uint32_t>(slot));
+    const auto* owner = ws.moment->state.owner_of(pool.pool, slot);
     const bool segment = owner != nullptr && (owner->pool != pool.pool || owner->slot != slot);
     const std::string place = fmt::format("{} slot {}{}", pool.size_class, slot,
                                           segment ? ", a segment of its stack" : "");
     begin_tooltip(ws);
-    const Look look = pool.looks[slot];
+    const Look look = pool.looks[position];
     swatch(ws, look);
     ImGui::SameLine(0, ws.px(8));
     if (owner == nullptr) {
@@ -327,6 +406,11 @@ void PoolView::hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int
             state += " · " + object;
         text(ws.fonts.text, ws.theme->text_dim, state);
         text(ws.fonts.small, ws.theme->text_faint, place + " · " + ws.moment->state.site_text(owner->site));
+        text(ws.fonts.small, ws.theme->text_faint, stack_line(*ws.moment, *owner));
+        if (const std::string use = site_use_text(ws.moment->state, owner->site,
+                                                  ws.moment->high_water_of(*owner));
+            !use.empty())
+            text(ws.fonts.small, ws.theme->text_faint, "all of this site: " + use);
         ws.hovered = place + ": " + one_line(*ws.moment, *owner);
     }
     if (drawn.grid.slots_per_cell > 1) {
@@ -340,9 +424,12 @@ std::optional<Rect> PoolView::slot_rect(SlotId slot) const {
     const auto found = drawn_.find(slot.pool);
     if (found == drawn_.end()) return std::nullopt;
     const Drawn& drawn = found->second;
-    const auto size = static_cast<float>(cell_);
-    const float x = drawn.rect.x0 + static_cast<float>(drawn.grid.column_of(slot.slot)) * size;
-    const float y = drawn.rect.y0 + static_cast<float>(drawn.grid.row_of(slot.slot)) * size;
+    if (drawn.of_model == nullptr || slot.pool >= drawn.of_model->pools.size()) return std::nullopt;
+    const auto position = drawn.of_model->pools[slot.pool].position_of(slot.slot);
+    if (!position.has_value()) return std::nullopt;
+    const auto size = static_cast<float>(cell_of_level(level_));
+    const float x = drawn.rect.x0 + static_cast<float>(drawn.grid.column_of(*position)) * size;
+    const float y = drawn.rect.y0 + static_cast<float>(drawn.grid.row_of(*position)) * size;
     if (x < drawn.visible.x0 || y < drawn.visible.y0 || x + size > drawn.visible.x1 ||
         y + size > drawn.visible.y1)
         return std::nullopt;

@@ -51,6 +51,19 @@ bool link(Workspace& ws, const std::string& name, std::string_view what) {
     return hovered && ImGui::IsMouseClicked(0);
 }
 
+// "micro to small, 1.2 KiB for climb, 312 ticks".
+std::string last_migration(const inspect::SiteMigrationsImage& grown,
+                           const std::vector<inspect::Frame>* frames) {
+    std::string what = grown.last_form == wire::MigrationForm::kInPlace
+                           ? std::string("in place")
+                           : fmt::format("{} to {}", inspect::size_class_name(grown.last_from),
+                                         inspect::size_class_name(grown.last_to));
+    what += ", " + format_bytes(grown.last_bytes);
+    if (frames != nullptr && !frames->empty()) what += " for " + function_text(frames->front());
+    if (grown.last_cost_ticks != 0) what += ", " + format_ticks(static_cast<double>(grown.last_cost_ticks));
+    return what;
+}
+
 }  // namespace
 
 void StackView::reset() {
@@ -160,9 +173,9 @@ void StackView::draw_links(Workspace& ws, const inspect::CoroutineImage& corouti
     }
 }
 
-// How much of its slot the coroutine uses: now, at most, and of how much.
-void StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine,
-                         const inspect::StackRef* stack) {
+// How much of its slot the coroutine uses: now, at most, and of how much. Returns where the next line begins.
+float StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine,
+                          const inspect::StackRef* stack) {
     const Theme& theme = *ws.theme;
     const std::uint64_t slot = slot_bytes_of(ws.moment->state, coroutine);
     ImGui::SetCursorPos({ws.px(12), ws.px(76)});
@@ -181,26 +194,52 @@ void StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine
                             theme.accent, height / 2);
         numbers = fmt::format("{} of {}", format_bytes(stack->used_bytes), numbers);
     }
-    if (coroutine.high_water_bytes != 0) {
-        const float at = x0 + std::floor((width - ws.px(2)) * share(coroutine.high_water_bytes));
+    if (const std::uint64_t deepest = ws.moment->high_water_of(coroutine); deepest != 0) {
+        const float at = x0 + std::floor((width - ws.px(2)) * share(deepest));
         list->AddRectFilled({at, y - ws.px(2)}, {at + ws.px(2), y + height + ws.px(2)}, theme.text_dim);
-        numbers += fmt::format(", at most {}", format_bytes(coroutine.high_water_bytes));
+        numbers += fmt::format(", at most {}", format_bytes(deepest));
     }
     const float x = x0 + width + ws.px(8), line = ImGui::GetItemRectMin().y;
     draw_text(list, ws.fonts.mono_small, {x, line}, theme.text_dim, numbers);
-    draw_text(list, ws.fonts.small, {x + text_width(ws.fonts.mono_small, numbers) + ws.px(8), line},
-              theme.text_faint,
-              std::string(size_class_text(ws.moment->state, coroutine)) +
-                  ((coroutine.flags & wire::kCoroutineGrown) != 0 ? ", grown in place" : "") +
-                  segments_text(ws.moment->state, coroutine));
+    const std::string classes = stack_classes_text(ws.moment->state, coroutine);
+    const float beside = x + text_width(ws.fonts.mono_small, numbers) + ws.px(8);
+    const float end = ImGui::GetWindowPos().x + ImGui::GetWindowContentRegionMax().x - ws.px(12);
+    const bool fits = beside + text_width(ws.fonts.small, classes) <= end;
+    draw_text(list, ws.fonts.small, fits ? ImVec2{beside, line} : ImVec2{x0, line + ws.px(20)},
+              theme.text_faint, cut_to(ws.fonts.small, classes, end - (fits ? beside : x0)));
+    return fits ? ws.px(96) : ws.px(116);
+}
+
+// What was seen of all stacks of its site, and how the last of them grew. Returns where the next line begins.
+float StackView::draw_site_use(Workspace& ws, const inspect::CoroutineImage& coroutine, float top) {
+    const Theme& theme = *ws.theme;
+    const inspect::StateImage& state = ws.moment->state;
+    const inspect::StackRef* stack = ws.moment->stack_of(coroutine);
+    const std::string use = site_use_text(state, coroutine.site, stack != nullptr ? stack->used_bytes : 0);
+    if (use.empty()) return top;
+    ImGui::SetCursorPos({ws.px(12), top});
+    text(ws.fonts.small, theme.text_faint, "site");
+    ImGui::SameLine(0, ws.px(8));
+    const float indent = ImGui::GetCursorPosX(), end = ImGui::GetWindowContentRegionMax().x - ws.px(12);
+    text_cut(ws.fonts.small, theme.text_dim, use, end - indent);
+    top += ws.px(20);
+    const inspect::SiteMigrationsImage* grown = state.migrations_of(coroutine.site);
+    if (grown == nullptr) return top;
+    const std::vector<inspect::Frame>* frames = ws.session->frames({grown->last_address});
+    if (frames == nullptr) waiting_ = true;
+    const std::string last = "last " + last_migration(*grown, frames);
+    ImGui::SameLine(0, ws.px(16));
+    const bool fits = ImGui::GetCursorPosX() + text_width(ws.fonts.small, last) <= end;
+    if (!fits) ImGui::SetCursorPos({indent, top});
+    text_cut(ws.fonts.small, theme.text_faint, last, end - ImGui::GetCursorPosX());
+    return fits ? top : top + ws.px(20);
 }
 
 void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine) {
     const inspect::StackRef* stack = ws.moment->stack_of(coroutine);
     draw_who(ws, coroutine, stack);
     draw_links(ws, coroutine);
-    draw_use(ws, coroutine, stack);
-    ImGui::SetCursorPosY(ws.px(100));
+    ImGui::SetCursorPosY(draw_site_use(ws, coroutine, draw_use(ws, coroutine, stack)) + ws.px(4));
     const ConsistencyLabel label = consistency_label(coroutine, stack);
     const bool unwound = stack != nullptr && stack->stack != wire::kNone && ws.moment->table != nullptr;
     const bool running = coroutine.state == wire::CoroutineState::kRunning;

@@ -50,7 +50,10 @@ void Workspace::open(std::shared_ptr<traces::Session> next) {
 
 void Workspace::refresh() {
     if (session == nullptr) return;
-    if (auto newest = session->moment(); newest != nullptr) moment = std::move(newest);
+    if (auto newest = session->moment(); newest != nullptr && newest != moment) {
+        if (moment != nullptr) background.discard(std::move(moment));
+        moment = std::move(newest);
+    }
     refresh_analyses();
 }
 

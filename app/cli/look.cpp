@@ -45,6 +45,13 @@ std::string dump(const nlohmann::json& json) {
     return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+// The analyses ask for names and go on without those that are not known yet; here there is time.
+void wait_for_names(traces::Session& session, const traces::Moment& moment) {
+    for (const inspect::SiteMigrationsImage& row : moment.state.migrations) {
+        if (row.last_address != 0) (void)session.wait_frames({row.last_address});
+    }
+}
+
 // The text to print; *code becomes kExitFinding where the answer is one.
 std::string answer(traces::Session& session, const traces::Moment& moment, const LookWish& wish, int* code) {
     switch (wish.what) {
@@ -75,6 +82,7 @@ int run_look(const LookWish& wish) {
     if (auto status = choose_time(**session, wish); !status) return fail(status.error());
     auto moment = (*session)->wait_moment();
     if (!moment) return fail(moment.error());
+    wait_for_names(**session, **moment);
     int code = kExitGood;
     if (auto status = write_stdout(answer(**session, **moment, wish, &code)); !status)
         return fail(status.error());

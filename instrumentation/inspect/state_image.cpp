@@ -3,7 +3,6 @@
 #include "instrumentation/inspect/state_image.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "instrumentation/wire/strings.h"
 
@@ -75,30 +74,38 @@ const char* size_class_name(wire::SizeClass size_class) {
     return "?";
 }
 
-std::uint64_t PoolImage::used() const {
-    std::uint64_t count = 0;
-    for (const SlabImage& slab : slabs) {
-        for (const std::uint64_t word : slab.used)
-            count += static_cast<std::uint64_t>(std::popcount(word));
+const char* evidence_name(wire::ClassEvidence evidence) {
+    switch (evidence) {
+        case wire::ClassEvidence::kUnknown:
+            return "unknown";
+        case wire::ClassEvidence::kWish:
+            return "wish";
+        case wire::ClassEvidence::kProfiled:
+            return "profiled";
+        case wire::ClassEvidence::kProven:
+            return "proven";
+        case wire::ClassEvidence::kGrown:
+            return "grown";
+        case wire::ClassEvidence::kHint:
+            return "hint";
+        case wire::ClassEvidence::kDeclared:
+            return "declared";
     }
-    return count;
+    return "?";
 }
 
-wire::StackBounds PoolImage::bounds(std::uint32_t slot) const {
-    const std::size_t slab = slot / wire::kSlotsPerSlab;
-    if (slab >= slabs.size() || slabs[slab].stack_base == 0) return {};
-    wire::PoolRecord record{};
-    record.stride_bytes = stride_bytes;
-    record.guard_bytes = guard_bytes;
-    record.colour_steps = colour_steps;
-    const wire::StackBounds bounds = wire::stack_bounds(record, slabs[slab].stack_base, slot);
-    // Sizes come from the segment: nonsense (a guard larger than its stride, an address that wraps) is no
-    // stack.
-    if (bounds.low < slabs[slab].stack_base || bounds.high <= bounds.low ||
-        bounds.high - bounds.low > stride_bytes) {
-        return {};
+const char* migration_form_name(wire::MigrationForm form) {
+    switch (form) {
+        case wire::MigrationForm::kInPlace:
+            return "in-place";
+        case wire::MigrationForm::kSegment:
+            return "segment";
+        case wire::MigrationForm::kWish:
+            return "wish";
+        case wire::MigrationForm::kSiteRaised:
+            return "site-raised";
     }
-    return bounds;
+    return "?";
 }
 
 double HistogramImage::quantile(double q) const {
@@ -211,6 +218,13 @@ const ChannelImage* StateImage::channel_at(std::uint32_t record) const {
 
 const CoroutineImage* StateImage::owner_of(std::uint8_t pool, std::uint32_t slot) const {
     return at_or_null(coroutines, by_slot_.find(slot_key(pool, slot)));
+}
+
+const SiteMigrationsImage* StateImage::migrations_of(std::uint32_t site) const {
+    const auto found = std::lower_bound(
+        migrations.begin(), migrations.end(), site,
+        [](const SiteMigrationsImage& row, std::uint32_t wanted) { return row.site < wanted; });
+    return found != migrations.end() && found->site == site ? &*found : nullptr;
 }
 
 wire::StackBounds StateImage::stack_of(const CoroutineImage& coroutine) const {

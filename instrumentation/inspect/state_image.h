@@ -15,8 +15,10 @@
 
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/inspect/index_map.h"
+#include "instrumentation/inspect/pool_image.h"
 #include "instrumentation/wire/channel.h"
 #include "instrumentation/wire/coroutine.h"
+#include "instrumentation/wire/event.h"
 #include "instrumentation/wire/histogram.h"
 #include "instrumentation/wire/pool.h"
 #include "instrumentation/wire/segment.h"
@@ -36,6 +38,9 @@ const char* consistency_name(Consistency value);          // "exact" "torn" "run
 const char* state_name(wire::CoroutineState state);       // "ready" "running" "parked" ...
 const char* reason_name(wire::WaitReason reason);         // "sleep" "join" "channel-send" ...
 const char* size_class_name(wire::SizeClass size_class);  // "micro" "small" "medium" "large"
+const char* evidence_name(
+    wire::ClassEvidence evidence);  // "unknown" "wish" "profiled" "proven" "grown" "hint" "declared"
+const char* migration_form_name(wire::MigrationForm form);  // "in-place" "segment" "wish" "site-raised"
 
 struct CoroutineImage {
     std::uint32_t index = wire::kNone;
@@ -99,38 +104,22 @@ struct SiteImage {
     wire::SizeClass size_class = wire::SizeClass::kMedium;
     wire::ClassEvidence evidence = wire::ClassEvidence::kUnknown;
     std::uint32_t predicted_bytes = 0;
+    std::uint32_t high_water_bytes = 0;  // deepest use of a stack of this site that was seen; 0 = none
     std::uint64_t entry_address = 0;
 };
 
-struct SlabImage {
-    std::uint32_t owner = wire::kNone;
-    std::uint64_t stack_base = 0;
-    std::uint64_t used[wire::kSlabWords] = {};  // owned & ~remote
-};
+// How the stacks of one site grew while somebody listened, and the last time that one did.
+struct SiteMigrationsImage {
+    std::uint32_t site = wire::kNone;  // kNone = coroutines that were there before anybody listened, and are gone
+    std::uint64_t in_place = 0, segments = 0, wishes = 0;
+    std::uint64_t last_ticks = 0;    // when
+    std::uint64_t last_address = 0;  // of the code that wanted the room
+    std::uint32_t last_bytes = 0;    // that it wanted
+    std::uint32_t last_cost_ticks = 0;
+    wire::MigrationForm last_form = wire::MigrationForm::kInPlace;
+    wire::SizeClass last_from = wire::SizeClass::kMedium, last_to = wire::SizeClass::kMedium;
 
-struct PoolImage {
-    wire::SizeClass size_class = wire::SizeClass::kMedium;
-    wire::PoolPurpose purpose = wire::PoolPurpose::kOrdinary;
-    std::uint32_t slot_bytes = 0;
-    std::uint64_t stride_bytes = 0;
-    std::uint32_t guard_bytes = 0;
-    std::uint32_t colour_steps = 1;
-    std::uint32_t canary_bytes = 0;
-    std::uint32_t name = wire::kNone;
-    std::uint64_t high_water_slots = 0;
-    std::vector<SlabImage> slabs;
-
-    std::uint64_t slots() const { return slabs.size() * std::uint64_t{wire::kSlotsPerSlab}; }
-    std::uint64_t used() const;  // population count over the slabs
-    // Bounds of a slot's stack in the target; {0,0} when the slot lies outside.
-    wire::StackBounds bounds(std::uint32_t slot) const;
-};
-
-// A slot on which the frames of a coroutine go on (wire/stack_segment.h).
-struct StackSegmentImage {
-    std::uint32_t coroutine = wire::kNone;  // index
-    std::uint32_t slot = 0;
-    std::uint8_t pool = 0;
+    std::uint64_t count() const { return in_place + segments + wishes; }
 };
 
 struct WorkerImage {
@@ -185,6 +174,7 @@ struct StateImage {
     std::vector<HandleImage> handles;        // in use only
     std::vector<ChannelTotalsImage> channel_totals;
     std::vector<SiteImage> sites;                   // index = position
+    std::vector<SiteMigrationsImage> migrations;    // of sites whose stacks grew; ascending by site
     std::vector<PoolImage> pools;                   // index = position
     std::vector<StackSegmentImage> stack_segments;  // in use only
     std::vector<WorkerImage> workers;               // index = position
@@ -215,6 +205,8 @@ struct StateImage {
     const ChannelImage* channel_at(std::uint32_t index) const;
     // The coroutine that owns a slot, or has a segment there; nullptr when free.
     const CoroutineImage* owner_of(std::uint8_t pool, std::uint32_t slot) const;
+    // How stacks of a site grew; nullptr when none did that anybody saw.
+    const SiteMigrationsImage* migrations_of(std::uint32_t site) const;
     wire::StackBounds stack_of(const CoroutineImage& coroutine) const;
     // The stack that it stands on with this stack pointer: its own, or, while it resumes another one by hand, the slot that `rsp` lies in.
     // Its own, too, when that is none of the target's slots: then `rsp` is outside of what is returned.

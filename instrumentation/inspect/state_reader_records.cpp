@@ -55,6 +55,14 @@ std::uint64_t copy_used_word(const wire::SlabRecord& slab, std::uint32_t word) {
     return used;
 }
 
+// A MicroPool is a slab over memory of the program's, with as many slots as that has room for.
+std::uint32_t slots_of(const PoolImage& pool, const wire::SlabRecord& slab) {
+    if (pool.purpose != wire::PoolPurpose::kLocal) return wire::kSlotsPerSlab;
+    if (slab.stack_base == 0 || pool.stride_bytes == 0) return 0;
+    return static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(slab.stack_bytes / pool.stride_bytes, wire::kSlotsPerSlab));
+}
+
 }  // namespace
 
 base::Status StateReader::read_channels(StateImage& image) const {
@@ -116,6 +124,8 @@ base::Status StateReader::read_pools(StateImage& image) const {
             pool.canary_bytes = record->canary_bytes;
             pool.name = record->name;
             pool.high_water_slots = record->high_water_slots.load(kRelaxed);
+            pool.guards_known = true;
+            pool.trimmed_bytes = record->trimmed_bytes.load(kRelaxed);
         }
         const auto kind = static_cast<wire::SectionKind>(
             static_cast<std::uint32_t>(wire::SectionKind::kSlabsFirst) + p);
@@ -131,6 +141,9 @@ base::Status StateReader::read_pools(StateImage& image) const {
             slab.stack_base = record->stack_base;
             for (std::uint32_t w = 0; w < wire::kSlabWords; ++w)
                 slab.used[w] = copy_used_word(*record, w);
+            slab.guards = std::min(record->guards.load(kRelaxed), wire::SlabGuards::kProtected);
+            slab.guarded_slots = std::min(record->guarded_slots.load(kRelaxed), wire::kSlotsPerSlab);
+            slab.set_slots(slots_of(pool, *record));
         }
         image.pools.push_back(std::move(pool));
     }
@@ -216,6 +229,7 @@ base::Status StateReader::read_names(StateImage& image) const {
             copied.size_class = std::min(record->size_class.load(kRelaxed), wire::SizeClass::kLarge);
             copied.evidence = std::min(record->evidence.load(kRelaxed), wire::ClassEvidence::kDeclared);
             copied.predicted_bytes = record->predicted_bytes;
+            copied.high_water_bytes = record->high_water_bytes.load(kRelaxed);
             copied.entry_address = record->entry_address;
         }
         image.sites.push_back(copied);

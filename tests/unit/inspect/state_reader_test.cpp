@@ -96,6 +96,56 @@ TEST(StateReader, everything_in_a_segment_comes_out_of_it) {
     EXPECT_LE(image.read_begin_ticks, image.read_end_ticks);
 }
 
+TEST(StateReader, a_micro_pool_has_the_slots_that_its_memory_has_room_for) {
+    using Kind = wire::SectionKind;
+    SegmentBuilder built = sample_segment();
+    auto& pool = built.record<wire::PoolRecord>(Kind::kPools, 1);
+    pool.size_class = wire::SizeClass::kMicro;
+    pool.purpose = wire::PoolPurpose::kLocal;
+    pool.slot_bytes = 256;
+    pool.stride_bytes = 256;
+    const auto kind = static_cast<Kind>(static_cast<std::uint32_t>(Kind::kSlabsFirst) + 1);
+    built.add_chunk(kind, sizeof(wire::SlabRecord), 16);
+    auto& living = built.record<wire::SlabRecord>(kind, 0);
+    living.stack_base = 0x7fff0000;
+    living.stack_bytes = 5 * 256;
+    living.owned[0].store(0b100110);                                   // the last of them cannot be
+    built.record<wire::SlabRecord>(kind, 1).owner.store(wire::kNone);  // has ended: no address
+    auto& absurd = built.record<wire::SlabRecord>(kind, 2);
+    absurd.stack_base = 0x7ffe0000;
+    absurd.stack_bytes = ~0ULL;
+    const auto image = read(built.bytes());
+    ASSERT_TRUE(image.ok()) << image.error().message;
+    const PoolImage& local = image->pools.at(1);
+    EXPECT_EQ(local.slabs[0].slots, 5U);
+    EXPECT_EQ(local.slabs[1].slots, 0U);
+    EXPECT_EQ(local.slabs[2].slots, 512U);
+    EXPECT_EQ(local.slots(), 517U);
+    EXPECT_EQ(local.used(), 2U);
+    EXPECT_EQ(local.bounds(4).high, 0x7fff0000U + 5 * 256);
+    EXPECT_EQ(local.bounds(5).high, 0U);
+    EXPECT_FALSE(local.has(512));
+    EXPECT_EQ(image->pools[0].slots(), 512U) << "an ordinary slab has all of them";
+}
+
+TEST(StateReader, guards_trims_and_high_water_come_out_of_it) {
+    using Kind = wire::SectionKind;
+    SegmentBuilder built = sample_segment();
+    built.record<wire::PoolRecord>(Kind::kPools, 0).trimmed_bytes.store(40960);
+    auto& slab = built.record<wire::SlabRecord>(Kind::kSlabsFirst, 0);
+    slab.guards.store(wire::SlabGuards::kMarked);
+    slab.guarded_slots.store(300);
+    built.record<wire::SiteRecord>(Kind::kSites, 0).high_water_bytes.store(777);
+    const auto image = read(built.bytes());
+    ASSERT_TRUE(image.ok()) << image.error().message;
+    EXPECT_EQ(image->pools[0].trimmed_bytes, 40960U);
+    EXPECT_EQ(image->pools[0].guarded_slots(), 300U);
+    EXPECT_TRUE(image->pools[0].guards_known);
+    EXPECT_EQ(image->sites[0].high_water_bytes, 777U);
+    slab.guarded_slots.store(100'000);
+    EXPECT_EQ(read(built.bytes())->pools[0].guarded_slots(), 512U) << "no more than there are slots";
+}
+
 TEST(StateReader, a_chunk_that_is_not_live_is_not_read) {
     SegmentBuilder built = sample_segment();
     const std::uint64_t offset = built.add_chunk(wire::SectionKind::kCoroutines,

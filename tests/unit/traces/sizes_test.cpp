@@ -77,6 +77,12 @@ TEST(Sizes, a_table_that_was_written_reads_back_the_same) {
     SizeRows rows;
     rows.rows()["demo.cpp:10"] = row_with(SizeClass::kMedium, 100, 150);
     rows.rows()["demo.cpp:20"] = row_with(SizeClass::kSmall, 3, 1999);
+    SizeRow& grown = rows.rows()["demo.cpp:20"];
+    grown.migrations = 6;
+    grown.in_place = 1;
+    grown.segments = 2;
+    grown.wishes = 3;
+    grown.seen_bytes = 1700;
     const nlohmann::json written = rows.to_json();
     EXPECT_EQ(written["overestimated"], nlohmann::json::array({"demo.cpp:10"}));
     EXPECT_EQ(written["underestimated"], nlohmann::json::array({"demo.cpp:20"}));
@@ -87,6 +93,9 @@ TEST(Sizes, a_table_that_was_written_reads_back_the_same) {
     const auto twice = compute_sizes({}, {file.path(), file.path()});
     ASSERT_TRUE(twice);
     EXPECT_EQ((*twice)["sites"][0]["samples"], 200);
+    EXPECT_EQ((*twice)["sites"][1]["migrations_by_form"],
+              (nlohmann::json{{"in_place", 2}, {"segments", 4}, {"wishes", 6}}));
+    EXPECT_EQ((*twice)["sites"][1]["seen_bytes"], 1700);
     EXPECT_NE(sizes_text(*twice).find("demo.cpp:10"), std::string::npos);
 }
 

@@ -79,5 +79,79 @@ TEST(Tally, each_park_address_is_handed_out_once) {
     EXPECT_TRUE(tally.take_new_pcs().empty());
 }
 
+wire::DecodedEvent spawn(std::uint64_t tsc, std::uint32_t coroutine, std::uint32_t site) {
+    wire::DecodedEvent e = event(wire::EventType::kSpawn, tsc, coroutine, 0);
+    e.argument = site;
+    return e;
+}
+wire::DecodedEvent migrate(std::uint64_t tsc, std::uint32_t coroutine, wire::MigrationForm form,
+                           wire::SizeClass from, wire::SizeClass to, std::uint32_t bytes) {
+    wire::DecodedEvent e = event(wire::EventType::kMigrate, tsc, coroutine, 0);
+    e.argument = static_cast<std::uint32_t>(from) | static_cast<std::uint32_t>(to) << 8 |
+                 static_cast<std::uint32_t>(form) << 16;
+    e.ext48[0] = 0x401000 + bytes;
+    e.ext64[0] = bytes | std::uint64_t{77} << 32;
+    return e;
+}
+constexpr auto kMicro = wire::SizeClass::kMicro, kSmall = wire::SizeClass::kSmall,
+               kMedium = wire::SizeClass::kMedium;
+
+TEST(Tally, stacks_that_grew_are_counted_by_site_and_form_and_the_last_is_kept) {
+    Tally tally;
+    tally.take(spawn(100, 1, 40));
+    tally.take(spawn(101, 2, 41));
+    tally.take(migrate(200, 1, wire::MigrationForm::kSegment, kMicro, kSmall, 512));
+    tally.take(migrate(260, 1, wire::MigrationForm::kSegment, kSmall, kMedium, 4000));
+    tally.take(migrate(250, 1, wire::MigrationForm::kWish, kMicro, kSmall,
+                       9));  // of another ring: older, read later
+    tally.take(migrate(300, 2, wire::MigrationForm::kInPlace, kMedium, kMedium, 8));
+    inspect::StateImage image;
+    tally.complete(image);
+    ASSERT_EQ(image.migrations.size(), 2U);
+    const inspect::SiteMigrationsImage& row = *image.migrations_of(40);
+    EXPECT_EQ(row.segments, 2U);
+    EXPECT_EQ(row.wishes, 1U);
+    EXPECT_EQ(row.in_place, 0U);
+    EXPECT_EQ(row.last_ticks, 260U);
+    EXPECT_EQ(row.last_from, kSmall);
+    EXPECT_EQ(row.last_to, kMedium);
+    EXPECT_EQ(row.last_bytes, 4000U);
+    EXPECT_EQ(row.last_cost_ticks, 77U);
+    EXPECT_EQ(image.migrations_of(41)->in_place, 1U);
+    EXPECT_EQ(image.migrations_of(42), nullptr);
+    EXPECT_THAT(tally.take_new_pcs(), testing::Contains(0x401000U + 4000)) << "its name is wanted";
+}
+
+TEST(Tally, a_migration_finds_its_site_whatever_was_seen_of_the_spawn) {
+    const auto grow = [](Tally& tally, std::uint64_t tsc, std::uint32_t coroutine) {
+        tally.take(migrate(tsc, coroutine, wire::MigrationForm::kSegment, kMicro, kSmall, 1));
+    };
+    inspect::StateImage image;
+    Tally late;  // the spawn's ring is read after
+    grow(late, 200, 1);
+    late.take(spawn(100, 1, 40));
+    late.complete(image);
+    ASSERT_NE(image.migrations_of(40), nullptr);
+    Tally none;  // it was there before anybody listened
+    grow(none, 200, 1);
+    none.complete(image);
+    ASSERT_NE(image.migrations_of(wire::kNone), nullptr) << "no site in particular, so far";
+    image.coroutines.resize(1);
+    image.coroutines[0].index = 1;
+    image.coroutines[0].site = 43;
+    image.index();
+    none.complete(image);
+    EXPECT_EQ(image.migrations_of(43)->segments, 1U);
+    EXPECT_EQ(image.migrations_of(wire::kNone), nullptr);
+    Tally gone;  // and ended before an image showed it
+    grow(gone, 200, 1);
+    gone.take(spawn(300, 1, 44));
+    image.coroutines.clear();
+    image.index();
+    gone.complete(image);
+    EXPECT_EQ(image.migrations_of(wire::kNone)->segments, 1U);
+    EXPECT_EQ(image.migrations_of(44), nullptr);
+}
+
 }  // namespace
 }  // namespace coroscope::traces

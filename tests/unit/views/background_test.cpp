@@ -5,8 +5,11 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 namespace coroscope::views {
 namespace {
@@ -91,6 +94,42 @@ TEST(Computed, a_reset_forgets_what_is_still_under_way) {
     wakes.wait_for(2);
     computed.want(background, 2, [] { return 3; });
     EXPECT_EQ(*computed.value(), 2);
+}
+
+// Says on which thread it was freed.
+struct Heavy {
+    explicit Heavy(std::promise<std::thread::id>* freed_on) : freed(freed_on) {}
+    ~Heavy() { freed->set_value(std::this_thread::get_id()); }
+    Heavy(const Heavy&) = delete;
+    Heavy& operator=(const Heavy&) = delete;
+    std::promise<std::thread::id>* freed;
+};
+
+TEST(Computed, what_was_replaced_is_freed_off_the_frame) {
+    Wakes wakes;
+    std::promise<std::thread::id> key_freed, second_key_freed;
+    Background background([&] { wakes(); });
+    Computed<std::shared_ptr<const Heavy>, int> computed;
+    auto first = std::make_shared<const Heavy>(&key_freed);
+    computed.want(background, first, [] { return 1; });
+    wakes.wait_for(1);
+    computed.want(background, first, [] { return 1; });
+    first.reset();
+    auto second = std::make_shared<const Heavy>(&second_key_freed);
+    computed.want(background, second, [] { return 2; });
+    wakes.wait_for(2);
+    computed.want(background, second, [] { return 2; });  // lets go of the first key, the last to hold it
+    EXPECT_NE(key_freed.get_future().get(), std::this_thread::get_id());
+}
+
+TEST(Background, discarding_is_no_work_that_anybody_waits_for) {
+    std::promise<std::thread::id> freed;
+    std::atomic<int> done{0};
+    Background background([&] { ++done; });
+    background.discard(std::make_shared<const Heavy>(&freed));
+    EXPECT_FALSE(background.busy());
+    EXPECT_NE(freed.get_future().get(), std::this_thread::get_id());
+    EXPECT_EQ(done.load(), 0);
 }
 
 TEST(Background, its_end_waits_for_the_job_that_runs_and_drops_the_others) {

@@ -120,6 +120,55 @@ TEST(CoroutineTable, a_record_that_names_a_channel_that_is_gone_says_so) {
     EXPECT_EQ(waits_on_text(moment->state, coroutine), "a channel that is gone");
 }
 
+// The producer's stack goes on over two segments, the parser's grew in place; their sites say what was seen.
+std::shared_ptr<const traces::Moment> fake_with_growth() {
+    auto moment = std::make_shared<traces::Moment>(*fake());
+    inspect::StateImage& state = moment->state;
+    std::uint32_t producer_site = 0;
+    for (inspect::CoroutineImage& coroutine : state.coroutines) {
+        if (coroutine.identity == kFakeProducer) {
+            coroutine.flags |= wire::kCoroutineSegments;
+            state.stack_segments.push_back({coroutine.index, 3, 3});
+            state.stack_segments.push_back({coroutine.index, 40, 1});
+            producer_site = coroutine.site;
+        }
+        if (coroutine.identity == kFakeParser) coroutine.flags |= wire::kCoroutineGrown;
+    }
+    state.sites[producer_site].high_water_bytes = 3277;
+    inspect::SiteMigrationsImage grown;
+    grown.site = producer_site;
+    grown.segments = 1200;
+    grown.in_place = 1;
+    state.migrations = {grown};
+    state.index();
+    return moment;
+}
+
+TEST(CoroutineTable, a_stack_that_grew_says_over_which_classes_or_that_it_grew_in_place) {
+    const auto moment = fake_with_growth();
+    const inspect::StateImage& state = moment->state;
+    const auto* producer = state.coroutine_of(kFakeProducer);
+    const auto* parser = state.coroutine_of(kFakeParser);
+    EXPECT_EQ(table_cell(*moment, *producer, TableColumn::kClass), "medium + small + large");
+    EXPECT_EQ(table_cell(*moment, *parser, TableColumn::kClass), "large, grown in place");
+    EXPECT_EQ(slot_bytes_of(state, *producer), 16384U + 2048 + (8U << 20));
+    EXPECT_EQ(identities(compute_table(moment, {TableColumn::kIdentity, false, "segments"})),
+              (std::vector<std::uint64_t>{kFakeProducer}));
+    EXPECT_EQ(identities(compute_table(moment, {TableColumn::kIdentity, false, "grown"})),
+              (std::vector<std::uint64_t>{kFakeParser}));
+    EXPECT_EQ(state.owner_of(1, 40), producer) << "a click on a segment finds whose it is";
+}
+
+TEST(CoroutineTable, a_site_says_what_was_seen_of_all_its_stacks) {
+    const auto moment = fake_with_growth();
+    const inspect::StateImage& state = moment->state;
+    const std::string text = site_use_text(state, state.coroutine_of(kFakeProducer)->site);
+    EXPECT_TRUE(text.starts_with("deepest seen 3.20 KiB · ")) << text;
+    EXPECT_TRUE(text.find("grew by segment · 1 grew in place") != std::string::npos) << text;
+    EXPECT_EQ(site_use_text(state, state.coroutine_of(kFakeMain)->site), "");
+    EXPECT_EQ(site_use_text(state, wire::kNone), "");
+}
+
 TEST(CoroutineTable, the_dump_says_how_many_rows_it_left_out) {
     const auto json = to_json(compute_table(fake(), {}), 10);
     EXPECT_EQ(json["rows"].size(), 10U);

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -76,7 +78,7 @@ TEST(CellGrid, slots_share_cells_only_when_rows_would_not_suffice) {
 TEST(CellGrid, a_slot_is_found_again_where_it_is_drawn) {
     for (const CellGrid grid : {CellGrid{48, 30, 1}, CellGrid{64, 30, 8}}) {
         for (const std::uint64_t slot : {0ULL, 47ULL, 48ULL, 511ULL, 1000ULL}) {
-            const std::uint64_t first = grid.first_slot(grid.column_of(slot), grid.row_of(slot));
+            const std::uint64_t first = grid.first_position(grid.column_of(slot), grid.row_of(slot));
             EXPECT_LE(first, slot);
             EXPECT_LT(slot, first + grid.slots_per_cell);
         }
@@ -87,31 +89,51 @@ TEST(CellGrid, one_bad_slot_among_thousands_stays_visible_in_a_shared_cell) {
     PoolRow pool;
     pool.looks.assign(4096, Look::kRunning);
     pool.looks[3000] = Look::kUnknown;
-    std::array<std::uint32_t, kLooksCount> palette{};
-    for (std::size_t i = 0; i < kLooksCount; ++i)
-        palette[i] = static_cast<std::uint32_t>(i + 1);
     const CellGrid grid = make_grid(4096, 16, 4);
     ASSERT_EQ(grid.slots_per_cell, 64U);
-    std::vector<std::uint32_t> cells;
-    fill_cells(pool, grid, palette, 0, cells);
-    EXPECT_EQ(std::count(cells.begin(), cells.end(), palette[static_cast<std::size_t>(Look::kUnknown)]), 1);
-    EXPECT_EQ(cells[3000 / 64], palette[static_cast<std::size_t>(Look::kUnknown)]);
+    std::vector<std::uint8_t> cells;
+    fill_cells(pool, grid, {0, grid.rows}, cells);
+    EXPECT_EQ(std::count(cells.begin(), cells.end(), static_cast<std::uint8_t>(Look::kUnknown)), 1);
+    EXPECT_EQ(cells[3000 / 64], static_cast<std::uint8_t>(Look::kUnknown));
 }
 
 TEST(CellGrid, cells_behind_the_last_slot_are_not_drawn_as_free_ones) {
     PoolRow pool;
     pool.looks.assign(20, Look::kFree);
-    std::array<std::uint32_t, kLooksCount> palette{};
-    palette.fill(7);
-    std::vector<std::uint32_t> cells;
-    fill_cells(pool, make_grid(20, 16, 100), palette, 99, cells);
+    std::vector<std::uint8_t> cells;
+    fill_cells(pool, make_grid(20, 16, 100), {0, 2}, cells);
     ASSERT_EQ(cells.size(), 32U);
-    EXPECT_EQ(cells[19], 7U);
-    EXPECT_EQ(cells[20], 99U);
+    EXPECT_EQ(cells[19], static_cast<std::uint8_t>(Look::kFree));
+    EXPECT_EQ(cells[20], kBeyond);
+}
+
+TEST(CellGrid, some_rows_are_filled_as_they_stand_in_the_whole) {
+    PoolRow pool;
+    for (int i = 0; i < 1000; ++i)
+        pool.looks.push_back(static_cast<Look>(i * 7 % kLooksCount));
+    for (const std::uint32_t share : {1U, 4U}) {
+        const CellGrid grid = make_grid(1000, 16, 1000, share);
+        std::vector<std::uint8_t> whole, part;
+        fill_cells(pool, grid, {0, grid.rows}, whole);
+        fill_cells(pool, grid, {5, grid.rows}, part);
+        EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin() + 5 * 16, whole.end())) << share;
+        fill_cells(pool, grid, {2, 4}, part);
+        EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin() + 2 * 16)) << share;
+    }
+}
+
+TEST(CellGrid, a_row_takes_its_colours_from_the_palette) {
+    const std::vector<std::uint8_t> cells = {0, 1, 2, 3, 4, kBeyond};
+    CellPalette palette{};
+    for (std::uint32_t i = 0; i < kLooksCount; ++i)
+        palette[i] = 100 + i;
+    std::vector<std::uint32_t> colours;
+    paint_cells(cells, 2, {1, 3}, palette, colours);
+    EXPECT_EQ(colours, (std::vector<std::uint32_t>{102, 103, 104, 0}));
 }
 
 TEST(CellGrid, only_changed_rows_are_sent_again) {
-    std::vector<std::uint32_t> before(10 * 16, 1), after = before;
+    std::vector<std::uint8_t> before(10 * 16, 1), after = before;
     EXPECT_TRUE(changed_rows(before, after, 16).empty());
     after[2 * 16 + 5] = 2;
     after[3 * 16] = 2;
@@ -126,7 +148,8 @@ TEST(CellGrid, the_fitting_cell_is_the_largest_that_shows_every_pool) {
     input.width = 900;
     input.height = 400;
     input.header = 40;
-    const int cell = fit_cell(input);
+    const int level = fit_level(input);
+    ASSERT_GE(level, 1);
     const auto height_at = [&](int size) {
         float height = 0;
         for (const std::uint64_t slots : input.slots) {
@@ -136,10 +159,65 @@ TEST(CellGrid, the_fitting_cell_is_the_largest_that_shows_every_pool) {
         }
         return height;
     };
-    EXPECT_LE(height_at(cell), input.height);
-    EXPECT_GT(height_at(cell + 1), input.height);
+    EXPECT_LE(height_at(level), input.height);
+    EXPECT_GT(height_at(level + 1), input.height);
+}
+
+TEST(CellGrid, where_there_are_more_slots_than_pixels_cells_are_shared_until_all_fit) {
+    FitInput input;
     input.slots = {1ULL << 24};
-    EXPECT_EQ(fit_cell(input), 1) << "too many for any size: the smallest, and the view scrolls";
+    input.width = 900;
+    input.height = 400;
+    const int level = fit_level(input);
+    EXPECT_EQ(cell_of_level(level), 1);
+    const auto rows = [&](int at) {
+        return make_grid(input.slots[0], columns_for(input.width, 1), 1U << 24, slots_per_cell_of_level(at)).rows;
+    };
+    EXPECT_LE(rows(level), 400U);
+    EXPECT_GT(rows(level + 1), 400U);
+    EXPECT_EQ(slots_per_cell_of_level(1), 1U);
+    EXPECT_EQ(slots_per_cell_of_level(0), 2U);
+    input.slots = {~0ULL >> 8};
+    EXPECT_EQ(fit_level(input), kLevelMin) << "and no further";
+}
+
+// A MicroPool of 3 slots, one that has ended, and one of 70.
+inspect::StateImage micro_pools() {
+    inspect::StateImage state;
+    state.pools.resize(1);
+    state.pools[0].purpose = wire::PoolPurpose::kLocal;
+    state.pools[0].slabs.resize(3);
+    state.pools[0].slabs[0].set_slots(3);
+    state.pools[0].slabs[1].set_slots(0);
+    state.pools[0].slabs[2].set_slots(70);
+    for (const std::uint32_t slot : {1U, 2U * 512 + 69}) {
+        inspect::CoroutineImage coroutine;
+        coroutine.index = coroutine.slot = slot;
+        coroutine.identity = slot + 1;
+        coroutine.state = wire::CoroutineState::kRunning;
+        state.pools[0].slabs[slot / 512].used[slot % 512 / 64] |= 1ULL << (slot % 64);
+        state.coroutines.push_back(coroutine);
+    }
+    state.index();
+    return state;
+}
+
+TEST(PoolModel, micro_pools_show_the_slots_they_have_one_after_the_other) {
+    const inspect::StateImage state = micro_pools();
+    const PoolModel model = compute_pools(state);
+    const PoolRow& pool = model.pools[0];
+    EXPECT_EQ(pool.slots(), 73U);
+    EXPECT_EQ(pool.used, 2U);
+    EXPECT_EQ(pool.looks[1], Look::kRunning);
+    EXPECT_EQ(pool.looks[72], Look::kRunning);
+    EXPECT_EQ(pool.counts[static_cast<std::size_t>(Look::kFree)], 71U);
+    for (std::uint64_t position = 0; position < pool.slots(); ++position) {
+        const std::uint32_t slot = pool.slot_at(position);
+        EXPECT_TRUE(state.pools[0].has(slot)) << position;
+        EXPECT_EQ(pool.position_of(slot), position);
+    }
+    for (const std::uint32_t none : {3U, 511U, 512U, 2U * 512 + 70, 3U * 512})
+        EXPECT_FALSE(pool.position_of(none).has_value()) << none;
 }
 
 TEST(PoolModel, the_dump_has_runs_that_add_up_to_the_slots) {
