@@ -77,12 +77,17 @@ int co_init() {
     return kOk;
 }
 
-void* co_spawn_at(const CoPlace* place, const char* name, int size, void (*function)(void*), void* argument) {
+void* co_spawn_at(const CoPlace* place, const char* name, std::uint32_t size, void (*function)(void*), void* argument) {
     if (g_runtime == nullptr) return nullptr;
     SpawnRequest request;
     request.name = name;
     request.place = cprime::Place(place->file, place->function, place->line, place->column);
-    request.wish = static_cast<std::uint8_t>(size);
+    constexpr std::uint32_t kLargestClass = 4;  // CO_LARGE
+    if (size <= kLargestClass) {
+        request.wish = static_cast<std::uint8_t>(size);
+    } else {
+        request.stack_bytes = size;
+    }
     request.flags = kSpawnHandle;
     try {
         auto co = std::make_unique<Co>();

@@ -259,6 +259,8 @@ void Segments::trim(Worker& worker, std::uint32_t index) {
         return;  // on the stack of one that it resumes by hand: which of its own are in use is not known here
     free_blocks(index, limit, rsp);
     cut_after(worker, limit);
+    // What it uses now: frames that went on where there was room already have told nobody.
+    raise_high_water(index, static_cast<std::uint32_t>(used_bytes(index, limit, rsp)));
     if (limit == own_limit(self.pool, self.slot) && blocks_[index] == nullptr) {
         self.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineSegments), std::memory_order_relaxed);
     }

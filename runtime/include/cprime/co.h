@@ -42,6 +42,8 @@ int co_init(void);
 /* Makes a coroutine that calls function(argument); it is named after the function. NULL when there is no memory for it, or no
  * co_init() before. Any thread. */
 #define co_spawn(function, argument) co_spawn_sized(CO_SIZE_DEFAULT, function, argument)
+/* The same with a hint: its frames need so many bytes of stack, at least 5. The smallest class that holds them, unless more was seen. */
+#define co_spawn_stack(bytes, function, argument) co_spawn_sized((bytes), function, argument)
 #define co_spawn_sized(size, function, argument)                                        \
     __extension__({                                                                     \
         static const struct co_place co_place_here = {__FILE__, __func__, __LINE__, 0}; \
@@ -71,8 +73,8 @@ struct co_place { /* lives as long as the program */
     const char* function;
     unsigned line, column;
 };
-co_t* co_spawn_at(const struct co_place* place, const char* name, enum co_size size, void (*function)(void*),
-                  void* argument);
+/* size: an enum co_size, or, above those, bytes of stack. */
+co_t* co_spawn_at(const struct co_place* place, const char* name, uint32_t size, void (*function)(void*), void* argument);
 
 struct co {
     uint64_t identity;

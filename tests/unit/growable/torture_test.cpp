@@ -33,6 +33,16 @@ std::uint64_t segments_in_use() {
     return count;
 }
 
+std::uint32_t deepest_site_bytes() {
+    constexpr auto kKind = coroscope::wire::SectionKind::kSites;
+    const std::uint32_t
+        used = g_runtime->segment->header().sections[static_cast<std::size_t>(kKind)].records_used.load();
+    std::uint32_t deepest = 0;
+    for (std::uint32_t site = 0; site < used; ++site)
+        deepest = std::max(deepest, g_runtime->sites.record(site).high_water_bytes.load());
+    return deepest;
+}
+
 // All free Micro slots around the one that the next spawn gets, filled with a pattern, as canaries for a whole neighbourhood. On the
 // worker's own stack; single worker.
 class Neighbours {
@@ -180,6 +190,8 @@ TEST_P(GrowableCode, keeps_the_segments_in_use_while_parked) {
             const std::uint64_t segments = segments_in_use();
             EXPECT_GE(segments, 2U) << "60 frames of 150 bytes need a Small and a Medium one";
             EXPECT_LE(segments, 3U);
+            EXPECT_GE(deepest_site_bytes(), 61U * 150)
+                << "frames that needed no segment of their own count, too";
         }
         gate.sender.close();
         auto frames = handle.join();

@@ -1,10 +1,12 @@
 // Classes that are larger than documented say so, once.
 #include <gtest/gtest.h>
 
-#include <cprime/runtime.h>
+#include <cprime/cprime.h>
 
 #include <cstdlib>
+#include <new>
 #include <string>
+#include <vector>
 
 #include "runtime/entry/runtime_state.h"
 #include "runtime/switch/sanitizer.h"
@@ -50,6 +52,39 @@ TEST_F(Raising, is_silent_if_asked) {
     EXPECT_EXIT(hint_twice_and_wish_once(), testing::ExitedWithCode(kHinted), "^$");
     unsetenv("CPRIME_QUIET");
 }
+
+#if defined(__SANITIZE_THREAD__)
+
+// Spawns until it is refused, tells how many, lets all of them end, and spawns again.
+[[noreturn]] void spawn_too_many() {
+    int alive = 0, later = 0;
+    run({.workers = 1}, [&] {
+        Channel<int> gate("gate");
+        std::vector<JoinHandle<void>> handles;
+        const auto wait_at_the_gate = [&gate] { static_cast<void>(gate.receive()); };
+        try {
+            while (alive < 3000) {
+                handles.push_back(spawn("one of many", wait_at_the_gate));
+                ++alive;
+            }
+        } catch (const std::bad_alloc&) {
+        }
+        gate.close();
+        for (auto& handle : handles)
+            handle.join();
+        spawn("later", [&later] { ++later; }).join();
+    });
+    std::_Exit(alive == 1999 && later == 1 ? 0 : 1);  // the first coroutine is one of the 2,000
+}
+
+TEST_F(Raising, under_tsan_more_than_it_bears_are_refused_in_a_sentence) {
+    setenv("CPRIME_QUIET", "1", 1);  // that of the classes, not this one
+    EXPECT_EXIT(spawn_too_many(), testing::ExitedWithCode(0),
+                "^cprime: built with TSan, 2000 coroutines are the most that may live at once [^\n]*\n$");
+    unsetenv("CPRIME_QUIET");
+}
+
+#endif
 
 }  // namespace
 }  // namespace cprime

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "runtime/entry/runtime_state.h"
+#include "runtime/switch/sanitizer.h"
 
 extern "C" {
 struct co_place {
@@ -15,7 +16,8 @@ struct co {
     std::uint64_t identity;
     std::uint32_t coroutine;
 };
-co* co_spawn_at(const co_place* place, const char* name, int size, void (*function)(void*), void* argument);
+co* co_spawn_at(const co_place* place, const char* name, std::uint32_t size, void (*function)(void*),
+                void* argument);
 void co_detach(co* one);
 }
 
@@ -39,6 +41,27 @@ TEST(CSites, are_where_the_c_program_says) {
         co_detach(one);
         while (!ran)
             static_cast<void>(cprime::yield());
+    });
+}
+
+TEST(CSites, bytes_of_stack_choose_the_smallest_class_that_holds_them) {
+    if (detail::kSanitizer) GTEST_SKIP() << "classes are larger under sanitizers";
+    static const co_place place = {"dir/program.c", "main", 18, 0};
+    Runtime runtime({.workers = 1});
+    runtime.run([] {
+        const auto class_with = [](std::uint32_t size) {
+            bool ran = false;
+            co* one = co_spawn_at(
+                &place, "work", size, [](void* noted) { *static_cast<bool*>(noted) = true; }, &ran);
+            const std::uint8_t pool = detail::record(one->coroutine).pool;
+            co_detach(one);
+            while (!ran)
+                static_cast<void>(cprime::yield());
+            return pool;
+        };
+        EXPECT_EQ(class_with(1000), detail::kPoolSmall);
+        EXPECT_EQ(class_with(10'000), detail::kPoolMedium);
+        EXPECT_EQ(class_with(100'000), detail::kPoolLarge);
     });
 }
 
