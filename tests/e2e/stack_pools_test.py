@@ -31,7 +31,9 @@ class StackPools(unittest.TestCase):
         self.assertEqual(sum(p["slots"] for p in counted), own["medium_slots"])
         self.assertEqual(sum(p["guarded_slots"] for p in counted), own["medium_guarded"])
         for p in counted:
-            if p["guarded_slots"] == p["slots"]:
+            if p["slots"] == 0:
+                self.assertIsNone(p["guards"], "there is nothing to say of")
+            elif p["guarded_slots"] == p["slots"]:
                 self.assertEqual(p["guards"], "all guarded")
             else:
                 self.assertEqual(p["guards"], f"{p['guarded_slots']} of {p['slots']} guarded")
