@@ -213,7 +213,7 @@ private:
     }
     // Whether both canaries are armed and whole, for slots that are nothing but a canary and a stack. False says nothing; never true under
     // sanitizers and valgrind, which want to be told first.
-    bool canaries_stand(std::uint8_t pool, std::uint32_t slot) const {
+    bool canaries_stand([[maybe_unused]] std::uint8_t pool, [[maybe_unused]] std::uint32_t slot) const {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
         return false;
 #else
