@@ -251,7 +251,7 @@ int run(std::uint32_t slots, int frames, bool json) {
 
 int main(int count, char** arguments) {
     std::uint32_t slots = 1U << 20;
-    int frames = 20;  // of each kind: about two minutes in all
+    int frames = 10;  // of each kind; a software renderer takes minutes for all
     bool json = false;
     for (int i = 1; i < count; ++i) {
         const std::string argument = arguments[i];
