@@ -32,6 +32,7 @@
 #include <cstdint>
 
 #include "cprime/detail/park.h"
+#include "cprime/result.h"
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/event.h"
 #include "runtime/scheduler/worker.h"
@@ -85,6 +86,11 @@ inline bool still_parked(std::uint32_t index, wire::WaitReason reason, std::uint
 
 // Takes a parked coroutine out of whatever it waits for, through the hook. False if it was not parked with that sequence.
 bool unlink_parked(Worker* worker, std::uint32_t index, std::uint32_t sequence, wire::WakeCause cause);
+
+// What a hook tells somebody whose wait a canceller or a timer ends.
+inline Status status_of(wire::WakeCause cause) {
+    return cause == wire::WakeCause::kTimer ? Status::timed_out : Status::cancelled;
+}
 
 // True when somebody asked the coroutine to end.
 inline bool cancel_requested(std::uint32_t index) {

@@ -51,6 +51,7 @@ struct alignas(64) Worker {
     std::uint32_t parks_until_depth = 1;   // until the next park whose depth its site is told
     std::uint32_t parks_until_next = 61;   // ... and then until the one after it
     ReadyQueue ready;                      // coroutines that will run here next
+    std::uint64_t random = 0x9e3779b97f4a7c15ULL;  // state of a xorshift; not 0
     EhGlobals* eh_globals = nullptr;       // this thread's
     wire::WorkerRecord* record = nullptr;  // in the segment
     emit::RingWriter* ring = nullptr;      // for the probes
