@@ -223,5 +223,14 @@ inline void worker_unpark(RingWriter* writer, std::uint64_t stamp, std::uint32_t
     write_event(writer, stamp, EventType::kWorkerUnpark, make_word1(worker, 0));
 }
 
+inline void steal(RingWriter* writer, std::uint32_t from_worker, std::uint32_t coroutines) {
+    if (!listening(wire::kCategoryWorker)) return;
+    write_event(writer, 0, EventType::kSteal, make_word1(from_worker, coroutines));
+}
+inline void inject(RingWriter* writer, std::uint32_t coroutines, std::uint32_t left) {
+    if (!listening(wire::kCategoryWorker)) return;
+    write_event(writer, 0, EventType::kInject, make_word1(coroutines, left));
+}
+
 }  // namespace probe
 }  // namespace coroscope::emit

@@ -42,6 +42,8 @@ constexpr Row kRows[] = {
     {EventType::kTimerFire, 2, "timer-fire"},
     {EventType::kWorkerPark, 1, "worker-park"},
     {EventType::kWorkerUnpark, 1, "worker-unpark"},
+    {EventType::kSteal, 1, "steal"},
+    {EventType::kInject, 1, "inject"},
 };
 
 const Row* find(EventType type) {

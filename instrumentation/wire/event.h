@@ -74,8 +74,8 @@ enum class EventType : std::uint8_t {
     // workers
     kWorkerPark = 52,    // object = worker
     kWorkerUnpark = 53,  // object = worker
-    kSteal = 54,
-    kInject = 55,
+    kSteal = 54,         // object = worker they were taken from, argument = coroutines
+    kInject = 55,        // object = coroutines taken from the shared queues, argument = how many are left there
     kBlockingBegin = 56,
     kBlockingEnd = 57,  // reserved
 

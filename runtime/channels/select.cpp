@@ -19,6 +19,7 @@
 #include "runtime/channels/select_counts.h"
 #include "runtime/channels/transfer.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/scheduler/random.h"
 #include "runtime/scheduler/timers.h"
 
 namespace cprime::detail {
@@ -73,14 +74,9 @@ bool is_ready(const SelectRequest& request, std::uint32_t arm) {
     return length < record.capacity || channel.receivers().anybody();
 }
 
-// Numbers that need not be good, only different: which of several ready arms. Called under a lock.
 std::uint32_t draw(Worker* worker, std::uint32_t below) {
     thread_local std::uint64_t outside = coroscope::base::read_tsc() | 1;
-    std::uint64_t& state = worker != nullptr ? worker->random : outside;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return static_cast<std::uint32_t>((state >> 32) * below >> 32);
+    return draw_below(worker != nullptr ? worker->random : outside, below);
 }
 
 Moved do_arm(Worker* worker, const SelectRequest& request, std::uint32_t arm, std::uint64_t stamp) {
