@@ -5,8 +5,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
+#include "instrumentation/wire/coroutine_offsets.h"
 #include "instrumentation/wire/limits.h"
 
 namespace coroscope::wire {
@@ -39,5 +41,7 @@ struct alignas(64) WorkerRecord {          // 256 bytes
     alignas(64) std::atomic<std::int64_t> used[kPoolsMax];  // slots taken minus slots freed by this worker, per pool
 };
 static_assert(sizeof(WorkerRecord) == 256);
+static_assert(offsetof(WorkerRecord, current) == COROSCOPE_WORKER_CURRENT);
+static_assert(offsetof(WorkerRecord, switches) == COROSCOPE_WORKER_SWITCHES);
 
 }  // namespace coroscope::wire

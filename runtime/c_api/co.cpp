@@ -116,7 +116,7 @@ int co_run() {
 }
 
 void* cprime_co_yield(Worker* worker, std::uint32_t coroutine, void* call) noexcept {
-    return yield_coroutine(worker, coroutine, call);
+    return cprime_yield_coroutine(worker, coroutine, call);
 }
 void* cprime_co_sleep(Worker* worker, std::uint32_t coroutine, void* call) noexcept {
     return sleep_coroutine(worker, coroutine, call);

@@ -82,6 +82,7 @@ void make_tables(RuntimeState& state, SizeTable table) {
         worker.index = i;
         worker.several_workers = state.workers_count > 1;
         worker.random = 0x9e3779b97f4a7c15ULL * (i + 1);
+        worker.attention = worker.several_workers || state.profile_always ? 1 : 0;
         worker.profile_always = state.profile_always;
         worker.record = &records[i];
         worker.histogram = &histograms[i];
@@ -92,6 +93,8 @@ void make_tables(RuntimeState& state, SizeTable table) {
         worker.histogram->worker = i;
     }
     g_tables.records = segment.records<wire::CoroutineRecord>(SectionKind::kCoroutines);
+    for (std::uint32_t i = 0; i < state.workers_count; ++i)
+        state.workers[i].records = g_tables.records;
     g_tables.details = segment.records<wire::CoroutineDetail>(SectionKind::kCoroutineDetails);
     state.records.start(segment);
     take_or_die(state.pools.start(segment, state.workers.get(), state.workers_count));

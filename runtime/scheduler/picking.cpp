@@ -164,7 +164,7 @@ ResumePoint make_way(Worker& worker) {
     return give_way<false>(worker, *worker.current, worker.current_index);
 }
 
-ResumePoint yield_coroutine(Worker* worker, std::uint32_t index, void* argument) noexcept {
+extern "C" ResumePoint cprime_yield_coroutine(Worker* worker, std::uint32_t index, void* argument) noexcept {
     if (worker == nullptr) {
         sched_yield();
         return nullptr;

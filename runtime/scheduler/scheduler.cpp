@@ -15,7 +15,9 @@ namespace cprime::detail {
 
 using coroscope::wire::WorkerState;
 
-std::atomic<std::uint32_t> cprime_urgent{0};
+extern "C" {
+constinit std::atomic<std::uint32_t> cprime_urgent{0};
+}
 
 namespace {
 
