@@ -1,0 +1,66 @@
+// The one place from which lock-free parts of the runtime take their atomics, fences and futexes.
+//
+// In the library these are std::atomic and its fences under another name and cost nothing. In a model test
+// (CPRIME_MODEL_ATOMICS defined) the same names come from the checker (tests/model/checker/model_atomics.h), which makes
+// each operation a step that it may put anywhere and lets a load answer with every value that the C++ memory model
+// allows: so the source that ships is the source that is tried.
+//
+//   sync::atomic<T>                 std::atomic<T>
+//   sync::plain<T>                  T: data without atomics that several threads use one after the other; a model test
+//                                   reports two uses that nothing orders
+//   sync::fence(order)              std::atomic_thread_fence
+//   sync::light_fence, heavy_fence  an asymmetric pair, see below
+//   sync::pause, yield_thread       in loops that wait for another thread's store; every such loop needs one of them
+//   sync::futex_wait, futex_wake    in futex.h
+//
+// Thread: any. Blocks: never, but for heavy_fence (a system call of microseconds).
+#pragma once
+
+#ifdef CPRIME_MODEL_ATOMICS
+#include "model_atomics.h"
+#else
+#include <immintrin.h>
+#include <sched.h>
+
+#include <atomic>
+
+namespace cprime::detail::sync {
+
+template <typename T>
+using atomic = std::atomic<T>;
+
+template <typename T>
+using plain = T;
+
+[[gnu::always_inline]] inline void fence(std::memory_order order) noexcept {
+    std::atomic_thread_fence(order);
+}
+
+// Of two threads that each store and then load what the other stores, at least one sees the other's store, if a fence
+// stands between its store and its load: light_fence() in the thread that passes often, heavy_fence() in the one that
+// passes seldom. Where the kernel has membarrier(2), the heavy one interrupts every running thread of the process, and
+// the light one is only an order to the compiler; elsewhere both are full fences. Two light ones order nothing.
+//
+// True once membarrier is registered, during static initialisation. Before that, false: the full fence, which is right
+// beside either form of the heavy one.
+extern const bool g_light_fence_is_free;
+
+[[gnu::always_inline]] inline void light_fence() noexcept {
+    if (g_light_fence_is_free) [[likely]] {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    } else {
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+}
+void heavy_fence() noexcept;
+
+[[gnu::always_inline]] inline void pause() noexcept {
+    _mm_pause();
+}
+// Gives the processor to another thread: for waits in which the one waited for may have been preempted.
+inline void yield_thread() noexcept {
+    sched_yield();
+}
+
+}  // namespace cprime::detail::sync
+#endif
