@@ -122,6 +122,33 @@ TEST(WorkDequeModel, an_entry_pushed_where_another_was_popped_is_not_taken_for_i
     });
 }
 
+TEST(WorkDequeModel, an_entry_below_a_popped_one_is_stolen_with_what_was_written_for_it) {
+    EXPECT_PASSES({}, [](model::Program& program) {
+        auto& all = program.make<Case>(2U);
+        program.thread([&] {
+            all.push(0);
+            all.push(1);
+            all.pop();
+        });
+        program.thread([&] { all.steal(); });
+        program.finally([&] { all.finish(); });
+    });
+}
+
+TEST(WorkDequeModel, an_entry_that_was_popped_is_not_found_by_a_thief_after_the_owner_took_the_one_before_it) {
+    EXPECT_PASSES({}, [](model::Program& program) {
+        auto& all = program.make<Case>(2U);
+        all.push(0);
+        all.push(1);
+        program.thread([&] {
+            all.pop();
+            all.take();
+        });
+        program.thread([&] { all.steal(); });
+        program.finally([&] { all.finish(); });
+    });
+}
+
 TEST(WorkDequeModel, an_owner_that_takes_its_oldest_and_a_thief_never_get_the_same) {
     EXPECT_PASSES({}, [](model::Program& program) {
         auto& all = program.make<Case>(2U);
