@@ -4,8 +4,11 @@
 // fails proves nothing.
 #include <gtest/gtest.h>
 
+#include <bitset>
 #include <functional>
+#include <random>
 #include <string>
+#include <vector>
 
 #include "model.h"
 #include "runtime/scheduler/futex.h"
@@ -189,6 +192,94 @@ TEST(Checker, every_outcome_of_two_increments_is_found_with_and_without_atomicit
     // Without preemption and stale reads each runs from its beginning to its end.
     EXPECT_EQ(outcomes(false, {.preemptions = 0, .stale_reads = 0}), 1U << 3);
     EXPECT_EQ(outcomes(false, {.preemptions = 1, .stale_reads = 0}), (1U << 1 | 1U << 2 | 1U << 3));
+}
+
+// Programs made at random: up to three threads of three operations on two words.
+struct RandomOperation {
+    std::uint64_t kind, word, order, value;
+};
+using RandomProgram = std::vector<std::vector<RandomOperation>>;
+
+RandomProgram random_program(std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    RandomProgram made(2 + random() % 2);
+    for (std::vector<RandomOperation>& thread : made)
+        for (int i = 0; i < 3; ++i)
+            thread.push_back({random() % 8, random() % 2, random() % 3, 1 + random() % 2});
+    return made;
+}
+
+// Carries out one; what was read goes into `seen`.
+void execute(const RandomOperation& operation, Word* words, std::uint64_t& seen) {
+    static constexpr Order kLoads[] = {Order::relaxed, Order::acquire, Order::seq_cst};
+    static constexpr Order kStores[] = {Order::relaxed, Order::release, Order::seq_cst};
+    Word& word = words[operation.word];
+    const auto value = static_cast<std::uint32_t>(operation.value);
+    std::uint32_t read = 0;
+    switch (operation.kind) {
+        case 0:
+        case 1:
+        case 2:
+            read = word.load(kLoads[operation.order]);
+            break;
+        case 3:
+        case 4:
+            word.store(value, kStores[operation.order]);
+            break;
+        case 5:
+            read = word.fetch_add(value, kStores[operation.order]);
+            break;
+        case 6:
+            if (!word.compare_exchange_strong(read, value, kStores[operation.order], Order::relaxed))
+                read += 5;
+            break;
+        default:
+            sync::fence(operation.order == 0 ? Order::acq_rel : Order::seq_cst);
+    }
+    seen = (seen ^ read) * 0x9e37'79b9'7f4a'7c15ULL;
+}
+
+// Which outcomes there are, as a set of hashes.
+using Outcomes = std::bitset<1 << 14>;
+Outcomes outcomes(const RandomProgram& shape, Options options, Result& result) {
+    Outcomes found;
+    struct World {
+        Word words[2] = {0, 0};
+        std::uint64_t seen[3] = {};
+    };
+    result = explore(options, [&](Program& program) {
+        auto& world = program.make<World>();
+        for (std::size_t i = 0; i < shape.size(); ++i) {
+            program.thread([&world, &shape, i] {
+                for (const RandomOperation& operation : shape[i])
+                    execute(operation, world.words, world.seen[i]);
+            });
+        }
+        program.finally([&] {
+            std::uint64_t all = 1;
+            for (const Word& word : world.words)
+                all = (all ^ word.load(Order::relaxed)) * 0x9e37'79b9'7f4a'7c15ULL;
+            for (const std::uint64_t seen : world.seen)
+                all = (all ^ (seen >> 7)) * 0x9e37'79b9'7f4a'7c15ULL;
+            found.set(all >> 50);
+        });
+    });
+    return found;
+}
+
+TEST(Checker, sleep_sets_leave_out_no_outcome) {
+    std::uint64_t executions = 0, executions_without = 0;
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+        Result with, without;
+        const RandomProgram shape = random_program(seed);
+        const Outcomes found = outcomes(shape, {}, with);
+        // A bound that nothing reaches: no sleep sets.
+        ASSERT_EQ(found, outcomes(shape, {.preemptions = 1'000}, without)) << "seed " << seed;
+        ASSERT_TRUE(with.passed() && without.passed());
+        executions += with.executions;
+        executions_without += without.executions;
+    }
+    EXPECT_LT(executions * 2, executions_without);
 }
 
 TEST(Checker, a_sleeper_whose_wake_comes_before_its_sleep_is_a_deadlock_unless_the_word_tells) {

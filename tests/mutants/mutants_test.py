@@ -5,7 +5,7 @@ For each mutant the changed file is written into a folder of its own, the model'
 them (compile_commands.json) but with that folder first among the include folders, linked, and run: the program must fail, and
 its report must say what the mutant's entry expects. MUTANTS=NAME runs one and prints its report.
 
-Arguments: what to link a model with.
+Arguments: the compiler, then what to link a model with.
 """
 import concurrent.futures
 import json
@@ -22,7 +22,7 @@ import unittest
 SOURCE = pathlib.Path(os.environ["COROSCOPE_SOURCE"])
 BUILD = pathlib.Path(os.environ["COROSCOPE_BUILD"])
 TABLE = tomllib.loads((pathlib.Path(__file__).parent / "mutants.toml").read_text())["mutant"]
-LIBRARIES = []  # from the command line
+COMPILER, *LIBRARIES = sys.argv[1:]
 SECONDS_MOST = 60  # of one compilation, and of one run
 
 
@@ -61,9 +61,8 @@ def build(mutant, folder):
         command.insert(first_include, f"-I{folder}")
         command += ["-O1", "-g0"]  # half the time; the build's precompiled header still fits
         subprocess.run(command, cwd=entry["directory"], check=True, capture_output=True, text=True, timeout=SECONDS_MOST)
-    compiler = shlex.split(compilations(mutant["model"])[0]["command"])[0]
     program = folder / "program"
-    subprocess.run([compiler, "-o", program, *objects, *LIBRARIES], check=True, capture_output=True, text=True, timeout=SECONDS_MOST)
+    subprocess.run([COMPILER, "-o", program, *objects, *LIBRARIES], check=True, capture_output=True, text=True, timeout=SECONDS_MOST)
     return program
 
 
@@ -105,5 +104,4 @@ class Mutants(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    LIBRARIES = sys.argv[1:]
     unittest.main(argv=sys.argv[:1], verbosity=1)

@@ -145,7 +145,7 @@ TEST(WorkDequeSteal, what_is_pushed_by_one_thread_is_stolen_by_another) {
 
 // The fences themselves, on the machine: store, fence, load on two threads at once, and one of them must see the other.
 TEST(AsymmetricFences, two_threads_that_store_and_then_look_cannot_both_miss_the_other) {
-    constexpr int kRounds = 2'000;
+    constexpr int kRounds = 300;
     sync::atomic<int> often{0}, seldom{0}, round{0}, missed{0};
     std::thread other([&] {
         for (int i = 1; i <= kRounds; ++i) {
