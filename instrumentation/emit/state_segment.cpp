@@ -16,6 +16,7 @@
 #include "instrumentation/wire/handshake.h"
 #include "instrumentation/wire/histogram.h"
 #include "instrumentation/wire/pool.h"
+#include "instrumentation/wire/select_arm.h"
 #include "instrumentation/wire/site.h"
 #include "instrumentation/wire/stack_segment.h"
 #include "instrumentation/wire/strings.h"
@@ -44,6 +45,8 @@ constexpr Layout kLayouts[] = {
     {SectionKind::kStrings, 1, wire::kStringChunkBytes, wire::kStringBytesMax, true},
     {SectionKind::kChannels, sizeof(wire::ChannelRecord), 128, wire::kChannelsMax, true},
     {SectionKind::kHandles, sizeof(wire::HandleRecord), 1024, wire::kHandlesMax, true},
+    {SectionKind::kSelectArms, sizeof(wire::SelectArmRecord), 128, wire::kSelectArmRecordsMax, true},
+    {SectionKind::kSelects, sizeof(wire::SelectRecord), 64, wire::kSelectsMax, true},
     {SectionKind::kStackSegments, sizeof(wire::StackSegmentRecord), 256, wire::kStackSegmentsMax, true},
     {SectionKind::kCoroutines, sizeof(wire::CoroutineRecord), 1024, wire::kCoroutinesMax, true},
     {SectionKind::kCoroutineDetails, sizeof(wire::CoroutineDetail), 1024, wire::kCoroutinesMax, true},

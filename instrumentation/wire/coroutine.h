@@ -71,13 +71,18 @@ inline constexpr std::uint8_t kWaitReasonsCount = 24;
 enum CoroutineFlag : std::uint8_t {
     kCoroutineCancelRequested = 1U << 0,
     kCoroutineTimedWait = 1U << 1,   // a deadline may wake it as well (deadline_ticks)
-    kCoroutineSignal = 1U << 2,      // made by the signal thread
+    kCoroutineSpecial = 1U << 2,     // its priority is not normal, or it runs on one worker only: see its detail
     kCoroutineSegments = 1U << 3,    // it has stack segments (stack_segment.h)
     kCoroutineGrown = 1U << 4,       // its stack grew in place
     kCoroutineNeverRan = 1U << 5,    // rip is the trampoline
     kCoroutineAbandoned = 1U << 6,   // memory taken back without unwinding
     kCoroutineHandleHeld = 1U << 7,  // somebody holds its join handle
 };
+
+// Who runs first. Of several that are ready on a worker the smaller number runs; who waits long is aged (runtime/scheduler).
+enum class Priority : std::uint8_t { kSignal = 0, kHigh = 1, kNormal = 2, kLow = 3 };
+inline constexpr std::uint8_t kPrioritiesCount = 4;
+inline constexpr std::uint16_t kAnyWorker = 0;
 
 // How a coroutine ended (EXIT events; join).
 enum class ExitStatus : std::uint8_t { kFinished = 0, kFailed = 1, kCancelled = 2, kAbandoned = 3 };
@@ -110,9 +115,9 @@ struct CoroutineDetail {
     std::atomic<std::uint32_t> site;              // index into kSites
     std::atomic<std::uint32_t> name;              // string; kNone = the site's name
     std::atomic<std::uint32_t> high_water_bytes;  // deepest use of the stack seen by a scan; 0 = not measured
-    std::atomic<std::uint8_t> priority;           // reserved: 0 signal .. 3 low; 2 = normal
+    std::atomic<Priority> priority;
     std::atomic<std::uint8_t> worker;             // that ran it last (low 8 bits of its index)
-    std::atomic<std::uint16_t> reserved;
+    std::atomic<std::uint16_t> only_worker;     // index + 1 of the one worker it may run on; kAnyWorker
     std::atomic<std::uint64_t> deadline_ticks;  // sleep or timed wait: TSC; 0 = none
     std::uint64_t private_word;                 // the runtime's own
 };

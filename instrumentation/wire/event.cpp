@@ -31,6 +31,8 @@ constexpr Row kRows[] = {
     {EventType::kChannelBlock, 1, "channel-block"},
     {EventType::kChannelClose, 1, "channel-close"},
     {EventType::kChannelDestroy, 2, "channel-destroy"},
+    {EventType::kSelectArm, 1, "select-arm"},
+    {EventType::kSelectFire, 1, "select-fire"},
     {EventType::kPoolAllocate, 1, "pool-allocate"},
     {EventType::kPoolFree, 1, "pool-free"},
     {EventType::kPoolGrow, 1, "pool-grow"},
@@ -40,6 +42,8 @@ constexpr Row kRows[] = {
     {EventType::kTimerFire, 2, "timer-fire"},
     {EventType::kWorkerPark, 1, "worker-park"},
     {EventType::kWorkerUnpark, 1, "worker-unpark"},
+    {EventType::kSteal, 1, "steal"},
+    {EventType::kInject, 1, "inject"},
 };
 
 const Row* find(EventType type) {

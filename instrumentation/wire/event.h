@@ -52,9 +52,9 @@ enum class EventType : std::uint8_t {
     kChannelBlock = 23,  // object = channel, argument = ops24 | 0 (sends) or 1 (receives) << 24; precedes its SUSPEND
     kChannelClose = 24,    // object = channel, argument = ops24
     kChannelDestroy = 25,  // object = channel, argument = ops24;  ext: 48 = identity, 64 = 0
-    kSelectBegin = 26,
-    kSelectArm = 27,
-    kSelectFire = 28,
+    kSelectBegin = 26,  // reserved
+    kSelectArm = 27,  // object = channel, argument = ops24 | (receives | position << 1) << 24; precedes the SUSPEND of a waiting select
+    kSelectFire = 28,  // object = coroutine or kNone, argument = position | arms << 8 | waited << 16
     kBroadcast = 29,
     kCall = 30,
     kReply = 31,  // reserved
@@ -74,8 +74,8 @@ enum class EventType : std::uint8_t {
     // workers
     kWorkerPark = 52,    // object = worker
     kWorkerUnpark = 53,  // object = worker
-    kSteal = 54,
-    kInject = 55,
+    kSteal = 54,         // object = worker they were taken from, argument = coroutines
+    kInject = 55,        // object = coroutines taken from the shared queues, argument = how many are left there
     kBlockingBegin = 56,
     kBlockingEnd = 57,  // reserved
 

@@ -53,9 +53,10 @@ enum class SectionKind : std::uint32_t {
     kStrings = 9,             // bytes (strings.h)
     kPools = 10,              // PoolRecord (pool.h), index = pool
     kWaitables = 11,          // reserved: locks, barriers, descriptors, ... with owner and waiters
-    kSelectArms = 12,         // reserved: one record an arm of a waiting select
+    kSelectArms = 12,         // SelectArmRecord (select_arm.h): one an arm of a waiting select
     kTimers = 13,             // reserved
     kForeignCoroutines = 14,  // reserved: coroutines of other runtimes
+    kSelects = 15,            // SelectRecord (select_arm.h): one a select in the code
     kStackSegments = 32,      // StackSegmentRecord (stack_segment.h)
     kSlabsFirst = 16,         // SlabRecord (pool.h) of pool p in section kSlabsFirst + p, p < kPoolsMax
 };

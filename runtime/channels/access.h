@@ -19,14 +19,22 @@ namespace cprime::detail {
     std::abort();
 }
 
+// There is no memory, or no record, for another one; says so and ends the program.
+[[noreturn]] inline void no_room(const char* for_what) {
+    std::fprintf(stderr,
+                 "cprime: there is no room for another %s; fewer at once, or more memory, would help\n",
+                 for_what);
+    std::abort();
+}
+
 // A channel, found.
 struct Found {
     std::uint32_t index;
     wire::ChannelRecord& record;
     ChannelState& state;
 
-    WaitList senders() const { return WaitList::senders(record, state); }
-    WaitList receivers() const { return WaitList::receivers(record, state); }
+    WaitList senders() const { return WaitList::senders(record); }
+    WaitList receivers() const { return WaitList::receivers(record); }
     bool closed() const { return (record.flags.load(std::memory_order_relaxed) & wire::kChannelClosed) != 0; }
 };
 
@@ -56,12 +64,28 @@ inline ResumePoint go_on(Worker* worker) {
     return worker != nullptr ? keep_running(*worker) : nullptr;
 }
 
-// Wakes somebody who was taken out of a wait list and whose request says how it ended. Under no channel's lock.
+// Ends the wait of a select that the caller has claimed: takes its arms out of their lists, gives them back, and wakes the waiter, who
+// finds that `fired` happened with `status`. Under no channel's lock.
+void retire_select(Worker* worker, std::uint32_t first_arm, wire::WakeCause cause, std::uint64_t stamp);
+
+// Says in the waiter's frame how its call ended. Whoever took it out, before wake().
+inline void tell(const Waiter& waiter, Status status) {
+    waiter.request->status = status;
+    waiter.request->link = 0;
+    if (!waiter.is_arm()) return;
+    if (SelectRequest* select = g_arms.state(waiter.arm()).select; select != nullptr) {
+        select->status = status;
+        select->fired = g_arms.record(waiter.arm()).position.load(std::memory_order_relaxed);
+    }
+}
+
+// Wakes somebody who was taken out of a wait list and told how it ended. Under no channel's lock.
+void wake_arm(Worker* worker, std::uint32_t arm, wire::WakeCause cause, std::uint64_t stamp);
 inline void wake(Worker* worker, const Waiter& waiter, wire::WakeCause cause, std::uint64_t stamp) {
-    if (waiter.thread != nullptr) {
-        waiter.thread->wake();
+    if (__builtin_expect(waiter.is_arm(), 0)) {
+        wake_arm(worker, waiter.arm(), cause, stamp);
     } else {
-        make_ready(worker, waiter.coroutine, cause, stamp);
+        make_ready(worker, waiter.number, cause, stamp);
     }
 }
 inline wire::WakeCause waker_kind(const Worker* worker) {
@@ -71,7 +95,8 @@ inline wire::WakeCause waker_kind(const Worker* worker) {
 // Marks the channel closed and wakes everybody who waits. The lock is held at the call and let go in it. No effect on a closed one.
 void close_and_unlock(Worker* worker, const Found& channel);
 
-// What cancellers call for a coroutine that waits on a channel.
+// What cancellers and timers call for a coroutine that waits on a channel; on several.
 void install_channel_hooks();
+void install_select_hook();
 
 }  // namespace cprime::detail

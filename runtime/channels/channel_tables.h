@@ -1,7 +1,7 @@
 // The records of channels and handles in the segment, and what belongs to a channel but is nobody else's business.
 //
 //   ChannelRecord  (wire/channel.h, in the segment)   counts, wait list ends, flags: what a viewer reads
-//   ChannelState   (here, private memory)             lock, buffer, waiting threads
+//   ChannelState   (here, private memory)             lock, buffer
 //
 // Both have the same index. A state is never given back, only used again: a stale index still finds a lock [channel.stale].
 //
@@ -12,7 +12,7 @@
 //   C1  ChannelRecord and ChannelState are read and changed under the state's lock only; a change is bracketed by the record's
 //       sequence (RecordChange), so that a viewer sees it whole or knows that it did not.
 //   C2  length = sent - received, and every change of either, of closing and of blocking adds one to `operations`.
-//   C3  No lock of this folder is held while user code runs; none is held while another channel's is taken.
+//   C3  No lock of this folder is held while user code runs. Several channels' are held by a select only, taken in the order of their indices.
 //
 // Thread: any that may call the runtime. Blocks for spin locks only (and for a mutex where a name is new).
 #pragma once
@@ -32,26 +32,16 @@
 #include "instrumentation/wire/channel.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/spin_lock.h"
-#include "runtime/scheduler/thread_waiter.h"
 
 namespace cprime::detail {
-
-// Threads that are no workers, waiting for one side of a channel; oldest first.
-struct ThreadList {
-    ThreadWaiter* first = nullptr;
-    ThreadWaiter* last = nullptr;
-};
 
 struct alignas(64) ChannelState {
     SpinLock lock;
     bool frames = false;               // items stay in their sender's frame (see channel_calls.h)
     std::uint32_t cell_bytes = 0;      // of one item in the buffer: sizeof(T), or a pointer to a node
     std::uint32_t head = 0;            // cell of the oldest item
-    std::uint32_t next_ticket = 0;     // order of arrival of those who wait; wraps
     std::byte* buffer = nullptr;       // capacity cells; nullptr when unbuffered
     void (*destroy)(void*) = nullptr;  // of a node
-    ThreadList sending;
-    ThreadList receiving;
 };
 
 // Brackets a change of a channel header [channel.sequence]: odd while inside. The writer holds the channel's lock.

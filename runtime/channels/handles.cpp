@@ -12,6 +12,7 @@
 
 #include "runtime/channels/access.h"
 #include "runtime/channels/channels.h"
+#include "runtime/channels/select_counts.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/switch/switch.h"
 
@@ -22,13 +23,6 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 
 bool is_outlived(HandleId handle) {
     return generation_of(handle) != g_channels.generation();
-}
-
-[[noreturn]] void no_room(const char* for_what) {
-    std::fprintf(stderr,
-                 "cprime: there is no room for another %s; fewer at once, or more memory, would help\n",
-                 for_what);
-    std::abort();
 }
 
 // Adds `difference` to the counts of handles that may do what `rights` says. Under the channel's lock.
@@ -50,7 +44,6 @@ void make_buffer(ChannelState& state, const MakeRequest& request) {
     state.frames = !bytes && request.capacity == 0;
     state.cell_bytes = bytes || request.capacity == 0 ? request.type->bytes : sizeof(void*);
     state.head = 0;
-    state.next_ticket = 0;
     state.destroy = request.type->destroy;
     state.buffer = nullptr;
     if (request.capacity == 0) return;
@@ -297,7 +290,10 @@ ResumePoint channel_give_node(Worker* worker, std::uint32_t, void* node) noexcep
 
 void start_channels(emit::StateSegment& segment) {
     g_channels.start(segment);
+    g_arms.start(segment);
+    g_selects.start(segment);
     install_channel_hooks();
+    install_select_hook();
 }
 
 void stop_channels() {
@@ -317,6 +313,8 @@ void stop_channels() {
         state.buffer = nullptr;
     }
     g_channels.stop();
+    g_selects.stop();
+    g_arms.stop();
 }
 
 }  // namespace cprime::detail

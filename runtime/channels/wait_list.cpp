@@ -1,4 +1,4 @@
-// Links and tickets.
+// Links of coroutines and arms.
 #include "runtime/channels/wait_list.h"
 
 namespace cprime::detail {
@@ -6,72 +6,79 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-ChannelRequest& request_of(std::uint32_t index) {
-    return *reinterpret_cast<ChannelRequest*>(record(index).transfer);
+std::atomic<std::uint32_t>& next_of(std::uint32_t number) {
+    return (number & kArmBit) != 0 ? g_arms.record(number & ~kArmBit).next : record(number).next;
 }
-ChannelRequest& request_of(const ThreadWaiter& waiter) {
-    return *static_cast<ChannelRequest*>(waiter.transfer);
+std::atomic<std::uint32_t>& previous_of(std::uint32_t number) {
+    return (number & kArmBit) != 0 ? g_arms.record(number & ~kArmBit).previous : record(number).previous;
+}
+bool counts(std::uint32_t number) {
+    return (number & kArmBit) == 0 || g_arms.record(number & ~kArmBit).coroutine.load(kRelaxed) != wire::kNone;
 }
 
-std::uint32_t ticket_of(std::uint32_t index) {
-    return static_cast<std::uint32_t>(request_of(index).link >> 32);
+ChannelRequest& request_of(std::uint32_t number) {
+    return (number & kArmBit) != 0 ? *g_arms.state(number & ~kArmBit).request
+                                   : *reinterpret_cast<ChannelRequest*>(record(number).transfer);
 }
-std::uint32_t ticket_of(const ThreadWaiter& waiter) {
-    return static_cast<const WaitingThread&>(waiter).ticket;
+
+bool is_select(std::uint32_t number) {
+    return (number & kArmBit) != 0 && g_arms.state(number & ~kArmBit).select != nullptr;
 }
 
 }  // namespace
 
-void WaitList::add_coroutine(std::uint32_t index, ChannelRequest& request) {
-    request.link = std::uint64_t{next_ticket_++} << 32 | index << 1 | 1;
+void WaitList::add(std::uint32_t number, ChannelRequest& request) {
+    request.link = std::uint64_t{number} << 1 | 1;
     const std::uint32_t last = last_.load(kRelaxed);
-    wire::CoroutineRecord& added = record(index);
-    added.next.store(wire::kNone, kRelaxed);
-    added.previous.store(last, std::memory_order_release);  // [channel.unlinked]
-    (last == wire::kNone ? first_ : record(last).next).store(index, kRelaxed);
-    last_.store(index, kRelaxed);
-    RecordChange::add(waiting_, 1U);
+    next_of(number).store(wire::kNone, kRelaxed);
+    previous_of(number).store(last, std::memory_order_release);  // [channel.unlinked]
+    (last == wire::kNone ? first_ : next_of(last)).store(number, kRelaxed);
+    last_.store(number, kRelaxed);
+    if (counts(number)) RecordChange::add(waiting_, 1U);
 }
 
-void WaitList::add_thread(WaitingThread& waiter, ChannelRequest& request) {
-    request.link = reinterpret_cast<std::uint64_t>(&waiter);
-    waiter.ticket = next_ticket_++;
-    waiter.transfer = &request;
-    waiter.next = nullptr;
-    waiter.previous = threads_.last;
-    (threads_.last == nullptr ? threads_.first : threads_.last->next) = &waiter;
-    threads_.last = &waiter;
+bool WaitList::anybody() {
+    while (true) {
+        const std::uint32_t number = first_.load(kRelaxed);
+        if (number == wire::kNone) return false;
+        if (!is_select(number)) return true;
+        const std::uint32_t first_arm = g_arms.state(number & ~kArmBit).first;
+        if ((g_arms.state(first_arm).claim.load(std::memory_order_acquire) & kClaimOpen) != 0) return true;
+        remove(number);
+    }
 }
 
 Waiter WaitList::take_oldest() {
-    const std::uint32_t index = first_.load(kRelaxed);
-    ThreadWaiter* thread = threads_.first;
-    const bool coroutine_first = thread == nullptr ||
-                                 (index != wire::kNone &&
-                                  static_cast<std::int32_t>(ticket_of(index) - ticket_of(*thread)) < 0);
-    if (coroutine_first) {
-        ChannelRequest& request = request_of(index);
-        remove_coroutine(index);
-        return {&request, nullptr, index};
+    while (true) {
+        const std::uint32_t number = first_.load(kRelaxed);
+        if (number == wire::kNone) return {};
+        const bool mine = !is_select(number) || g_arms.claim(number & ~kArmBit);
+        // A claimed one's request is in a frame that stands still until whoever claimed it has taken this arm out: now.
+        ChannelRequest* const request = mine ? &request_of(number) : nullptr;
+        remove(number);
+        if (mine) return {request, number};
     }
-    return take_oldest_thread();
 }
 
 Waiter WaitList::take_oldest_thread() {
-    ThreadWaiter* thread = threads_.first;
-    threads_.first = thread->next;
-    (thread->next == nullptr ? threads_.last : thread->next->previous) = nullptr;
-    return {&request_of(*thread), thread, wire::kNone};
+    for (std::uint32_t number = first_.load(kRelaxed); number != wire::kNone;
+         number = next_of(number).load(kRelaxed)) {
+        if ((number & kArmBit) == 0 || g_arms.state(number & ~kArmBit).thread == nullptr) continue;
+        if (is_select(number) && !g_arms.claim(number & ~kArmBit)) continue;
+        ChannelRequest& request = request_of(number);
+        remove(number);
+        return {&request, number};
+    }
+    return {};
 }
 
-void WaitList::remove_coroutine(std::uint32_t index) {
-    wire::CoroutineRecord& removed = record(index);
-    const std::uint32_t next = removed.next.load(kRelaxed);
-    const std::uint32_t previous = removed.previous.load(kRelaxed);
-    (previous == wire::kNone ? first_ : record(previous).next).store(next, kRelaxed);
-    (next == wire::kNone ? last_ : record(next).previous).store(previous, std::memory_order_release);
-    removed.previous.store(index, std::memory_order_release);  // [channel.unlinked]
-    RecordChange::add(waiting_, ~0U);
+void WaitList::remove(std::uint32_t number) {
+    const std::uint32_t next = next_of(number).load(kRelaxed);
+    const std::uint32_t previous = previous_of(number).load(kRelaxed);
+    (previous == wire::kNone ? first_ : next_of(previous)).store(next, kRelaxed);
+    (next == wire::kNone ? last_ : previous_of(next)).store(previous, std::memory_order_release);
+    previous_of(number).store(number, std::memory_order_release);  // [channel.unlinked]
+    if (counts(number)) RecordChange::add(waiting_, ~0U);
 }
 
 }  // namespace cprime::detail

@@ -1,86 +1,87 @@
-// Who waits on one side of a channel: coroutines, linked through their control blocks, and threads, beside them.
+// Who waits on one side of a channel, in order of arrival.
 //
-// Both lists are in order of arrival, and a ticket says who was first over both. A waiting request's `link` says whose it is:
+// A waiter is a coroutine, linked through its control block, or an arm (arms.h), linked through its record. One number names either:
 //
-//   coroutine   ticket:32 | index:31 | 1
-//   thread      address of its WaitingThread (even)
+//   coroutine   its index
+//   arm         kArmBit | its index
 //
-//  All functions are called under
-// the channel's lock; whoever has taken a waiter out has the sole right to wake it (scheduler/parking.h).
+// and a request that waits carries it as `link`: number << 1 | 1.
 //
-// The mark [channel.unlinked]: a coroutine that was taken out has itself as `previous`. Between that and make_ready() its record
+// All functions are called under the channel's lock. Whoever has taken a coroutine, or the arm of a thread, out has the sole right to wake
+// it; an arm of a select must be claimed besides (take_oldest does both). An arm whose select was claimed elsewhere stays in the list until its
+// claimer takes it out, or until it is met here.
+//
+// The mark [channel.unlinked]: who stands in no list has itself as `previous`. For a coroutine, between that and make_ready() its record
 // still says "parked here", and a canceller that comes in between must not take it out a second time.
 #pragma once
 
 #include <cstdint>
 
+#include "runtime/channels/arms.h"
 #include "runtime/channels/channel_tables.h"
 
 namespace cprime::detail {
 
-// A thread that is no worker, in a wait list; on its own stack.
-struct WaitingThread : ThreadWaiter {
-    std::uint32_t ticket = 0;
-};
-
-// A coroutine (thread == nullptr) or a thread that was taken out of a wait list.
+// Somebody who was taken out of a wait list, and not yet woken.
 struct Waiter {
     ChannelRequest* request = nullptr;  // in its frame
-    ThreadWaiter* thread = nullptr;
-    std::uint32_t coroutine = wire::kNone;
+    std::uint32_t number = wire::kNone;
 
-    // Whose request this is; it was taken out of a wait list, and not yet woken.
     static Waiter of(ChannelRequest& request) {
-        if ((request.link & 1) == 0)
-            return {&request, reinterpret_cast<WaitingThread*>(request.link), wire::kNone};
-        return {&request, nullptr, static_cast<std::uint32_t>(request.link) >> 1};
+        return {&request, static_cast<std::uint32_t>(request.link >> 1)};
     }
-
-    // Identity of the coroutine; 0 for a thread.
+    bool is_arm() const { return (number & kArmBit) != 0; }
+    std::uint32_t arm() const { return number & ~kArmBit; }
+    // Index of the coroutine; kNone for a thread.
+    std::uint32_t coroutine() const {
+        return is_arm() ? g_arms.record(arm()).coroutine.load(std::memory_order_relaxed) : number;
+    }
+    // Its identity; 0 for a thread.
     std::uint64_t identity() const {
-        return thread != nullptr ? 0 : detail(coroutine).identity.load(std::memory_order_relaxed);
+        const std::uint32_t index = coroutine();
+        return index == wire::kNone ? 0 : detail(index).identity.load(std::memory_order_relaxed);
     }
 };
 
 // One side of a channel's wait lists.
 class WaitList {
 public:
-    static WaitList senders(wire::ChannelRecord& record, ChannelState& state) {
-        return {record.first_sender, record.last_sender, record.senders_waiting, state.sending,
-                state.next_ticket};
+    static WaitList senders(wire::ChannelRecord& record) {
+        return {record.first_sender, record.last_sender, record.senders_waiting};
     }
-    static WaitList receivers(wire::ChannelRecord& record, ChannelState& state) {
-        return {record.first_receiver, record.last_receiver, record.receivers_waiting, state.receiving,
-                state.next_ticket};
+    static WaitList receivers(wire::ChannelRecord& record) {
+        return {record.first_receiver, record.last_receiver, record.receivers_waiting};
     }
 
-    bool empty() const {
-        return first_.load(std::memory_order_relaxed) == wire::kNone && threads_.first == nullptr;
-    }
-    // Links at the end. A coroutine must have been suspended, with its request as `transfer`.
-    void add_coroutine(std::uint32_t index, ChannelRequest& request);
-    void add_thread(WaitingThread& waiter, ChannelRequest& request);
-    // Takes out who has waited longest; not when empty. `waiting` is counted down: bracket it with a RecordChange.
+    // Nobody stands here, not even an arm that was claimed elsewhere.
+    bool empty() const { return first_.load(std::memory_order_relaxed) == wire::kNone; }
+    // Whether somebody can be taken out: takes out what was claimed elsewhere and stands before. A change of the record.
+    bool anybody();
+    // Links at the end. A coroutine must have been suspended, with its request as `transfer`. `waiting` counts coroutines: bracket
+    // it with a RecordChange, here and below.
+    void add(std::uint32_t number, ChannelRequest& request);
+    // Takes out who has waited longest, claimed if it is an arm of a select; `request` is null when there is nobody.
     Waiter take_oldest();
-    void remove_coroutine(std::uint32_t index);
-    bool no_threads() const { return threads_.first == nullptr; }
+    // The same for the oldest thread that waits for this channel only.
     Waiter take_oldest_thread();
+    void remove(std::uint32_t number);
 
 private:
     WaitList(std::atomic<std::uint32_t>& first, std::atomic<std::uint32_t>& last,
-             std::atomic<std::uint32_t>& waiting, ThreadList& threads, std::uint32_t& next_ticket)
-        : first_(first), last_(last), waiting_(waiting), threads_(threads), next_ticket_(next_ticket) {}
+             std::atomic<std::uint32_t>& waiting)
+        : first_(first), last_(last), waiting_(waiting) {}
 
     std::atomic<std::uint32_t>& first_;
     std::atomic<std::uint32_t>& last_;
     std::atomic<std::uint32_t>& waiting_;
-    ThreadList& threads_;
-    std::uint32_t& next_ticket_;
 };
 
 // Whether a coroutine that seems to wait was taken out already. Before still_parked(): the acquire orders what that reads.
 inline bool is_unlinked(std::uint32_t index) {
     return record(index).previous.load(std::memory_order_acquire) == index;  // [channel.unlinked]
+}
+inline bool is_arm_unlinked(std::uint32_t arm) {
+    return g_arms.record(arm).previous.load(std::memory_order_relaxed) == (kArmBit | arm);
 }
 
 }  // namespace cprime::detail

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "runtime/by_hand/hand_stacks.h"
 #include "runtime/channels/channels.h"
@@ -79,6 +81,7 @@ void make_tables(RuntimeState& state, SizeTable table) {
         Worker& worker = state.workers[i];
         worker.index = i;
         worker.several_workers = state.workers_count > 1;
+        worker.random = 0x9e3779b97f4a7c15ULL * (i + 1);
         worker.profile_always = state.profile_always;
         worker.record = &records[i];
         worker.histogram = &histograms[i];
@@ -169,11 +172,17 @@ void cancel_everybody(Worker* worker) {
     const std::uint32_t count = g_runtime->segment->header()
                                     .sections[static_cast<std::uint32_t>(SectionKind::kCoroutineDetails)]
                                     .records_used.load(std::memory_order_acquire);
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> marked;
     for (std::uint32_t index = 0; index < count; ++index) {
         const wire::CoroutineState state = record(index).state.load(std::memory_order_acquire);
         if (state == wire::CoroutineState::kFree || state == wire::CoroutineState::kExited) continue;
-        request_cancel(worker, index, detail(index).identity.load(std::memory_order_acquire));
+        const std::uint64_t identity = detail(index).identity.load(std::memory_order_acquire);
+        if (mark_cancelled(worker, index, identity) == Marked::now) marked.emplace_back(index, identity);
     }
+    if (marked.empty()) return;
+    sync::heavy_fence();  // [park.cancel]
+    for (const auto& [index, identity] : marked)
+        rouse_cancelled(worker, index, identity);
 }
 
 ResumePoint shut_down(Worker* worker, std::uint32_t, void*) noexcept {

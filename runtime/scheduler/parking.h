@@ -15,8 +15,8 @@
 // To wake somebody: lock, unlink, leave the result in the request, unlock, make_ready(). Whoever unlinks under the lock has the
 // sole right to make it ready.
 //
-// Why no cancellation is lost [park.cancel]: suspend_current() exchanges `state` to kParked and then reads the cancel flag; the
-// canceller sets the flag and then reads `state` (both sequentially consistent). One of the two sees the other: either
+// Why no cancellation is lost [park.cancel]: suspend_current() stores kParked, passes a light fence, and reads the cancel flag; the
+// canceller sets the flag, passes a heavy fence, and reads `state`. One of the two sees the other: either
 // the coroutine declines to park, or the canceller finds it parked, takes the object's lock, in which the parking one is
 // linked and even, and unlinks it through the hook of its reason.
 //
@@ -32,6 +32,7 @@
 #include <cstdint>
 
 #include "cprime/detail/park.h"
+#include "cprime/result.h"
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/event.h"
 #include "runtime/scheduler/worker.h"
@@ -44,8 +45,12 @@ inline constexpr std::uint64_t kPrivateAdopting = wire::kIdentityMask;
 inline constexpr std::uint64_t kPrivatePainted = 1ULL << 48;  // its stack was painted at spawn
 inline constexpr std::uint64_t kPrivateFailed = 1ULL << 49;   // an exception escaped it
 
-// The coroutine that called goes on: no switch.
+// Somebody of higher priority is ready: the running coroutine goes on, or, once its slice is over, lets it run first.
+ResumePoint make_way(Worker& worker);
+
+// The coroutine that called goes on: no switch, unless its slice is over.
 inline ResumePoint keep_running(Worker& worker) {
+    if (__builtin_expect(cprime_urgent.load(std::memory_order_relaxed) != 0, 0)) return make_way(worker);
     return worker.current;
 }
 
@@ -86,6 +91,11 @@ inline bool still_parked(std::uint32_t index, wire::WaitReason reason, std::uint
 // Takes a parked coroutine out of whatever it waits for, through the hook. False if it was not parked with that sequence.
 bool unlink_parked(Worker* worker, std::uint32_t index, std::uint32_t sequence, wire::WakeCause cause);
 
+// What a hook tells somebody whose wait a canceller or a timer ends.
+inline Status status_of(wire::WakeCause cause) {
+    return cause == wire::WakeCause::kTimer ? Status::timed_out : Status::cancelled;
+}
+
 // True when somebody asked the coroutine to end.
 inline bool cancel_requested(std::uint32_t index) {
     return (record(index).flags.load(std::memory_order_relaxed) & wire::kCoroutineCancelRequested) != 0;
@@ -93,6 +103,10 @@ inline bool cancel_requested(std::uint32_t index) {
 
 // Asks the coroutine to end, if it is still the one with that identity; wakes it if it waits. False if it had ended.
 bool request_cancel(Worker* worker, std::uint32_t index, std::uint64_t identity);
+// The two halves of it, for many at once: mark all, pass one heavy fence, then rouse all that were marked.
+enum class Marked : std::uint8_t { gone, before, now };
+Marked mark_cancelled(Worker* worker, std::uint32_t index, std::uint64_t identity);
+void rouse_cancelled(Worker* worker, std::uint32_t index, std::uint64_t identity);
 
 // Identity of the coroutine that runs; 0 for a thread that is no worker.
 inline std::uint64_t current_identity(const Worker* worker, std::uint32_t index) {

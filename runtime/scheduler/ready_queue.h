@@ -1,7 +1,7 @@
 // ReadyQueue: coroutines that are ready to run, oldest first, linked through their control blocks.
 //
-// Costs nothing per coroutine. Whoever holds the queue owns the `next` of everything in it. Used as a worker's own queue
-// (one thread, no lock) and as the injection list (under its lock).
+// Costs nothing per coroutine. Whoever holds the queue owns the `next` of everything in it. Used where a lock guards it: the shared queues
+// of the Scheduler, and what is bound to one worker.
 #pragma once
 
 #include <cstdint>
@@ -25,23 +25,12 @@ public:
         }
         last_ = index;
     }
-    // Before everything else: signals.
-    void push_front(std::uint32_t index) {
-        record(index).next.store(length_ == 0 ? wire::kNone : first_, std::memory_order_relaxed);
-        if (length_++ == 0) last_ = index;
-        first_ = index;
-    }
     // The oldest; not when empty.
     std::uint32_t pop() {
         const std::uint32_t index = first_;
         first_ = record(index).next.load(std::memory_order_relaxed);
         --length_;
         return index;
-    }
-    // Moves the oldest `count` (at most all) of `from` to the end of this queue.
-    void take(ReadyQueue& from, std::uint32_t count) {
-        for (; count > 0 && !from.empty(); --count)
-            push(from.pop());
     }
     std::uint32_t first() const { return length_ == 0 ? wire::kNone : first_; }
 

@@ -1,4 +1,4 @@
-// The injection list, the idle list, and the end of all coroutines.
+// The shared queues, the idle list, and the end of all coroutines.
 #include "runtime/scheduler/scheduler.h"
 
 #include <algorithm>
@@ -15,60 +15,134 @@ namespace cprime::detail {
 
 using coroscope::wire::WorkerState;
 
-void Scheduler::inject(std::uint32_t index, bool first) {
+std::atomic<std::uint32_t> cprime_urgent{0};
+
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
+void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
+    counter.store(counter.load(kRelaxed) + amount, kRelaxed);
+}
+
+}  // namespace
+
+void Scheduler::publish_lengths() {
+    for (std::size_t i = 0; i < queues_.size(); ++i)
+        queued_[i].store(queues_[i].length(), kRelaxed);
+    cprime_urgent.store(queues_[kSignal].length() + queues_[kHigh].length(), kRelaxed);
+}
+
+void Scheduler::inject(std::uint32_t index) {
     Worker* sleeper = nullptr;
     {
         const std::lock_guard<SpinLock> hold(lock_);
-        if (first) {
-            injected_.push_front(index);
+        const wire::CoroutineDetail& about = detail(index);
+        const std::uint16_t only = about.only_worker.load(kRelaxed);
+        if (only != wire::kAnyWorker) {
+            Worker& worker = workers_[only - 1];
+            worker.bound.push(index);
+            worker.bound_length.store(worker.bound.length(), kRelaxed);
+            if (remove_idle(worker)) sleeper = &worker;
         } else {
-            injected_.push(index);
+            queues_[static_cast<std::size_t>(about.priority.load(kRelaxed))].push(index);
+            publish_lengths();
+            sleeper = pop_idle();
         }
-        injected_length_.store(injected_.length(), std::memory_order_relaxed);
-        sleeper = pop_idle();
     }
     if (sleeper != nullptr) wake(*sleeper);
 }
 
-void Scheduler::take_injected(Worker& worker) {
-    const std::lock_guard<SpinLock> hold(lock_);
-    const std::uint32_t share = std::max(injected_.length() / workers_count_, 1U);
-    for (std::uint32_t i = 0; i < share && !injected_.empty(); ++i) {
-        const std::uint32_t index = injected_.pop();
-        const bool signal = (record(index).flags.load(std::memory_order_relaxed) & wire::kCoroutineSignal) !=
-                            0;
-        if (signal) {
-            worker.ready.push_front(index);
-        } else {
-            worker.ready.push(index);
-        }
-    }
-    injected_length_.store(injected_.length(), std::memory_order_relaxed);
+std::uint32_t Scheduler::pop_queue(Worker& worker, std::size_t priority) {
+    if (queues_[priority].empty()) return wire::kNone;
+    const std::uint32_t index = queues_[priority].pop();
+    passes_[priority] = 0;
+    publish_lengths();
+    add(worker.record->injected, 1);
+    emit::probe::inject(worker.ring, 1, queues_[priority].length());
+    return index;
 }
 
-void Scheduler::hand_over(Worker& worker, std::uint32_t keep) {
-    Worker* sleeper = nullptr;
-    {
-        const std::lock_guard<SpinLock> hold(lock_);
-        sleeper = pop_idle();
-        if (sleeper == nullptr) return;
-        injected_.take(worker.ready, std::max((worker.ready.length() - keep) / 2, 1U));
-        injected_length_.store(injected_.length(), std::memory_order_relaxed);
+// Somebody of priority `served` is about to run: whoever has been passed over too often runs instead.
+std::uint32_t Scheduler::age(Worker& worker, std::size_t served) {
+    for (std::size_t lower = queues_.size(); --lower > served;) {
+        if (!queues_[lower].empty() && ++passes_[lower] > kPassesMost) return pop_queue(worker, lower);
     }
-    wake(*sleeper);
+    return wire::kNone;
+}
+
+std::uint32_t Scheduler::take_urgent(Worker& worker) {
+    const std::lock_guard<SpinLock> hold(lock_);
+    for (const std::size_t priority : {kSignal, kHigh}) {
+        if (queues_[priority].empty()) continue;
+        // What stands in the worker's own queue ages with it.
+        if (!worker.queue.empty() && ++worker.urgent_in_a_row > kPassesMost) break;
+        if (const std::uint32_t aged = age(worker, priority); aged != wire::kNone) return aged;
+        return pop_queue(worker, priority);
+    }
+    worker.urgent_in_a_row = 0;
+    return wire::kNone;
+}
+
+void Scheduler::take_injected(Worker& worker) {
+    constexpr std::uint32_t kMostAtOnce = 128;
+    const std::lock_guard<SpinLock> hold(lock_);
+    ReadyQueue& queue = queues_[kNormal];
+    passes_[kNormal] = 0;
+    const std::uint32_t share = std::clamp(queue.length() / workers_count_, 1U, kMostAtOnce);
+    std::uint32_t taken = 0;
+    while (taken < share && !queue.empty() && worker.queue.push(queue.first())) {
+        queue.pop();
+        ++taken;
+    }
+    if (taken != 0) {
+        publish_lengths();
+        add(worker.record->injected, taken);
+        emit::probe::inject(worker.ring, taken, queue.length());
+    }
+    // Low priority: one of them after so many looks of everybody.
+    if (!queues_[kLow].empty() && ++passes_[kLow] > kPassesMost && worker.queue.push(queues_[kLow].first()))
+        pop_queue(worker, kLow);
+}
+
+std::uint32_t Scheduler::take_bound(Worker& worker) {
+    if (worker.bound_length.load(kRelaxed) == 0) return wire::kNone;
+    const std::lock_guard<SpinLock> hold(lock_);
+    if (worker.bound.empty()) return wire::kNone;
+    const std::uint32_t index = worker.bound.pop();
+    worker.bound_length.store(worker.bound.length(), kRelaxed);
+    return index;
+}
+
+std::uint32_t Scheduler::take_any(Worker& worker) {
+    const std::lock_guard<SpinLock> hold(lock_);
+    for (std::size_t priority = 0; priority < queues_.size(); ++priority) {
+        if (queues_[priority].empty()) continue;
+        if (const std::uint32_t aged = age(worker, priority); aged != wire::kNone) return aged;
+        return pop_queue(worker, priority);
+    }
+    return wire::kNone;
 }
 
 Worker* Scheduler::pop_idle() {
     if (idle_.empty()) return nullptr;
     Worker* sleeper = idle_.back();
     idle_.pop_back();
-    idle_count_.store(static_cast<std::uint32_t>(idle_.size()), std::memory_order_relaxed);
+    idle_count_.store(static_cast<std::uint32_t>(idle_.size()), kRelaxed);
     return sleeper;
 }
 
+bool Scheduler::remove_idle(Worker& worker) {
+    const auto found = std::find(idle_.begin(), idle_.end(), &worker);
+    if (found == idle_.end()) return false;
+    idle_.erase(found);
+    idle_count_.store(static_cast<std::uint32_t>(idle_.size()), kRelaxed);
+    return true;
+}
+
 void Scheduler::wake(Worker& sleeper) {
-    sleeper.wake_word.store(1, std::memory_order_release);  // [worker.futex]
-    futex_wake(sleeper.wake_word, 1);
+    // [worker.futex] 0 awake, or about to look; 1 woken; 2 in the kernel, or about to be.
+    if (sleeper.wake_word.exchange(1, std::memory_order_release) == 2) futex_wake(sleeper.wake_word, 1);
 }
 
 void Scheduler::wake_one() {
@@ -87,7 +161,7 @@ std::vector<Worker*> Scheduler::wake_all() {
         const std::lock_guard<SpinLock> hold(lock_);
         sleepers.assign(idle_.begin(), idle_.end());
         idle_.clear();
-        idle_count_.store(0, std::memory_order_relaxed);
+        idle_count_.store(0, kRelaxed);
     }
     for (Worker* sleeper : sleepers)
         wake(*sleeper);
@@ -95,28 +169,45 @@ std::vector<Worker*> Scheduler::wake_all() {
 }
 
 bool Scheduler::idle(Worker& worker) {
+    if (worker.searching) end_search(worker, false);
     std::uint64_t deadline = kNoDeadline;  // until which it sleeps; only the watcher has one
     {
         const std::lock_guard<SpinLock> hold(lock_);
-        if (!injected_.empty()) return true;
-        if (stopping_.load(std::memory_order_relaxed)) return false;
-        worker.wake_word.store(0, std::memory_order_relaxed);
+        if (!worker.bound.empty()) return true;
+        for (const ReadyQueue& queue : queues_) {
+            if (!queue.empty()) return true;
+        }
+        if (stopping_.load(kRelaxed)) return false;
+        worker.wake_word.store(0, kRelaxed);
         idle_.push_back(&worker);
-        idle_count_.store(static_cast<std::uint32_t>(idle_.size()), std::memory_order_relaxed);
+        idle_count_.store(static_cast<std::uint32_t>(idle_.size()), kRelaxed);
         const std::uint64_t next = timers_next();
         if (next != kNoDeadline && (watcher_ == nullptr || next < watcher_deadline_)) {
             watcher_ = &worker;
             watcher_deadline_ = deadline = next;
         }
     }
+    if (worker.several_workers) {
+        sync::heavy_fence();  // [scheduler.idle]
+        if (anything_to_steal()) {
+            leave_idle(worker);
+            return true;
+        }
+    }
     check_finished();
     g_runtime->pools.sample_high_water();
-    worker.record->ready_length.store(0, std::memory_order_relaxed);
-    worker.record->state.store(WorkerState::kParked, std::memory_order_relaxed);
-    worker.record->parks.store(worker.record->parks.load(std::memory_order_relaxed) + 1,
-                               std::memory_order_relaxed);
+    sleep(worker, deadline);
+    leave_idle(worker);
+    return true;
+}
+
+void Scheduler::sleep(Worker& worker, std::uint64_t deadline) {
+    worker.record->ready_length.store(0, kRelaxed);
+    worker.record->current.store(wire::kNone, kRelaxed);
+    worker.record->state.store(WorkerState::kParked, kRelaxed);
+    add(worker.record->parks, 1);
     emit::probe::worker_park(worker.ring, 0, worker.index);
-    while (worker.wake_word.load(std::memory_order_acquire) == 0) {  // [worker.futex]
+    while (worker.wake_word.load(std::memory_order_acquire) != 1) {  // [worker.futex]
         std::uint64_t timeout_ns = 0;
         const std::uint64_t now = coroscope::base::read_tsc();
         if (now >= deadline) break;
@@ -130,24 +221,27 @@ bool Scheduler::idle(Worker& worker) {
             timeout_ns = static_cast<std::uint64_t>(clock.duration_ns(static_cast<std::int64_t>(until - now))) +
                          1;
         }
-        futex_wait(worker.wake_word, 0, timeout_ns);
+        std::uint32_t awake = 0;
+        if (!worker.wake_word.compare_exchange_strong(awake, 2, std::memory_order_acquire) && awake == 1) break;
+        futex_wait(worker.wake_word, 2, timeout_ns);
     }
     g_runtime->trimmer.serve(worker);
     emit::probe::worker_unpark(worker.ring, 0, worker.index);
-    worker.record->state.store(WorkerState::kScheduling, std::memory_order_relaxed);
+    worker.record->state.store(WorkerState::kScheduling, kRelaxed);
+}
+
+void Scheduler::leave_idle(Worker& worker) {
     Worker* next_watcher = nullptr;
     {
         const std::lock_guard<SpinLock> hold(lock_);
-        const auto self = std::find(idle_.begin(), idle_.end(), &worker);
-        if (self != idle_.end()) idle_.erase(self);
+        // Still in the list: it woke by itself. Then nobody has made it a searcher.
+        remove_idle(worker);
         if (watcher_ == &worker) {
             watcher_ = nullptr;
             if (timers_next() != kNoDeadline) next_watcher = pop_idle();
         }
-        idle_count_.store(static_cast<std::uint32_t>(idle_.size()), std::memory_order_relaxed);
     }
     if (next_watcher != nullptr) wake(*next_watcher);
-    return true;
 }
 
 void Scheduler::check_finished() {
@@ -177,7 +271,7 @@ bool Scheduler::wait_finished(std::uint64_t timeout_ns, const std::atomic<bool>*
         // Acquire: what the coroutines did is visible to whoever learns that they are gone.
         const std::uint32_t epoch = finished_epoch_.load(std::memory_order_acquire);
         if (alive() == 0) return true;
-        if (give_up != nullptr && give_up->load(std::memory_order_relaxed)) return false;
+        if (give_up != nullptr && give_up->load(kRelaxed)) return false;
         std::uint64_t left_ns = 0;
         if (timeout_ns != 0) {
             timespec now{};
@@ -195,9 +289,9 @@ void Scheduler::stop() {
     std::vector<Worker*> sleepers;
     {
         const std::lock_guard<SpinLock> hold(lock_);
-        stopping_.store(true, std::memory_order_relaxed);
+        stopping_.store(true, kRelaxed);
         sleepers.swap(idle_);
-        idle_count_.store(0, std::memory_order_relaxed);
+        idle_count_.store(0, kRelaxed);
     }
     for (Worker* sleeper : sleepers)
         wake(*sleeper);

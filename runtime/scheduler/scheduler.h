@@ -1,15 +1,27 @@
-// Scheduler: what the workers share. Who is ready and nobody's yet, who sleeps, and when everything is over.
+// Scheduler: what the workers share. Who is ready and nobody's yet, who sleeps, who searches, and when everything is over.
 //
-// Each worker runs its own FIFO of ready coroutines and takes from the shared injection list every kPicksPerLook picks and
-// whenever its own runs dry; a worker that has more than it runs hands half of it over when others sleep.
+// Where a ready coroutine stands
+//   of normal priority, made ready on a worker     that worker's RunQueue; others steal from it
+//   of normal priority, made ready elsewhere       the shared queue of its priority, as does what overflows a RunQueue
+//   of another priority                            the shared queue of its priority: a worker looks there at every pick
+//                                                  (signal, high), or when it has nothing else (low)
+//   bound to one worker                            that worker's bound queue
 //
-// Why no wake-up is lost [scheduler.idle]: a worker goes to sleep only after it has found the injection list empty and has entered
-// itself in the idle list, both under one hold of `lock`; whoever adds to the injection list does so under the same lock and takes one
-// sleeper out. So either the sleeper saw the coroutine, or the coroutine's donor saw the sleeper. What stands in the own
-// queue of a *running* worker needs no sleeper: its owner will come to it. Timers: whoever goes to sleep and knows an earlier
-// deadline than the present watcher's becomes the watcher, and sleeps only until then; when it leaves with deadlines pending it
-// wakes the next sleeper, which then watches. Whoever arms a deadline either goes to sleep later itself, looks at the timers every
-// kPicksPerLook picks, or wakes a sleeper (timer_arm).
+// Aging: a shared queue that was passed over kPassesMost times in a row by picks of higher priority has the next one. So any ready
+// coroutine runs after a number of picks that its queue's length bounds.
+//
+// Why no wake-up is lost [scheduler.idle]. Shared queues: a worker goes to sleep only after it has found them empty and has entered
+// itself in the idle list, both under one hold of `lock_`; whoever adds to one does so under the same lock and takes a sleeper out. So either
+// the sleeper saw the coroutine, or its donor saw the sleeper. RunQueues: who pushes passes a light fence and then reads how many
+// sleep and how many search; who goes to sleep has ceased to search and entered the idle list, passes a heavy fence, and then looks at every
+// RunQueue. One of the two sees the other. A searcher that finds something, and was the last one, wakes another sleeper: it may have seen
+// only part of what there was.
+//
+// Who searches: at most half as many as there are workers, so that a little work does not keep everybody from sleeping.
+//
+// Timers: whoever goes to sleep and knows an earlier deadline than the present watcher's becomes the watcher, and sleeps only until then; when
+// it leaves with deadlines pending it wakes the next sleeper, which then watches. Whoever arms a deadline either goes to sleep later
+// itself, looks at the timers every kPicksPerLook picks, or wakes a sleeper (timer_arm).
 //
 // Why the end is seen [scheduler.finished]: `exited` of every worker is read first (acquire), then every `spawned`. Both only grow and
 // no coroutine exits before it was counted as spawned; equal sums mean that there was a moment, between the two readings, at
@@ -18,10 +30,12 @@
 // Thread: as marked. Tested in tests/unit/runtime/scheduler_test.cpp and tests/stress.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <vector>
 
+#include "cprime/detail/park.h"
 #include "runtime/scheduler/ready_queue.h"
 #include "runtime/scheduler/spin_lock.h"
 #include "runtime/scheduler/worker.h"
@@ -36,20 +50,35 @@ public:
         workers_count_ = count;
     }
 
-    // Adds a ready coroutine to the injection list (first or last) and wakes a sleeper. Any thread.
-    void inject(std::uint32_t index, bool first);
-
-    // Takes a fair share of the injection list into the worker's own queue. The worker itself.
-    void take_injected(Worker& worker);
-    bool anything_injected() const { return injected_length_.load(std::memory_order_relaxed) != 0; }
-
-    // Hands the older half of the worker's queue over, if there is more than `keep` in it and somebody sleeps. The worker
-    // itself; costs one load when nobody sleeps.
-    void share_surplus(Worker& worker, std::uint32_t keep) {
+    // Adds a ready coroutine to the queue of its priority, or of its worker, and wakes somebody who sleeps. Any thread.
+    void inject(std::uint32_t index);
+    // The worker has made a coroutine ready that stands in its own RunQueue: somebody who sleeps may steal it. Only with several workers.
+    void notify() {
+        sync::light_fence();  // [scheduler.idle]
         if (__builtin_expect(idle_count_.load(std::memory_order_relaxed) != 0, 0) &&
-            worker.ready.length() > keep) {
-            hand_over(worker, keep);
+            searching_.load(std::memory_order_relaxed) == 0) {
+            wake_searcher();
         }
+    }
+
+    // The next coroutine from a shared queue that may not wait any longer: of higher priority than normal, or passed over too often. kNone:
+    // none. The worker itself, when urgent() or every few picks.
+    std::uint32_t take_urgent(Worker& worker);
+    // Moves a fair share of the normal queue into the worker's own. The worker itself.
+    void take_injected(Worker& worker);
+    // Anything at all from the shared queues; kNone when they are empty. The worker itself, when it has nothing of its own.
+    std::uint32_t take_any(Worker& worker);
+    // Of those that may run on this worker only; kNone. The worker itself.
+    std::uint32_t take_bound(Worker& worker);
+    bool anything_injected() const { return queued_[kNormal].load(std::memory_order_relaxed) != 0; }
+    bool anything_low() const { return queued_[kLow].load(std::memory_order_relaxed) != 0; }
+
+    // Looks for work in other workers' queues, and takes half of one. The first is returned, the others stand in the worker's own queue.
+    std::uint32_t steal(Worker& worker);
+
+    // The worker has something to run: it searches no longer.
+    void found_work(Worker& worker) {
+        if (worker.searching) end_search(worker, true);
     }
 
     // Sleeps until there may be work for this worker. False: the runtime stops. The worker itself.
@@ -72,20 +101,38 @@ public:
     std::uint64_t alive() const;
 
 private:
-    void hand_over(Worker& worker, std::uint32_t keep);
-    Worker* pop_idle();  // under lock_
+    static constexpr std::size_t kSignal = static_cast<std::size_t>(wire::Priority::kSignal);
+    static constexpr std::size_t kHigh = static_cast<std::size_t>(wire::Priority::kHigh);
+    static constexpr std::size_t kNormal = static_cast<std::size_t>(wire::Priority::kNormal);
+    static constexpr std::size_t kLow = static_cast<std::size_t>(wire::Priority::kLow);
+    static constexpr std::uint32_t kPassesMost = 64;
+
+    Worker* pop_idle();                  // under lock_
+    bool remove_idle(Worker& worker);    // the same; false: somebody has taken it out to wake it
+    std::uint32_t pop_queue(Worker& worker, std::size_t priority);  // the same
+    void publish_lengths();              // the same
+    std::uint32_t age(Worker& worker, std::size_t served);          // the same
+    bool anything_to_steal() const;
+    void start_search(Worker& worker);
+    void end_search(Worker& worker, bool found);
+    void wake_searcher();
     void wake(Worker& sleeper);
+    void sleep(Worker& worker, std::uint64_t deadline);
+    void leave_idle(Worker& worker);
     void check_finished();
 
     Worker* workers_ = nullptr;
     std::uint32_t workers_count_ = 0;
-    SpinLock lock_;  // guards injected_, idle_, watcher_, watcher_deadline_
-    ReadyQueue injected_;
+    SpinLock lock_;  // guards queues_, passes_, every worker's `bound`, idle_, watcher_, watcher_deadline_
+    std::array<ReadyQueue, wire::kPrioritiesCount> queues_;
+    std::array<std::uint32_t, wire::kPrioritiesCount> passes_{};  // picks of higher priority since the queue was served last
     std::vector<Worker*> idle_;
     Worker* watcher_ = nullptr;  // sleeps until watcher_deadline_ (ticks); null: nobody watches the timers
     std::uint64_t watcher_deadline_ = 0;
-    std::atomic<std::uint32_t> injected_length_{0};  // writer: holders of lock_; readers: a hint, relaxed
-    std::atomic<std::uint32_t> idle_count_{0};       // the same
+    // Writer: holders of lock_; readers: hints, relaxed. queued_: lengths of the queues.
+    std::array<std::atomic<std::uint32_t>, wire::kPrioritiesCount> queued_{};
+    std::atomic<std::uint32_t> idle_count_{0};       // [scheduler.idle]
+    alignas(64) std::atomic<std::uint32_t> searching_{0};  // writers: searchers, and who makes a sleeper one; [scheduler.idle]
     std::atomic<bool> stopping_{false};              // writer: stop(), under lock_
     std::atomic<std::uint32_t> finished_epoch_{
         0};  // futex: grows when somebody sees the end [scheduler.finished]

@@ -12,6 +12,7 @@
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/eager_binding.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/scheduler/enqueue.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/stacks/high_water.h"
 #include "runtime/stacks/overflow.h"
@@ -26,8 +27,6 @@ using wire::SizeClass;
 
 namespace {
 
-constexpr std::uint8_t kNormalPriority = 2;
-constexpr std::uint8_t kSignalPriority = 0;
 static_assert(kRoomBesideClosure == kRoomBesideLocalClosure);
 
 // The smallest class from `pool` upwards in which the closure leaves room for `frames` bytes.
@@ -91,6 +90,14 @@ std::uint64_t closure_address(const wire::StackBounds& bounds, const ClosureType
     return (bounds.high - type.bytes) & ~(alignment - 1);
 }
 
+wire::Priority priority_of(const SpawnRequest& request) {
+    return (request.flags & kSpawnSignal) != 0 ? wire::Priority::kSignal
+                                               : static_cast<wire::Priority>(request.priority);
+}
+bool is_special(const SpawnRequest& request) {
+    return priority_of(request) != wire::Priority::kNormal || request.only_worker != wire::kAnyWorker;
+}
+
 void fill_record(const SpawnRequest& request, std::uint8_t pool, std::uint32_t slot,
                  const wire::StackBounds& bounds) {
     CoroutineRecord& child = record(request.coroutine);
@@ -98,7 +105,7 @@ void fill_record(const SpawnRequest& request, std::uint8_t pool, std::uint32_t s
     child.slot = slot;
     std::uint8_t flags = wire::kCoroutineNeverRan;
     if ((request.flags & kSpawnHandle) != 0) flags |= wire::kCoroutineHandleHeld;
-    if ((request.flags & kSpawnSignal) != 0) flags |= wire::kCoroutineSignal;
+    if (is_special(request)) flags |= wire::kCoroutineSpecial;
     if (g_runtime->shutting_down.load(std::memory_order_relaxed)) flags |= wire::kCoroutineCancelRequested;
     child.flags.store(flags, std::memory_order_relaxed);
     child.reason.store(wire::WaitReason::kNothing, std::memory_order_relaxed);
@@ -124,8 +131,8 @@ void fill_detail(const SpawnRequest& request, const Worker* worker, std::uint64_
     child.site.store(site, std::memory_order_relaxed);
     child.name.store(g_runtime->sites.name_of(site, request.name), std::memory_order_relaxed);
     child.high_water_bytes.store(0, std::memory_order_relaxed);
-    child.priority.store((request.flags & kSpawnSignal) != 0 ? kSignalPriority : kNormalPriority,
-                         std::memory_order_relaxed);
+    child.priority.store(priority_of(request), std::memory_order_relaxed);
+    child.only_worker.store(request.only_worker, std::memory_order_relaxed);
     child.worker.store(worker != nullptr ? static_cast<std::uint8_t>(worker->index) : 0,
                        std::memory_order_relaxed);
     child.deadline_ticks.store(0, std::memory_order_relaxed);
@@ -207,19 +214,21 @@ ResumePoint spawn_commit(Worker* worker, std::uint32_t index, void* argument) no
         emit::probe::spawn(
             ring, stamp,
             {child, d.site.load(std::memory_order_relaxed), request.identity, made.slot, made.pool,
-             made.flags.load(std::memory_order_relaxed), d.priority.load(std::memory_order_relaxed),
+             made.flags.load(std::memory_order_relaxed), static_cast<std::uint8_t>(d.priority.load(std::memory_order_relaxed)),
              d.spawner.load(std::memory_order_relaxed), d.name.load(std::memory_order_relaxed), sequence});
     }
-    const bool first = (request.flags & kSpawnSignal) != 0;
+    // Counted before it can run: [scheduler.finished].
     if (worker == nullptr) {
-        // Counted before it can run: [scheduler.finished].
         g_runtime->segment->header().outside_spawned.fetch_add(1, std::memory_order_release);
-        g_runtime->scheduler.inject(child, first);
+        g_runtime->scheduler.inject(child);
         return nullptr;
     }
     add(worker->record->spawned, 1);
-    worker->ready.push(child);
-    g_runtime->scheduler.share_surplus(*worker, 0);
+    if (is_special(request)) {
+        g_runtime->scheduler.inject(child);
+    } else {
+        enqueue(*worker, child, false);
+    }
     return keep_running(*worker);
 }
 

@@ -48,7 +48,7 @@ void timer_arm(Worker& worker, std::uint32_t index, std::uint32_t sequence, std:
         publish_next(timers);
     }
     // A worker that has other things to run may come late to this deadline; somebody who sleeps can watch it instead.
-    if (earliest && !worker.ready.empty() && g_runtime->scheduler.anybody_idle())
+    if (earliest && !worker.queue.empty() && g_runtime->scheduler.anybody_idle())
         g_runtime->scheduler.wake_one();
 }
 

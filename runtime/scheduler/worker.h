@@ -18,6 +18,7 @@
 #include "instrumentation/wire/histogram.h"
 #include "instrumentation/wire/worker.h"
 #include "runtime/scheduler/ready_queue.h"
+#include "runtime/scheduler/run_queue.h"
 #include "runtime/stacks/worker_slots.h"
 #include "runtime/switch/worker_offsets.h"
 
@@ -50,7 +51,13 @@ struct alignas(64) Worker {
     std::uint32_t picks_left = 1;          // until the next look at the injection list and the timers
     std::uint32_t parks_until_depth = 1;   // until the next park whose depth its site is told
     std::uint32_t parks_until_next = 61;   // ... and then until the one after it
-    ReadyQueue ready;                      // coroutines that will run here next
+    bool searching = false;                // counted as such in the Scheduler; also set by who wakes it from sleep
+    std::uint32_t urgent_in_a_row = 0;     // picks of higher priority while others stood in `queue`
+    std::uint64_t resumed_rsp = 0;         // stack pointer that the running coroutine was continued with
+    std::uint64_t slice_began = 0;         // ticks at which somebody of higher priority was first seen waiting for this one; 0 = not
+    RunQueue queue;                        // coroutines that will run here next; others steal from it
+    ReadyQueue bound;                      // that may run here only; under the Scheduler's lock
+    std::uint64_t random = 0x9e3779b97f4a7c15ULL;  // state of a xorshift; not 0
     EhGlobals* eh_globals = nullptr;       // this thread's
     wire::WorkerRecord* record = nullptr;  // in the segment
     emit::RingWriter* ring = nullptr;      // for the probes
@@ -69,8 +76,9 @@ struct alignas(64) Worker {
     bool sample_pending = false;         // both stamps stand once the present call has returned
     void* asan_fake_stack = nullptr;     // of the worker's own stack while a coroutine runs
 
-    // --- shared: [worker.futex] writer: whoever wakes it; the worker sleeps while it is 0
+    // --- shared: [worker.futex] 0: it looks whether it may sleep, 2: it sleeps, 1: somebody has woken it. Writers: the worker, whoever wakes it
     alignas(64) std::atomic<std::uint32_t> wake_word{0};
+    std::atomic<std::uint32_t> bound_length{0};  // of `bound`; writer: holders of the Scheduler's lock; a hint
     // Last request that it has trimmed its stacks for, and how many bytes that gave; futex. Writer: the worker, and trim() called by it.
     std::atomic<std::uint32_t> trim_served{0};
     std::uint64_t trim_bytes = 0;

@@ -13,9 +13,20 @@
 // wake whom.
 //
 // Calls that wait park the coroutine; on a thread that is no worker they block the thread. They answer with a Result:
-//   ok         the item was sent, or is here
-//   closed     nothing was sent; or the channel is closed and empty
-//   cancelled  it would have had to wait, and this coroutine has been asked to end
+//   ok           the item was sent, or is here
+//   closed       nothing was sent; or the channel is closed and empty
+//   cancelled    it would have had to wait, and this coroutine has been asked to end
+//   would_block  only from try_send and try_receive: it would have had to wait
+//   timed_out    only from send_for and receive_for: it waited as long as it was told to
+//
+//   send(item)         waits while there is no room (unbuffered: no receiver). An item that can be copied byte by byte is; any other one is moved
+//                      from, but only when the answer is ok, or copied on the caller's stack where it is given as an lvalue
+//   receive()          the oldest item. Waits while there is none; what was sent before the channel was closed is still delivered
+//   send_for, receive_for, try_send, try_receive    the same, waiting at most so long, or not at all
+//   close()            ends the channel for everybody: whoever waits is woken with `closed`, later sends answer `closed`, what is in the
+//                      buffer can still be received. Never waits; closing twice is no mistake
+//
+// To wait for one of several channels at once: cprime/select.h.
 //
 // T is nothrow-movable. Its moves and its destructor run on the stacks of those who send and receive, never under a lock; a move
 // must not itself wait for anything.
@@ -25,232 +36,15 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <string_view>
-#include <type_traits>
-#include <utility>
 
-#include "cprime/detail/channel_calls.h"
-#include "cprime/detail/park.h"
+#include "cprime/detail/channel_handle.h"
 #include "cprime/result.h"
 
 namespace cprime {
 
 template <typename T>
 class Channel;
-
-namespace detail {
-
-template <typename T>
-struct ChannelNode {
-    T item;
-};
-
-// Everything that handles of all three kinds can do; Sender, Receiver and Channel show what their right allows.
-template <typename T, std::uint32_t kRights>
-class Handle {
-    static_assert(std::is_object_v<T> && !std::is_const_v<T>, "a channel carries objects");
-    static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
-                  "cprime channels: T must be movable and destructible without throwing");
-    static constexpr bool kBytes = std::is_trivially_copyable_v<T>;
-
-public:
-    using value_type = T;
-
-    // An empty handle, to be assigned to. Sending to or receiving from it ends the program.
-    Handle() noexcept = default;
-    Handle(const Handle& other) noexcept : id_(copy_handle(other.id_, kRights)) {}
-    Handle(Handle&& other) noexcept : id_(adopt_handle(other.id_)) { other.id_ = 0; }
-    Handle& operator=(const Handle& other) noexcept {
-        if (this != &other) *this = Handle(other);
-        return *this;
-    }
-    Handle& operator=(Handle&& other) noexcept {
-        if (this != &other) {
-            reset();
-            id_ = adopt_handle(other.id_);
-            other.id_ = 0;
-        }
-        return *this;
-    }
-    [[gnu::always_inline]] ~Handle() {
-        if constexpr (kBytes) {
-            park<&channel_release>(reinterpret_cast<void*>(id_));
-        } else if (id_ != 0) {
-            release_object_handle(id_);
-        }
-    }
-
-    // Gives the handle back before its time. With the last sender's or receiver's the channel closes. Never waits.
-    void reset() noexcept {
-        if constexpr (kBytes) {
-            park<&channel_release>(reinterpret_cast<void*>(id_));
-        } else {
-            release_object_handle(id_);
-        }
-        id_ = 0;
-    }
-    // Whether it names a channel.
-    explicit operator bool() const noexcept { return id_ != 0; }
-    // Counts of the channel, at one instant. Never waits.
-    ChannelStatistics statistics() const noexcept { return channel_statistics(id_); }
-
-protected:
-    explicit Handle(HandleId id) noexcept : id_(id) {}
-    HandleId id() const noexcept { return id_; }
-    template <typename, std::uint32_t>
-    friend class Handle;
-    template <std::uint32_t kOtherRights>
-    explicit Handle(const Handle<T, kOtherRights>& other) noexcept : id_(copy_handle(other.id_, kRights)) {}
-
-    // Sends a copy. Waits while there is no room (unbuffered: no receiver).
-    [[gnu::always_inline]] Result<void> send(const T& item) const noexcept requires(kBytes) {
-        return send_bytes<&channel_send_bytes>(item);
-    }
-    // Sends the item away; it is moved from only when the answer is ok.
-    [[gnu::always_inline]] Result<void> send(T&& item) const noexcept requires(!kBytes) {
-        if ((id_ & kBufferedBit) != 0) return send_node<&channel_send_bytes>(item);
-        return send_frame<&channel_send_frame>(item);
-    }
-    // Sends a copy, made on the caller's stack.
-    [[gnu::always_inline]] Result<void> send(const T& item) const
-        requires(!kBytes && std::is_copy_constructible_v<T>) {
-        T copy(item);
-        return send(static_cast<T&&>(copy));
-    }
-    // As send(), but `would_block` instead of waiting.
-    [[gnu::always_inline]] Result<void> try_send(const T& item) const noexcept requires(kBytes) {
-        return send_bytes<&channel_try_send_bytes>(item);
-    }
-    [[gnu::always_inline]] Result<void> try_send(T&& item) const noexcept requires(!kBytes) {
-        if ((id_ & kBufferedBit) != 0) return send_node<&channel_try_send_bytes>(item);
-        return send_frame<&channel_try_send_frame>(item);
-    }
-
-    // The oldest item. Waits while there is none; what was sent before the channel was closed is still delivered.
-    [[gnu::always_inline]] Result<T> receive() const noexcept {
-        Result<T> result;
-        if constexpr (kBytes) {
-            receive_bytes<&channel_receive_bytes>(result);
-        } else if ((id_ & kBufferedBit) != 0) {
-            receive_node<&channel_receive_bytes>(result);
-        } else {
-            receive_frame<&channel_receive_frame>(result);
-        }
-        return result;
-    }
-    // As receive(), but `would_block` instead of waiting.
-    [[gnu::always_inline]] Result<T> try_receive() const noexcept {
-        Result<T> result;
-        if constexpr (kBytes) {
-            receive_bytes<&channel_try_receive_bytes>(result);
-        } else if ((id_ & kBufferedBit) != 0) {
-            receive_node<&channel_try_receive_bytes>(result);
-        } else {
-            receive_frame<&channel_try_receive_frame>(result);
-        }
-        return result;
-    }
-
-    // Ends the channel for everybody: whoever waits is woken with `closed`, later sends answer `closed`, what is in the buffer
-    // can still be received. Never waits; closing twice is no mistake.
-    void close() const noexcept { close_channel(id_); }
-
-private:
-    // The three ways of channel_calls.h. Written out, member by member, without helpers and temporaries: without optimisation each
-    // would take its place in the frame of whoever calls, and that frame may have 100 bytes.
-
-    template <ParkFunction kCall>
-    [[gnu::always_inline]] Result<void> send_bytes(const T& item) const noexcept {
-        ChannelRequest request;
-        request.handle = id_;
-        request.item = const_cast<T*>(&item);
-        park<kCall>(&request);
-        Result<void> result;
-        result.status_ = request.status;
-        return result;
-    }
-    template <ParkFunction kCall>
-    [[gnu::always_inline]] void receive_bytes(Result<T>& result) const noexcept {
-        ChannelRequest request;
-        request.handle = id_;
-        request.item = &result.value_;
-        park<kCall>(&request);
-        result.status_ = request.status;
-    }
-
-    template <ParkFunction kCall>
-    [[gnu::always_inline]] Result<void> send_node(T& item) const noexcept {
-        NodeRequest memory{sizeof(ChannelNode<T>), alignof(ChannelNode<T>), nullptr};
-        park<&channel_take_node>(&memory);
-        auto* node = ::new (memory.node) ChannelNode<T>{static_cast<T&&>(item)};
-        ChannelRequest request;
-        request.handle = id_;
-        request.item = &node;
-        park<kCall>(&request);
-        if (request.status != Status::ok) {  // the caller keeps what was not sent
-            item.~T();
-            ::new (&item) T(static_cast<T&&>(node->item));
-            node->~ChannelNode<T>();
-            park<&channel_give_node>(node);
-        }
-        return request.status;
-    }
-    template <ParkFunction kCall>
-    [[gnu::always_inline]] void receive_node(Result<T>& result) const noexcept {
-        ChannelNode<T>* node = nullptr;
-        ChannelRequest request;
-        request.handle = id_;
-        request.item = &node;
-        park<kCall>(&request);
-        if (request.status == Status::ok) {
-            ::new (&result.value_) T(static_cast<T&&>(node->item));
-            node->~ChannelNode<T>();
-            park<&channel_give_node>(node);
-        }
-        result.status_ = request.status;
-    }
-
-    template <ParkFunction kCall>
-    [[gnu::always_inline]] Result<void> send_frame(T& item) const noexcept {
-        ChannelRequest request;
-        request.handle = id_;
-        request.item = &item;
-        park<kCall>(&request);
-        if (request.status == Status::ok && request.link != 0) {
-            ::new (request.peer()->item) T(static_cast<T&&>(item));
-            park<&channel_complete>(&request);
-        }
-        return request.status;
-    }
-    template <ParkFunction kCall>
-    [[gnu::always_inline]] void receive_frame(Result<T>& result) const noexcept {
-        ChannelRequest request;
-        request.handle = id_;
-        request.item = &result.value_;
-        park<kCall>(&request);
-        if (request.status == Status::ok && request.link != 0) {
-            ::new (&result.value_) T(static_cast<T&&>(*static_cast<T*>(request.peer()->item)));
-            park<&channel_complete>(&request);
-        }
-        result.status_ = request.status;
-    }
-
-    HandleId id_ = 0;
-};
-
-template <typename T>
-void destroy_node(void* node) {
-    static_cast<ChannelNode<T>*>(node)->~ChannelNode<T>();
-}
-template <typename T>
-ItemType item_type() {
-    return {sizeof(T), std::is_trivially_copyable_v<T>,
-            std::is_trivially_copyable_v<T> ? nullptr : &destroy_node<T>};
-}
-
-}  // namespace detail
 
 // May send and close. Does not receive.
 template <typename T>
@@ -264,6 +58,7 @@ public:
 
     using Base::close;
     using Base::send;
+    using Base::send_for;
     using Base::try_send;
 };
 
@@ -277,6 +72,7 @@ public:
     Receiver(const Channel<T>& channel) noexcept;
 
     using Base::receive;
+    using Base::receive_for;
     using Base::try_receive;
 };
 
@@ -298,7 +94,9 @@ public:
 
     using Base::close;
     using Base::receive;
+    using Base::receive_for;
     using Base::send;
+    using Base::send_for;
     using Base::try_receive;
     using Base::try_send;
 };

@@ -2,7 +2,7 @@
 //
 // Everything a program needs, in one header. In parts: runtime.h (enter), spawn.h (make and join coroutines), this_coroutine.h
 // (yield, sleep, suspend), coroutine.h (coroutines resumed by hand), any_coroutine.h (all kinds in one container), micro_pool.h (stacks in your
-// own memory), bigger_stack.h (room for a deep call), channel.h (talk), signal.h (signals as coroutines), result.h (what calls that wait
+// own memory), bigger_stack.h (room for a deep call), channel.h (talk), select.h (to several at once), signal.h (signals as coroutines), result.h (what calls that wait
 // give back), pool_config.h and pools.h (how many stacks there are, and whose memory goes back). C: co.h.
 #pragma once
 
@@ -16,6 +16,7 @@
 #include "cprime/pools.h"
 #include "cprime/result.h"
 #include "cprime/runtime.h"
+#include "cprime/select.h"
 #include "cprime/signal.h"
 #include "cprime/spawn.h"
 #include "cprime/this_coroutine.h"

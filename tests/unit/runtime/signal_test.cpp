@@ -64,7 +64,7 @@ TEST(Signals, run_on_the_signal_pool_and_are_named_after_the_signal) {
             if (detail::detail(i).identity != handler) continue;
             found = true;
             EXPECT_EQ(detail::record(i).pool, detail::kPoolSignal);
-            EXPECT_NE(detail::record(i).flags & coroscope::wire::kCoroutineSignal, 0);
+            EXPECT_NE(detail::record(i).flags & coroscope::wire::kCoroutineSpecial, 0);
             const std::uint32_t own = detail::detail(i).name;
             const std::uint32_t name = own != coroscope::wire::kNone
                                            ? own
@@ -93,7 +93,7 @@ TEST(Signals, run_soon_even_when_many_coroutines_are_ready) {
             });
         }
         kill(getpid(), SIGUSR1);
-        while (!detail::g_runtime->scheduler.anything_injected()) {
+        while (detail::cprime_urgent.load() == 0) {
         }
         steps_before = steps;
         static_cast<void>(cprime::yield());

@@ -44,7 +44,7 @@ struct ChannelRequest {
         Status status;    // out
     };
     void* item;  // send: what goes; receive: where it comes to
-    std::uint64_t link;  // while the caller waits: who it is (wait_list.h); out, for frames: the peer's request, 0 = nothing to move
+    std::uint64_t link;  // while the caller waits: who it is (waiter.h); out, for frames: the peer's request, 0 = nothing to move
 
     [[gnu::always_inline]] ChannelRequest* peer() const noexcept {
         return reinterpret_cast<ChannelRequest*>(link);
@@ -52,17 +52,37 @@ struct ChannelRequest {
 };
 static_assert(sizeof(ChannelRequest) == 24);
 
-// argument: ChannelRequest*. `bytes` copies; `frame` may answer ok with a peer; `try_` answers would_block instead of waiting.
-ResumePoint channel_send_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
-ResumePoint channel_try_send_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
-ResumePoint channel_send_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
-ResumePoint channel_try_send_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
-ResumePoint channel_receive_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
-ResumePoint channel_try_receive_bytes(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
-ResumePoint channel_receive_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
-ResumePoint channel_try_receive_frame(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+// The same with a time after which the caller does not want to wait any more.
+struct TimedChannelRequest : ChannelRequest {
+    std::int64_t timeout_ns;
+};
+
+enum class Side : std::uint8_t { send, receive };
+enum class Items : std::uint8_t { bytes, frames };
+enum class Waits : std::uint8_t { forever, never, until };
+
+// argument: ChannelRequest*, with Waits::until a TimedChannelRequest*. `bytes` copies; `frames` may answer ok with a peer; `never` answers
+// would_block instead of waiting, `until` timed_out.
+template <Side, Items, Waits>
+ResumePoint channel_call(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 // The item has been moved between request and peer: the peer may go on.
 ResumePoint channel_complete(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+
+// Several sends and receives of which one is to happen (select.h). In the caller's frame, like the requests it points to.
+struct SelectRequest {
+    ChannelRequest* const* arms;   // by position; one whose handle is 0 is never ready
+    std::uint32_t receives;        // bit n: arm n receives
+    std::uint32_t frames;          // bit n: items of arm n cross as frames
+    std::int64_t timeout_ns;       // kWaitForEver, kDoNotWait, else how long at most
+    std::uint8_t count;            // of arms, at most kSelectArmsMax
+    std::uint8_t fired;            // out: position of the arm that happened, with status ok or closed
+    Status status;                 // out
+};
+inline constexpr std::uint32_t kSelectArmsMax = 32;
+inline constexpr std::uint8_t kNoArmFired = 0xff;
+inline constexpr std::int64_t kWaitForEver = -1;
+inline constexpr std::int64_t kDoNotWait = -2;
+ResumePoint channel_select(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
 // Memory for one node, and its return; on the worker's stack, so that a small one need not hold malloc's frames.
 struct NodeRequest {

@@ -1,0 +1,178 @@
+// Who runs next, and yield.
+#include <sched.h>
+
+#include "cprime/this_coroutine.h"
+#include "runtime/scheduler/enqueue.h"
+#include "runtime/scheduler/switching.h"
+#include "runtime/scheduler/timers.h"
+
+namespace cprime::detail {
+
+using wire::CoroutineState;
+using wire::WaitReason;
+
+namespace {
+
+constexpr std::uint32_t kPicksPerLook = 16;
+// A prime, so that the same coroutine of a round is not looked at each time.
+constexpr std::uint32_t kParksPerDepth = 61;
+// How long a coroutine goes on although somebody of higher priority is ready.
+constexpr std::int64_t kSliceNs = 50'000;
+
+// What a busy worker does every kPicksPerLook picks: look beyond its own queue.
+[[gnu::noinline]] void look_around(Worker& worker) {
+    worker.picks_left = kPicksPerLook;
+    g_runtime->trimmer.serve(worker);
+    Scheduler& scheduler = g_runtime->scheduler;
+    if (scheduler.anything_injected() || scheduler.anything_low()) {
+        scheduler.take_injected(worker);
+        worker.switch_stamp = 0;  // what comes from others is stamped after it was taken
+    }
+    if (worker.several_workers && !worker.queue.empty()) scheduler.notify();
+    if (timers_next() != kNoDeadline) {
+        const std::uint64_t now = coroscope::base::read_tsc();
+        if (now >= timers_next()) {
+            timers_fire(worker, now);
+            worker.switch_stamp = 0;  // whom a timer woke is not resumed before that
+        }
+    }
+    worker.record->ready_length.store(worker.queue.length(), std::memory_order_relaxed);
+}
+
+// Of those that may run on this worker only; of higher priority than what stands in its queue.
+[[gnu::noinline]] std::uint32_t pick_special(Worker& worker) {
+    worker.switch_stamp = 0;
+    Scheduler& scheduler = g_runtime->scheduler;
+    if (cprime_urgent.load(std::memory_order_relaxed) != 0) {
+        if (const std::uint32_t urgent = scheduler.take_urgent(worker); urgent != wire::kNone) return urgent;
+    }
+    // Turn about with the others.
+    return worker.bound_length.load(std::memory_order_relaxed) != 0 && (worker.picks_left & 1) != 0
+               ? scheduler.take_bound(worker)
+               : wire::kNone;
+}
+
+// Its own queue is empty. kNone: the runtime stops.
+[[gnu::noinline]] std::uint32_t find_work(Worker& worker) {
+    worker.current = &worker.home;
+    worker.current_index = wire::kNone;
+    worker.record->current.store(wire::kNone, std::memory_order_relaxed);
+    worker.record->state.store(wire::WorkerState::kScheduling, std::memory_order_relaxed);
+    if (worker.sampling != 0) spoil_sample(worker);
+    Scheduler& scheduler = g_runtime->scheduler;
+    while (true) {
+        look_around(worker);
+        worker.switch_stamp = 0;
+        std::uint32_t index = scheduler.take_bound(worker);
+        if (index == wire::kNone)
+            index = worker.several_workers ? worker.queue.pop<false>() : worker.queue.pop<true>();
+        if (index == wire::kNone) index = scheduler.take_any(worker);
+        if (index == wire::kNone && worker.several_workers) index = scheduler.steal(worker);
+        if (index != wire::kNone) {
+            scheduler.found_work(worker);
+            return index;
+        }
+        if (!scheduler.idle(worker)) return wire::kNone;
+    }
+}
+
+[[gnu::always_inline]] inline bool anything_special(const Worker& worker) {
+    return __builtin_expect((cprime_urgent.load(std::memory_order_relaxed) |
+                             worker.bound_length.load(std::memory_order_relaxed)) != 0,
+                            0);
+}
+
+template <bool kAlone>
+[[gnu::always_inline]] inline ResumePoint pick(Worker& worker) {
+    if (__builtin_expect(--worker.picks_left == 0, 0)) look_around(worker);
+    std::uint32_t index = anything_special(worker) ? pick_special(worker) : wire::kNone;
+    if (__builtin_expect(index == wire::kNone, 1)) index = worker.queue.pop<kAlone>();
+    if (__builtin_expect(index == wire::kNone, 0)) {
+        index = find_work(worker);
+        if (index == wire::kNone) return &worker.home;
+    }
+    return take_up(worker, index);
+}
+
+// The running coroutine stays ready and lets others run: stands at the end of its queue.
+template <bool kAlone>
+[[gnu::always_inline]] inline ResumePoint give_way(Worker& worker, wire::CoroutineRecord& self, std::uint32_t index) {
+    const std::uint8_t flags = self.flags.load(std::memory_order_relaxed);
+    self.reason.store(WaitReason::kYield, std::memory_order_relaxed);
+    self.wait_object.store(wire::kNone, std::memory_order_relaxed);
+    self.state.store(CoroutineState::kReady, std::memory_order_relaxed);
+    put_away(worker, self, index, flags, WaitReason::kYield, wire::kNone, 0);
+    const bool special = (flags & wire::kCoroutineSpecial) != 0;
+    if (__builtin_expect(special || !worker.queue.push(index), 0)) g_runtime->scheduler.inject(index);
+    return pick<kAlone>(worker);
+}
+
+// Nobody to run first here: then there is no switch, and nothing to tell.
+[[gnu::noinline]] bool anybody_else(Worker& worker) {
+    if (anything_special(worker) || g_runtime->scheduler.anything_injected()) return true;
+    if (--worker.picks_left == 0) look_around(worker);
+    return !worker.queue.empty();
+}
+
+}  // namespace
+
+void note_depth(Worker& worker, std::uint32_t index) {
+    worker.parks_until_depth = worker.parks_until_next;
+    worker.parks_until_next = kParksPerDepth;
+    note_site_depth(index);
+}
+
+// The stamp is also that of the RESUME that follows.
+void tell_suspend(Worker& worker, std::uint32_t index, std::uint32_t sequence, WaitReason reason,
+                  std::uint32_t object, std::uint64_t deadline_ticks) {
+    worker.switch_stamp = emit::stamp();
+    emit::probe::suspend(worker.ring, worker.switch_stamp, sequence, reason, object,
+                         record(index).rip.load(std::memory_order_relaxed), deadline_ticks);
+}
+
+void tell_resume(Worker& worker, std::uint32_t index, std::uint32_t sequence) {
+    if (emit::listening(wire::kCategoryCoroutine)) {
+        const std::uint64_t stamp = worker.switch_stamp != 0 ? worker.switch_stamp
+                                                             : coroscope::base::read_tsc_ordered();
+        emit::probe::resume(worker.ring, stamp, index, sequence,
+                            detail(index).identity.load(std::memory_order_relaxed));
+    }
+    note_switch(worker);
+}
+
+void resume_first_time(Worker& worker, wire::CoroutineRecord& next) {
+    next.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineNeverRan), std::memory_order_relaxed);
+    if (worker.parks_until_depth != 1) {
+        worker.parks_until_next = worker.parks_until_depth;
+        worker.parks_until_depth = 1;
+    }
+}
+
+ResumePoint pick_next(Worker& worker) {
+    return worker.several_workers ? pick<false>(worker) : pick<true>(worker);
+}
+
+ResumePoint make_way(Worker& worker) {
+    if (worker.current_index == wire::kNone) return worker.current;
+    if (detail(worker.current_index).priority.load(std::memory_order_relaxed) <= wire::Priority::kHigh)
+        return worker.current;
+    const std::uint64_t now = coroscope::base::read_tsc();
+    if (worker.slice_began == 0) worker.slice_began = now;
+    const auto& clock = g_runtime->segment->header().clock;
+    if (now - worker.slice_began < static_cast<std::uint64_t>(clock.duration_ticks(kSliceNs)))
+        return worker.current;
+    return give_way<false>(worker, *worker.current, worker.current_index);
+}
+
+ResumePoint yield_coroutine(Worker* worker, std::uint32_t index, void* argument) noexcept {
+    if (worker == nullptr) {
+        sched_yield();
+        return nullptr;
+    }
+    if (cancel_requested(index)) static_cast<YieldRequest*>(argument)->status = Status::cancelled;
+    wire::CoroutineRecord& self = *worker->current;
+    if (__builtin_expect(worker->queue.empty() && !anybody_else(*worker), 0)) return worker->current;
+    return worker->several_workers ? give_way<false>(*worker, self, index) : give_way<true>(*worker, self, index);
+}
+
+}  // namespace cprime::detail

@@ -1,0 +1,93 @@
+// RunQueue: what one worker runs next, of ordinary priority.
+//
+//   next     one coroutine that was just woken by the one that runs: it follows when that one parks, while what passed between them is warm
+//   deque    all others; the owner takes the oldest, so that nobody waits for more than the queue's length (or the newest, in programs of forks
+//            and joins: newest_first), thieves take the oldest
+//
+// At most kNextsInARow picks come from `next` before the deque has its turn: two that wake each other cannot keep the others waiting.
+//
+// Thread: the owner, but for those marked otherwise. `kAlone`: there is one worker, so that nobody else ever looks. Tested in
+// tests/unit/runtime/scheduler_test.cpp; the deque in tests/model.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/scheduler/atomics.h"
+#include "runtime/scheduler/tables.h"
+#include "runtime/scheduler/work_deque.h"
+
+namespace cprime::detail {
+
+class RunQueue {
+public:
+    static constexpr std::uint32_t kNextsInARow = 3;
+
+    // Adds at the end. False: it is full.
+    [[gnu::always_inline]] bool push(std::uint32_t index) { return deque_.push(index); }
+
+    // The coroutine that runs has woken this one: it follows, if nobody follows already. False: the queue is full.
+    [[gnu::always_inline]] bool push_next(std::uint32_t index) {
+        if (next_.load(std::memory_order_relaxed) != wire::kNone) return deque_.push(index);
+        next_.store(index, std::memory_order_release);  // [queue.next]
+        return true;
+    }
+
+    // Who runs next; kNone when there is nobody.
+    template <bool kAlone>
+    [[gnu::always_inline]] std::uint32_t pop() {
+        if (next_.load(std::memory_order_relaxed) != wire::kNone) {
+            if (nexts_left_ != 0) {
+                --nexts_left_;
+                const std::uint32_t index = take_next<kAlone>();
+                if (index != wire::kNone) return index;
+            } else if (const std::uint32_t aged = take_next<kAlone>(); aged != wire::kNone) {
+                if (!deque_.push(aged)) return aged;
+            }
+        }
+        nexts_left_ = kNextsInARow;
+        if (__builtin_expect(newest_first_, 0) && ++newest_in_a_row_ % kNewestInARow != 0)
+            return deque_.pop_newest<kAlone>();
+        return deque_.take_oldest<kAlone>();
+    }
+
+    bool empty() const { return length() == 0; }
+    // Any thread: a hint. Who must not miss an entry passes a fence first.
+    std::uint32_t length() const {
+        return deque_.length() + (next_.load(std::memory_order_relaxed) != wire::kNone ? 1 : 0);
+    }
+    // The n-th in the deque; may be gone.
+    std::uint32_t peek(std::uint32_t n) const { return deque_.peek(n); }
+
+    // Thieves: up to half of the deque. If there is nothing and `next_too`, then `next`.
+    std::uint32_t steal(std::uint32_t* out, std::uint32_t most, bool next_too) {
+        const std::uint32_t count = deque_.steal_half(out, most);
+        if (count != 0 || !next_too || next_.load(std::memory_order_relaxed) == wire::kNone) return count;
+        const std::uint32_t index = take_next<false>();
+        if (index == wire::kNone) return 0;
+        out[0] = index;
+        return 1;
+    }
+
+    void set_newest_first(bool yes) { newest_first_ = yes; }
+
+private:
+    static constexpr std::uint32_t kNewestInARow = 61;  // then the oldest: nobody is left at the bottom for ever
+
+    // [queue.next] acquire: who takes the index sees what its waker wrote.
+    template <bool kAlone>
+    [[gnu::always_inline]] std::uint32_t take_next() {
+        if constexpr (!kAlone) return next_.exchange(wire::kNone, std::memory_order_acquire);
+        const std::uint32_t index = next_.load(std::memory_order_relaxed);
+        next_.store(wire::kNone, std::memory_order_relaxed);
+        return index;
+    }
+
+    WorkDeque deque_;
+    // Writers: the owner, thieves that take it. Only the owner puts somebody here, and only where nobody stands [queue.next].
+    alignas(64) sync::atomic<std::uint32_t> next_{wire::kNone};
+    std::uint32_t nexts_left_ = kNextsInARow;
+    std::uint32_t newest_in_a_row_ = 0;
+    bool newest_first_ = false;  // constant while workers run
+};
+
+}  // namespace cprime::detail
