@@ -1,7 +1,7 @@
 // The one place from which lock-free parts of the runtime take their atomics, fences and futexes.
 //
 // In the library these are std::atomic and its fences under another name and cost nothing. In a model test
-// (CPRIME_MODEL_ATOMICS defined) the same names come from the checker (tests/model/checker/model_atomics.h), which makes
+// (CPRIME_MODEL_ATOMICS names a header) the same names come from the checker (tests/model/checker/model_atomics.h), which makes
 // each operation a step that it may put anywhere and lets a load answer with every value that the C++ memory model
 // allows: so the source that ships is the source that is tried.
 //
@@ -17,7 +17,7 @@
 #pragma once
 
 #ifdef CPRIME_MODEL_ATOMICS
-#include "model_atomics.h"
+#include CPRIME_MODEL_ATOMICS
 #else
 #include <immintrin.h>
 #include <sched.h>

@@ -3,16 +3,14 @@
 // Waiters spin on a plain load, then give the processor away (sched_yield): with more workers than processors the
 // holder may have been preempted. Held only on a worker's own stack or by threads that are no workers, never across a
 // switch and never while user code runs. Several at once: a wait object's lock, then the timer lock, then the injection
-// list's; never two of the same kind.
+// list's; never two of the same kind. Every interleaving of small cases: tests/model/spin_lock_model.cpp.
 #pragma once
 
-#include <immintrin.h>
-#include <sched.h>
-
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+
+#include "runtime/scheduler/atomics.h"
 
 namespace cprime::detail {
 
@@ -24,6 +22,7 @@ public:
             wait();
     }
     bool try_lock() noexcept { return !held_.exchange(true, std::memory_order_acquire); }
+    // [spin.lock]: release hands on what this holder wrote.
     void unlock() noexcept { held_.store(false, std::memory_order_release); }
 
 private:
@@ -32,13 +31,13 @@ private:
         int spins = 0;
         while (held_.load(std::memory_order_relaxed)) {
             if (++spins < kSpinsBeforeYield) {
-                _mm_pause();
+                sync::pause();
             } else {
-                sched_yield();
+                sync::yield_thread();
             }
         }
     }
-    std::atomic<bool> held_{false};  // writer: whoever takes or leaves it
+    sync::atomic<bool> held_{false};  // writer: whoever takes or leaves it [spin.lock]
 };
 
 // Locks for objects that are named by an index and have no room for one of their own. Objects may share a lock, so

@@ -88,12 +88,8 @@ public:
                 top_.store(top + 1, std::memory_order_relaxed);
                 return index;
             }
-            // [deque.top] release: a thief that reads this top reads a bottom no older than the owner's pops and pushes
-            // so far. Not stronger: the owner knows bottom, so that no fence of a thief has to order this.
-            if (top_.compare_exchange_weak(top, top + 1, std::memory_order_release,
-                                           std::memory_order_relaxed)) {
-                return index;
-            }
+            // Relaxed: it hands on nothing, and what a thief must know of the owner's pops the fences tell it [deque.fence].
+            if (top_.compare_exchange_weak(top, top + 1, std::memory_order_relaxed)) return index;
         }
         return kNothing;
     }
@@ -113,7 +109,7 @@ public:
         if (top <= bottom) {
             index = slots_[bottom & mask_].load(std::memory_order_relaxed);
             if (top < bottom) return index;
-            // The last one. Sequentially consistent: stands with the thieves' in the order of all fences [deque.fence].
+            // The last one. Sequentially consistent, as the thieves' below.
             if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst,
                                               std::memory_order_relaxed)) {
                 index = kNothing;
@@ -141,7 +137,7 @@ public:
     // Thief: removes the oldest entry; kNothing where there was none, kLost where another took it meanwhile (who took it has
     // gone on, so that trying again ends). What its pusher wrote before is visible.
     std::uint32_t steal() noexcept {
-        // [deque.top] acquire: takes over what the one who moved top knew of bottom.
+        // Acquire, as published: bottom is read later. The fence alone would do.
         std::int64_t top = top_.load(std::memory_order_acquire);
         sync::fence(std::memory_order_seq_cst);                               // [deque.fence]
         const std::int64_t bottom = bottom_.load(std::memory_order_acquire);  // [deque.publish]
@@ -150,8 +146,8 @@ public:
         // was made before the push that [deque.publish] showed.
         const Ring* const ring = ring_.load(std::memory_order_acquire);
         const std::uint32_t index = ring->slots()[top & ring->mask].load(std::memory_order_relaxed);
-        // Sequentially consistent: the owner's fence [deque.fence] must see it; release in it: the owner writes over the slot
-        // only after it was read [deque.top].
+        // [deque.top] release (in seq_cst): the owner writes over the slot only after it was read. Sequentially consistent as
+        // published, so that the owner's fence sees it under the rules of C11 as well; it costs the same on x86.
         if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) {
             return kLost;
         }

@@ -1,0 +1,188 @@
+// What runtime/scheduler/atomics.h offers, made of steps of the model checker. Included by it, where CPRIME_MODEL_ATOMICS is
+// defined; a test includes model.h and the header that it tries.
+//
+// Only what the runtime uses of std::atomic: named functions, no operators, so that every step has an order and a line.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <source_location>
+#include <type_traits>
+
+#include "memory.h"
+#include "operation.h"
+
+namespace model {
+
+// Implemented by the engine; each is called by a thread of the model.
+std::uint32_t new_location(std::uint64_t value);
+void perform(Operation& operation);
+void use_plain(PlainUses& uses, const void* address, bool write);
+
+template <typename T>
+class Atomic {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 8);
+    using Order = std::memory_order;
+    using Where = std::source_location;
+
+public:
+    Atomic() noexcept : Atomic(T{}) {}
+    Atomic(T value) noexcept : location_(new_location(bits(value))) {}
+    Atomic(const Atomic&) = delete;
+    Atomic& operator=(const Atomic&) = delete;
+
+    T load(Order order = Order::seq_cst, Where where = Where::current()) const noexcept {
+        Operation operation = make(Kind::kLoad, order, where);
+        perform(operation);
+        return of(operation.result);
+    }
+    void store(T value, Order order = Order::seq_cst, Where where = Where::current()) noexcept {
+        Operation operation = make(Kind::kStore, order, where);
+        operation.value = bits(value);
+        perform(operation);
+    }
+    T exchange(T value, Order order = Order::seq_cst, Where where = Where::current()) noexcept {
+        return change(Change::kSet, value, order, where);
+    }
+    template <typename Number>
+    T fetch_add(Number n, Order order = Order::seq_cst, Where where = Where::current()) noexcept {
+        return change(Change::kAdd, static_cast<T>(n), order, where);
+    }
+    template <typename Number>
+    T fetch_sub(Number n, Order order = Order::seq_cst, Where where = Where::current()) noexcept {
+        return change(Change::kSubtract, static_cast<T>(n), order, where);
+    }
+    T fetch_and(T set, Order order = Order::seq_cst, Where where = Where::current()) noexcept {
+        return change(Change::kAnd, set, order, where);
+    }
+    T fetch_or(T set, Order order = Order::seq_cst, Where where = Where::current()) noexcept {
+        return change(Change::kOr, set, order, where);
+    }
+    T fetch_xor(T set, Order order = Order::seq_cst, Where where = Where::current()) noexcept {
+        return change(Change::kXor, set, order, where);
+    }
+    bool compare_exchange_strong(T& expected, T desired, Order success, Order failure,
+                                 Where where = Where::current()) noexcept {
+        Operation operation = make(Kind::kCompareExchange, success, where);
+        operation.failure_order = failure;
+        operation.expected = bits(expected);
+        operation.value = bits(desired);
+        perform(operation);
+        if (!operation.success) expected = of(operation.result);
+        return operation.success;
+    }
+    bool compare_exchange_strong(T& expected, T desired, Order order = Order::seq_cst,
+                                 Where where = Where::current()) noexcept {
+        return compare_exchange_strong(expected, desired, order, on_failure(order), where);
+    }
+    // The weak form does not fail for no reason here: where it is used in a loop, that would only repeat the loop.
+    bool compare_exchange_weak(T& expected, T desired, Order success, Order failure,
+                               Where where = Where::current()) noexcept {
+        return compare_exchange_strong(expected, desired, success, failure, where);
+    }
+    bool compare_exchange_weak(T& expected, T desired, Order order = Order::seq_cst,
+                               Where where = Where::current()) noexcept {
+        return compare_exchange_strong(expected, desired, order, on_failure(order), where);
+    }
+
+    // For futexes.
+    Operation make(Kind kind, Order order, Where where) const noexcept {
+        return {.kind = kind,
+                .bytes = sizeof(T),
+                .order = order,
+                .location = location_,
+                .address = this,
+                .where = where};
+    }
+
+private:
+    static Order on_failure(Order order) {
+        if (order == Order::acq_rel) return Order::acquire;
+        return order == Order::release ? Order::relaxed : order;
+    }
+    static std::uint64_t bits(T value) {
+        std::uint64_t bits = 0;
+        std::memcpy(&bits, &value, sizeof value);
+        return bits;
+    }
+    static T of(std::uint64_t bits) {
+        T value;
+        std::memcpy(&value, &bits, sizeof value);
+        return value;
+    }
+    T change(Change change, T value, Order order, Where where) noexcept {
+        Operation operation = make(Kind::kExchange, order, where);
+        operation.change = change;
+        operation.value = bits(value);
+        perform(operation);
+        return of(operation.result);
+    }
+    std::uint32_t location_;
+};
+
+// Data without atomics. Each use is checked against the earlier ones; none is a step.
+template <typename T>
+class Plain {
+public:
+    Plain() : Plain(T{}) {}
+    Plain(T value) : value_(value) { use_plain(uses_, this, true); }
+    Plain(const Plain& other) : Plain(other.get()) {}
+    Plain& operator=(const Plain& other) { return *this = other.get(); }
+    Plain& operator=(T value) {
+        use_plain(uses_, this, true);
+        value_ = value;
+        return *this;
+    }
+    operator T() const { return get(); }
+    T operator->() const { return get(); }
+    T get() const {
+        use_plain(uses_, this, false);
+        return value_;
+    }
+
+private:
+    T value_;
+    mutable PlainUses uses_;
+};
+
+}  // namespace model
+
+namespace cprime::detail::sync {
+
+template <typename T>
+using atomic = model::Atomic<T>;
+template <typename T>
+using plain = model::Plain<T>;
+
+inline void fence(std::memory_order order,
+                  std::source_location where = std::source_location::current()) noexcept {
+    model::Operation operation{.kind = model::Kind::kFence, .order = order, .where = where};
+    model::perform(operation);
+}
+inline void light_fence() noexcept {}  // an order to the compiler, which the checker's steps keep anyhow
+inline void heavy_fence(std::source_location where = std::source_location::current()) noexcept {
+    model::Operation operation{.kind = model::Kind::kHeavyFence, .where = where};
+    model::perform(operation);
+}
+inline void pause(std::source_location where = std::source_location::current()) noexcept {
+    model::Operation operation{.kind = model::Kind::kPause, .where = where};
+    model::perform(operation);
+}
+inline void yield_thread(std::source_location where = std::source_location::current()) noexcept {
+    pause(where);
+}
+inline void futex_wait(const atomic<std::uint32_t>& word, std::uint32_t expected, std::uint64_t = 0,
+                       std::source_location where = std::source_location::current()) noexcept {
+    model::Operation operation = word.make(model::Kind::kFutexWait, std::memory_order_relaxed, where);
+    operation.expected = expected;
+    model::perform(operation);
+}
+inline void futex_wake(atomic<std::uint32_t>& word, int count,
+                       std::source_location where = std::source_location::current()) noexcept {
+    model::Operation operation = word.make(model::Kind::kFutexWake, std::memory_order_relaxed, where);
+    operation.value = static_cast<std::uint32_t>(count);
+    model::perform(operation);
+}
+
+}  // namespace cprime::detail::sync
