@@ -164,15 +164,15 @@ inline void channel_destroy(RingWriter* writer, std::uint64_t stamp, std::uint32
 }
 
 // One arm of a select that is about to wait. `operations`: of its channel.
-inline void select_arm(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel, std::uint32_t operations,
-                       std::uint8_t position, bool receives) {
+inline void select_arm(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel,
+                       std::uint32_t operations, std::uint8_t position, bool receives) {
     if (!listening(wire::kCategoryChannel)) return;
     const auto flags = static_cast<std::uint8_t>((receives ? 1 : 0) | position << 1);
     write_event(writer, stamp, EventType::kSelectArm, make_word1(channel, pack24(operations, flags)));
 }
 // Arm `position` of a select has happened; `waited`: it had parked. `coroutine`: whose select it is.
-inline void select_fire(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine, std::uint32_t position,
-                        std::uint32_t arms, bool waited) {
+inline void select_fire(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine,
+                        std::uint32_t position, std::uint32_t arms, bool waited) {
     if (!listening(wire::kCategoryChannel)) return;
     write_event(writer, stamp, EventType::kSelectFire,
                 make_word1(coroutine, position | arms << 8 | (waited ? 1U << 16 : 0)));

@@ -102,6 +102,7 @@ void make_tables(RuntimeState& state, SizeTable table) {
     take_or_die(state.sites.start(segment, std::move(table)));
     take_or_die(state.segments.start(segment));
     state.scheduler.start(state.workers.get(), state.workers_count);
+    g_worker_bias.start(state.workers_count == 1);
 }
 
 void print_context(char* buffer, unsigned long bytes) {

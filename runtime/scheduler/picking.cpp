@@ -96,7 +96,8 @@ template <bool kAlone>
 
 // The running coroutine stays ready and lets others run: stands at the end of its queue.
 template <bool kAlone>
-[[gnu::always_inline]] inline ResumePoint give_way(Worker& worker, wire::CoroutineRecord& self, std::uint32_t index) {
+[[gnu::always_inline]] inline ResumePoint give_way(Worker& worker, wire::CoroutineRecord& self,
+                                                   std::uint32_t index) {
     const std::uint8_t flags = self.flags.load(std::memory_order_relaxed);
     self.reason.store(WaitReason::kYield, std::memory_order_relaxed);
     self.wait_object.store(wire::kNone, std::memory_order_relaxed);
@@ -172,7 +173,8 @@ extern "C" ResumePoint cprime_yield_coroutine(Worker* worker, std::uint32_t inde
     if (cancel_requested(index)) static_cast<YieldRequest*>(argument)->status = Status::cancelled;
     wire::CoroutineRecord& self = *worker->current;
     if (__builtin_expect(worker->queue.empty() && !anybody_else(*worker), 0)) return worker->current;
-    return worker->several_workers ? give_way<false>(*worker, self, index) : give_way<true>(*worker, self, index);
+    return worker->several_workers ? give_way<false>(*worker, self, index)
+                                   : give_way<true>(*worker, self, index);
 }
 
 }  // namespace cprime::detail

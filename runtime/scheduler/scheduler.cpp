@@ -15,6 +15,7 @@ namespace cprime::detail {
 
 using coroscope::wire::WorkerState;
 
+constinit WorkerBias g_worker_bias;
 extern "C" {
 constinit std::atomic<std::uint32_t> cprime_urgent{0};
 }
@@ -224,7 +225,8 @@ void Scheduler::sleep(Worker& worker, std::uint64_t deadline) {
                          1;
         }
         std::uint32_t awake = 0;
-        if (!worker.wake_word.compare_exchange_strong(awake, 2, std::memory_order_acquire) && awake == 1) break;
+        if (!worker.wake_word.compare_exchange_strong(awake, 2, std::memory_order_acquire) && awake == 1)
+            break;
         futex_wait(worker.wake_word, 2, timeout_ns);
     }
     g_runtime->trimmer.serve(worker);

@@ -52,19 +52,19 @@ struct alignas(64) Worker {
     std::uint32_t parks_until_depth = 1;       // until the next park whose depth its site is told
     std::uint64_t resumed_rsp = 0;             // stack pointer that the running coroutine was continued with
     std::uint64_t slice_began = 0;  // ticks at which somebody of higher priority was first seen waiting for this one; 0 = not
-    RunQueue queue;                 // coroutines that will run here next; others steal from it
+    RunQueue queue;  // coroutines that will run here next; others steal from it
 
     // --- the scheduler's
     std::uint32_t index = 0;
-    bool several_workers = false;         // constant
-    bool profile_always = false;          // CPRIME_PROFILE=1; constant
-    bool searching = false;               // counted as such in the Scheduler; also set by who wakes it from sleep
-    std::uint32_t parks_until_next = 61;  // what parks_until_depth becomes next
-    std::uint32_t urgent_in_a_row = 0;    // picks of higher priority while others stood in `queue`
-    ReadyQueue bound;                     // that may run here only; under the Scheduler's lock
+    bool several_workers = false;  // constant
+    bool profile_always = false;   // CPRIME_PROFILE=1; constant
+    bool searching = false;        // counted as such in the Scheduler; also set by who wakes it from sleep
+    std::uint32_t parks_until_next = 61;           // what parks_until_depth becomes next
+    std::uint32_t urgent_in_a_row = 0;             // picks of higher priority while others stood in `queue`
+    ReadyQueue bound;                              // that may run here only; under the Scheduler's lock
     std::uint64_t random = 0x9e3779b97f4a7c15ULL;  // state of a xorshift; not 0
-    emit::RingWriter* ring = nullptr;      // for the probes
-    std::uint64_t switch_stamp = 0;        // taken by the suspend, shared by the resume after it; 0 = none
+    emit::RingWriter* ring = nullptr;              // for the probes
+    std::uint64_t switch_stamp = 0;  // taken by the suspend, shared by the resume after it; 0 = none
 
     // --- spawn's
     std::uint64_t identity_next = 0;  // block of identities: [next, end)
