@@ -86,6 +86,16 @@ function(coroscope_sources out folder)
   set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
+# coroscope_compile_together(TARGET): in the sanitizers' builds, which are made from scratch more often than after a change, the target's
+# sources are compiled some at a time, so that headers are read and templates instantiated once for several. The other builds compile
+# each by itself, which shows a header that is missing. Two sources that give a name of theirs to different things: rename one,
+# or set its property SKIP_UNITY_BUILD_INCLUSION.
+function(coroscope_compile_together target)
+  if(COROSCOPE_SANITIZE)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 7)
+  endif()
+endfunction()
+
 # coroscope_include_root(OUT LAYER FOLDER): makes <build>/layers/LAYER with nothing in it but a link to FOLDER under its
 # own relative path, and returns it. The folder is made when it is not there yet, so that the link leads somewhere.
 function(coroscope_include_root out layer folder)
