@@ -1,7 +1,7 @@
 // The table of rows: what `bench` measures, and against whom. Reading rows.cpp says all that is compared.
 //
-// A row has series; the first is ours (label "ours"; a row may do without), the others are its peers. A series names the runner program, the workload in it
-// and the conditions (environment, whether somebody watches). All are plain data, fixed at start.
+// A row has series; the first is ours (label "ours"; a row may do without), the others are its peers. A series names the
+// runner program, the workload in it and the conditions (environment, whether somebody watches). All are plain data, fixed at start.
 #pragma once
 
 #include <cstdint>
