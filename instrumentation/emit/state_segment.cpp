@@ -19,6 +19,7 @@
 #include "instrumentation/wire/site.h"
 #include "instrumentation/wire/stack_segment.h"
 #include "instrumentation/wire/strings.h"
+#include "instrumentation/wire/waitable.h"
 #include "instrumentation/wire/worker.h"
 
 namespace coroscope::emit {
@@ -44,6 +45,7 @@ constexpr Layout kLayouts[] = {
     {SectionKind::kStrings, 1, wire::kStringChunkBytes, wire::kStringBytesMax, true},
     {SectionKind::kChannels, sizeof(wire::ChannelRecord), 128, wire::kChannelsMax, true},
     {SectionKind::kHandles, sizeof(wire::HandleRecord), 1024, wire::kHandlesMax, true},
+    {SectionKind::kWaitables, sizeof(wire::WaitableRecord), 128, wire::kWaitablesMax, true},
     {SectionKind::kStackSegments, sizeof(wire::StackSegmentRecord), 256, wire::kStackSegmentsMax, true},
     {SectionKind::kCoroutines, sizeof(wire::CoroutineRecord), 1024, wire::kCoroutinesMax, true},
     {SectionKind::kCoroutineDetails, sizeof(wire::CoroutineDetail), 1024, wire::kCoroutinesMax, true},

@@ -40,6 +40,11 @@ constexpr Row kRows[] = {
     {EventType::kTimerFire, 2, "timer-fire"},
     {EventType::kWorkerPark, 1, "worker-park"},
     {EventType::kWorkerUnpark, 1, "worker-unpark"},
+    {EventType::kLockAcquire, 2, "lock-acquire"},
+    {EventType::kLockRelease, 2, "lock-release"},
+    {EventType::kNotify, 2, "notify"},
+    {EventType::kWaitableCreate, 3, "waitable-create"},
+    {EventType::kWaitableDestroy, 2, "waitable-destroy"},
 };
 
 const Row* find(EventType type) {

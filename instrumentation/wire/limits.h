@@ -24,6 +24,7 @@ inline constexpr std::uint32_t kWorkersMax = 256;
 inline constexpr std::uint32_t kCoroutinesMax = 1U << 26;  // records alive at once
 inline constexpr std::uint32_t kChannelsMax = 1U << 22;
 inline constexpr std::uint32_t kHandlesMax = 1U << 24;
+inline constexpr std::uint32_t kWaitablesMax = 1U << 22;
 inline constexpr std::uint32_t kStackSegmentsMax = 1U << 22;
 inline constexpr std::uint32_t kSitesMax = 1U << 16;
 inline constexpr std::uint32_t kSlabsPerPoolMax = 1U << 17;  // x 512 slots = 64M slots

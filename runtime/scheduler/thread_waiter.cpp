@@ -1,6 +1,8 @@
 // A futex word per waiting thread.
 #include "runtime/scheduler/thread_waiter.h"
 
+#include <chrono>
+
 #include "runtime/scheduler/futex.h"
 
 namespace cprime::detail {
@@ -9,6 +11,18 @@ void ThreadWaiter::wait() noexcept {
     // [waiter.woken] acquire: what the waker left in the request is visible.
     while (woken_.load(std::memory_order_acquire) == 0)
         futex_wait(woken_, 0);
+}
+
+bool ThreadWaiter::wait_for(std::int64_t duration_ns) noexcept {
+    using std::chrono::nanoseconds;
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point begin = Clock::now();
+    while (woken_.load(std::memory_order_acquire) == 0) {  // [waiter.woken]
+        const std::int64_t left = duration_ns - nanoseconds(Clock::now() - begin).count();
+        if (left <= 0) return false;
+        futex_wait(woken_, 0, static_cast<std::uint64_t>(left));
+    }
+    return true;
 }
 
 void ThreadWaiter::wake() noexcept {

@@ -23,9 +23,10 @@ enum class Status : std::uint8_t {
     closed,  // the channel is closed: nothing was sent; nothing is left to receive
     cancelled,  // somebody asked this coroutine to end (JoinHandle::cancel, shutdown), so it does not wait any more
     would_block,  // only from calls that try: they would have had to wait
+    timed_out,    // only from calls with a time limit: it passed before the call could do what it was asked to
 };
 
-// "ok", "closed", "cancelled" or "would_block".
+// "ok", "closed", "cancelled", "would_block" or "timed_out".
 inline const char* to_string(Status status) {
     switch (status) {
         case Status::ok:
@@ -36,6 +37,8 @@ inline const char* to_string(Status status) {
             return "cancelled";
         case Status::would_block:
             return "would_block";
+        case Status::timed_out:
+            return "timed_out";
     }
     return "?";
 }
