@@ -84,7 +84,7 @@ void check_unused(const wire::WaitableRecord& object) {
 }
 
 void no_room_for(const Waitable& object) {
-    end("there is no room for another " + std::string(kKinds[static_cast<std::size_t>(object.kind)]) +
+    end("there is no room for another " + std::string(kKinds[static_cast<std::size_t>(object.its_kind)]) +
         "; fewer at once, or more memory, would help");
 }
 

@@ -62,7 +62,7 @@ void WaitableTables::stop() {
         const wire::WaitableKind kind = record.kind.load(kRelaxed);
         if (kind == wire::WaitableKind::kFree) continue;
         auto& object = *reinterpret_cast<Waitable*>(record.object);
-        object.value = kept_value(kind, record.value.load(kRelaxed));
+        object.value_kept = kept_value(kind, record.value.load(kRelaxed));
         object.record.store(Waitable::kNoRecord, kRelaxed);
     }
     count_.store(0, kRelaxed);
@@ -83,8 +83,8 @@ std::uint32_t WaitableTables::take_record() {
 
 std::uint32_t WaitableTables::make_record(Waitable& object, const char* call, Worker* worker) {
     RuntimeState& state = runtime(call);
-    const std::string_view name(object.name, object.name_bytes);
-    const std::uint32_t site = state.sites.find(object.where, name, 0);
+    const std::string_view name(object.name_text, object.name_bytes);
+    const std::uint32_t site = state.sites.find(object.made_at, name, 0);
     const std::uint32_t string = name.empty() ? wire::kNone : segment_->intern(name);
     const std::lock_guard<std::mutex> hold(lock_);
     // Another may have been the first meanwhile.
@@ -96,7 +96,7 @@ std::uint32_t WaitableTables::make_record(Waitable& object, const char* call, Wo
         const std::lock_guard<SpinLock> locked(lock_of(record));
         const WaitableChange change(record);
         record.owner.store(0, kRelaxed);
-        record.value.store(object.value, kRelaxed);
+        record.value.store(object.value_kept, kRelaxed);
         record.waiting.store(0, kRelaxed);
         record.threads_waiting.store(0, kRelaxed);
         record.first.store(wire::kNone, kRelaxed);
@@ -104,19 +104,19 @@ std::uint32_t WaitableTables::make_record(Waitable& object, const char* call, Wo
         record.served.store(0, kRelaxed);
         record.waited.store(0, kRelaxed);
         record.next_ticket = 0;
-        record.limit = object.limit;
+        record.limit = object.fixed_limit;
         record.name = string;
         record.site = site;
         record.object = reinterpret_cast<std::uint64_t>(&object);
         record.first_thread = record.last_thread = 0;
         record.identity.store(next_identity_++, kRelaxed);
-        record.kind.store(static_cast<wire::WaitableKind>(object.kind), kRelaxed);
+        record.kind.store(static_cast<wire::WaitableKind>(object.its_kind), kRelaxed);
         WaitableChange::add(record.operations, 1U);
         if (emit::listening(wire::kCategoryLock)) {
             emit::probe::waitable_create(
                 ring_of(worker), emit::stamp_ordered(),
                 {index, record.kind.load(kRelaxed), record.identity.load(kRelaxed), string,
-                 record.operations.load(kRelaxed), site, object.value, object.limit});
+                 record.operations.load(kRelaxed), site, object.value_kept, object.fixed_limit});
         }
     }
     // [waitable.record] release: whoever finds the number finds the record made.

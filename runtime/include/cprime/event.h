@@ -23,9 +23,9 @@ public:
     enum Reset : std::uint32_t { stays_set = 0, resets_itself = 1 };
 
     // Not set. `name`: how Coroscope shows it; the text must live as long as the event.
-    constexpr explicit Event(std::string_view name = {}, Reset reset = stays_set,
+    constexpr explicit Event(std::string_view name = {}, Reset mode = stays_set,
                              const Place& where = CPRIME_HERE) noexcept
-        : Waitable(detail::WaitableKind::event, name, where, 0, reset) {}
+        : Waitable(detail::WaitableKind::event, name, where, 0, mode) {}
 
     // It has happened: lets waiters through, all of them or the one that has waited longest. Never waits.
     [[gnu::always_inline]] void set() noexcept {

@@ -21,6 +21,24 @@ MicroBodies CONCATENATE(micro_bodies_, MICRO_LEVEL)() {
                 }
             });
         },
+        .add_locked = [](Mutex& mutex, long& count, int rounds) -> JoinHandle<void> {
+            return spawn({.name = "add", .size_class = size_class::micro}, [&mutex, &count, rounds] {
+                for (int i = 0; i < rounds; ++i) {
+                    if (!mutex.lock()) return;
+                    ++count;
+                    mutex.unlock();
+                }
+            });
+        },
+        .add_permitted = [](Semaphore& semaphore, long& count, int rounds) -> JoinHandle<void> {
+            return spawn({.name = "add", .size_class = size_class::micro}, [&semaphore, &count, rounds] {
+                for (int i = 0; i < rounds; ++i) {
+                    if (!semaphore.acquire()) return;
+                    ++count;
+                    semaphore.release();
+                }
+            });
+        },
     };
 }
 

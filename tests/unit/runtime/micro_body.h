@@ -10,6 +10,9 @@ namespace cprime::test {
 struct MicroBodies {
     JoinHandle<void> (*sum)(const Receiver<int>& in, std::atomic<long>& sum);
     JoinHandle<void> (*count)(const Sender<int>& out, int items);
+    // Each adds to `count` so often: with the mutex held, and with a permit.
+    JoinHandle<void> (*add_locked)(Mutex& mutex, long& count, int rounds);
+    JoinHandle<void> (*add_permitted)(Semaphore& semaphore, long& count, int rounds);
 };
 MicroBodies micro_bodies_O0();
 MicroBodies micro_bodies_Og();

@@ -6,7 +6,7 @@
 // on the record's line; no lock of the scheduler, no heap.
 //
 // Before the first use in a Runtime, and between two, an object has no record: making and destroying it touches nothing but itself, so
-// it may be static. Then `value` is what a next Runtime begins with (permits, what a latch has left, whether an event is set).
+// it may be static. Then `value_kept` is what a next Runtime begins with (permits, what a latch has left, whether an event is set).
 //
 // Thread: any that may call the runtime. Not part of the public interface.
 #pragma once
@@ -41,14 +41,14 @@ ResumePoint waitable_destroyed(Worker* worker, std::uint32_t coroutine, void* ob
 struct Waitable {
     static constexpr std::uint64_t kNoRecord = ~0ULL;
 
-    constexpr Waitable(WaitableKind its_kind, std::string_view its_name, const Place& place,
+    constexpr Waitable(WaitableKind of_kind, std::string_view its_name, const Place& place,
                        std::uint32_t first_value = 0, std::uint32_t its_limit = 0) noexcept
-        : value(first_value),
-          limit(its_limit),
-          name(its_name.data()),
+        : value_kept(first_value),
+          fixed_limit(its_limit),
+          name_text(its_name.data()),
           name_bytes(static_cast<std::uint32_t>(its_name.size())),
-          kind(its_kind),
-          where(place) {}
+          its_kind(of_kind),
+          made_at(place) {}
     Waitable(const Waitable&) = delete;
     Waitable& operator=(const Waitable&) = delete;
     [[gnu::always_inline]] ~Waitable() {
@@ -58,12 +58,12 @@ struct Waitable {
     // Generation of the runtime:32 | index of the record:32. Writer: the first user in a runtime, after the record stands (release); readers:
     // users (acquire) [waitable.record].
     std::atomic<std::uint64_t> record{kNoRecord};
-    std::uint32_t value;        // while there is no record
-    const std::uint32_t limit;  // by kind, as in wire::WaitableRecord
-    const char* const name;
+    std::uint32_t value_kept;         // while there is no record
+    const std::uint32_t fixed_limit;  // by kind, as in wire::WaitableRecord
+    const char* const name_text;
     const std::uint32_t name_bytes;
-    const WaitableKind kind;
-    const Place where;
+    const WaitableKind its_kind;
+    const Place made_at;
 };
 
 // One call. Lives in the caller's frame, where others find it while the caller waits. Wrappers fill what their call reads, and no more: without
