@@ -13,7 +13,7 @@ ResumePoint open(Locked& object) {
     while (!object.nobody_waits()) {
         const ObjectWaiter next = object.oldest();
         object.take_out(next, Status::ok);
-        next.request->flag = false;
+        next.request->state.flag = false;
         WaitableChange::add(object.record.served, std::uint64_t{1});
         woken.add(next);
     }
@@ -43,12 +43,12 @@ ResumePoint barrier_arrive(Worker* worker, std::uint32_t me, void* argument) noe
     Locked barrier(*request.object, "Barrier::arrive_and_wait", worker);
     if (barrier.value() + 1 < barrier.record.limit) {
         barrier.change(wire::EventType::kNotify, 0, barrier.value() + 1);
-        request.timeout_ns = kNoTimeLimit;
+        set_limit<Patience::kEndless>(request);
         return wait_for(barrier, me, request);
     }
     barrier.serve(0, 0);
-    request.status = Status::ok;
-    request.flag = true;
+    request.state.status = Status::ok;
+    request.state.flag = true;
     return open(barrier);
 }
 

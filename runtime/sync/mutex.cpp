@@ -142,18 +142,18 @@ ResumePoint condition_wait_for(Worker* worker, std::uint32_t me, void* request) 
 ResumePoint condition_relock(Worker* worker, std::uint32_t me, void* argument) noexcept {
     auto& request = *static_cast<ConditionRequest*>(argument);
     if (!request.released) return carry_on(worker);
-    request.outcome = request.status;
+    request.outcome = request.state.status;
     Locked mutex(*request.mutex, "ConditionVariable::wait", worker);
     if (mutex.owner() == 0) {
         mutex.serve(owner_identity(worker, me), 0);
         return answer(mutex, request, Status::ok);
     }
-    request.firm = true;
-    request.cancelled_before = false;
+    request.state.firm = true;
+    request.state.cancelled_before = false;
     request.timeout_ns = kNoTimeLimit;
     const ResumePoint next = wait_for(mutex, me, request);
     // A thread has waited here and now. It has the mutex, unless the Runtime ends.
-    if (worker == nullptr && request.status != Status::ok) request.outcome = request.status;
+    if (worker == nullptr && request.state.status != Status::ok) request.outcome = request.state.status;
     return next;
 }
 

@@ -9,7 +9,7 @@ namespace cprime::detail {
 ResumePoint once_begin(Worker* worker, std::uint32_t me, void* argument) noexcept {
     auto& request = *static_cast<WaitRequest*>(argument);
     Locked once(*request.object, "Once::call", worker);
-    request.flag = false;
+    request.state.flag = false;
     if (once.value() == wire::kOnceDone) {
         WaitableChange::add(once.record.served, std::uint64_t{1});
         return answer(once, request, Status::ok);
@@ -17,13 +17,13 @@ ResumePoint once_begin(Worker* worker, std::uint32_t me, void* argument) noexcep
     const std::uint64_t self = owner_identity(worker, me);
     if (once.value() == wire::kOnceNew) {
         once.serve(self, wire::kOnceRunning);
-        request.flag = true;
+        request.state.flag = true;
         return answer(once, request, Status::ok);
     }
     if (once.owner() == self) {
         waits_for_itself(self, "calls", once.record, "do not call it from within its own function");
     }
-    request.timeout_ns = kNoTimeLimit;
+    set_limit<Patience::kEndless>(request);
     return wait_for(once, me, request);
 }
 
@@ -50,7 +50,7 @@ ResumePoint once_failed(Worker* worker, std::uint32_t, void* object) noexcept {
     if (!once.nobody_waits()) {
         const ObjectWaiter next = once.oldest();
         once.take_out(next, Status::ok);
-        next.request->flag = true;
+        next.request->state.flag = true;
         once.serve(next.owner(), wire::kOnceRunning);
         woken.add(next);
     }

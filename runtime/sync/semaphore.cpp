@@ -26,6 +26,21 @@ ResumePoint acquire(Worker* worker, std::uint32_t me, void* argument) {
     return wait_for(semaphore, me, request);
 }
 
+ResumePoint release(Worker* worker, std::uint32_t me, Waitable& object, std::uint32_t count) {
+    Locked semaphore(object, "Semaphore::release", worker);
+    const std::uint32_t permits = semaphore.value();
+    if (count > semaphore.record.limit - permits) {
+        misuse(owner_identity(worker, me), "releases more permits than the limit allows to", semaphore.record,
+               "release only what was acquired, or give it a larger limit");
+    }
+    semaphore.change(wire::EventType::kLockRelease, 0, permits + count);
+    Woken woken;
+    semaphore_serve(semaphore, woken);
+    semaphore.unlock();
+    woken.wake(worker, cause_of(worker), semaphore.stamp());
+    return carry_on(worker);
+}
+
 }  // namespace
 
 void semaphore_serve(Locked& semaphore, Woken& woken) {
@@ -42,6 +57,10 @@ void semaphore_serve(Locked& semaphore, Woken& woken) {
 ResumePoint semaphore_acquire(Worker* worker, std::uint32_t me, void* request) noexcept {
     return acquire<Patience::kEndless>(worker, me, request);
 }
+ResumePoint semaphore_acquire_one(Worker* worker, std::uint32_t me, void* argument) noexcept {
+    static_cast<WaitRequest*>(argument)->amount = 1;
+    return acquire<Patience::kEndless>(worker, me, argument);
+}
 ResumePoint semaphore_try_acquire(Worker* worker, std::uint32_t me, void* request) noexcept {
     return acquire<Patience::kNone>(worker, me, request);
 }
@@ -49,20 +68,12 @@ ResumePoint semaphore_acquire_for(Worker* worker, std::uint32_t me, void* reques
     return acquire<Patience::kTimed>(worker, me, request);
 }
 
+ResumePoint semaphore_release_one(Worker* worker, std::uint32_t me, void* object) noexcept {
+    return release(worker, me, *static_cast<Waitable*>(object), 1);
+}
 ResumePoint semaphore_release(Worker* worker, std::uint32_t me, void* argument) noexcept {
     const auto& request = *static_cast<WaitRequest*>(argument);
-    Locked semaphore(*request.object, "Semaphore::release", worker);
-    const std::uint32_t permits = semaphore.value();
-    if (request.amount > semaphore.record.limit - permits) {
-        misuse(owner_identity(worker, me), "releases more permits than the limit allows to", semaphore.record,
-               "release only what was acquired, or give it a larger limit");
-    }
-    semaphore.change(wire::EventType::kLockRelease, 0, permits + request.amount);
-    Woken woken;
-    semaphore_serve(semaphore, woken);
-    semaphore.unlock();
-    woken.wake(worker, cause_of(worker), semaphore.stamp());
-    return carry_on(worker);
+    return release(worker, me, *request.object, request.amount);
 }
 
 }  // namespace cprime::detail

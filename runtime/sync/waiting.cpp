@@ -72,7 +72,7 @@ bool unlink_waiting(Worker* worker, std::uint32_t index, std::uint32_t waitable,
         return false;
     }
     WaitRequest& request = request_of(index);
-    if (request.firm) {  // it does not end for that; the mark stays
+    if (request.state.firm) {  // it does not end for that; the mark stays
         object.unlock();
         return true;
     }
@@ -193,24 +193,24 @@ ObjectWaiter Locked::oldest() const {
     ThreadWaiter* const thread = first_thread(record);
     const bool coroutine_first = thread == nullptr ||
                                  (index != wire::kNone &&
-                                  static_cast<std::int32_t>(request_of(index).ticket -
-                                                            request_of(*thread).ticket) < 0);
+                                  static_cast<std::int32_t>(request_of(index).state.ticket -
+                                                            request_of(*thread).state.ticket) < 0);
     if (coroutine_first) return {&request_of(index), nullptr, index};
     return {&request_of(*thread), static_cast<WaitingThread*>(thread), wire::kNone};
 }
 
 void Locked::take_out(const ObjectWaiter& waiter, Status status) {
-    waiter.request->status = status;
+    waiter.request->state.status = status;
     const WaitableChange bracket(record);
     if (waiter.thread != nullptr) return unlink(record, *waiter.thread);
-    if (waiter.request->firm && waiter.request->cancelled_before) {
+    if (waiter.request->state.firm && waiter.request->state.cancelled_before) {
         detail::record(waiter.coroutine).flags.fetch_or(wire::kCoroutineCancelRequested, kRelaxed);
     }
     unlink(record, waiter.coroutine);
 }
 
 void Locked::count_waiter(WaitRequest& request, std::atomic<std::uint32_t>& waiting) {
-    request.ticket = record.next_ticket++;
+    request.state.ticket = record.next_ticket++;
     WaitableChange::add(record.waited, std::uint64_t{1});
     WaitableChange::add(waiting, 1U);
 }
@@ -247,9 +247,9 @@ bool suspend_for(Locked& object, std::uint32_t me, WaitRequest& request) {
     const std::uint64_t deadline = request.timeout_ns == kNoTimeLimit ? 0
                                                                       : deadline_after_ns(request.timeout_ns);
     while (!suspend_current(*object.worker(), me, reason, object.index(), deadline)) {
-        if (!request.firm) return false;
+        if (!request.state.firm) return false;
         self.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineCancelRequested), kRelaxed);
-        request.cancelled_before = true;
+        request.state.cancelled_before = true;
     }
     object.link(me, request);
     if (deadline != 0) timer_arm(*object.worker(), me, self.sequence.load(kRelaxed), deadline);
@@ -258,7 +258,7 @@ bool suspend_for(Locked& object, std::uint32_t me, WaitRequest& request) {
 
 ResumePoint wait_for(Locked& object, std::uint32_t me, WaitRequest& request) {
     Worker* const worker = object.worker();
-    const bool cancelled = worker != nullptr ? cancel_requested(me) && !request.firm
+    const bool cancelled = worker != nullptr ? cancel_requested(me) && !request.state.firm
                                              : g_waitables.threads_cancelled();
     if (cancelled) return refuse(object, request, Status::cancelled);
     if (request.timeout_ns == 0) return refuse(object, request, Status::timed_out);

@@ -127,7 +127,7 @@ inline ResumePoint carry_on(Worker* worker) {
 // The object is let go, and the caller goes on with this answer.
 inline ResumePoint answer(Locked& object, WaitRequest& request, Status status) {
     object.unlock();
-    request.status = status;
+    request.state.status = status;
     return carry_on(object.worker());
 }
 inline wire::WakeCause cause_of(const Worker* worker) {
@@ -136,9 +136,10 @@ inline wire::WakeCause cause_of(const Worker* worker) {
 
 // How long a call may wait.
 enum class Patience { kNone, kTimed, kEndless };
-// Before wait_for(): what the caller left in timeout_ns, made safe.
+// Before wait_for(), after the last look at request.object: an ordinary wait, with what the caller left in timeout_ns made safe.
 template <Patience kPatience>
 void set_limit(WaitRequest& request) {
+    request.state.firm = false;
     if constexpr (kPatience == Patience::kEndless) {
         request.timeout_ns = kNoTimeLimit;
     } else if (request.timeout_ns < 0) {

@@ -36,8 +36,8 @@ public:
         detail::WaitRequest request;
         request.object = this;
         detail::park<&detail::barrier_arrive>(&request);
-        if (request.status != Status::ok) return request.status;
-        return static_cast<bool&&>(request.flag);
+        if (request.state.status != Status::ok) return request.state.status;
+        return static_cast<bool&&>(request.state.flag);
     }
 };
 

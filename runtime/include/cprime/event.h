@@ -37,11 +37,14 @@ public:
     }
     // Waits until it is set. ok or cancelled.
     [[nodiscard]] [[gnu::always_inline]] Result<void> wait() noexcept {
-        return detail::wait_call<&detail::event_wait>(this);
+        detail::WaitRequest request;
+        request.object = this;
+        detail::park<&detail::event_wait>(&request);
+        return request.state.status;
     }
     // ok or would_block; one that resets itself is reset by an ok. Never waits.
     [[nodiscard]] [[gnu::always_inline]] Result<void> try_wait() noexcept {
-        return detail::wait_call<&detail::event_try_wait>(this);
+        return detail::try_call<&detail::event_try_wait>(this);
     }
     // ok, cancelled or timed_out.
     template <typename Rep, typename Period>

@@ -34,11 +34,14 @@ public:
     }
     // Waits until it is open. ok or cancelled.
     [[nodiscard]] [[gnu::always_inline]] Result<void> wait() noexcept {
-        return detail::wait_call<&detail::latch_wait>(this);
+        detail::WaitRequest request;
+        request.object = this;
+        detail::park<&detail::latch_wait>(&request);
+        return request.state.status;
     }
     // ok: it is open. Else would_block. Never waits.
     [[nodiscard]] [[gnu::always_inline]] Result<void> try_wait() noexcept {
-        return detail::wait_call<&detail::latch_try_wait>(this);
+        return detail::try_call<&detail::latch_try_wait>(this);
     }
     // ok, cancelled or timed_out.
     template <typename Rep, typename Period>

@@ -38,11 +38,14 @@ public:
 
     // Waits until the caller holds it. ok or cancelled.
     [[nodiscard]] [[gnu::always_inline]] Result<void> lock() noexcept {
-        return detail::wait_call<&detail::mutex_lock>(this);
+        detail::WaitRequest request;
+        request.object = this;
+        detail::park<&detail::mutex_lock>(&request);
+        return request.state.status;
     }
     // ok or would_block. Never waits.
     [[nodiscard]] [[gnu::always_inline]] Result<void> try_lock() noexcept {
-        return detail::wait_call<&detail::mutex_try_lock>(this);
+        return detail::try_call<&detail::mutex_try_lock>(this);
     }
     // ok, cancelled or timed_out.
     template <typename Rep, typename Period>

@@ -44,12 +44,12 @@ public:
         detail::WaitRequest request;
         request.object = this;
         detail::park<&detail::once_begin>(&request);
-        if (request.status == Status::ok && request.flag) {
+        if (request.state.status == Status::ok && request.state.flag) {
             Turn turn{this};
             std::forward<F>(function)();
             turn.done = true;
         }
-        return request.status;
+        return request.state.status;
     }
 };
 

@@ -33,13 +33,20 @@ public:
         if (permits > limit) detail::semaphore_begins_beyond(name, where);
     }
 
-    // Waits until `permits` are free and takes them, all at once. ok or cancelled.
-    [[nodiscard]] [[gnu::always_inline]] Result<void> acquire(std::uint32_t permits = 1) noexcept {
+    // Waits until a permit is free and takes it. ok or cancelled.
+    [[nodiscard]] [[gnu::always_inline]] Result<void> acquire() noexcept {
+        detail::WaitRequest request;
+        request.object = this;
+        detail::park<&detail::semaphore_acquire_one>(&request);
+        return request.state.status;
+    }
+    // The same for so many, all at once.
+    [[nodiscard]] [[gnu::always_inline]] Result<void> acquire(std::uint32_t permits) noexcept {
         detail::WaitRequest request;
         request.object = this;
         request.amount = permits;
         detail::park<&detail::semaphore_acquire>(&request);
-        return request.status;
+        return request.state.status;
     }
     // ok or would_block: they are not free, or somebody waits already. Never waits.
     [[nodiscard]] [[gnu::always_inline]] Result<void> try_acquire(std::uint32_t permits = 1) noexcept {
@@ -47,7 +54,7 @@ public:
         request.object = this;
         request.amount = permits;
         detail::park<&detail::semaphore_try_acquire>(&request);
-        return request.status;
+        return request.state.status;
     }
     // ok, cancelled or timed_out.
     template <typename Rep, typename Period>
@@ -58,10 +65,14 @@ public:
         request.timeout_ns = detail::timeout_ns(duration);
         request.amount = permits;
         detail::park<&detail::semaphore_acquire_for>(&request);
-        return request.status;
+        return request.state.status;
     }
-    // Gives permits back, or makes new ones. Never waits.
-    [[gnu::always_inline]] void release(std::uint32_t permits = 1) noexcept {
+    // Gives a permit back, or makes a new one. Never waits.
+    [[gnu::always_inline]] void release() noexcept {
+        detail::park<&detail::semaphore_release_one>(static_cast<detail::Waitable*>(this));
+    }
+    // The same for so many.
+    [[gnu::always_inline]] void release(std::uint32_t permits) noexcept {
         detail::WaitRequest request;
         request.object = this;
         request.amount = permits;

@@ -24,10 +24,13 @@ public:
 
     // As the only one. ok or cancelled.
     [[nodiscard]] [[gnu::always_inline]] Result<void> lock() noexcept {
-        return detail::wait_call<&detail::shared_mutex_lock>(this);
+        detail::WaitRequest request;
+        request.object = this;
+        detail::park<&detail::shared_mutex_lock>(&request);
+        return request.state.status;
     }
     [[nodiscard]] [[gnu::always_inline]] Result<void> try_lock() noexcept {
-        return detail::wait_call<&detail::shared_mutex_try_lock>(this);
+        return detail::try_call<&detail::shared_mutex_try_lock>(this);
     }
     template <typename Rep, typename Period>
     [[nodiscard]] [[gnu::always_inline]] Result<void> try_lock_for(
@@ -40,10 +43,13 @@ public:
 
     // Together with other readers. ok or cancelled.
     [[nodiscard]] [[gnu::always_inline]] Result<void> lock_shared() noexcept {
-        return detail::wait_call<&detail::shared_mutex_lock_shared>(this);
+        detail::WaitRequest request;
+        request.object = this;
+        detail::park<&detail::shared_mutex_lock_shared>(&request);
+        return request.state.status;
     }
     [[nodiscard]] [[gnu::always_inline]] Result<void> try_lock_shared() noexcept {
-        return detail::wait_call<&detail::shared_mutex_try_lock_shared>(this);
+        return detail::try_call<&detail::shared_mutex_try_lock_shared>(this);
     }
     template <typename Rep, typename Period>
     [[nodiscard]] [[gnu::always_inline]] Result<void> try_lock_shared_for(

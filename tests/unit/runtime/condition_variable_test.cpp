@@ -71,6 +71,42 @@ TEST_P(Synchronised, one_notification_wakes_the_oldest_and_notify_all_the_rest) 
     EXPECT_EQ(woken[0], 0);
 }
 
+TEST_P(Synchronised, notifications_cancellations_and_time_limits_at_once_leave_the_mutex_in_order) {
+    Mutex mutex;
+    ConditionVariable condition;
+    long inside = 0;
+    run([&] {
+        for (int round = 0; round < kRounds / 50; ++round) {
+            std::vector<JoinHandle<void>> waiters;
+            for (int i = 0; i < 8; ++i) {
+                waiters.push_back(spawn("wait", [&, i] {
+                    const MutexLock hold(mutex);
+                    if (!hold) return;  // cancelled before it began
+                    const Result<void> waited = i % 2 == 0 ? condition.wait_for(
+                                                                 mutex, std::chrono::microseconds(30 * i))
+                                                           : condition.wait(mutex);
+                    EXPECT_NE(waited.status(), Status::would_block);
+                    EXPECT_TRUE(is_mine(mutex));
+                    EXPECT_EQ(++inside, 1);
+                    static_cast<void>(yield());
+                    EXPECT_EQ(--inside, 0);
+                }));
+            }
+            static_cast<void>(yield());
+            condition.notify_one();
+            waiters[1].cancel();
+            static_cast<void>(yield());
+            for (int i = 3; i < 8; i += 2)
+                waiters[static_cast<std::size_t>(i)].cancel();
+            condition.notify_all();
+            for (auto& waiter : waiters)
+                EXPECT_TRUE(waiter.join());
+            ASSERT_EQ(record_of(mutex).owner, 0U);
+            ASSERT_EQ(waiting_for(condition), 0U);
+        }
+    });
+}
+
 TEST_P(Synchronised, who_is_cancelled_holds_the_mutex_all_the_same) {
     Mutex mutex;
     ConditionVariable condition;
@@ -116,14 +152,18 @@ TEST_P(Synchronised, threads_wait_for_a_condition_too) {
     Mutex mutex;
     ConditionVariable condition;
     bool ready = false;
+    std::atomic<bool> timed_out{false};
     Runtime runtime({.workers = GetParam()});
     std::thread thread([&] {
         const MutexLock hold(mutex);
         EXPECT_EQ(condition.wait_for(mutex, 2ms).status(), Status::timed_out);
+        timed_out = true;
         EXPECT_TRUE(condition.wait(mutex, [&] { return ready; }));
         EXPECT_TRUE(wire::owner_is_thread(record_of(mutex).owner));
     });
     runtime.run([&] {
+        while (!timed_out)
+            static_cast<void>(yield());
         const MutexLock hold(mutex);
         ready = true;
         condition.notify_all();

@@ -21,21 +21,21 @@ MicroBodies CONCATENATE(micro_bodies_, MICRO_LEVEL)() {
                 }
             });
         },
-        .add_locked = [](Mutex& mutex, long& count, int rounds) -> JoinHandle<void> {
-            return spawn({.name = "add", .size_class = size_class::micro}, [&mutex, &count, rounds] {
+        .add_locked = [](LockedCount& locked, int rounds) -> JoinHandle<void> {
+            return spawn({.name = "add", .size_class = size_class::micro}, [&locked, rounds] {
                 for (int i = 0; i < rounds; ++i) {
-                    if (!mutex.lock()) return;
-                    ++count;
-                    mutex.unlock();
+                    if (!locked.mutex.lock()) return;
+                    ++locked.count;
+                    locked.mutex.unlock();
                 }
             });
         },
-        .add_permitted = [](Semaphore& semaphore, long& count, int rounds) -> JoinHandle<void> {
-            return spawn({.name = "add", .size_class = size_class::micro}, [&semaphore, &count, rounds] {
+        .add_permitted = [](PermittedCount& permitted, int rounds) -> JoinHandle<void> {
+            return spawn({.name = "add", .size_class = size_class::micro}, [&permitted, rounds] {
                 for (int i = 0; i < rounds; ++i) {
-                    if (!semaphore.acquire()) return;
-                    ++count;
-                    semaphore.release();
+                    if (!permitted.permits.acquire()) return;
+                    ++permitted.count;
+                    permitted.permits.release();
                 }
             });
         },

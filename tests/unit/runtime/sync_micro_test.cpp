@@ -45,25 +45,24 @@ void expect_to_fit(Object& object, const char* call) {
 TEST_P(MicroLocks, waiting_and_giving_back_fit) {
     Runtime runtime({.workers = 1});
     const MicroBodies bodies = GetParam().bodies();
-    long locked = 0, permitted = 0;
+    LockedCount locked;
+    PermittedCount permitted;
     runtime.run([&] {
-        Mutex mutex("mutex");
-        Semaphore semaphore(0, "permits");
-        ASSERT_TRUE(mutex.lock());
+        ASSERT_TRUE(locked.mutex.lock());
         std::vector<JoinHandle<void>> all;
         for (int i = 0; i < 2; ++i) {
-            all.push_back(bodies.add_locked(mutex, locked, 100));
-            all.push_back(bodies.add_permitted(semaphore, permitted, 100));
+            all.push_back(bodies.add_locked(locked, 100));
+            all.push_back(bodies.add_permitted(permitted, 100));
         }
-        expect_to_fit(mutex, "lock");
-        expect_to_fit(semaphore, "acquire");
-        mutex.unlock();
-        semaphore.release();
+        expect_to_fit(locked.mutex, "lock");
+        expect_to_fit(permitted.permits, "acquire");
+        locked.mutex.unlock();
+        permitted.permits.release();
         for (auto& one : all)
             EXPECT_TRUE(one.join());
     });
-    EXPECT_EQ(locked, 200);
-    EXPECT_EQ(permitted, 200);
+    EXPECT_EQ(locked.count, 200);
+    EXPECT_EQ(permitted.count, 200);
 }
 
 }  // namespace

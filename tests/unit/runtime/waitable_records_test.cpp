@@ -102,10 +102,12 @@ std::map<std::uint32_t, wire::DecodedEvent> events_of_waitables() {
 TEST(WaitableEvents, tell_every_change_with_owner_and_value_after_it) {
     Runtime runtime({.workers = 1});
     detail::g_runtime->rings->listen(wire::kEventCategories, wire::RingMode::kOverwrite, 2);
-    std::uint64_t waiter_id = 0;
+    std::uint64_t owner_id = 0, waiter_id = 0, identity = 0;
     runtime.run([&] {
         Mutex mutex("purse");
         ASSERT_TRUE(mutex.lock());
+        owner_id = this_id();
+        identity = record_of(mutex).identity;
         auto waiter = spawn("wait", [&] {
             waiter_id = this_id();
             const MutexLock hold(mutex);
@@ -118,8 +120,9 @@ TEST(WaitableEvents, tell_every_change_with_owner_and_value_after_it) {
     const auto events = events_of_waitables();
     using wire::EventType;
     const std::vector<std::pair<EventType, std::uint64_t>> expected = {
-        {EventType::kWaitableCreate, 1},      {EventType::kLockAcquire, 1}, {EventType::kLockRelease, 0},
-        {EventType::kLockAcquire, waiter_id}, {EventType::kLockRelease, 0}, {EventType::kWaitableDestroy, 1}};
+        {EventType::kWaitableCreate, identity}, {EventType::kLockAcquire, owner_id},
+        {EventType::kLockRelease, 0},           {EventType::kLockAcquire, waiter_id},
+        {EventType::kLockRelease, 0},           {EventType::kWaitableDestroy, identity}};
     ASSERT_EQ(events.size(), expected.size());
     std::uint32_t operation = 0;
     for (const auto& [type, first] : expected) {

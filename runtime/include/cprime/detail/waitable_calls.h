@@ -66,24 +66,30 @@ struct Waitable {
     const Place made_at;
 };
 
-// One call. Lives in the caller's frame, where others find it while the caller waits. Wrappers fill what their call reads, and no more: without
-// optimisation each store takes code and each temporary takes room in a frame that may have 100 bytes.
+// One call. Lives in the caller's frame, where others find it while the caller waits. As small as can be: it is what a call costs of a 256-byte
+// stack. Wrappers fill what their call reads, and no more.
 struct WaitRequest {
-    Waitable* object;         // in
+    struct State {
+        std::uint32_t ticket;   // the runtime's: order of arrival
+        Status status;          // out
+        bool flag;              // out: barrier: the caller was last; once: the caller must run it
+        bool firm;              // the runtime's: it waits even when it was cancelled
+        bool cancelled_before;  // the runtime's: while it waits firmly, that it had been cancelled
+    };
+    union {
+        Waitable* object;  // in
+        State state;
+    };
     std::int64_t timeout_ns;  // in, of calls with a time limit; below 0 counts as 0
     std::uint32_t amount;     // in: permits, or counts; the runtime's: how a shared mutex is wanted
-    std::uint32_t ticket;     // the runtime's: order of arrival
-    Status status;            // out
-    bool flag;  // out: barrier: the caller was last; once: the caller must run it; event, latch: is set, is open
-    bool firm = false;      // the runtime's: it waits even when it was cancelled
-    bool cancelled_before;  // the runtime's: while it waits firmly, that it had been cancelled
 };
+static_assert(sizeof(WaitRequest) == 24);
 
 // A wait for a condition, and then for the mutex.
 struct ConditionRequest : WaitRequest {
     Waitable* mutex;  // in
     Status outcome;   // out: of the wait for the condition
-    bool released;    // the mutex was: it must be taken again
+    bool released;    // the runtime's: the mutex was, and must be taken again
 };
 
 ResumePoint mutex_lock(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
@@ -109,9 +115,11 @@ ResumePoint condition_notify_one(Worker* worker, std::uint32_t coroutine, void* 
 ResumePoint condition_notify_all(Worker* worker, std::uint32_t coroutine, void* object) noexcept;
 
 ResumePoint semaphore_acquire(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint semaphore_acquire_one(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint semaphore_try_acquire(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint semaphore_acquire_for(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint semaphore_release(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint semaphore_release_one(Worker* worker, std::uint32_t coroutine, void* object) noexcept;
 
 ResumePoint barrier_arrive(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
@@ -141,13 +149,14 @@ template <typename Rep, typename Period>
     return std::chrono::ceil<std::chrono::nanoseconds>(duration).count();
 }
 
-// The three forms of a call that may wait: no limit, no waiting (`would_block`), a time limit (`timed_out`).
+// A call that says how it ended. The calls that wait without a limit are written out instead: without optimisation even an inlined function keeps
+// its arguments in the frame of whoever calls, and that frame may have 100 bytes.
 template <ParkFunction kCall>
-[[gnu::always_inline]] inline Result<void> wait_call(Waitable* object) noexcept {
+[[gnu::always_inline]] inline Result<void> try_call(Waitable* object) noexcept {
     WaitRequest request;
     request.object = object;
     park<kCall>(&request);
-    return request.status;
+    return request.state.status;
 }
 template <ParkFunction kCall>
 [[gnu::always_inline]] inline Result<void> timed_call(Waitable* object, std::int64_t timeout_ns) noexcept {
@@ -155,7 +164,7 @@ template <ParkFunction kCall>
     request.object = object;
     request.timeout_ns = timeout_ns;
     park<kCall>(&request);
-    return request.status;
+    return request.state.status;
 }
 
 }  // namespace cprime::detail
