@@ -15,8 +15,7 @@ void Model::waitable(const wire::DecodedEvent& event) {
     const std::uint32_t operation = creates ? static_cast<std::uint32_t>(event.ext64[0] >> 32)
                                             : widen(wire::low24(event.argument), waitable.top);
     if (!waitable.operations_known) {
-        // Gone before the keyframe, which has forgotten it: the record is written before its event is stamped.
-        if (!waitable.live && event.tsc <= (creates ? keyframe_begin_ticks_ : keyframe_end_ticks_)) return;
+        if (!waitable.live && event.tsc < keyframe_begin_ticks_) return;  // gone before the keyframe, which has forgotten it
         waitable.base = waitable.top = operation - 1;
         waitable.operations_known = true;
         waitable.base_assumed = !creates && !waitable.live;
@@ -62,7 +61,8 @@ void Model::waitable(const wire::DecodedEvent& event) {
 void Model::collect_waitables(const inspect::StateImage* later) {
     waitables_.for_each([&](std::uint32_t index, Waitable& waitable) {
         if (!waitable.live) return;
-        const bool gap = waitable.operations_known && waitable.steps < waitable.top - waitable.base;
+        // A gap alone says nothing, since the newest event says all; with losses the object may have become another one in it.
+        const bool gap = lost_any_ && waitable.operations_known && waitable.steps < waitable.top - waitable.base;
         const bool stale = lost_until_ticks_ != 0 && waitable.changed_ticks <= lost_until_ticks_;
         if (gap || stale || !waitable.identity_known) {
             const inspect::WaitableImage* proof = later == nullptr ? nullptr : later->waitable_at(index);
