@@ -125,6 +125,7 @@ ResumePoint mutex_lock_for(Worker* worker, std::uint32_t me, void* request) noex
 }
 
 ResumePoint mutex_unlock(Worker* worker, std::uint32_t me, void* object) noexcept {
+    if (is_too_late(worker)) return nullptr;
     Locked mutex(*static_cast<Waitable*>(object), "Mutex::unlock", worker);
     const std::uint64_t self = owner_identity(worker, me);
     if (mutex.owner() != self) not_the_owner(self, "unlocks", mutex.record);
@@ -142,7 +143,8 @@ ResumePoint condition_wait_for(Worker* worker, std::uint32_t me, void* request) 
 ResumePoint condition_relock(Worker* worker, std::uint32_t me, void* argument) noexcept {
     auto& request = *static_cast<ConditionRequest*>(argument);
     if (!request.released) return carry_on(worker);
-    request.outcome = request.state.status;
+    request.outcome = is_too_late(worker) ? Status::cancelled : request.state.status;
+    if (is_too_late(worker)) return nullptr;
     Locked mutex(*request.mutex, "ConditionVariable::wait", worker);
     if (mutex.owner() == 0) {
         mutex.serve(owner_identity(worker, me), 0);

@@ -87,6 +87,7 @@ ResumePoint shared_mutex_lock_shared_for(Worker* worker, std::uint32_t me, void*
 }
 
 ResumePoint shared_mutex_unlock(Worker* worker, std::uint32_t me, void* object) noexcept {
+    if (is_too_late(worker)) return nullptr;
     Locked mutex(*static_cast<Waitable*>(object), "SharedMutex::unlock", worker);
     const std::uint64_t self = owner_identity(worker, me);
     if (mutex.owner() != self) not_the_owner(self, "unlocks", mutex.record);
@@ -94,6 +95,7 @@ ResumePoint shared_mutex_unlock(Worker* worker, std::uint32_t me, void* object) 
 }
 
 ResumePoint shared_mutex_unlock_shared(Worker* worker, std::uint32_t me, void* object) noexcept {
+    if (is_too_late(worker)) return nullptr;
     Locked mutex(*static_cast<Waitable*>(object), "SharedMutex::unlock_shared", worker);
     if (mutex.value() == 0) {
         misuse(owner_identity(worker, me), "unlocks as a reader", mutex.record,

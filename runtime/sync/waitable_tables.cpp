@@ -137,7 +137,7 @@ ResumePoint waitable_destroyed(Worker* worker, std::uint32_t, void* argument) no
     wire::WaitableRecord& record = g_waitables.record(index);
     {
         const std::lock_guard<SpinLock> hold(lock_of(record));
-        check_unused(record);
+        if (!is_too_late(worker)) check_unused(record);
         const WaitableChange change(record);
         record.kind.store(wire::WaitableKind::kFree, kRelaxed);
         record.object = 0;

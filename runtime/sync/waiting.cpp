@@ -93,6 +93,7 @@ void install_hooks() {
 
 // The time of a thread is over: it goes, unless somebody has let it through meanwhile.
 void give_up(std::uint32_t index, WaitingThread& thread, WaitRequest& request) {
+    if (is_too_late(nullptr)) return thread.wait();  // cancel_waitable_threads() comes, or has come, by
     Locked object(index, nullptr);
     if (thread.transfer == nullptr) {
         object.unlock();

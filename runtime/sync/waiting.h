@@ -117,6 +117,13 @@ void waiter_left(Locked& object, Woken& woken);
 void semaphore_serve(Locked& object, Woken& woken);
 void shared_mutex_admit(Locked& object, Woken& woken);
 
+// A thread that is no worker gives something back while the Runtime ends, or after it: nobody is left who could want it, and the record may be
+// gone. [waitable.end] Threads that the end has woken see this: the mark was set before.
+inline bool is_too_late(const Worker* worker) {
+    return worker == nullptr &&
+           (g_waitables.threads_cancelled() || (g_waitables.generation() == 0 && !emit::forked_child()));
+}
+
 // As whom the caller holds things.
 std::uint64_t owner_identity(const Worker* worker, std::uint32_t me);
 

@@ -19,7 +19,8 @@
 //
 // A mutex may be static: it can be made before a Runtime and destroyed after it. Each Runtime finds it unlocked.
 //
-// Thread: coroutines, and other threads while a Runtime lives; those block. At the end of the Runtime they are woken with `cancelled`.
+// Thread: coroutines, and other threads while a Runtime lives; those block. At the end of the Runtime they are woken with `cancelled`, and what
+// they hold they may still unlock, then and later.
 // Tested in tests/unit/runtime/mutex_test.cpp.
 #pragma once
 

@@ -171,6 +171,25 @@ TEST_P(Synchronised, threads_wait_for_a_condition_too) {
     thread.join();
 }
 
+TEST(ConditionAtTheEnd, a_thread_that_waits_is_cancelled_and_may_unlock_when_the_runtime_is_gone) {
+    for (int round = 0; round < 20; ++round) {
+        Mutex mutex;
+        ConditionVariable condition;
+        std::thread outside;
+        {
+            Runtime runtime({.workers = 1});
+            outside = std::thread([&, round] {
+                const MutexLock hold(mutex);
+                const Result<void> waited = round % 2 == 0 ? condition.wait(mutex)
+                                                           : condition.wait_for(mutex, 1h);
+                EXPECT_EQ(waited.status(), Status::cancelled);
+            });
+            until_waiting(condition, 1);
+        }
+        outside.join();
+    }
+}
+
 TEST(ConditionMisuseDeathTest, waiting_without_the_mutex_is_told) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     EXPECT_DEATH(
