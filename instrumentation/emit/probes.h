@@ -20,6 +20,7 @@
 #include "instrumentation/emit/ring_writer.h"
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/event.h"
+#include "instrumentation/wire/waitable.h"
 
 #ifndef CPRIME_PROBES
 #define CPRIME_PROBES 1
@@ -176,6 +177,34 @@ inline void select_fire(RingWriter* writer, std::uint64_t stamp, std::uint32_t c
     if (!listening(wire::kCategoryChannel)) return;
     write_event(writer, stamp, EventType::kSelectFire,
                 make_word1(coroutine, position | arms << 8 | (waited ? 1U << 16 : 0)));
+}
+
+// --- locks and other waitables
+
+struct WaitableMade {
+    std::uint32_t waitable;
+    wire::WaitableKind kind;
+    std::uint64_t identity;
+    std::uint32_t name;  // string
+    std::uint32_t operations, site, value, limit;
+};
+inline void waitable_create(RingWriter* writer, std::uint64_t stamp, const WaitableMade& made) {
+    if (!listening(wire::kCategoryLock)) return;
+    write_event(writer, stamp, EventType::kWaitableCreate,
+                make_word1(made.waitable, static_cast<std::uint32_t>(made.kind)), made.identity,
+                make_word1(made.name, made.operations), made.site, make_word1(made.value, made.limit));
+}
+// `type`: kLockAcquire, kLockRelease or kNotify. `owner` and `value` as they are after the change.
+inline void waitable_changed(RingWriter* writer, std::uint64_t stamp, EventType type, std::uint32_t waitable,
+                             std::uint32_t operations, std::uint64_t owner, std::uint32_t value) {
+    if (!listening(wire::kCategoryLock)) return;
+    write_event(writer, stamp, type, make_word1(waitable, pack24(operations, 0)), owner, value);
+}
+inline void waitable_destroy(RingWriter* writer, std::uint64_t stamp, std::uint32_t waitable,
+                             std::uint32_t operations, std::uint64_t identity) {
+    if (!listening(wire::kCategoryLock)) return;
+    write_event(writer, stamp, EventType::kWaitableDestroy, make_word1(waitable, pack24(operations, 0)),
+                identity, 0);
 }
 
 // --- pools

@@ -48,7 +48,7 @@ enum class WaitReason : std::uint8_t {
     kChannelSend = 4,     // wait_object = channel index
     kChannelReceive = 5,  // wait_object = channel index
     kSelect = 6,          // reserved: wait_object = first select arm
-    kMutex = 7,           // reserved from here on: wait_object = waitable index
+    kMutex = 7,           // from here to kOnce: wait_object = waitable index (waitable.h)
     kSharedMutex = 8,
     kCondition = 9,
     kSemaphore = 10,

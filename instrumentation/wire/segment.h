@@ -52,7 +52,7 @@ enum class SectionKind : std::uint32_t {
     kSites = 8,               // SiteRecord (site.h)
     kStrings = 9,             // bytes (strings.h)
     kPools = 10,              // PoolRecord (pool.h), index = pool
-    kWaitables = 11,          // reserved: locks, barriers, descriptors, ... with owner and waiters
+    kWaitables = 11,          // WaitableRecord (waitable.h)
     kSelectArms = 12,         // SelectArmRecord (select_arm.h): one an arm of a waiting select
     kTimers = 13,             // reserved
     kForeignCoroutines = 14,  // reserved: coroutines of other runtimes

@@ -26,6 +26,7 @@
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
+#include "runtime/sync/sync.h"
 
 namespace cprime {
 namespace detail {
@@ -223,6 +224,7 @@ Runtime::Runtime(const RuntimeOptions& options)
     detail::set_unlink_hook(detail::wire::WaitReason::kSlot, &detail::unlink_spawner);
     detail::start_pools(state, options.pools);
     detail::start_channels(*state.segment);
+    detail::start_waitables(*state.segment);
     if (!detail::start_signals()) detail::fatal("there is no thread to be had for signals", 1);
     coroscope::base::check_context() = &detail::print_context;
     detail::install_fault_handlers();
@@ -259,8 +261,9 @@ Runtime::~Runtime() {
         detail::cancel_everybody(nullptr);
         wait();
     }
-    // 3. Threads that are no workers do not wait on channels any more.
+    // 3. Threads that are no workers do not wait for channels and locks any more.
     detail::cancel_channel_threads();
+    detail::cancel_waitable_threads();
     // 4. Viewers take their last look while everything still stands.
     state.pools.sample_high_water();
     if (state.agent != nullptr) {
@@ -273,6 +276,7 @@ Runtime::~Runtime() {
     detail::join_workers(state);
     // 6. What they used goes, in reverse order.
     detail::check_no_hand_stacks_left();
+    detail::stop_waitables();
     detail::stop_channels();
     detail::remove_fault_handlers();
     coroscope::base::check_context() = nullptr;
