@@ -4,10 +4,11 @@
 //   COROSCOPE_SEEDS=N   how many seeds each such test runs with; a few where nothing is said
 //   COROSCOPE_SEED=S    the first one; a failure names it
 //
-// Each seed has a runtime of its own, at the end of which nobody waits on any channel and every arm is back.
+// When a seed has been played nobody waits on any channel, and every arm is back.
 #pragma once
 
 #include <cstdlib>
+#include <memory>
 
 #include "select_fixture.h"
 
@@ -40,19 +41,25 @@ inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise)
     return given != nullptr ? std::strtoull(given, nullptr, 10) : otherwise;
 }
 
-// How the runtime of a seed is made: the one line to change where the runtime itself is to take part in the game.
-inline RuntimeOptions options_for(unsigned workers, [[maybe_unused]] std::uint64_t seed) {
-    return {.workers = workers};
-}
+// How many seeds one runtime serves: making one takes many times as long as a small test.
+inline constexpr std::uint64_t kSeedsOfARuntime = 50;
 
-// Runs body(seed) as the first coroutine of a runtime, once a seed, until one fails.
+// Called before each seed: the one place to change where the runtime itself is to take part in the game.
+inline void tell_runtime([[maybe_unused]] std::uint64_t seed) {}
+
+// Runs body(seed) as the first coroutine, once a seed, until one fails.
 template <typename Body>
 void for_each_seed(unsigned workers, Body body) {
     const std::uint64_t first = from_environment("COROSCOPE_SEED", 1);
-    const std::uint64_t count = from_environment("COROSCOPE_SEEDS", detail::kSanitizer ? 5 : 10);
+    const std::uint64_t count = from_environment("COROSCOPE_SEEDS", detail::kSanitizer ? 10 : 25);
+    std::unique_ptr<Runtime> runtime;
     for (std::uint64_t number = first; number < first + count; ++number) {
-        Runtime runtime(options_for(workers, number));
-        runtime.run([&] {
+        if ((number - first) % kSeedsOfARuntime == 0) {
+            runtime.reset();
+            runtime = std::make_unique<Runtime>(RuntimeOptions{.workers = workers});
+        }
+        tell_runtime(number);
+        runtime->run([&] {
             Seed seed(number);
             body(seed);
         });

@@ -1,7 +1,7 @@
 // Threads that are no workers, selecting: they block where a coroutine parks, and are let go when nothing can fire any more.
 #include "select_fixture.h"
 
-#include <memory>
+#include <array>
 #include <string>
 #include <thread>
 #include <utility>
@@ -85,11 +85,11 @@ std::uint32_t arms_on(std::uint32_t channel) {
 TEST(SelectingThreadsAtTheEnd, are_let_go_when_the_runtime_ends) {
     for (int round = 0; round < 50; ++round) {
         std::vector<std::thread> outside;
-        Sender<int> keeps_it_open;
+        std::array<Sender<int>, 2> keep_them_open;
         {
             Runtime runtime({.workers = 2});
             Channel<int> never("never"), neither("neither");
-            keeps_it_open = never.sender();
+            keep_them_open = {never.sender(), neither.sender()};
             for (const bool selects : {true, false, true, false}) {
                 outside.emplace_back([in = never.receiver(), also = neither.receiver(), selects]() mutable {
                     int item = 0;
