@@ -8,21 +8,22 @@ namespace cprime::test {
 
 MicroChoice CONCATENATE(micro_choice_, MICRO_LEVEL)() {
     return [](const Receiver<int>& a, const Receiver<int>& b, std::atomic<long>& sum) -> JoinHandle<void> {
-        return spawn({.name = "choose", .size_class = size_class::micro}, [a, b, &sum]() mutable {
-            while (a || b) {
-                int item = 0;
-                const Selected fired = select(on_receive(a, item), on_receive(b, item));
-                if (fired) {
-                    sum += item;
-                } else if (fired.arm == 0) {
-                    a.reset();
-                } else if (fired.arm == 1) {
-                    b.reset();
-                } else {
-                    return;
-                }
-            }
-        });
+        return spawn({.name = "choose", .size_class = size_class::micro},
+                     [a = Receiver<int>(a), b = Receiver<int>(b), &sum]() mutable {
+                         while (a || b) {
+                             int item = 0;
+                             const Selected fired = select(on_receive(a, item), on_receive(b, item));
+                             if (fired) {
+                                 sum += item;
+                             } else if (fired.arm == 0) {
+                                 a.reset();
+                             } else if (fired.arm == 1) {
+                                 b.reset();
+                             } else {
+                                 return;
+                             }
+                         }
+                     });
     };
 }
 
