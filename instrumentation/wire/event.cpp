@@ -40,6 +40,8 @@ constexpr Row kRows[] = {
     {EventType::kTimerFire, 2, "timer-fire"},
     {EventType::kWorkerPark, 1, "worker-park"},
     {EventType::kWorkerUnpark, 1, "worker-unpark"},
+    {EventType::kBlockingBegin, 2, "blocking-begin"},
+    {EventType::kBlockingEnd, 1, "blocking-end"},
 };
 
 const Row* find(EventType type) {

@@ -1,6 +1,7 @@
 // Worker records: what a worker thread does now, and its own counters.
 //
-// One writer each: the worker's own thread (relaxed stores; a reader sees each counter whole, not all at one instant).
+// One writer each: the worker's own thread, where nothing else is said (relaxed stores; a reader sees each counter whole, not all at one
+// instant).
 // Records of different workers never share a cache line.
 #pragma once
 
@@ -27,7 +28,9 @@ struct alignas(64) WorkerRecord {          // 256 bytes
     std::uint32_t histogram_switch;      // index into kHistograms; kNone
     std::uint32_t reserved0;
     std::uint64_t stack_low, stack_high;  // the worker's own stack, in the target's address space
-    std::uint64_t reserved1[2];
+    // Deadlines armed in its timing wheel, and the tick at which that wants to be looked at (0 = none). Writers: whoever holds the wheel's lock.
+    std::atomic<std::uint64_t> timers_armed;
+    std::atomic<std::uint64_t> timers_next_ticks;
     alignas(64) std::atomic<std::uint64_t> spawned;         // coroutines spawned by code on this worker
     std::atomic<std::uint64_t> exited;                      // coroutines that ended here
     std::atomic<std::uint64_t> switches;                    // resumes done here

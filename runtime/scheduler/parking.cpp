@@ -108,7 +108,7 @@ void make_ready(Worker* worker, std::uint32_t index, wire::WakeCause cause, std:
         woken.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineTimedWait),
                               std::memory_order_relaxed);
         detail(index).deadline_ticks.store(0, std::memory_order_relaxed);
-        if (cause != wire::WakeCause::kTimer) timer_cancel();
+        if (cause != wire::WakeCause::kTimer) timer_cancel(index);
     }
     woken.reason.store(WaitReason::kNothing, std::memory_order_relaxed);
     woken.wait_object.store(wire::kNone, std::memory_order_relaxed);
@@ -226,7 +226,7 @@ static ResumePoint resume(Worker& worker, std::uint32_t index) {
     }
     scheduler.share_surplus(worker, 1);
     if (timers_next() != kNoDeadline) {
-        const std::uint64_t now = coroscope::base::read_tsc();
+        const std::uint64_t now = now_ticks();
         if (now >= timers_next()) {
             timers_fire(worker, now);
             worker.switch_stamp = 0;  // whom a timer woke is not resumed before that

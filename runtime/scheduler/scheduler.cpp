@@ -5,7 +5,6 @@
 #include <ctime>
 #include <mutex>
 
-#include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/futex.h"
@@ -118,7 +117,7 @@ bool Scheduler::idle(Worker& worker) {
     emit::probe::worker_park(worker.ring, 0, worker.index);
     while (worker.wake_word.load(std::memory_order_acquire) == 0) {  // [worker.futex]
         std::uint64_t timeout_ns = 0;
-        const std::uint64_t now = coroscope::base::read_tsc();
+        const std::uint64_t now = now_ticks();
         if (now >= deadline) break;
         const std::uint64_t trim = g_runtime->trimmer.due(worker, now);
         if (now >= trim) {

@@ -3,7 +3,7 @@
 // Waiters spin on a plain load, then give the processor away (sched_yield): with more workers than processors the
 // holder may have been preempted. Held only on a worker's own stack or by threads that are no workers, never across a
 // switch and never while user code runs. Several at once: a wait object's lock, then the timer lock, then the injection
-// list's; never two of the same kind.
+// list's; never two of the same kind, but for Timers::trim(), which takes those of all wheels in the order of the workers.
 #pragma once
 
 #include <immintrin.h>
