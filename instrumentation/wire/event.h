@@ -76,7 +76,7 @@ enum class EventType : std::uint8_t {
     kWorkerUnpark = 53,  // object = worker
     kSteal = 54,
     kInject = 55,
-    kBlockingBegin = 56,  // object = coroutine, argument = thread of the side pool, which emits it;  ext: 48 = coroutine's identity, 64 = ticks it waited
+    kBlockingBegin = 56,  // object = coroutine, argument = thread of the side pool, which emits it;  ext: 48 = identity, 64 = ticks it waited
     kBlockingEnd = 57,  // object = coroutine, argument = thread | 1 << 31 when the call threw; precedes its WAKE
 
     // locks and other waitables (object = waitable)

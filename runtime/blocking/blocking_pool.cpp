@@ -80,12 +80,11 @@ BlockingPool::Thread* BlockingPool::new_thread() {
 }
 
 void BlockingPool::show() {
-    const std::uint32_t count = count_.load(std::memory_order_relaxed);
-    header_->blocking_threads.store(count, std::memory_order_relaxed);
+    header_->blocking_threads.store(running_, std::memory_order_relaxed);
     header_->blocking_busy.store(busy_, std::memory_order_relaxed);
     header_->blocking_queued.store(queued_, std::memory_order_relaxed);
-    if (count > header_->blocking_threads_most.load(std::memory_order_relaxed))
-        header_->blocking_threads_most.store(count, std::memory_order_relaxed);
+    if (running_ > header_->blocking_threads_most.load(std::memory_order_relaxed))
+        header_->blocking_threads_most.store(running_, std::memory_order_relaxed);
 }
 
 // ---- the caller's side
@@ -184,6 +183,7 @@ void BlockingPool::run(Thread& self) {
     std::uint32_t finished = wire::kNone;  // its call has returned, it is not ready yet
     lock_.lock();
     self.phase = Phase::kRunning;
+    ++running_;
     while (true) {
         const std::uint32_t index = pop();
         if (index != wire::kNone) {
@@ -256,6 +256,7 @@ void BlockingPool::end(Thread& self) {
     anybody_ended_ = true;
     last_ended_ = pthread_self();
     self.phase = Phase::kUnused;  // another thread may take its number from here on
+    --running_;
     const std::uint32_t count = count_.load(std::memory_order_relaxed) - 1;
     count_.store(count, std::memory_order_release);  // [blocking.ended]
     show();

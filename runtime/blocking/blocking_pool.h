@@ -51,8 +51,8 @@ private:
         BlockingPool* pool = nullptr;
         std::uint32_t number = 0;
         Phase phase = Phase::kUnused;  // under the lock
-        // Futex [blocking.wake]: 0 while it is idle. Writers: the thread, under the lock, and whoever took it from the idle stack, after that. Relaxed: a
-        // thread that wakes takes the lock, and looks there whether it was taken.
+        // Futex [blocking.wake]: 0 while it is idle. Writers: the thread, under the lock, and whoever took it from the idle stack, after that.
+        // Relaxed: a thread that wakes takes the lock, and looks there whether it was taken.
         std::atomic<std::uint32_t> wake_word{0};
     };
 
@@ -83,8 +83,9 @@ private:
     bool complained_ = false;
     bool anybody_ended_ = false;
     pthread_t last_ended_{};  // not joined yet, if anybody_ended_
-    // Threads that exist. Futex [blocking.ended]: stop() waits for 0. Writer: holders of lock_; release: the last one has left what stop() takes.
+    // Threads that exist or are being started. Futex [blocking.ended]: stop() waits for 0. Writer: holders of lock_; release: the last one has left what stop() takes.
     std::atomic<std::uint32_t> count_{0};
+    std::uint32_t running_ = 0;  // of them, have come to life
     std::uint64_t idle_ns_ = 0;
     CreateThread create_thread_ = &pthread_create;
     wire::SegmentHeader* header_ = nullptr;

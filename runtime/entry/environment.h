@@ -17,7 +17,7 @@ struct Environment {
     std::string size_table_path;  // "" = none
 };
 
-// `workers_wished`, `blocking_threads_wished`: what the program says, 0 = nothing. A value that cannot be used ends the process: one sentence, exit code 2.
+// `workers_wished`, `blocking_threads_wished`: what the program says, 0 = nothing. A value that cannot be used ends the process: a sentence, code 2.
 Environment read_environment(unsigned workers_wished, unsigned blocking_threads_wished);
 
 }  // namespace cprime::detail

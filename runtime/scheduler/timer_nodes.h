@@ -23,8 +23,8 @@ struct TimerNode {
     std::uint32_t next;      // ring of its wheel's slot
     std::uint32_t previous;
     std::uint32_t sequence;  // what the record's was when the coroutine parked
-    // Where it stands: 0 nowhere, else wheel << 16 | slot + 1. Writer: the holder of that wheel's lock. Reader without a lock: whoever cancels, to find the
-    // lock, and then looks again. Relaxed: the right to wake a coroutine came to it through a lock that was released after arming.
+    // Where it stands: 0 nowhere, else wheel << 16 | slot + 1. Writer: the holder of that wheel's lock. Reader without a lock: whoever cancels, to
+    // find the lock, and then looks again. Relaxed: the right to wake a coroutine came to it through a lock that was released after arming.
     std::atomic<std::uint32_t> place;
 };
 static_assert(sizeof(TimerNode) == 24);

@@ -11,8 +11,8 @@
 // A million due at once are woken in batches: at most kBatch a look, and fewer than are picked meanwhile while as many wait to run. So
 // whoever else is ready runs in between, and the locks are held for microseconds.
 //
-// Why no deadline is missed [timers.next]: `next_ticks` of a wheel is stored by whoever holds its lock before it leaves it. Who arms looks at the timers
-// again itself, at its next look around or before it sleeps, or wakes a sleeper to watch (scheduler.h); an idle worker reads every wheel's.
+// Why no deadline is missed [timers.next]: `next_ticks` of a wheel is stored by whoever holds its lock before it leaves it. Who arms looks at the
+// timers again itself, at its next look around or before it sleeps, or wakes a sleeper to watch (scheduler.h); an idle worker reads every wheel's.
 //
 // Thread: any, on a worker's own stack or on a thread that is none. Blocks only for spin locks, taken inside a wait object's.
 // Tested in tests/unit/runtime/timers_test.cpp, timing_wheel_test.cpp and cancel_sleep_test.cpp.
