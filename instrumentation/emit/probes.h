@@ -243,6 +243,19 @@ inline void timer_fire(RingWriter* writer, std::uint64_t stamp, std::uint32_t co
     if (!listening(wire::kCategoryTimer)) return;
     write_event(writer, stamp, EventType::kTimerFire, make_word1(coroutine, 0), 0, deadline_ticks);
 }
+// `thread`: number in the side pool; the writer is that thread's. `queued_ticks`: between the call and this moment.
+inline void blocking_begin(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine,
+                           std::uint32_t thread, std::uint64_t identity, std::uint64_t queued_ticks) {
+    if (!listening(wire::kCategoryWorker)) return;
+    write_event(writer, stamp, EventType::kBlockingBegin, make_word1(coroutine, thread), identity,
+                queued_ticks);
+}
+inline void blocking_end(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine,
+                         std::uint32_t thread, bool threw) {
+    if (!listening(wire::kCategoryWorker)) return;
+    write_event(writer, stamp, EventType::kBlockingEnd,
+                make_word1(coroutine, thread | (threw ? wire::kBlockingThrew : 0)));
+}
 inline void worker_park(RingWriter* writer, std::uint64_t stamp, std::uint32_t worker) {
     if (!listening(wire::kCategoryWorker)) return;
     write_event(writer, stamp, EventType::kWorkerPark, make_word1(worker, 0));

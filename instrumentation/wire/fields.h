@@ -77,11 +77,18 @@ inline constexpr FieldRow kFields[] = {
     {"worker", "current", FieldSource::kReplayed, "resume suspend exit"},
     {"worker", "state", FieldSource::kReplayed, "resume suspend exit worker-park worker-unpark"},
     {"worker", "counters", FieldSource::kSampled, ""},
+    {"worker", "timers_armed", FieldSource::kSampled, ""},
+    {"worker", "timers_next_ticks", FieldSource::kSampled, ""},
     {"site", "size_class", FieldSource::kSampled, ""},
     {"site", "high_water_bytes", FieldSource::kSampled, ""},
     {"site", "migrations", FieldSource::kSampled, ""},
     {"histogram", "buckets", FieldSource::kSampled, ""},
     {"header", "lifecycle", FieldSource::kSampled, ""},
+    {"header", "blocking_threads", FieldSource::kSampled, ""},
+    {"header", "blocking_busy", FieldSource::kSampled, ""},
+    {"header", "blocking_queued", FieldSource::kSampled, ""},
+    {"header", "blocking_threads_most", FieldSource::kSampled, ""},
+    {"header", "blocking_calls", FieldSource::kSampled, ""},
 };
 
 }  // namespace coroscope::wire

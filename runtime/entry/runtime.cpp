@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -104,6 +105,11 @@ void make_tables(RuntimeState& state, SizeTable table) {
     take_or_die(state.segments.start(segment));
     state.scheduler.start(state.workers.get(), state.workers_count);
     g_worker_bias.start(state.workers_count == 1);
+    // The largest power of two of ticks that is at most 16 us.
+    constexpr std::int64_t kGranuleNs = 16'000;
+    const auto granule_ticks = static_cast<std::uint64_t>(segment.header().clock.duration_ticks(kGranuleNs));
+    state.timers.start(state.workers.get(), state.workers_count,
+                       static_cast<std::uint32_t>(std::bit_width(granule_ticks)) - 1);
 }
 
 void print_context(char* buffer, unsigned long bytes) {
@@ -117,6 +123,13 @@ void print_context(char* buffer, unsigned long bytes) {
                   static_cast<unsigned long long>(
                       detail(worker->current_index).identity.load(std::memory_order_relaxed)),
                   worker->index);
+}
+
+const char* why_alive(std::uint32_t index, wire::CoroutineState state) {
+    if (state == wire::CoroutineState::kRunning) return "it runs and makes no call that waits";
+    if (record(index).reason.load(std::memory_order_relaxed) == wire::WaitReason::kBlockingCall)
+        return "it waits for a blocking call to return";
+    return "it goes on after being cancelled";
 }
 
 // One line a coroutine that has not ended: who, and what it waits for.
@@ -139,9 +152,7 @@ void name_the_living(unsigned grace_ms) {
                      "cprime: shutdown: coroutine %llu \"%s\" spawned at %s has not ended after %u ms (%s)\n",
                      static_cast<unsigned long long>(about.identity.load(std::memory_order_relaxed)),
                      std::string(g_runtime->segment->string(name)).c_str(),
-                     g_runtime->sites.text(site).c_str(), grace_ms,
-                     state == wire::CoroutineState::kRunning ? "it runs and makes no call that waits"
-                                                             : "it goes on after being cancelled");
+                     g_runtime->sites.text(site).c_str(), grace_ms, why_alive(index, state));
     }
     if (named > 16) std::fprintf(stderr, "cprime: shutdown: and %u more\n", named - 16);
 }
@@ -204,7 +215,8 @@ Runtime::Runtime(const RuntimeOptions& options)
     : options_(options), state_(std::make_unique<RuntimeState>()) {
     if (detail::g_runtime != nullptr)
         detail::fatal("a second cprime::Runtime was made while one exists; one at a time", 1);
-    const detail::Environment environment = detail::read_environment(options.workers);
+    const detail::Environment environment = detail::read_environment(options.workers,
+                                                                     options.blocking_threads);
     detail::SizeTable table;
     if (!environment.size_table_path.empty()) {
         table = detail::take_or_die(detail::SizeTable::load(environment.size_table_path), 2);
@@ -222,6 +234,9 @@ Runtime::Runtime(const RuntimeOptions& options)
     detail::set_unlink_hook(detail::wire::WaitReason::kJoin, &detail::unlink_joiner);
     detail::set_unlink_hook(detail::wire::WaitReason::kSuspended, &detail::unlink_suspended);
     detail::set_unlink_hook(detail::wire::WaitReason::kSlot, &detail::unlink_spawner);
+    detail::set_unlink_hook(detail::wire::WaitReason::kBlockingCall, &detail::unlink_blocking);
+    state.blocking.start(state.segment->header(), environment.blocking_threads,
+                         options.blocking_idle_ms * 1'000'000ULL);
     detail::start_pools(state, options.pools);
     detail::start_channels(*state.segment);
     detail::start_waitables(*state.segment);
@@ -271,9 +286,10 @@ Runtime::~Runtime() {
     } else {
         detail::emit::mark_ending(*state.segment);
     }
-    // 5. The workers' threads end.
+    // 5. The workers' threads end, then those of the side pool, which nobody can call any more.
     state.scheduler.stop();
     detail::join_workers(state);
+    state.blocking.stop();
     // 6. What they used goes, in reverse order.
     detail::check_no_hand_stacks_left();
     detail::stop_waitables();

@@ -2,6 +2,7 @@
 #include <sched.h>
 
 #include "cprime/this_coroutine.h"
+#include "runtime/scheduler/clock.h"
 #include "runtime/scheduler/enqueue.h"
 #include "runtime/scheduler/switching.h"
 #include "runtime/scheduler/timers.h"
@@ -30,7 +31,7 @@ constexpr std::int64_t kSliceNs = 50'000;
     }
     if (worker.several_workers && !worker.queue.empty()) scheduler.notify();
     if (timers_next() != kNoDeadline) {
-        const std::uint64_t now = coroscope::base::read_tsc();
+        const std::uint64_t now = now_ticks();
         if (now >= timers_next()) {
             timers_fire(worker, now);
             worker.switch_stamp = 0;  // whom a timer woke is not resumed before that
@@ -157,7 +158,7 @@ ResumePoint make_way(Worker& worker) {
     if (worker.current_index == wire::kNone) return worker.current;
     if (detail(worker.current_index).priority.load(std::memory_order_relaxed) <= wire::Priority::kHigh)
         return worker.current;
-    const std::uint64_t now = coroscope::base::read_tsc();
+    const std::uint64_t now = now_ticks();
     if (worker.slice_began == 0) worker.slice_began = now;
     const auto& clock = g_runtime->segment->header().clock;
     if (now - worker.slice_began < static_cast<std::uint64_t>(clock.duration_ticks(kSliceNs)))

@@ -3,8 +3,8 @@
 // Waiters spin on a plain load, then give the processor away (sched_yield): with more workers than processors the
 // holder may have been preempted. Held only on a worker's own stack or by threads that are no workers, never across a
 // switch and never while user code runs. Several at once: a wait object's lock, then the timer lock, then the injection
-// list's; never two of the same kind, but for the channels of a select. Where there is one worker it takes them by the bias
-// (worker_bias.h). Every interleaving of small cases: tests/model/spin_lock_model.cpp.
+// list's; never two of the same kind, but for the channels of a select and Timers::trim(), which take theirs in one order. Where there is one
+// worker it takes them by the bias (worker_bias.h). Every interleaving of small cases: tests/model/spin_lock_model.cpp.
 #pragma once
 
 #include <array>
