@@ -46,8 +46,8 @@ private:
 
     // Futex [idle.word]. Writers: the worker, who wakes it. Carries what the waker did before it woke.
     sync::atomic<std::uint32_t> word_{kLooks};
-    sync::plain<bool> searching_{
-        false};  // counted in IdleWorkers. The worker's; while it is in no hurry, who takes it out of the list
+    // Counted in IdleWorkers. The worker's; from enter() until it has left the list, who takes it out under the lock.
+    sync::plain<bool> searching_{false};
     sync::plain<Sleeper*> next_{nullptr};  // in the list; under the lock
 };
 
@@ -77,9 +77,8 @@ public:
 
     // The worker itself, under the lock, not searching: from now on it may be taken out. Afterwards, without the lock, last_look().
     void enter(Sleeper& self) noexcept {
-        self.word_.store(
-            Sleeper::kLooks,
-            std::memory_order_relaxed);  // nobody but a late waker looks at it; that one only wakes for no reason
+        // A waker of an earlier time may come after this: it only wakes for no reason (2).
+        self.word_.store(Sleeper::kLooks, std::memory_order_relaxed);
         self.next_ = first_;
         first_ = &self;
         count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

@@ -48,8 +48,8 @@ class WorkDeque {
 public:
     static constexpr std::uint32_t kNothing = coroscope::wire::kNone;  // no entry was there
     static constexpr std::uint32_t kLost = 0xfffffffeU;  // steal(): another was faster, look again
-    static constexpr std::uint32_t kFirstSlots = 256;
-    static constexpr std::uint32_t kMostSlots = 65'536;
+    static constexpr std::uint32_t kFirstSlots = sync::kModelled ? 2 : 256;
+    static constexpr std::uint32_t kMostSlots = sync::kModelled ? 8 : 65'536;
 
     // Slots of the first ring and of the largest, powers of two. Throws std::bad_alloc.
     explicit WorkDeque(std::uint32_t first_slots = kFirstSlots, std::uint32_t most_slots = kMostSlots)

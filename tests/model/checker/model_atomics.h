@@ -150,6 +150,8 @@ private:
 
 namespace cprime::detail::sync {
 
+inline constexpr bool kModelled = true;
+
 template <typename T>
 using atomic = model::Atomic<T>;
 template <typename T>
