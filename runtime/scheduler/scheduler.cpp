@@ -37,7 +37,7 @@ void Scheduler::publish_lengths() {
 }
 
 void Scheduler::inject(std::uint32_t index) {
-    Worker* sleeper = nullptr;
+    Sleeper* sleeper = nullptr;
     {
         const std::lock_guard<SpinLock> hold(lock_);
         const wire::CoroutineDetail& about = detail(index);
@@ -46,14 +46,14 @@ void Scheduler::inject(std::uint32_t index) {
             Worker& worker = workers_[only - 1];
             worker.bound.push(index);
             worker.bound_length.store(worker.bound.length(), kRelaxed);
-            if (remove_idle(worker)) sleeper = &worker;
+            if (idle_.remove(worker.sleeper)) sleeper = &worker.sleeper;
         } else {
             queues_[static_cast<std::size_t>(about.priority.load(kRelaxed))].push(index);
             publish_lengths();
-            sleeper = pop_idle();
+            sleeper = idle_.take();
         }
     }
-    if (sleeper != nullptr) wake(*sleeper);
+    if (sleeper != nullptr) IdleWorkers::wake(*sleeper);
 }
 
 std::uint32_t Scheduler::pop_queue(Worker& worker, std::size_t priority) {
@@ -127,34 +127,13 @@ std::uint32_t Scheduler::take_any(Worker& worker) {
     return wire::kNone;
 }
 
-Worker* Scheduler::pop_idle() {
-    if (idle_.empty()) return nullptr;
-    Worker* sleeper = idle_.back();
-    idle_.pop_back();
-    idle_count_.store(static_cast<std::uint32_t>(idle_.size()), kRelaxed);
-    return sleeper;
-}
-
-bool Scheduler::remove_idle(Worker& worker) {
-    const auto found = std::find(idle_.begin(), idle_.end(), &worker);
-    if (found == idle_.end()) return false;
-    idle_.erase(found);
-    idle_count_.store(static_cast<std::uint32_t>(idle_.size()), kRelaxed);
-    return true;
-}
-
-void Scheduler::wake(Worker& sleeper) {
-    // [worker.futex] 0 awake, or about to look; 1 woken; 2 in the kernel, or about to be.
-    if (sleeper.wake_word.exchange(1, std::memory_order_release) == 2) futex_wake(sleeper.wake_word, 1);
-}
-
 void Scheduler::wake_one() {
-    Worker* sleeper = nullptr;
+    Sleeper* sleeper = nullptr;
     {
         const std::lock_guard<SpinLock> hold(lock_);
-        sleeper = pop_idle();
+        sleeper = idle_.take();
     }
-    if (sleeper != nullptr) wake(*sleeper);
+    if (sleeper != nullptr) IdleWorkers::wake(*sleeper);
 }
 
 std::vector<Worker*> Scheduler::wake_all() {
@@ -162,17 +141,17 @@ std::vector<Worker*> Scheduler::wake_all() {
     sleepers.reserve(workers_count_);
     {
         const std::lock_guard<SpinLock> hold(lock_);
-        sleepers.assign(idle_.begin(), idle_.end());
-        idle_.clear();
-        idle_count_.store(0, kRelaxed);
+        for (std::uint32_t i = 0; i < workers_count_; ++i) {
+            if (idle_.remove(workers_[i].sleeper)) sleepers.push_back(&workers_[i]);
+        }
     }
-    for (Worker* sleeper : sleepers)
-        wake(*sleeper);
+    for (Worker* worker : sleepers)
+        IdleWorkers::wake(worker->sleeper);
     return sleepers;
 }
 
 bool Scheduler::idle(Worker& worker) {
-    if (worker.searching) end_search(worker, false);
+    if (worker.sleeper.is_searching()) idle_.end_search(worker.sleeper, false, lock_);
     std::uint64_t deadline = kNoDeadline;  // until which it sleeps; only the watcher has one
     {
         const std::lock_guard<SpinLock> hold(lock_);
@@ -181,21 +160,16 @@ bool Scheduler::idle(Worker& worker) {
             if (!queue.empty()) return true;
         }
         if (stopping_.load(kRelaxed)) return false;
-        worker.wake_word.store(0, kRelaxed);
-        idle_.push_back(&worker);
-        idle_count_.store(static_cast<std::uint32_t>(idle_.size()), kRelaxed);
+        idle_.enter(worker.sleeper);
         const std::uint64_t next = timers_next();
         if (next != kNoDeadline && (watcher_ == nullptr || next < watcher_deadline_)) {
             watcher_ = &worker;
             watcher_deadline_ = deadline = next;
         }
     }
-    if (worker.several_workers) {
-        sync::heavy_fence();  // [scheduler.idle]
-        if (anything_to_steal()) {
-            leave_idle(worker);
-            return true;
-        }
+    if (worker.several_workers && idle_.last_look([this] { return anything_to_steal(); })) {
+        leave_idle(worker);
+        return true;
     }
     check_finished();
     g_runtime->pools.sample_high_water();
@@ -210,7 +184,7 @@ void Scheduler::sleep(Worker& worker, std::uint64_t deadline) {
     worker.record->state.store(WorkerState::kParked, kRelaxed);
     add(worker.record->parks, std::uint64_t{1});
     emit::probe::worker_park(worker.ring, 0, worker.index);
-    while (worker.wake_word.load(std::memory_order_acquire) != 1) {  // [worker.futex]
+    while (!IdleWorkers::is_woken(worker.sleeper)) {
         std::uint64_t timeout_ns = 0;
         const std::uint64_t now = now_ticks();
         if (now >= deadline) break;
@@ -224,10 +198,7 @@ void Scheduler::sleep(Worker& worker, std::uint64_t deadline) {
             timeout_ns = static_cast<std::uint64_t>(clock.duration_ns(static_cast<std::int64_t>(until - now))) +
                          1;
         }
-        std::uint32_t awake = 0;
-        if (!worker.wake_word.compare_exchange_strong(awake, 2, std::memory_order_acquire) && awake == 1)
-            break;
-        futex_wait(worker.wake_word, 2, timeout_ns);
+        IdleWorkers::wait(worker.sleeper, timeout_ns);
     }
     g_runtime->trimmer.serve(worker);
     emit::probe::worker_unpark(worker.ring, 0, worker.index);
@@ -235,17 +206,17 @@ void Scheduler::sleep(Worker& worker, std::uint64_t deadline) {
 }
 
 void Scheduler::leave_idle(Worker& worker) {
-    Worker* next_watcher = nullptr;
+    Sleeper* next_watcher = nullptr;
     {
         const std::lock_guard<SpinLock> hold(lock_);
         // Still in the list: it woke by itself. Then nobody has made it a searcher.
-        remove_idle(worker);
+        idle_.remove(worker.sleeper);
         if (watcher_ == &worker) {
             watcher_ = nullptr;
-            if (timers_next() != kNoDeadline) next_watcher = pop_idle();
+            if (timers_next() != kNoDeadline) next_watcher = idle_.take();
         }
     }
-    if (next_watcher != nullptr) wake(*next_watcher);
+    if (next_watcher != nullptr) IdleWorkers::wake(*next_watcher);
 }
 
 void Scheduler::check_finished() {
@@ -290,15 +261,11 @@ bool Scheduler::wait_finished(std::uint64_t timeout_ns, const std::atomic<bool>*
 }
 
 void Scheduler::stop() {
-    std::vector<Worker*> sleepers;
     {
         const std::lock_guard<SpinLock> hold(lock_);
         stopping_.store(true, kRelaxed);
-        sleepers.swap(idle_);
-        idle_count_.store(0, kRelaxed);
     }
-    for (Worker* sleeper : sleepers)
-        wake(*sleeper);
+    wake_all();
 }
 
 }  // namespace cprime::detail

@@ -10,12 +10,9 @@
 // Aging: a shared queue that was passed over kPassesMost times in a row by picks of higher priority has the next one. So any ready
 // coroutine runs after a number of picks that its queue's length bounds.
 //
-// Why no wake-up is lost [scheduler.idle]. Shared queues: a worker goes to sleep only after it has found them empty and has entered
-// itself in the idle list, both under one hold of `lock_`; whoever adds to one does so under the same lock and takes a sleeper out. So either
-// the sleeper saw the coroutine, or its donor saw the sleeper. RunQueues: who pushes passes a light fence and then reads how many
-// sleep and how many search; who goes to sleep has ceased to search and entered the idle list, passes a heavy fence, and then looks at every
-// RunQueue. One of the two sees the other. A searcher that finds something, and was the last one, wakes another sleeper: it may have seen
-// only part of what there was.
+// Why no wake-up is lost: see idle_workers.h for what stands in RunQueues. Shared queues and bound ones are looked at, and the list of
+// sleepers is entered, under one hold of `lock_`; whoever adds to one does so under the same lock and takes a sleeper out. So either
+// the sleeper saw the coroutine, or its donor saw the sleeper.
 //
 // Who searches: at most half as many as there are workers, so that a little work does not keep everybody from sleeping.
 //
@@ -53,13 +50,7 @@ public:
     // Adds a ready coroutine to the queue of its priority, or of its worker, and wakes somebody who sleeps. Any thread.
     void inject(std::uint32_t index);
     // The worker has made a coroutine ready that stands in its own RunQueue: somebody who sleeps may steal it. Only with several workers.
-    void notify() {
-        sync::light_fence();  // [scheduler.idle]
-        if (__builtin_expect(idle_count_.load(std::memory_order_relaxed) != 0, 0) &&
-            searching_.load(std::memory_order_relaxed) == 0) {
-            wake_searcher();
-        }
-    }
+    void notify() { idle_.notify(lock_); }
 
     // The next coroutine from a shared queue that may not wait any longer: of higher priority than normal, or passed over too often. kNone:
     // none. The worker itself, when urgent() or every few picks.
@@ -78,7 +69,7 @@ public:
 
     // The worker has something to run: it searches no longer.
     void found_work(Worker& worker) {
-        if (worker.searching) end_search(worker, true);
+        if (worker.sleeper.is_searching()) idle_.end_search(worker.sleeper, true, lock_);
     }
 
     // Sleeps until there may be work for this worker. False: the runtime stops. The worker itself.
@@ -88,7 +79,7 @@ public:
     void wake_one();
     // Wakes all who sleep, and says who they were. Any thread.
     std::vector<Worker*> wake_all();
-    bool anybody_idle() const { return idle_count_.load(std::memory_order_relaxed) != 0; }
+    bool anybody_idle() const { return idle_.sleeping() != 0; }
 
     // Blocks until no coroutine is alive, for timeout_ns (0 = for ever), or until *give_up (may be null) is true and
     // wake_waiters() was called. True: nobody is alive. Threads that are no workers.
@@ -107,34 +98,25 @@ private:
     static constexpr std::size_t kLow = static_cast<std::size_t>(wire::Priority::kLow);
     static constexpr std::uint32_t kPassesMost = 64;
 
-    Worker* pop_idle();                // under lock_
-    bool remove_idle(Worker& worker);  // the same; false: somebody has taken it out to wake it
-    std::uint32_t pop_queue(Worker& worker, std::size_t priority);  // the same
+    std::uint32_t pop_queue(Worker& worker, std::size_t priority);  // under lock_
     void publish_lengths();                                         // the same
     std::uint32_t age(Worker& worker, std::size_t served);          // the same
     bool anything_to_steal() const;
-    void start_search(Worker& worker);
-    void end_search(Worker& worker, bool found);
-    void wake_searcher();
-    void wake(Worker& sleeper);
     void sleep(Worker& worker, std::uint64_t deadline);
     void leave_idle(Worker& worker);
     void check_finished();
 
     Worker* workers_ = nullptr;
     std::uint32_t workers_count_ = 0;
-    SpinLock lock_;  // guards queues_, passes_, every worker's `bound`, idle_, watcher_, watcher_deadline_
+    SpinLock lock_;  // guards queues_, passes_, every worker's `bound`, the list in idle_, watcher_, watcher_deadline_
     std::array<ReadyQueue, wire::kPrioritiesCount> queues_;
     std::array<std::uint32_t, wire::kPrioritiesCount>
         passes_{};  // picks of higher priority since the queue was served last
-    std::vector<Worker*> idle_;
+    IdleWorkers idle_;
     Worker* watcher_ = nullptr;  // sleeps until watcher_deadline_ (ticks); null: nobody watches the timers
     std::uint64_t watcher_deadline_ = 0;
     // Writer: holders of lock_; readers: hints, relaxed. queued_: lengths of the queues.
     std::array<std::atomic<std::uint32_t>, wire::kPrioritiesCount> queued_{};
-    std::atomic<std::uint32_t> idle_count_{0};  // [scheduler.idle]
-    alignas(64) std::atomic<std::uint32_t> searching_{
-        0};                              // writers: searchers, and who makes a sleeper one; [scheduler.idle]
     std::atomic<bool> stopping_{false};  // writer: stop(), under lock_
     std::atomic<std::uint32_t> finished_epoch_{
         0};  // futex: grows when somebody sees the end [scheduler.finished]

@@ -1,6 +1,4 @@
 // Searching: a worker without work looks at the others' queues before it sleeps.
-#include <mutex>
-
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/random.h"
@@ -15,40 +13,12 @@ bool Scheduler::anything_to_steal() const {
     return false;
 }
 
-void Scheduler::start_search(Worker& worker) {
-    worker.searching = true;
-    searching_.fetch_add(1, std::memory_order_seq_cst);
-}
-
-void Scheduler::end_search(Worker& worker, bool found) {
-    worker.searching = false;
-    // The last searcher leaves with something: there may be more, and those who made it ready saw that somebody searched.
-    if (searching_.fetch_sub(1, std::memory_order_seq_cst) == 1 && found) notify();
-}
-
-void Scheduler::wake_searcher() {
-    std::uint32_t nobody = 0;
-    if (!searching_.compare_exchange_strong(nobody, 1, std::memory_order_seq_cst)) return;
-    Worker* sleeper = nullptr;
-    {
-        const std::lock_guard<SpinLock> hold(lock_);
-        sleeper = pop_idle();
-        if (sleeper != nullptr)
-            sleeper->searching = true;  // it sleeps until it is woken below [worker.futex]
-    }
-    if (sleeper != nullptr) {
-        wake(*sleeper);
-    } else {
-        searching_.fetch_sub(1, std::memory_order_seq_cst);
-    }
-}
-
 std::uint32_t Scheduler::steal(Worker& worker) {
     constexpr std::uint32_t kRounds = 4;
     constexpr std::uint32_t kMost = 128;
-    if (!worker.searching) {
-        if (2 * searching_.load(std::memory_order_relaxed) >= workers_count_) return wire::kNone;
-        start_search(worker);
+    if (!worker.sleeper.is_searching()) {
+        if (2 * idle_.searching() >= workers_count_) return wire::kNone;
+        idle_.start_search(worker.sleeper);
     }
     std::uint32_t stolen[kMost];
     for (std::uint32_t round = 0; round < kRounds; ++round) {

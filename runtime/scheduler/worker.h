@@ -17,6 +17,7 @@
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/histogram.h"
 #include "instrumentation/wire/worker.h"
+#include "runtime/scheduler/idle_workers.h"
 #include "runtime/scheduler/ready_queue.h"
 #include "runtime/scheduler/run_queue.h"
 #include "runtime/stacks/worker_slots.h"
@@ -56,9 +57,8 @@ struct alignas(64) Worker {
 
     // --- the scheduler's
     std::uint32_t index = 0;
-    bool several_workers = false;  // constant
-    bool profile_always = false;   // CPRIME_PROFILE=1; constant
-    bool searching = false;        // counted as such in the Scheduler; also set by who wakes it from sleep
+    bool several_workers = false;                  // constant
+    bool profile_always = false;                   // CPRIME_PROFILE=1; constant
     std::uint32_t parks_until_next = 61;           // what parks_until_depth becomes next
     std::uint32_t urgent_in_a_row = 0;             // picks of higher priority while others stood in `queue`
     ReadyQueue bound;                              // that may run here only; under the Scheduler's lock
@@ -79,8 +79,8 @@ struct alignas(64) Worker {
     bool sample_pending = false;         // both stamps stand once the present call has returned
     void* asan_fake_stack = nullptr;     // of the worker's own stack while a coroutine runs
 
-    // --- shared: [worker.futex] 0: it looks whether it may sleep, 2: it sleeps, 1: somebody has woken it. Writers: the worker, whoever wakes it
-    alignas(64) std::atomic<std::uint32_t> wake_word{0};
+    // --- shared
+    alignas(64) Sleeper sleeper;                 // how it searches, sleeps and is woken
     std::atomic<std::uint32_t> bound_length{0};  // of `bound`; writer: holders of the Scheduler's lock; a hint
     // Last request that it has trimmed its stacks for, and how many bytes that gave; futex. Writer: the worker, and trim() called by it.
     std::atomic<std::uint32_t> trim_served{0};
