@@ -243,6 +243,10 @@ Runtime::Runtime(const RuntimeOptions& options)
     if (!detail::start_signals()) detail::fatal("there is no thread to be had for signals", 1);
     coroscope::base::check_context() = &detail::print_context;
     detail::install_fault_handlers();
+    for (std::uint32_t i = 0; i < state.workers_count; ++i) {
+        state.workers[i].queue.set_newest_first(options.newest_first);
+        if (options.newest_first) state.workers[i].attention = 1;
+    }
     detail::start_workers(state);
     state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kRunning),
                                             std::memory_order_release);

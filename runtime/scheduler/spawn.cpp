@@ -2,6 +2,7 @@
 #include <cxxabi.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <mutex>
 #include <utility>
@@ -132,7 +133,7 @@ void fill_detail(const SpawnRequest& request, const Worker* worker, std::uint64_
     child.name.store(g_runtime->sites.name_of(site, request.name), std::memory_order_relaxed);
     child.high_water_bytes.store(0, std::memory_order_relaxed);
     child.priority.store(priority_of(request), std::memory_order_relaxed);
-    child.only_worker.store(request.only_worker, std::memory_order_relaxed);
+    child.only_worker.store(static_cast<std::uint16_t>(request.only_worker), std::memory_order_relaxed);
     child.worker.store(worker != nullptr ? static_cast<std::uint8_t>(worker->index) : 0,
                        std::memory_order_relaxed);
     child.deadline_ticks.store(0, std::memory_order_relaxed);
@@ -146,6 +147,12 @@ void set_adopting(const Worker* worker, std::uint32_t index, std::uint64_t ident
         std::uint64_t& word = detail(index).private_word;
         word = (word & ~kPrivateAdopting) | identity;
     }
+}
+
+[[noreturn, gnu::cold]] void no_such_worker(std::uint32_t worker, std::uint32_t workers_count) {
+    std::fprintf(stderr, "cprime: a coroutine was spawned for worker %u, but there are %u: 0 to %u\n", worker,
+                 workers_count, workers_count - 1);
+    std::abort();
 }
 
 ResumePoint back_to_caller(Worker* worker) {
@@ -164,6 +171,8 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     const std::uint32_t site = state.sites.find(request.place, request.name,
                                                 reinterpret_cast<std::uint64_t>(request.type->entry));
     if (!sanitizer_admits()) return back_to_caller(worker);
+    if (__builtin_expect(request.only_worker > state.workers_count, 0))
+        no_such_worker(request.only_worker - 1, state.workers_count);
     const SlotGrant grant = take_slot(worker, request, site);
     if (__builtin_expect(grant.must_wait, 0)) return state.gates.wait(worker, index, request, grant);
     const auto [pool, slot] = std::pair(grant.pool, grant.slot);

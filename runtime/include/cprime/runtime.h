@@ -43,6 +43,9 @@ struct RuntimeOptions {
     ::cprime::size_class main_size_class = ::cprime::size_class::large;  // of the coroutine that run() makes
     unsigned blocking_threads = 0;  // at most, for blocking(); 0 = CPRIME_BLOCKING_THREADS, else 64; at most 1024
     unsigned blocking_idle_ms = 10'000;  // such a thread ends when it had nothing to do for so long
+    // Each worker runs what it spawned last first, and what it spawned first when others steal it: for programs of forks and joins, which then
+    // have few stacks alive at once. Otherwise ready coroutines run in the order in which they became ready.
+    bool newest_first = false;
     PoolConfig pools = {};               // how many stacks there are, ready or at most
 };
 

@@ -34,11 +34,19 @@
 
 namespace cprime {
 
+// Who runs first, of those that are ready on a worker. Who is passed over long enough runs in between, so that nobody waits for ever; signal
+// coroutines come before all of these.
+enum class priority : std::uint8_t { high = 1, normal = 2, low = 3 };
+
+inline constexpr unsigned kAnyWorker = ~0U;
+
 // What can be said about a coroutine at its spawn.
 struct SpawnOptions {
     std::string_view name = {};  // copied; "" = that of the site
     ::cprime::size_class size_class = ::cprime::size_class::unspecified;
     std::uint32_t stack_bytes = 0;  // that its frames, and those it calls, take at most; 0 = not said
+    ::cprime::priority priority = ::cprime::priority::normal;
+    unsigned worker = kAnyWorker;  // the only one that it runs on, below Runtime::workers(); another ends the program with a sentence
 };
 
 namespace detail {
@@ -143,6 +151,16 @@ void spawn_closure(SpawnRequest& request, F&& function) {
     if (!try_spawn_closure(request, std::forward<F>(function))) spawn_failed(request);
 }
 
+[[gnu::always_inline]] inline void describe_spawn(SpawnRequest& request, const SpawnOptions& options,
+                                                  const Place& place) noexcept {
+    request.name = options.name;
+    request.place = place;
+    request.wish = static_cast<std::uint8_t>(options.size_class);
+    request.stack_bytes = options.stack_bytes;
+    request.priority = static_cast<std::uint8_t>(options.priority);
+    request.only_worker = options.worker + 1;
+}
+
 }  // namespace detail
 
 // Makes a coroutine that runs function() once, and returns its handle. Throws std::bad_alloc when there is no memory for it, and
@@ -152,10 +170,7 @@ template <typename F>
 JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions& options, F&& function,
                                                          Place place = CPRIME_HERE) {
     detail::SpawnRequest request;
-    request.name = options.name;
-    request.place = place;
-    request.wish = static_cast<std::uint8_t>(options.size_class);
-    request.stack_bytes = options.stack_bytes;
+    detail::describe_spawn(request, options, place);
     request.metadata = detail::metadata_at_spawn(function);
     request.flags = detail::kSpawnHandle;
     detail::spawn_closure(request, std::forward<F>(function));
@@ -174,10 +189,7 @@ auto spawn(F&& function, Place place = CPRIME_HERE) {
 template <typename F>
 void spawn_detached(const SpawnOptions& options, F&& function, Place place = CPRIME_HERE) {
     detail::SpawnRequest request;
-    request.name = options.name;
-    request.place = place;
-    request.wish = static_cast<std::uint8_t>(options.size_class);
-    request.stack_bytes = options.stack_bytes;
+    detail::describe_spawn(request, options, place);
     request.metadata = detail::metadata_at_spawn(function);
     if constexpr (std::is_void_v<std::invoke_result_t<std::decay_t<F>&>>) {
         detail::spawn_closure(request, std::forward<F>(function));

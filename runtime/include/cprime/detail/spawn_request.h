@@ -52,7 +52,7 @@ struct SpawnRequest {
     std::uint8_t wish = 0;  // size_class; 0 = none
     std::uint8_t flags = 0;
     std::uint8_t priority = 2;      // wire::Priority
-    std::uint16_t only_worker = 0;  // index + 1 of the worker that it is bound to; 0 = any
+    std::uint32_t only_worker = 0;  // index + 1 of the worker that it is bound to; 0 = any
     LocalPool* local = nullptr;  // the MicroPool to take the slot from
     std::uint32_t stack_bytes = 0;            // of its frames; 0 = not said
     const coro_metadata* metadata = nullptr;  // of the function; null: none
