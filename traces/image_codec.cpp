@@ -5,6 +5,7 @@
 
 #include "traces/bytes.h"
 #include "traces/growth_codec.h"
+#include "traces/pending_codec.h"
 
 namespace coroscope::traces {
 namespace {
@@ -397,9 +398,11 @@ std::vector<std::uint8_t> encode_image(const StateImage& image) {
     put_pools(out, image.pools);
     put_workers(out, image.workers);
     put_histograms(out, image.histograms);
-    const bool growth = has_growth(image);
+    const bool pending = has_pending(image);
+    const bool growth = pending || has_growth(image);
     if (growth || !image.stack_segments.empty()) put_stack_segments(out, image.stack_segments);
     if (growth) put_growth(out, image);
+    if (pending) put_pending(out, image);
     return std::move(out.bytes());
 }
 
@@ -415,6 +418,7 @@ base::Result<StateImage> decode_image(std::span<const std::uint8_t> bytes, std::
     if (in.ok()) get_histograms(in, image.histograms);
     if (in.ok()) get_stack_segments(in, image.stack_segments);
     if (in.ok()) get_growth(in, image);
+    if (in.ok()) get_pending(in, image);
     if (!in.ok()) return base::error(base::ErrorCode::kCorrupt, "a keyframe does not decode");
     image.index();
     return image;
