@@ -74,6 +74,9 @@ struct Stat {
     Percentiles wake_to_run_ns;
     double ns_per_event = -1;
     std::uint64_t peak_rss_kib = 0, stack_bytes_peak = 0;
+    std::uint64_t timers_armed = 0;  // parked coroutines that a deadline will wake
+    std::int64_t timer_next_in_ns = -1;  // from the moment to the first of them, 0 when it has passed; -1 = none
+    inspect::BlockingImage blocking;
 };
 Stat compute_stat(Session& session, const Moment& moment);
 nlohmann::json to_json(const Stat& stat);

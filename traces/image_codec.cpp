@@ -5,6 +5,7 @@
 
 #include "traces/bytes.h"
 #include "traces/growth_codec.h"
+#include "traces/pending_codec.h"
 #include "traces/waitable_codec.h"
 
 namespace coroscope::traces {
@@ -398,10 +399,14 @@ std::vector<std::uint8_t> encode_image(const StateImage& image) {
     put_pools(out, image.pools);
     put_workers(out, image.workers);
     put_histograms(out, image.histograms);
-    const bool growth = has_growth(image) || !image.waitables.empty();
+    // Each part at the end is there only if it, or one after it, says anything.
+    const bool pending = has_pending(image);
+    const bool waitables = pending || !image.waitables.empty();
+    const bool growth = waitables || has_growth(image);
     if (growth || !image.stack_segments.empty()) put_stack_segments(out, image.stack_segments);
     if (growth) put_growth(out, image);
-    if (!image.waitables.empty()) put_waitables(out, image.waitables);
+    if (waitables) put_waitables(out, image.waitables);
+    if (pending) put_pending(out, image);
     return std::move(out.bytes());
 }
 
@@ -418,6 +423,7 @@ base::Result<StateImage> decode_image(std::span<const std::uint8_t> bytes, std::
     if (in.ok()) get_stack_segments(in, image.stack_segments);
     if (in.ok()) get_growth(in, image);
     if (in.ok()) get_waitables(in, image.waitables);
+    if (in.ok()) get_pending(in, image);
     if (!in.ok()) return base::error(base::ErrorCode::kCorrupt, "a keyframe does not decode");
     image.index();
     return image;

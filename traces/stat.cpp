@@ -113,6 +113,40 @@ std::string sites_text(const std::vector<SiteStat>& sites) {
     return out;
 }
 
+void add_pending(Stat& stat, const Moment& moment) {
+    const inspect::StateImage& state = moment.state;
+    std::uint64_t next_ticks = 0;
+    for (const inspect::CoroutineImage& coroutine : state.coroutines) {
+        if (coroutine.state != wire::CoroutineState::kParked || coroutine.deadline_ticks == 0) continue;
+        ++stat.timers_armed;
+        if (next_ticks == 0 || coroutine.deadline_ticks < next_ticks) next_ticks = coroutine.deadline_ticks;
+    }
+    if (next_ticks != 0) {
+        const std::int64_t at_ns = state.clock.duration_ns(
+            static_cast<std::int64_t>(next_ticks - state.start_ticks));
+        stat.timer_next_in_ns = std::max<std::int64_t>(at_ns - moment.t, 0);
+    }
+    stat.blocking = state.blocking;
+}
+
+// Nothing where there is nothing.
+std::string pending_text(const Stat& stat) {
+    std::string out;
+    if (stat.timers_armed != 0) {
+        out += fmt::format("timers      {} armed", stat.timers_armed);
+        if (stat.timer_next_in_ns >= 0)
+            out += fmt::format(", the next in {:.3f} ms", static_cast<double>(stat.timer_next_in_ns) * 1e-6);
+        out += "\n";
+    }
+    const inspect::BlockingImage& blocking = stat.blocking;
+    if (blocking.calls != 0 || blocking.queued != 0) {
+        out += fmt::format("blocking    {} calls, {} under way, {} waiting; {} threads, at most {}\n",
+                           blocking.calls, blocking.busy, blocking.queued, blocking.threads,
+                           blocking.threads_most);
+    }
+    return out;
+}
+
 }  // namespace
 
 Stat compute_stat(Session& session, const Moment& moment) {
@@ -178,6 +212,7 @@ Stat compute_stat(Session& session, const Moment& moment) {
     stat.ns_per_event = info.ns_per_event > 0 ? info.ns_per_event : -1;
     stat.peak_rss_kib = state.peak_rss_kib;
     stat.stack_bytes_peak = state.stack_bytes_peak;
+    add_pending(stat, moment);
     return stat;
 }
 
@@ -221,7 +256,16 @@ json to_json(const Stat& stat) {
             {"wake_to_run_ns", to_json(stat.wake_to_run_ns)},
             {"ns_per_event", stat.ns_per_event < 0 ? json(nullptr) : json(stat.ns_per_event)},
             {"peak_rss_kib", stat.peak_rss_kib},
-            {"stack_bytes_peak", stat.stack_bytes_peak}};
+            {"stack_bytes_peak", stat.stack_bytes_peak},
+            {"timers",
+             {{"armed", stat.timers_armed},
+              {"next_in_ns", stat.timer_next_in_ns < 0 ? json(nullptr) : json(stat.timer_next_in_ns)}}},
+            {"blocking",
+             {{"threads", stat.blocking.threads},
+              {"busy", stat.blocking.busy},
+              {"queued", stat.blocking.queued},
+              {"threads_most", stat.blocking.threads_most},
+              {"calls", stat.blocking.calls}}}};
 }
 
 std::string to_text(const Stat& stat) {
@@ -231,6 +275,7 @@ std::string to_text(const Stat& stat) {
     out += fmt::format("coroutines  {} spawned, {} exited\n", stat.spawned, stat.exited);
     for (const auto& [state, count] : stat.states)
         out += fmt::format("  {:<10} {:>12}\n", state, count);
+    out += pending_text(stat);
     if (!stat.channels.empty()) out += fmt::format("{:<24} {:>14} {:>14}\n", "channel", "sent", "received");
     for (const auto& [name, row] : stat.channels)
         out += fmt::format("{:<24} {:>14} {:>14}\n", name, row.first, row.second);

@@ -164,6 +164,16 @@ void MainWindow::draw_status_line(Rect bar) {
         if (failed != 0) item("not unwound", format_count(failed), theme.warn);
         item("torn", format_count(torn), count_colour(torn, theme.warn));
         item("lost", format_count(lost), count_colour(lost, theme.bad));
+        if (ws_.moment != nullptr) {
+            const inspect::BlockingImage& blocking = ws_.moment->state.blocking;
+            if (blocking.calls != 0 || blocking.queued != 0)
+                item("blocking", fmt::format("{}+{} on {}", blocking.busy, blocking.queued, blocking.threads),
+                     theme.text_dim);
+            std::uint64_t timers = 0;
+            for (const inspect::WorkerImage& worker : ws_.moment->state.workers)
+                timers += worker.timers_armed;
+            if (timers != 0) item("timers", format_count(timers), theme.text_dim);
+        }
         item("events", format_count(ws_.moment != nullptr ? ws_.moment->events_total : 0), theme.text_dim);
         if (ws_.info.kind == traces::SessionKind::kLive)
             item("rate", format_rate(ws_.info.events_per_second), theme.text_dim);

@@ -149,6 +149,15 @@ struct WorkerImage {
     std::uint32_t histogram_switch = wire::kNone;
     std::uint64_t stack_low = 0, stack_high = 0;
     std::uint64_t spawned = 0, exited = 0, switches = 0, parks = 0, wakes = 0, failed = 0, cancelled = 0;
+    std::uint64_t timers_armed = 0;
+    std::uint64_t timers_next_ticks = 0;  // 0 = none
+};
+
+// The side pool of blocking calls (wire::SegmentHeader says what each is).
+struct BlockingImage {
+    std::uint32_t threads = 0, busy = 0, queued = 0, threads_most = 0;
+    std::uint64_t calls = 0;
+    bool operator==(const BlockingImage&) const = default;
 };
 
 struct HistogramImage {
@@ -182,6 +191,7 @@ struct StateImage {
     std::uint64_t outside_spawned = 0;
     std::uint64_t peak_rss_kib = 0;
     std::uint64_t stack_bytes_peak = 0;
+    BlockingImage blocking;
     std::vector<std::uint64_t> signals_delivered;  // by signal number
 
     // When it was copied: every change before the first is in it, none after the second is.

@@ -175,6 +175,11 @@ void StateReader::read_header(StateImage& image) const {
     image.outside_spawned = header.outside_spawned.load(std::memory_order_relaxed);
     image.peak_rss_kib = header.peak_rss_kib.load(std::memory_order_relaxed);
     image.stack_bytes_peak = header.stack_bytes_peak.load(std::memory_order_relaxed);
+    image.blocking.threads = header.blocking_threads.load(std::memory_order_relaxed);
+    image.blocking.busy = header.blocking_busy.load(std::memory_order_relaxed);
+    image.blocking.queued = header.blocking_queued.load(std::memory_order_relaxed);
+    image.blocking.threads_most = header.blocking_threads_most.load(std::memory_order_relaxed);
+    image.blocking.calls = header.blocking_calls.load(std::memory_order_relaxed);
     image.signals_delivered.resize(wire::kSignalsMax);
     for (std::uint32_t signal = 0; signal < wire::kSignalsMax; ++signal) {
         image.signals_delivered[signal] = header.signals_delivered[signal].load(std::memory_order_relaxed);

@@ -224,6 +224,8 @@ base::Status StateReader::read_workers(StateImage& image) const {
             copied.wakes = record->wakes.load(kRelaxed);
             copied.failed = record->failed.load(kRelaxed);
             copied.cancelled = record->cancelled.load(kRelaxed);
+            copied.timers_armed = record->timers_armed.load(kRelaxed);
+            copied.timers_next_ticks = record->timers_next_ticks.load(kRelaxed);
         }
         image.workers.push_back(copied);
     }
