@@ -1,5 +1,5 @@
 // A select of two arms that a Micro stack must hold in optimised code: this file is compiled once for each level, under its own name. The handles
-// lie elsewhere: beside two of its own in the closure the frame of the select does not fit.
+// lie elsewhere: beside two of them in the closure the frame of the select would not fit.
 #include "select_micro_body.h"
 
 #define CONCATENATE_(a, b) a##b
