@@ -131,7 +131,7 @@ private:
     Status move() {
         const std::size_t channel = any();
         const microseconds patience(random_.below(200));
-        switch (random_.below(8)) {
+        switch (random_.below(24)) {
             case 0:
                 return sent(channel, table_.out[channel].send(next_item(channel)).status());
             case 1:
@@ -212,7 +212,8 @@ private:
     int unused_ = 0;
 };
 
-void check_books(const std::array<Diary, kEverybody>& diaries, const std::vector<Label>& left) {
+// Returns how many items were received.
+std::uint64_t check_books(const std::array<Diary, kEverybody>& diaries, const std::vector<Label>& left) {
     // [channel][sender][number]: how often it was received.
     std::array<std::array<std::vector<int>, kEverybody>, kChannels> times;
     for (std::size_t channel = 0; channel < kChannels; ++channel) {
@@ -236,10 +237,15 @@ void check_books(const std::array<Diary, kEverybody>& diaries, const std::vector
     }
     for (const Label& label : left)
         note(label);
-    for (const auto& of_channel : times)
-        for (const auto& of_sender : of_channel)
+    std::uint64_t received = 0;
+    for (const auto& of_channel : times) {
+        for (const auto& of_sender : of_channel) {
             for (const int count : of_sender)
                 EXPECT_EQ(count, 1) << "an item was " << (count == 0 ? "lost" : "doubled");
+            received += of_sender.size();
+        }
+    }
+    return received - left.size();
 }
 
 void expect_nothing_left_behind() {
@@ -257,8 +263,9 @@ void expect_nothing_left_behind() {
         << "an arm was not given back";
 }
 
+// Returns how many items were received.
 template <typename T>
-void play_round(Runtime& runtime, std::uint64_t seed) {
+std::uint64_t play_round(Runtime& runtime, std::uint64_t seed) {
     Random random(seed);
     std::array<Diary, kEverybody> diaries;
     std::vector<Label> left;
@@ -305,8 +312,8 @@ void play_round(Runtime& runtime, std::uint64_t seed) {
             while (auto item = in.try_receive())
                 left.push_back(label_of(*item));
     }
-    check_books(diaries, left);
     expect_nothing_left_behind();
+    return check_books(diaries, left);
 }
 
 class SelectStress : public testing::TestWithParam<unsigned> {
@@ -317,12 +324,13 @@ protected:
         const auto until = steady_clock::now() +
                            std::chrono::milliseconds(1000 * from_environment("COROSCOPE_STRESS_SECONDS", 1) /
                                                      2);
-        std::uint64_t rounds = 0;
+        std::uint64_t rounds = 0, items = 0;
         Runtime runtime({.workers = GetParam()});
         for (; (rounds == 0 || steady_clock::now() < until) && !HasFailure(); ++rounds)
-            play_round<T>(runtime, first + rounds);
-        std::printf("COROSCOPE_SEED=%llu, %llu rounds\n", static_cast<unsigned long long>(first),
-                    static_cast<unsigned long long>(rounds));
+            items += play_round<T>(runtime, first + rounds);
+        std::printf("COROSCOPE_SEED=%llu, %llu rounds, %llu items\n", static_cast<unsigned long long>(first),
+                    static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(items));
+        EXPECT_GT(items, 0U);
     }
 };
 INSTANTIATE_TEST_SUITE_P(workers, SelectStress, testing::Values(1U, 2U, 4U, 8U));

@@ -26,8 +26,10 @@
 //
 // Which arms of a select fire, and which are ready and passed over, is counted by its place in the source; Coroscope shows it.
 //
-// Stack: about 40 bytes an arm beside what each call takes, so that a Micro coroutine has room for two in optimised code.
-// Thread: any; one that is no worker is blocked, and answered `cancelled` where nothing could ever fire. Tested in tests/unit/runtime/select_test.cpp, tests/model and tests/stress.
+// Stack: about 40 bytes an arm beside what each call takes. A Micro coroutine has room for two in optimised code, if its closure is no more
+// than a reference.
+// Thread: any; one that is no worker is blocked, and answered `cancelled` where nothing could ever fire. Tested in
+// tests/unit/runtime/select_*_test.cpp, go_select_semantics_test.cpp, tests/model and tests/stress/select_stress.cpp.
 #pragma once
 
 #include <chrono>

@@ -7,11 +7,14 @@
 
 namespace cprime::test {
 
-// Sums what comes on two channels until both are closed.
-using MicroChoice = JoinHandle<void> (*)(const Receiver<int>& a, const Receiver<int>& b,
-                                         std::atomic<long>& sum);
-MicroChoice micro_choice_O1();
-MicroChoice micro_choice_O2();
-MicroChoice micro_choice_O3();
+struct MicroChoice {
+    Receiver<int> a, b;
+    std::atomic<long> sum{0};
+};
+// Spawns who sums what comes on the two channels until both are closed. The choice outlives it.
+using ChooseInMicro = JoinHandle<void> (*)(MicroChoice& choice);
+ChooseInMicro choose_in_micro_O1();
+ChooseInMicro choose_in_micro_O2();
+ChooseInMicro choose_in_micro_O3();
 
 }  // namespace cprime::test

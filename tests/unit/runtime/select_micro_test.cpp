@@ -2,6 +2,7 @@
 #include "select_fixture.h"
 
 #include <ostream>
+#include <utility>
 
 #include "instrumentation/wire/pool.h"
 #include "select_micro_body.h"
@@ -11,7 +12,7 @@ namespace {
 
 struct Level {
     const char* name;
-    MicroChoice (*choice)();
+    ChooseInMicro (*choose)();
 };
 void PrintTo(const Level& level, std::ostream* out) {
     *out << level.name;
@@ -19,8 +20,8 @@ void PrintTo(const Level& level, std::ostream* out) {
 
 class MicroSelects : public testing::TestWithParam<Level> {};
 INSTANTIATE_TEST_SUITE_P(levels, MicroSelects,
-                         testing::Values(Level{"O1", &micro_choice_O1}, Level{"O2", &micro_choice_O2},
-                                         Level{"O3", &micro_choice_O3}),
+                         testing::Values(Level{"O1", &choose_in_micro_O1}, Level{"O2", &choose_in_micro_O2},
+                                         Level{"O3", &choose_in_micro_O3}),
                          [](const auto& level) { return level.param.name; });
 
 // Bytes of its slot that whoever waits on an arm of the channel has in use, parked.
@@ -35,13 +36,13 @@ std::uint64_t parked_bytes(std::uint32_t channel) {
 
 TEST_P(MicroSelects, of_two_arms_fit) {
     Runtime runtime({.workers = 1});
-    std::atomic<long> sum{0};
+    MicroChoice choice;
     runtime.run([&] {
         auto [a_out, a] = make_channel<int>("a");
         auto [b_out, b] = make_channel<int>("b", 2);
-        auto choosing = GetParam().choice()(a, b, sum);
-        a.reset();
-        b.reset();
+        choice.a = std::move(a);
+        choice.b = std::move(b);
+        auto choosing = GetParam().choose()(choice);
         until_received_from(a_out);
         const std::uint64_t used_bytes = parked_bytes(0);
         std::printf("parked in a select of two arms at -%s: %llu bytes\n", GetParam().name,
@@ -55,7 +56,7 @@ TEST_P(MicroSelects, of_two_arms_fit) {
         b_out.reset();
         EXPECT_TRUE(choosing.join());
     });
-    EXPECT_EQ(sum, 4950);
+    EXPECT_EQ(choice.sum, 4950);
     expect_empty_wait_lists();
     expect_all_arms_given_back();
 }

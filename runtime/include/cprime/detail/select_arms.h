@@ -184,7 +184,10 @@ template <typename Arm, typename... Arms>
         request.timeout_ns = kDoNotWait;
     } else {
         if constexpr (kSendsObject<Arm>) arm.prepare(all...);
-        list[position] = &arm.request;
+        // Opaque: otherwise the compiler keeps the addresses of two arms in a vector register around a loop, whose home takes 16 bytes of the frame.
+        ChannelRequest* address = &arm.request;
+        asm volatile("" : "+r"(address));
+        list[position] = address;
         if (Arm::kKind == ArmKind::receive) request.receives |= 1U << position;
         if (arm.frames()) request.frames |= 1U << position;
     }
