@@ -74,6 +74,7 @@ void Model::apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::u
         case EventType::kChannelSend:
         case EventType::kChannelReceive:
         case EventType::kChannelBlock:
+        case EventType::kSelectArm:
         case EventType::kChannelClose:
         case EventType::kChannelDestroy:
             channel(event);
