@@ -46,6 +46,18 @@ struct Percentiles {
     std::uint64_t samples = 0, below_resolution = 0;
     double resolution = 0;
 };
+// A mutex, semaphore ... that lives, and who holds it and waits.
+struct WaitableStat {
+    std::string kind, name, site;
+    std::string holder;       // "fork (12)", "thread 4711"; "" = nobody
+    std::string value;        // "2 of 8 permits", "set" ...; "" = says nothing
+    std::uint64_t owner = 0;  // identity; 0 = no coroutine holds it
+    std::uint64_t waiting = 0, threads_waiting = 0, served = 0, waited = 0;
+    std::vector<std::uint64_t> waiters;  // identities of coroutines, the first few of `waiting`
+};
+std::vector<WaitableStat> waitable_stats(const inspect::StateImage& state);
+nlohmann::json to_json(const std::vector<WaitableStat>& waitables);
+std::string to_text(const std::vector<WaitableStat>& waitables);  // "" when there are none
 struct Stat {
     std::uint64_t events = 0, lost = 0;
     std::int64_t duration_ns = 0;
@@ -57,6 +69,7 @@ struct Stat {
     std::map<std::string, EventCount> events_by_type;
     std::vector<PoolStat> pools;
     std::vector<SiteStat> sites;
+    std::vector<WaitableStat> waitables;
     Percentiles switch_cycles;  // TSC ticks
     Percentiles wake_to_run_ns;
     double ns_per_event = -1;
@@ -73,11 +86,11 @@ std::string stacks_text(Session& session, const Moment& moment);
 // ---- waits: who waits for whom
 struct WaitEdge {
     std::string from;  // coroutine identity as decimal text
-    std::string to;    // "channel:NAME" or a coroutine identity
-    std::string kind;  // "send" "receive" "join" "sleep" "signal" ...; "could-wake" for the dashed ones
+    std::string to;    // "channel:NAME", "mutex:NAME" or a coroutine identity
+    std::string kind;  // "send" "receive" "join" "lock" "acquire" "pass" "sleep" "signal" ...; "could-wake" for the dashed ones
 };
 struct WaitCycle {
-    std::vector<std::string> ids;  // coroutine identities and channels, in order
+    std::vector<std::string> ids;  // coroutine identities, channels and locks, in order
     bool certain = false;          // deadlock; else suspected
     std::string sentence;  // "3 (left) waits to receive from a, which only 4 (right) can send to, ..."
 };

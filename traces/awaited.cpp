@@ -24,6 +24,10 @@ std::string awaited_text(const inspect::StateImage& state, const inspect::Corout
         case WaitReason::kSignal:
             return fmt::format("signal:{}", coroutine.wait_object);
         default:
+            if (wire::waits_for_waitable(coroutine.reason)) {
+                const inspect::WaitableImage* waitable = state.waitable_at(coroutine.wait_object);
+                if (waitable != nullptr) return state.waitable_text(*waitable);
+            }
             return inspect::reason_name(coroutine.reason);
     }
 }

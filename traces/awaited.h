@@ -7,7 +7,7 @@
 
 namespace coroscope::traces {
 
-// "channel:NAME", the identity of the coroutine it joins, "timer", "signal:10", else the reason's own name; "" when it waits for
+// "channel:NAME", "mutex:NAME", the identity of the coroutine it joins, "timer", "signal:10", else the reason's own name; "" when it waits for
 // nothing. Thread: pure.
 std::string awaited_text(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine);
 

@@ -5,6 +5,7 @@
 
 #include "traces/bytes.h"
 #include "traces/growth_codec.h"
+#include "traces/waitable_codec.h"
 
 namespace coroscope::traces {
 namespace {
@@ -397,9 +398,10 @@ std::vector<std::uint8_t> encode_image(const StateImage& image) {
     put_pools(out, image.pools);
     put_workers(out, image.workers);
     put_histograms(out, image.histograms);
-    const bool growth = has_growth(image);
+    const bool growth = has_growth(image) || !image.waitables.empty();
     if (growth || !image.stack_segments.empty()) put_stack_segments(out, image.stack_segments);
     if (growth) put_growth(out, image);
+    if (!image.waitables.empty()) put_waitables(out, image.waitables);
     return std::move(out.bytes());
 }
 
@@ -415,6 +417,7 @@ base::Result<StateImage> decode_image(std::span<const std::uint8_t> bytes, std::
     if (in.ok()) get_histograms(in, image.histograms);
     if (in.ok()) get_stack_segments(in, image.stack_segments);
     if (in.ok()) get_growth(in, image);
+    if (in.ok()) get_waitables(in, image.waitables);
     if (!in.ok()) return base::error(base::ErrorCode::kCorrupt, "a keyframe does not decode");
     image.index();
     return image;

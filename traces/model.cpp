@@ -4,18 +4,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "traces/change_counts.h"
+
 namespace coroscope::traces {
 namespace {
 
 using wire::EventType;
-
-// The 32-bit sequence nearest to `near` whose low 24 bits are these.
-std::uint32_t widen(std::uint32_t low24, std::uint32_t near) {
-    return near + static_cast<std::uint32_t>(wire::distance24(low24, near & 0xffffffU));
-}
-bool newer(std::uint32_t a, std::uint32_t b) {
-    return static_cast<std::int32_t>(a - b) > 0;
-}
 
 }  // namespace
 
@@ -40,10 +34,18 @@ Model::Model(inspect::StateImage keyframe)
         channel.live = true;
         channel.identity_known = true;
     }
+    for (inspect::WaitableImage& row : image_.waitables) {
+        Waitable& waitable = waitables_[row.index];
+        waitable.image = row;
+        waitable.base = waitable.top = row.operations;
+        waitable.operations_known = row.consistency != inspect::Consistency::kTorn;
+        waitable.live = waitable.identity_known = true;
+    }
     for (const inspect::StackSegmentImage& segment : image_.stack_segments)
         segments_[slot_key(segment.pool, segment.slot)] = segment.coroutine;
     image_.coroutines.clear();
     image_.channels.clear();
+    image_.waitables.clear();
 }
 
 void Model::lose(std::uint64_t until_ticks) {
@@ -75,6 +77,13 @@ void Model::apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::u
         case EventType::kChannelClose:
         case EventType::kChannelDestroy:
             channel(event);
+            break;
+        case EventType::kLockAcquire:
+        case EventType::kLockRelease:
+        case EventType::kNotify:
+        case EventType::kWaitableCreate:
+        case EventType::kWaitableDestroy:
+            waitable(event);
             break;
         case EventType::kLoss:
             lose(event.tsc);

@@ -7,6 +7,7 @@
 //   coroutine  the newest event by sequence says the state. Every event adds a known step to the sequence (SPAWN 2, RESUME 1, SUSPEND 1,
 //              WAKE 2, EXIT 1), so the sum of the steps seen tells whether one is missing in between.
 //   channel    sends and receives are counted, each once: an event is taken if its operation number is above the keyframe's.
+//   waitable   the newest event by operation number says owner and value.
 //   pool       a slot is used while a coroutine has it.
 //   worker     the last event of its own ring says what it does.
 //
@@ -67,6 +68,15 @@ private:
         bool live = false;
         bool identity_known = false;
     };
+    struct Waitable {
+        inspect::WaitableImage image;
+        std::uint32_t base = 0, top = 0, steps = 0;
+        std::uint64_t changed_ticks = 0;
+        bool operations_known = false;
+        bool base_assumed = false;  // as above
+        bool live = false;
+        bool identity_known = false;
+    };
     enum class Place {
         kOld,
         kLate,
@@ -83,11 +93,13 @@ private:
     void channel(const wire::DecodedEvent& event);
     void channel_create(Channel& channel, const wire::DecodedEvent& event, bool late);
     void channel_destroyed(Channel& channel);
+    void waitable(const wire::DecodedEvent& event);
     void worker(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
 
     void settle(Coroutine& coroutine, const inspect::CoroutineImage* proof);
     void collect_coroutines(const inspect::StateImage* later);
     void collect_channels(const inspect::StateImage* later);
+    void collect_waitables(const inspect::StateImage* later);
     void collect_pools(const inspect::StateImage* later);
     void name_slabs(const inspect::StateImage* later);
 
@@ -99,6 +111,7 @@ private:
     std::uint64_t keyframe_begin_ticks_ = 0, keyframe_end_ticks_ = 0;
     SparseTable<Coroutine> coroutines_;
     SparseTable<Channel> channels_;
+    SparseTable<Waitable> waitables_;
     std::map<std::uint64_t, std::uint32_t> segments_;  // slot_key -> coroutine whose stack goes on there
     std::map<std::uint32_t, std::uint64_t> last_allocated_;  // worker -> slot_key
     std::uint64_t lost_until_ticks_ = 0;  // of the latest loss that reaches beyond the keyframe's begin; 0 = none

@@ -133,6 +133,7 @@ void Model::collect_pools(const inspect::StateImage* later) {
 inspect::StateImage Model::finish(std::uint64_t ticks, const inspect::StateImage* later) {
     collect_coroutines(later);
     collect_channels(later);
+    collect_waitables(later);
     collect_pools(later);
     if (later != nullptr) {
         for (std::size_t site = image_.sites.size(); site < later->sites.size(); ++site)

@@ -164,6 +164,7 @@ Stat compute_stat(Session& session, const Moment& moment) {
         if (segment.pool < stat.pools.size()) ++stat.pools[segment.pool].segments;
     }
     stat.sites = site_stats(session, state);
+    stat.waitables = waitable_stats(state);
     inspect::HistogramImage switches;
     for (const inspect::HistogramImage& histogram : state.histograms) {
         if (histogram.kind == wire::HistogramKind::kSwitchTicks && histogram.sample_period != 0)
@@ -215,6 +216,7 @@ json to_json(const Stat& stat) {
             {"events_by_type", by_type},
             {"pools", pools},
             {"sites", to_json(stat.sites)},
+            {"waitables", to_json(stat.waitables)},
             {"switch_cycles", to_json(stat.switch_cycles)},
             {"wake_to_run_ns", to_json(stat.wake_to_run_ns)},
             {"ns_per_event", stat.ns_per_event < 0 ? json(nullptr) : json(stat.ns_per_event)},
@@ -234,7 +236,7 @@ std::string to_text(const Stat& stat) {
         out += fmt::format("{:<24} {:>14} {:>14}\n", name, row.first, row.second);
     for (const auto& [name, count] : stat.signals)
         out += fmt::format("{:<24} {:>14}\n", name, count);
-    out += pools_text(stat.pools) + sites_text(stat.sites);
+    out += pools_text(stat.pools) + sites_text(stat.sites) + to_text(stat.waitables);
     out += line("switch      ", stat.switch_cycles, "ticks");
     out += line("wake to run ", stat.wake_to_run_ns, "ns");
     out += fmt::format("{:<20} {:>14} {:>10} {:>14}\n", "event", "read", "lost", "emitted");

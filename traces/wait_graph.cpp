@@ -21,7 +21,7 @@ bool waits_without_deadline(const inspect::CoroutineImage& coroutine) {
         case wire::WaitReason::kChannelReceive:
             return true;
         default:
-            return false;
+            return wire::waits_for_waitable(coroutine.reason);
     }
 }
 
@@ -35,10 +35,11 @@ bool about_to_release(const inspect::ChannelImage& channel, bool waits_to_receiv
 
 WaitGraph::WaitGraph(const inspect::StateImage& state, std::span<const std::uint32_t> moved)
     : state_(state), moved_(moved) {
-    nodes_.resize(state.coroutines.size() + 2 * state.channels.size());
+    nodes_.resize(state.coroutines.size() + 2 * state.channels.size() + state.waitables.size());
     for (std::size_t i = 0; i < state.coroutines.size(); ++i)
         nodes_[i].position = static_cast<std::uint32_t>(i);
     add_sides();
+    add_waitables();
     add_waits();
     find_stuck();
 }
@@ -51,7 +52,7 @@ void WaitGraph::add_sides() {
         position_of_channel.emplace(state_.channels[i].index, static_cast<std::uint32_t>(i));
         for (std::size_t side = 0; side < 2; ++side) {
             Node& node = nodes_[coroutines + 2 * i + side];
-            node.is_coroutine = false;
+            node.what = What::kSide;
             node.position = static_cast<std::uint32_t>(i);
             node.waits_to_receive = side == 0;
         }
@@ -84,7 +85,7 @@ void WaitGraph::add_sides() {
         if (handles_seen[2 * i + 1] != state_.channels[i].receiver_handles)
             nodes_[coroutines + 2 * i + 1].unknown_holder = true;
     }
-    for (std::size_t id = coroutines; id < nodes_.size(); ++id) {
+    for (std::size_t id = coroutines; id < coroutines + 2 * state_.channels.size(); ++id) {
         auto& to = nodes_[id].to;
         std::sort(to.begin(), to.end());
         to.erase(std::unique(to.begin(), to.end()), to.end());
@@ -93,8 +94,30 @@ void WaitGraph::add_sides() {
     }
 }
 
+// Only what somebody holds can keep others waiting for good: whoever waits for permits, a notification or a set event is released by anybody
+// who thinks of it. Readers of a shared mutex are not known by name.
+void WaitGraph::add_waitables() {
+    const std::size_t first = state_.coroutines.size() + 2 * state_.channels.size();
+    for (std::size_t i = 0; i < state_.waitables.size(); ++i) {
+        const inspect::WaitableImage& waitable = state_.waitables[i];
+        Node& node = nodes_[first + i];
+        node.what = What::kWaitable;
+        node.position = static_cast<std::uint32_t>(i);
+        if (waitable.owner == 0 || waitable.consistency != inspect::Consistency::kExact) continue;
+        const inspect::CoroutineImage* owner = state_.coroutine_of(waitable.owner);
+        if (owner == nullptr) {
+            node.unknown_holder = true;
+            node.outside_holder = wire::owner_is_thread(waitable.owner);
+            continue;
+        }
+        node.to.push_back(static_cast<std::uint32_t>(owner - state_.coroutines.data()));
+        nodes_[node.to.front()].from.push_back(static_cast<std::uint32_t>(first + i));
+    }
+}
+
 void WaitGraph::add_waits() {
     const std::size_t coroutines = state_.coroutines.size();
+    const std::size_t waitables = coroutines + 2 * state_.channels.size();
     std::unordered_map<std::uint32_t, std::uint32_t> position_of_channel;
     for (std::size_t i = 0; i < state_.channels.size(); ++i) {
         position_of_channel.emplace(state_.channels[i].index, static_cast<std::uint32_t>(i));
@@ -107,6 +130,10 @@ void WaitGraph::add_waits() {
         if (coroutine.reason == wire::WaitReason::kJoin) {
             if (const auto* joined = state_.coroutine_at(coroutine.wait_object)) {
                 target = static_cast<std::uint32_t>(joined - state_.coroutines.data());
+            }
+        } else if (wire::waits_for_waitable(coroutine.reason)) {
+            if (const auto* waitable = state_.waitable_at(coroutine.wait_object)) {
+                target = static_cast<std::uint32_t>(waitables + (waitable - state_.waitables.data()));
             }
         } else {
             const auto found = position_of_channel.find(coroutine.wait_object);
@@ -133,7 +160,7 @@ std::vector<std::uint8_t> WaitGraph::greatest_stuck_set(bool unknown_can_act) co
     for (std::uint32_t id = 0; id < nodes_.size(); ++id) {
         const Node& node = nodes_[id];
         // A coroutine that waits for nothing known can act; a side without any holder says nothing about who could.
-        if (node.is_coroutine
+        if (node.what == What::kCoroutine
                 ? node.to.empty()
                 : (node.unknown_holder && unknown_can_act) || (node.to.empty() && !node.unknown_holder)) {
             leave(id);

@@ -1,7 +1,7 @@
 // The wait graph: coroutines, and the sides of channels they wait at, with who could release whom.
 //
-// A node is a coroutine or one side of a channel ("those who wait to receive from it" is one side, "to send to it" the other). A coroutine
-// that waits points at the side it stands in (or at the coroutine it joins); a side points at every coroutine that holds a handle of
+// A node is a coroutine, a mutex or the like, or one side of a channel ("those who wait to receive from it" is one side, "to send to it" the other). A coroutine
+// that waits points at the side it stands in (or at the coroutine it joins, or at the mutex); a mutex points at the coroutine that holds it, a side points at every coroutine that holds a handle of
 // the opposite right. So a ring of arrows is a ring of waiting, and 100,000 receivers of one channel cost 100,000 arrows, not 100,000
 // times its senders.
 //
@@ -26,12 +26,13 @@ public:
     // `moved`: indices of coroutines whose wait was over again before the look was (Moment::moved); they can act.
     explicit WaitGraph(const inspect::StateImage& state, std::span<const std::uint32_t> moved = {});
 
+    enum class What { kCoroutine, kSide, kWaitable };
     struct Node {
-        bool is_coroutine = true;
-        std::uint32_t position = 0;       // in state.coroutines, or state.channels
-        bool waits_to_receive = true;     // which side, when it is a channel's
-        bool unknown_holder = false;      // side: an outside thread or an ended coroutine holds a handle
-        bool outside_holder = false;      // side: an outside thread does
+        What what = What::kCoroutine;
+        std::uint32_t position = 0;    // in state.coroutines, state.channels or state.waitables
+        bool waits_to_receive = true;  // which side, when it is a channel's
+        bool unknown_holder = false;  // side: an outside thread or an ended coroutine holds a handle; waitable: holds it
+        bool outside_holder = false;      // an outside thread does
         std::vector<std::uint32_t> to;    // who must act for this to go on
         std::vector<std::uint32_t> from;  // the same arrows from the other end
     };
@@ -44,6 +45,7 @@ public:
 
 private:
     void add_sides();
+    void add_waitables();
     void add_waits();
     void find_stuck();
     std::vector<std::uint8_t> greatest_stuck_set(bool unknown_can_act) const;
@@ -52,7 +54,7 @@ private:
 
     const inspect::StateImage& state_;
     const std::span<const std::uint32_t> moved_;
-    std::vector<Node> nodes_;  // coroutines first, in the order of state.coroutines, then two sides a channel
+    std::vector<Node> nodes_;  // coroutines first, in the order of state.coroutines, two sides a channel, waitables
     std::vector<std::uint8_t> stuck_;
 };
 

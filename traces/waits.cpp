@@ -18,6 +18,7 @@ using inspect::ChannelImage;
 using inspect::CoroutineImage;
 using inspect::StateImage;
 using wire::WaitReason;
+using What = WaitGraph::What;
 
 // "receive" rather than "channel-receive": the edge's end says that it is a channel.
 const char* edge_kind(WaitReason reason) {
@@ -26,6 +27,17 @@ const char* edge_kind(WaitReason reason) {
             return "send";
         case WaitReason::kChannelReceive:
             return "receive";
+        case WaitReason::kMutex:
+        case WaitReason::kSharedMutex:
+            return "lock";
+        case WaitReason::kSemaphore:
+            return "acquire";
+        case WaitReason::kCondition:
+        case WaitReason::kBarrier:
+        case WaitReason::kLatch:
+        case WaitReason::kWaitEvent:
+        case WaitReason::kOnce:
+            return "pass";
         default:
             return inspect::reason_name(reason);
     }
@@ -49,13 +61,20 @@ void add_edges(const StateImage& state, Waits& waits) {
 
 void add_could_wake(const StateImage& state, const WaitGraph& graph, Waits& waits) {
     for (const WaitGraph::Node& node : graph.nodes()) {
-        if (node.is_coroutine) {
+        if (node.what == What::kCoroutine) {
             const CoroutineImage& coroutine = state.coroutines[node.position];
             if (coroutine.state != wire::CoroutineState::kParked || coroutine.reason != WaitReason::kJoin)
                 continue;
             if (const CoroutineImage* joined = state.coroutine_at(coroutine.wait_object)) {
                 waits.could_wake.push_back({identity_text(*joined), identity_text(coroutine), "could-wake"});
             }
+            continue;
+        }
+        if (node.what == What::kWaitable) {
+            const inspect::WaitableImage& waitable = state.waitables[node.position];
+            if (waitable.waiting == 0 || node.to.empty()) continue;
+            waits.could_wake.push_back({identity_text(state.coroutines[node.to.front()]),
+                                        state.waitable_text(waitable), "could-wake"});
             continue;
         }
         const ChannelImage& channel = state.channels[node.position];
@@ -72,11 +91,16 @@ std::string step_sentence(const StateImage& state, const WaitGraph& graph, std::
     const WaitGraph::Node& node = graph.nodes()[id];
     const CoroutineImage& coroutine = state.coroutines[node.position];
     const WaitGraph::Node& next = graph.nodes()[node.to.front()];
-    if (next.is_coroutine) {
+    if (next.what == What::kCoroutine) {
         return fmt::format("{} waits for {} to end", called(state, coroutine),
                            called(state, state.coroutines[next.position]));
     }
     const ChannelImage& channel = state.channels[next.position];
+    if (next.what == What::kWaitable) {
+        return fmt::format("{} waits for {}, which {} holds", called(state, coroutine),
+                           state.waitable_text(state.waitables[next.position]),
+                           called(state, state.coroutines[next.to.front()]));
+    }
     std::string holders;
     constexpr std::size_t kNamed = 3;
     for (std::size_t i = 0; i < std::min(kNamed, next.to.size()); ++i) {
@@ -101,8 +125,10 @@ void add_cycles(const StateImage& state, const WaitGraph& graph, Waits& waits,
         for (const std::uint32_t id : ring) {
             cycle.certain = cycle.certain && graph.stuck()[id] == 2;
             const WaitGraph::Node& node = graph.nodes()[id];
-            if (!node.is_coroutine) {
-                cycle.ids.push_back(state.channel_text(state.channels[node.position]));
+            if (node.what != What::kCoroutine) {
+                cycle.ids.push_back(node.what == What::kSide
+                                        ? state.channel_text(state.channels[node.position])
+                                        : state.waitable_text(state.waitables[node.position]));
                 continue;
             }
             const CoroutineImage& coroutine = state.coroutines[node.position];
@@ -127,7 +153,8 @@ void add_orphans(const StateImage& state, const WaitGraph& graph,
         bool orphan = graph.stuck()[id] == 2;
         if (!orphan && node.to.size() == 1) {
             const WaitGraph::Node& side = graph.nodes()[node.to.front()];
-            orphan = !side.is_coroutine && side.to.empty() && side.unknown_holder && !side.outside_holder;
+            orphan = side.what != What::kCoroutine && side.to.empty() && side.unknown_holder &&
+                     !side.outside_holder;
         }
         if (orphan) waits.orphans.push_back(identity_text(state.coroutines[id]));
     }
@@ -228,7 +255,7 @@ std::string to_dot(const Waits& waits) {
     };
     for (const std::string& node : nodes) {
         text += fmt::format("  {} [shape={}{}];\n", quoted(node),
-                            node.rfind("channel:", 0) == 0 ? "box" : "ellipse",
+                            node.find(':') != std::string::npos ? "box" : "ellipse",
                             red.count(node) != 0 ? ", color=red" : "");
     }
     for (const WaitEdge& edge : waits.edges)

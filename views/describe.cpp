@@ -42,6 +42,10 @@ std::string waits_on_text(const inspect::StateImage& state, const inspect::Corou
         case wire::WaitReason::kDescriptor:
             return fmt::format("descriptor {}", coroutine.wait_object);
         default:
+            if (wire::waits_for_waitable(coroutine.reason)) {
+                const auto* waitable = state.waitable_at(coroutine.wait_object);
+                return waitable != nullptr ? state.waitable_text(*waitable) : "an object that is gone";
+            }
             return {};
     }
 }

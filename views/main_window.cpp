@@ -10,6 +10,7 @@
 #include "views/coroutine_view.h"
 #include "views/describe.h"
 #include "views/histogram_view.h"
+#include "views/lock_view.h"
 #include "views/output_view.h"
 #include "views/pool_view.h"
 #include "views/stack_view.h"
@@ -43,6 +44,7 @@ void MainWindow::add_views() {
     add(std::make_unique<StackView>());
     add(std::make_unique<WaitView>());
     add(std::make_unique<HistogramView>());
+    add(std::make_unique<LockView>());
     add(std::make_unique<OutputView>());
 }
 

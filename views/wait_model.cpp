@@ -30,12 +30,14 @@ std::uint64_t identity_of(const std::string& text) {
 class Builder {
 public:
     Builder(const traces::Moment& moment, const traces::Waits& waits, const WaitQuery& query)
-        : moment_(moment), waits_(waits), query_(query) {
+        : moment_(moment), waits_(waits), query_(query), lock_rows_(traces::waitable_stats(moment.state)) {
         for (const traces::WaitCycle& cycle : waits.cycles)
             cycle_members_.insert(cycle.ids.begin(), cycle.ids.end());
         orphans_.insert(waits.orphans.begin(), waits.orphans.end());
         for (const inspect::ChannelImage& channel : moment.state.channels)
             channels_.try_emplace(moment.state.channel_text(channel), &channel);
+        for (const traces::WaitableStat& lock : lock_rows_)
+            locks_.try_emplace(lock.kind + ":" + lock.name, &lock);
         for (const traces::WaitEdge& edge : waits.edges)
             waits_for_.try_emplace(edge.from, &edge);
     }
@@ -127,6 +129,11 @@ private:
         } else {
             node.kind = WaitNode::Kind::kOther;
             node.title = text;
+            if (const auto lock = locks_.find(text); lock != locks_.end()) {
+                node.look = Look::kLock;
+                node.detail = lock->second->holder.empty() ? lock->second->value
+                                                           : "held by " + lock->second->holder;
+            }
         }
         return add_node(text, std::move(node));
     }
@@ -207,9 +214,11 @@ private:
     const traces::Moment& moment_;
     const traces::Waits& waits_;
     const WaitQuery& query_;
+    const std::vector<traces::WaitableStat> lock_rows_;
     WaitGraph graph_;
     std::unordered_set<std::string> cycle_members_, orphans_;
     std::unordered_map<std::string, const inspect::ChannelImage*> channels_;
+    std::unordered_map<std::string, const traces::WaitableStat*> locks_;  // by "mutex:NAME"; into lock_rows_
     std::unordered_map<std::string, const traces::WaitEdge*> waits_for_;
     std::unordered_map<std::string, std::size_t> by_key_, by_text_;
     std::map<std::tuple<std::size_t, std::size_t, std::string, bool>, std::size_t> links_;

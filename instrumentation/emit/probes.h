@@ -20,6 +20,7 @@
 #include "instrumentation/emit/ring_writer.h"
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/event.h"
+#include "instrumentation/wire/waitable.h"
 
 #ifndef CPRIME_PROBES
 #define CPRIME_PROBES 1
@@ -164,18 +165,46 @@ inline void channel_destroy(RingWriter* writer, std::uint64_t stamp, std::uint32
 }
 
 // One arm of a select that is about to wait. `operations`: of its channel.
-inline void select_arm(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel, std::uint32_t operations,
-                       std::uint8_t position, bool receives) {
+inline void select_arm(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel,
+                       std::uint32_t operations, std::uint8_t position, bool receives) {
     if (!listening(wire::kCategoryChannel)) return;
     const auto flags = static_cast<std::uint8_t>((receives ? 1 : 0) | position << 1);
     write_event(writer, stamp, EventType::kSelectArm, make_word1(channel, pack24(operations, flags)));
 }
 // Arm `position` of a select has happened; `waited`: it had parked. `coroutine`: whose select it is.
-inline void select_fire(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine, std::uint32_t position,
-                        std::uint32_t arms, bool waited) {
+inline void select_fire(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine,
+                        std::uint32_t position, std::uint32_t arms, bool waited) {
     if (!listening(wire::kCategoryChannel)) return;
     write_event(writer, stamp, EventType::kSelectFire,
                 make_word1(coroutine, position | arms << 8 | (waited ? 1U << 16 : 0)));
+}
+
+// --- locks and other waitables
+
+struct WaitableMade {
+    std::uint32_t waitable;
+    wire::WaitableKind kind;
+    std::uint64_t identity;
+    std::uint32_t name;  // string
+    std::uint32_t operations, site, value, limit;
+};
+inline void waitable_create(RingWriter* writer, std::uint64_t stamp, const WaitableMade& made) {
+    if (!listening(wire::kCategoryLock)) return;
+    write_event(writer, stamp, EventType::kWaitableCreate,
+                make_word1(made.waitable, static_cast<std::uint32_t>(made.kind)), made.identity,
+                make_word1(made.name, made.operations), made.site, make_word1(made.value, made.limit));
+}
+// `type`: kLockAcquire, kLockRelease or kNotify. `owner` and `value` as they are after the change.
+inline void waitable_changed(RingWriter* writer, std::uint64_t stamp, EventType type, std::uint32_t waitable,
+                             std::uint32_t operations, std::uint64_t owner, std::uint32_t value) {
+    if (!listening(wire::kCategoryLock)) return;
+    write_event(writer, stamp, type, make_word1(waitable, pack24(operations, 0)), owner, value);
+}
+inline void waitable_destroy(RingWriter* writer, std::uint64_t stamp, std::uint32_t waitable,
+                             std::uint32_t operations, std::uint64_t identity) {
+    if (!listening(wire::kCategoryLock)) return;
+    write_event(writer, stamp, EventType::kWaitableDestroy, make_word1(waitable, pack24(operations, 0)),
+                identity, 0);
 }
 
 // --- pools
@@ -213,6 +242,19 @@ inline void timer_fire(RingWriter* writer, std::uint64_t stamp, std::uint32_t co
                        std::uint64_t deadline_ticks) {
     if (!listening(wire::kCategoryTimer)) return;
     write_event(writer, stamp, EventType::kTimerFire, make_word1(coroutine, 0), 0, deadline_ticks);
+}
+// `thread`: number in the side pool; the writer is that thread's. `queued_ticks`: between the call and this moment.
+inline void blocking_begin(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine,
+                           std::uint32_t thread, std::uint64_t identity, std::uint64_t queued_ticks) {
+    if (!listening(wire::kCategoryWorker)) return;
+    write_event(writer, stamp, EventType::kBlockingBegin, make_word1(coroutine, thread), identity,
+                queued_ticks);
+}
+inline void blocking_end(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine,
+                         std::uint32_t thread, bool threw) {
+    if (!listening(wire::kCategoryWorker)) return;
+    write_event(writer, stamp, EventType::kBlockingEnd,
+                make_word1(coroutine, thread | (threw ? wire::kBlockingThrew : 0)));
 }
 inline void worker_park(RingWriter* writer, std::uint64_t stamp, std::uint32_t worker) {
     if (!listening(wire::kCategoryWorker)) return;

@@ -20,6 +20,7 @@
 #include "instrumentation/wire/site.h"
 #include "instrumentation/wire/stack_segment.h"
 #include "instrumentation/wire/strings.h"
+#include "instrumentation/wire/waitable.h"
 #include "instrumentation/wire/worker.h"
 
 namespace coroscope::emit {
@@ -47,6 +48,7 @@ constexpr Layout kLayouts[] = {
     {SectionKind::kHandles, sizeof(wire::HandleRecord), 1024, wire::kHandlesMax, true},
     {SectionKind::kSelectArms, sizeof(wire::SelectArmRecord), 128, wire::kSelectArmRecordsMax, true},
     {SectionKind::kSelects, sizeof(wire::SelectRecord), 64, wire::kSelectsMax, true},
+    {SectionKind::kWaitables, sizeof(wire::WaitableRecord), 128, wire::kWaitablesMax, true},
     {SectionKind::kStackSegments, sizeof(wire::StackSegmentRecord), 256, wire::kStackSegmentsMax, true},
     {SectionKind::kCoroutines, sizeof(wire::CoroutineRecord), 1024, wire::kCoroutinesMax, true},
     {SectionKind::kCoroutineDetails, sizeof(wire::CoroutineDetail), 1024, wire::kCoroutinesMax, true},

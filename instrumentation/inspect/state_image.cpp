@@ -60,6 +60,12 @@ const char* reason_name(wire::WaitReason reason) {
     return number < wire::kWaitReasonsCount ? kReasonNames[number] : "?";
 }
 
+const char* waitable_kind_name(wire::WaitableKind kind) {
+    if (kind == wire::WaitableKind::kFree || static_cast<std::uint8_t>(kind) >= wire::kWaitableKindsCount)
+        return "?";
+    return reason_name(wire::reason_of(kind));
+}
+
 const char* size_class_name(wire::SizeClass size_class) {
     switch (size_class) {
         case wire::SizeClass::kMicro:
@@ -176,6 +182,12 @@ std::string StateImage::channel_text(const ChannelImage& channel) const {
     return "channel:#" + std::to_string(channel.identity);
 }
 
+std::string StateImage::waitable_text(const WaitableImage& waitable) const {
+    const std::string_view own = text(waitable.name);
+    const std::string kind = waitable_kind_name(waitable.kind);
+    return kind + ":" + (own.empty() ? "#" + std::to_string(waitable.identity) : std::string(own));
+}
+
 void StateImage::index() {
     by_index_.reset(coroutines.size());
     by_identity_.reset(coroutines.size());
@@ -195,6 +207,9 @@ void StateImage::index() {
     for (std::size_t i = 0; i < channels.size(); ++i) {
         channel_by_index_.set(channels[i].index, static_cast<std::uint32_t>(i));
     }
+    waitable_by_index_.reset(waitables.size());
+    for (std::size_t i = 0; i < waitables.size(); ++i)
+        waitable_by_index_.set(waitables[i].index, static_cast<std::uint32_t>(i));
 }
 
 // A position may be stale when a vector shrank after index(): then the answer is "nobody", not a stray
@@ -214,6 +229,10 @@ const CoroutineImage* StateImage::coroutine_of(std::uint64_t identity) const {
 
 const ChannelImage* StateImage::channel_at(std::uint32_t record) const {
     return at_or_null(channels, channel_by_index_.find(record));
+}
+
+const WaitableImage* StateImage::waitable_at(std::uint32_t record) const {
+    return at_or_null(waitables, waitable_by_index_.find(record));
 }
 
 const CoroutineImage* StateImage::owner_of(std::uint8_t pool, std::uint32_t slot) const {

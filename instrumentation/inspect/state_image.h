@@ -23,6 +23,7 @@
 #include "instrumentation/wire/pool.h"
 #include "instrumentation/wire/segment.h"
 #include "instrumentation/wire/site.h"
+#include "instrumentation/wire/waitable.h"
 #include "instrumentation/wire/worker.h"
 
 namespace coroscope::inspect {
@@ -40,6 +41,7 @@ const char* reason_name(wire::WaitReason reason);         // "sleep" "join" "cha
 const char* size_class_name(wire::SizeClass size_class);  // "micro" "small" "medium" "large"
 const char* evidence_name(
     wire::ClassEvidence evidence);  // "unknown" "wish" "profiled" "proven" "grown" "hint" "declared"
+const char* waitable_kind_name(wire::WaitableKind kind);    // "mutex" "shared-mutex" ... as reason_name()
 const char* migration_form_name(wire::MigrationForm form);  // "in-place" "segment" "wish" "site-raised"
 
 struct CoroutineImage {
@@ -81,6 +83,23 @@ struct ChannelImage {
     std::uint64_t received = 0;
     std::uint64_t creator = 0;
     bool closed = false;
+    Consistency consistency = Consistency::kExact;
+};
+
+// A mutex, semaphore ...: see wire/waitable.h for what owner, value and limit say of each kind.
+struct WaitableImage {
+    std::uint32_t index = wire::kNone;
+    wire::WaitableKind kind = wire::WaitableKind::kFree;
+    std::uint64_t identity = 0;
+    std::uint32_t name = wire::kNone;  // string
+    std::uint32_t site = wire::kNone;
+    std::uint32_t operations = 0;
+    std::uint64_t owner = 0;
+    std::uint32_t value = 0;
+    std::uint32_t limit = 0;
+    std::uint32_t waiting = 0;          // coroutines
+    std::uint32_t threads_waiting = 0;  // threads that are no workers
+    std::uint64_t served = 0, waited = 0;
     Consistency consistency = Consistency::kExact;
 };
 
@@ -172,6 +191,7 @@ struct StateImage {
     std::vector<CoroutineImage> coroutines;  // in use only, ascending index
     std::vector<ChannelImage> channels;      // live only, ascending index
     std::vector<HandleImage> handles;        // in use only
+    std::vector<WaitableImage> waitables;    // live only, ascending index
     std::vector<ChannelTotalsImage> channel_totals;
     std::vector<SiteImage> sites;                   // index = position
     std::vector<SiteMigrationsImage> migrations;    // of sites whose stacks grew; ascending by site
@@ -193,6 +213,8 @@ struct StateImage {
     std::string_view coroutine_name(const CoroutineImage& coroutine) const;
     // "channel:NAME" (or "channel:#identity" when unnamed).
     std::string channel_text(const ChannelImage& channel) const;
+    // "mutex:NAME" (or "mutex:#identity" when unnamed), by kind.
+    std::string waitable_text(const WaitableImage& waitable) const;
     // Nanoseconds since the runtime's start.
     std::int64_t since_start_ns(std::uint64_t ticks) const {
         return clock.duration_ns(static_cast<std::int64_t>(ticks - start_ticks));
@@ -203,6 +225,7 @@ struct StateImage {
     const CoroutineImage* coroutine_at(std::uint32_t index) const;
     const CoroutineImage* coroutine_of(std::uint64_t identity) const;
     const ChannelImage* channel_at(std::uint32_t index) const;
+    const WaitableImage* waitable_at(std::uint32_t index) const;
     // The coroutine that owns a slot, or has a segment there; nullptr when free.
     const CoroutineImage* owner_of(std::uint8_t pool, std::uint32_t slot) const;
     // How stacks of a site grew; nullptr when none did that anybody saw.
@@ -216,6 +239,7 @@ private:
     IndexMap by_index_;
     IndexMap by_identity_;
     IndexMap channel_by_index_;
+    IndexMap waitable_by_index_;
     IndexMap by_slot_;  // pool << 32 | slot
 };
 

@@ -98,6 +98,7 @@ private:
     void read_header(StateImage& image) const;
     void read_coroutines(StateImage& image) const;
     base::Status read_channels(StateImage& image) const;
+    base::Status read_waitables(StateImage& image) const;
     base::Status read_pools(StateImage& image) const;
     base::Status read_workers(StateImage& image) const;
     base::Status read_names(StateImage& image) const;

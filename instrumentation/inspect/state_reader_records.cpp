@@ -1,4 +1,4 @@
-// Channels, handles, pools, workers, histograms, sites and strings of a segment. See state_reader.h for the
+// Channels, handles, waitables, pools, workers, histograms, sites and strings of a segment. See state_reader.h for the
 // invariants.
 #include <algorithm>
 #include <atomic>
@@ -40,6 +40,33 @@ bool copy_channel(const wire::ChannelRecord& record, ChannelImage& image) {
         clean = (before & 1) == 0 && record.sequence.load(kRelaxed) == before;
     }
     image.consistency = clean ? Consistency::kExact : Consistency::kTorn;
+    return true;
+}
+
+// Copies one waitable [waitable.sequence]. Returns false when the record is not in use.
+bool copy_waitable(const wire::WaitableRecord& record, WaitableImage& image) {
+    bool clean = false;
+    for (int attempt = 0; attempt < kReadAttempts && !clean; ++attempt) {
+        const std::uint32_t before = record.sequence.load(std::memory_order_acquire);
+        image.kind = record.kind.load(kRelaxed);
+        if (image.kind == wire::WaitableKind::kFree) return false;
+        image.identity = record.identity.load(kRelaxed);
+        image.name = record.name;
+        image.site = record.site;
+        image.limit = record.limit;
+        image.operations = record.operations.load(kRelaxed);
+        image.owner = record.owner.load(kRelaxed);
+        image.value = record.value.load(kRelaxed);
+        image.waiting = record.waiting.load(kRelaxed);
+        image.threads_waiting = record.threads_waiting.load(kRelaxed);
+        image.served = record.served.load(kRelaxed);
+        image.waited = record.waited.load(kRelaxed);
+        std::atomic_thread_fence(std::memory_order_acquire);
+        clean = (before & 1) == 0 && record.sequence.load(kRelaxed) == before;
+    }
+    image.consistency = clean && static_cast<std::uint8_t>(image.kind) < wire::kWaitableKindsCount
+                            ? Consistency::kExact
+                            : Consistency::kTorn;
     return true;
 }
 
@@ -102,6 +129,20 @@ base::Status StateReader::read_channels(StateImage& image) const {
         if (channel != wire::kNone && record->channel.load(std::memory_order_acquire) == channel) {
             image.handles.push_back(copied);
         }
+    }
+    return base::ok_status();
+}
+
+base::Status StateReader::read_waitables(StateImage& image) const {
+    auto waitables = view({wire::SectionKind::kWaitables, sizeof(wire::WaitableRecord),
+                           alignof(wire::WaitableRecord), wire::kWaitablesMax, "waitables"});
+    if (!waitables) return waitables.error();
+    for (std::uint32_t i = 0; i < waitables->count(); ++i) {
+        const auto* record = waitables->record<wire::WaitableRecord>(i);
+        WaitableImage copied;
+        if (record == nullptr || !copy_waitable(*record, copied)) continue;
+        copied.index = i;
+        image.waitables.push_back(copied);
     }
     return base::ok_status();
 }

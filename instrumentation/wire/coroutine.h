@@ -48,7 +48,7 @@ enum class WaitReason : std::uint8_t {
     kChannelSend = 4,     // wait_object = channel index
     kChannelReceive = 5,  // wait_object = channel index
     kSelect = 6,          // reserved: wait_object = first select arm
-    kMutex = 7,           // reserved from here on: wait_object = waitable index
+    kMutex = 7,           // from here to kOnce: wait_object = waitable index (waitable.h)
     kSharedMutex = 8,
     kCondition = 9,
     kSemaphore = 10,
@@ -108,6 +108,18 @@ static_assert(sizeof(CoroutineRecord) == 64);
 static_assert(offsetof(CoroutineRecord, sequence) == COROSCOPE_COROUTINE_SEQUENCE);
 static_assert(offsetof(CoroutineRecord, rsp) == COROSCOPE_COROUTINE_RSP);
 static_assert(offsetof(CoroutineRecord, rip) == COROSCOPE_COROUTINE_RIP);
+static_assert(offsetof(CoroutineRecord, state) == COROSCOPE_COROUTINE_STATE);
+static_assert(offsetof(CoroutineRecord, reason) == COROSCOPE_COROUTINE_STATE + 1);
+static_assert(offsetof(CoroutineRecord, pool) == COROSCOPE_COROUTINE_POOL);
+static_assert(offsetof(CoroutineRecord, flags) == COROSCOPE_COROUTINE_FLAGS);
+static_assert(offsetof(CoroutineRecord, caught_exceptions) == COROSCOPE_COROUTINE_CAUGHT);
+static_assert(offsetof(CoroutineRecord, uncaught_exceptions) == COROSCOPE_COROUTINE_UNCAUGHT);
+static_assert(COROSCOPE_COROUTINE_STATE_YIELDED == (static_cast<int>(CoroutineState::kReady) |
+                                                    static_cast<int>(WaitReason::kYield) << 8));
+static_assert(COROSCOPE_COROUTINE_STATE_RUNNING == static_cast<int>(CoroutineState::kRunning));
+static_assert(COROSCOPE_COROUTINE_FLAGS_UNUSUAL ==
+              (kCoroutineCancelRequested | kCoroutineSpecial | kCoroutineSegments));
+static_assert(COROSCOPE_COROUTINE_FLAG_NEVER_RAN == kCoroutineNeverRan);
 
 struct CoroutineDetail {
     std::atomic<std::uint64_t> identity;          // 0 = never used; written before the record is published

@@ -44,6 +44,13 @@ constexpr Row kRows[] = {
     {EventType::kWorkerUnpark, 1, "worker-unpark"},
     {EventType::kSteal, 1, "steal"},
     {EventType::kInject, 1, "inject"},
+    {EventType::kBlockingBegin, 2, "blocking-begin"},
+    {EventType::kBlockingEnd, 1, "blocking-end"},
+    {EventType::kLockAcquire, 2, "lock-acquire"},
+    {EventType::kLockRelease, 2, "lock-release"},
+    {EventType::kNotify, 2, "notify"},
+    {EventType::kWaitableCreate, 3, "waitable-create"},
+    {EventType::kWaitableDestroy, 2, "waitable-destroy"},
 };
 
 const Row* find(EventType type) {

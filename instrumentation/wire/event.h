@@ -76,15 +76,17 @@ enum class EventType : std::uint8_t {
     kWorkerUnpark = 53,  // object = worker
     kSteal = 54,         // object = worker they were taken from, argument = coroutines
     kInject = 55,        // object = coroutines taken from the shared queues, argument = how many are left there
-    kBlockingBegin = 56,
-    kBlockingEnd = 57,  // reserved
+    kBlockingBegin = 56,  // object = coroutine, argument = thread of the side pool, which emits it;  ext: 48 = identity, 64 = ticks it waited
+    kBlockingEnd = 57,  // object = coroutine, argument = thread | 1 << 31 when the call threw; precedes its WAKE
 
-    // locks and other waitables (object = waitable)
-    kLockAcquire = 64,
-    kLockRelease = 65,
-    kNotify = 66,
-    kWaitableCreate = 67,
-    kWaitableDestroy = 68,  // reserved
+    // locks and other waitables; ops24 are the low bits of WaitableRecord::operations after the change. The first three say what the
+    // record holds after it: owner (waitable.h) and value
+    kLockAcquire = 64,  // object = waitable, argument = ops24;  ext: 48 = owner, 64 = value: somebody got it, or got past it
+    kLockRelease = 65,  // the same: somebody gave it back
+    kNotify = 66,  // the same: a signal to those who wait; set, reset, arrived, counted down, notified
+    kWaitableCreate = 67,  // object = waitable, argument = WaitableKind;
+    //   ext 1: 48 = identity, 64 = name string:32 | operations:32;  ext 2: 48 = site, 64 = value:32 | limit:32
+    kWaitableDestroy = 68,  // object = waitable, argument = ops24;  ext: 48 = identity, 64 = 0
     kDescriptorReady = 69,  // reserved
 
     // what a program says itself
@@ -111,6 +113,8 @@ enum class WakeCause : std::uint8_t {
     kExit = 6,  // a join whose target ended
     kResume = 7,
 };
+
+inline constexpr std::uint32_t kBlockingThrew = 1U << 31;  // in BLOCKING_END's argument
 
 enum class MigrationForm : std::uint8_t { kInPlace = 0, kSegment = 1, kWish = 2, kSiteRaised = 3 };
 

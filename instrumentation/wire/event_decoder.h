@@ -58,6 +58,16 @@ inline std::uint32_t spawn_sequence(const DecodedEvent& e) {
     return static_cast<std::uint32_t>(e.ext64[1] >> 32);
 }
 
+inline std::uint64_t blocking_identity(const DecodedEvent& e) {
+    return e.ext48[0];
+}
+inline std::uint64_t blocking_queued_ticks(const DecodedEvent& e) {
+    return e.ext64[0];
+}
+inline std::uint32_t blocking_thread(const DecodedEvent& e) {
+    return e.argument & (kBlockingThrew - 1);
+}
+
 class EventDecoder {
 public:
     // Calls sink(const DecodedEvent&) for each event, SYNC, LOSS and MASK included, PAD and EXT not. Events

@@ -14,7 +14,7 @@ enum class FieldSource : std::uint8_t {
 };
 
 struct FieldRow {
-    const char* record;  // "coroutine", "channel", "pool", "worker", "site", "header"
+    const char* record;  // "coroutine", "channel", "waitable", "pool", "worker", "site", "header"
     const char* field;
     FieldSource source;
     const char* events;  // names of the events that carry it, space separated; "" unless replayed
@@ -55,6 +55,21 @@ inline constexpr FieldRow kFields[] = {
     {"channel", "sender_handles", FieldSource::kSampled, ""},
     {"channel", "receiver_handles", FieldSource::kSampled, ""},
     {"handle", "holder", FieldSource::kSampled, ""},
+    {"waitable", "identity", FieldSource::kReplayed, "waitable-create waitable-destroy"},
+    {"waitable", "kind", FieldSource::kReplayed, "waitable-create"},
+    {"waitable", "name", FieldSource::kReplayed, "waitable-create"},
+    {"waitable", "site", FieldSource::kReplayed, "waitable-create"},
+    {"waitable", "limit", FieldSource::kReplayed, "waitable-create"},
+    {"waitable", "operations", FieldSource::kReplayed,
+     "waitable-create lock-acquire lock-release notify waitable-destroy"},
+    {"waitable", "owner", FieldSource::kReplayed, "lock-acquire lock-release notify"},
+    {"waitable", "value", FieldSource::kReplayed, "waitable-create lock-acquire lock-release notify"},
+    {"waitable", "waiting", FieldSource::kReplayed, "suspend wake"},
+    {"waitable", "threads_waiting", FieldSource::kSampled, ""},
+    {"waitable", "served", FieldSource::kSampled, ""},
+    {"waitable", "waited", FieldSource::kSampled, ""},
+    {"waitable", "first", FieldSource::kLive, ""},
+    {"waitable", "last", FieldSource::kLive, ""},
     {"pool", "used", FieldSource::kReplayed, "spawn exit"},
     {"pool", "high_water_slots", FieldSource::kSampled, ""},
     {"pool", "trimmed_bytes", FieldSource::kSampled, ""},
@@ -62,11 +77,18 @@ inline constexpr FieldRow kFields[] = {
     {"worker", "current", FieldSource::kReplayed, "resume suspend exit"},
     {"worker", "state", FieldSource::kReplayed, "resume suspend exit worker-park worker-unpark"},
     {"worker", "counters", FieldSource::kSampled, ""},
+    {"worker", "timers_armed", FieldSource::kSampled, ""},
+    {"worker", "timers_next_ticks", FieldSource::kSampled, ""},
     {"site", "size_class", FieldSource::kSampled, ""},
     {"site", "high_water_bytes", FieldSource::kSampled, ""},
     {"site", "migrations", FieldSource::kSampled, ""},
     {"histogram", "buckets", FieldSource::kSampled, ""},
     {"header", "lifecycle", FieldSource::kSampled, ""},
+    {"header", "blocking_threads", FieldSource::kSampled, ""},
+    {"header", "blocking_busy", FieldSource::kSampled, ""},
+    {"header", "blocking_queued", FieldSource::kSampled, ""},
+    {"header", "blocking_threads_most", FieldSource::kSampled, ""},
+    {"header", "blocking_calls", FieldSource::kSampled, ""},
 };
 
 }  // namespace coroscope::wire

@@ -26,6 +26,7 @@ inline constexpr std::uint32_t kChannelsMax = 1U << 22;
 inline constexpr std::uint32_t kHandlesMax = 1U << 24;
 inline constexpr std::uint32_t kSelectArmRecordsMax = 1U << 22;
 inline constexpr std::uint32_t kSelectsMax = 1U << 12;  // places in the code
+inline constexpr std::uint32_t kWaitablesMax = 1U << 22;
 inline constexpr std::uint32_t kStackSegmentsMax = 1U << 22;
 inline constexpr std::uint32_t kSitesMax = 1U << 16;
 inline constexpr std::uint32_t kSlabsPerPoolMax = 1U << 17;  // x 512 slots = 64M slots

@@ -52,7 +52,7 @@ enum class SectionKind : std::uint32_t {
     kSites = 8,               // SiteRecord (site.h)
     kStrings = 9,             // bytes (strings.h)
     kPools = 10,              // PoolRecord (pool.h), index = pool
-    kWaitables = 11,          // reserved: locks, barriers, descriptors, ... with owner and waiters
+    kWaitables = 11,          // WaitableRecord (waitable.h)
     kSelectArms = 12,         // SelectArmRecord (select_arm.h): one an arm of a waiting select
     kTimers = 13,             // reserved
     kForeignCoroutines = 14,  // reserved: coroutines of other runtimes
@@ -132,7 +132,13 @@ struct SegmentHeader {  // the first page
     std::atomic<std::uint32_t> pause_state;      // reserved
     std::atomic<std::uint64_t>
         stack_bytes_peak;  // most bytes of slots in use at once: sum of used x slot_bytes, sampled at slab claims
-    std::uint64_t reserved[20];
+    // The side pool of blocking calls. Writers: whoever holds its lock; readers: relaxed, each by itself.
+    std::atomic<std::uint32_t> blocking_threads;       // that exist
+    std::atomic<std::uint32_t> blocking_busy;          // of them, in a call
+    std::atomic<std::uint32_t> blocking_queued;        // calls that wait for a thread
+    std::atomic<std::uint32_t> blocking_threads_most;  // high water of blocking_threads
+    std::atomic<std::uint64_t> blocking_calls;         // begun so far
+    std::uint64_t reserved[17];
     char socket_name[64];  // abstract name of the agent's socket without the leading zero; "" = no agent
     char program[256];     // /proc/self/exe at start, zero-terminated
     std::uint64_t reserved_text[8];

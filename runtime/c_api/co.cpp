@@ -26,8 +26,9 @@ constexpr int kError = -1;
 
 static_assert(offsetof(YieldRequest, status) == CPRIME_CO_YIELD_STATUS &&
               sizeof(YieldRequest) == CPRIME_CO_YIELD_BYTES);
-static_assert(offsetof(SleepRequest, duration_ns) == CPRIME_CO_SLEEP_DURATION);
-static_assert(offsetof(SleepRequest, status) == CPRIME_CO_SLEEP_STATUS);
+static_assert(offsetof(SleepRequest, ns) == CPRIME_CO_SLEEP_DURATION);
+static_assert(offsetof(SleepRequest, status) == CPRIME_CO_SLEEP_STATUS &&
+              sizeof(SleepRequest) == CPRIME_CO_SLEEP_BYTES);
 static_assert(offsetof(JoinRequest, target) == CPRIME_CO_JOIN_COROUTINE);
 static_assert(offsetof(JoinRequest, identity) == CPRIME_CO_JOIN_IDENTITY);
 static_assert(offsetof(JoinRequest, status) == CPRIME_CO_JOIN_STATUS &&
@@ -116,9 +117,10 @@ int co_run() {
 }
 
 void* cprime_co_yield(Worker* worker, std::uint32_t coroutine, void* call) noexcept {
-    return yield_coroutine(worker, coroutine, call);
+    return cprime_yield_coroutine(worker, coroutine, call);
 }
 void* cprime_co_sleep(Worker* worker, std::uint32_t coroutine, void* call) noexcept {
+    static_cast<SleepRequest*>(call)->absolute = false;  // C's struct ends before it
     return sleep_coroutine(worker, coroutine, call);
 }
 void* cprime_co_join(Worker* worker, std::uint32_t coroutine, void* call) noexcept {

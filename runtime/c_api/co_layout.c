@@ -10,6 +10,7 @@ CO_ASSERT(yield_status, offsetof(struct co_yield_call, status) == CPRIME_CO_YIEL
 CO_ASSERT(yield_bytes, sizeof(struct co_yield_call) == CPRIME_CO_YIELD_BYTES);
 CO_ASSERT(sleep_duration, offsetof(struct co_sleep_call, duration_ns) == CPRIME_CO_SLEEP_DURATION);
 CO_ASSERT(sleep_status, offsetof(struct co_sleep_call, status) == CPRIME_CO_SLEEP_STATUS);
+CO_ASSERT(sleep_bytes, sizeof(struct co_sleep_call) == CPRIME_CO_SLEEP_BYTES);
 CO_ASSERT(join_coroutine, offsetof(struct co_join_call, coroutine) == CPRIME_CO_JOIN_COROUTINE);
 CO_ASSERT(join_identity, offsetof(struct co_join_call, identity) == CPRIME_CO_JOIN_IDENTITY);
 CO_ASSERT(join_status, offsetof(struct co_join_call, status) == CPRIME_CO_JOIN_STATUS);

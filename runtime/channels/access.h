@@ -75,7 +75,9 @@ inline void tell(const Waiter& waiter, Status status) {
     if (!waiter.is_arm()) return;
     if (SelectRequest* select = g_arms.state(waiter.arm()).select; select != nullptr) {
         select->status = status;
-        select->fired = g_arms.record(waiter.arm()).position.load(std::memory_order_relaxed);
+        select->fired = status == Status::cancelled
+                            ? kNoArmFired
+                            : g_arms.record(waiter.arm()).position.load(std::memory_order_relaxed);
     }
 }
 
@@ -92,7 +94,8 @@ inline wire::WakeCause waker_kind(const Worker* worker) {
     return worker != nullptr ? wire::WakeCause::kCoroutine : wire::WakeCause::kOutside;
 }
 
-// Marks the channel closed and wakes everybody who waits. The lock is held at the call and let go in it. No effect on a closed one.
+// Marks the channel closed, if it is not, and wakes everybody who waits. The lock is held at the call and let go in it. When it returns
+// nobody is left in the wait lists, also where somebody else has closed the channel and is still about to wake them.
 void close_and_unlock(Worker* worker, const Found& channel);
 
 // What cancellers and timers call for a coroutine that waits on a channel; on several.

@@ -47,6 +47,7 @@ std::uint32_t ArmTable::take(std::uint32_t count) {
     }
     for (std::uint32_t arm = first; arm != wire::kNone; arm = records_[arm].next_arm.load(kRelaxed)) {
         state(arm).first = first;
+        state(arm).claim.store(0, kRelaxed);  // nobody's, not even of a runtime before this one
         records_[arm].previous.store(kArmBit | arm, kRelaxed);  // linked nowhere: wait_list.h
     }
     if (count == 0) return first;

@@ -98,6 +98,10 @@ public:
     std::uint32_t generation() const { return generation_.load(std::memory_order_relaxed); }
     bool threads_cancelled() const { return threads_cancelled_.load(std::memory_order_relaxed); }
     void cancel_threads() { threads_cancelled_.store(true, std::memory_order_relaxed); }
+    // A thread that is no worker is about to wait, under the lock of what it waits for; has done with the records of the wait.
+    void thread_waits() { threads_waiting_.fetch_add(1, std::memory_order_relaxed); }
+    void thread_goes_on() { threads_waiting_.fetch_sub(1, std::memory_order_release); }  // [channel.threads]
+    std::uint32_t threads_waiting() const { return threads_waiting_.load(std::memory_order_acquire); }
 
     wire::ChannelRecord& channel(std::uint32_t index) { return channels_[index]; }
     wire::HandleRecord& handle(std::uint32_t index) { return handles_[index]; }
@@ -142,6 +146,8 @@ private:
     std::uint32_t generations_ = 0;
     std::atomic<bool> threads_cancelled_{
         false};  // writer: shutdown, before it takes each channel's lock in turn
+    // Writers: such threads. Reader: the end of the runtime, which takes the records away when it is 0 [channel.threads].
+    std::atomic<std::uint32_t> threads_waiting_{0};
     std::atomic<std::uint32_t> channels_count_{
         0};  // records ever used; writer: holder of lock_, after state and record stand
     std::atomic<std::uint64_t> next_identity_{1};  // of channels; only uniqueness matters

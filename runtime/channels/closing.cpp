@@ -1,4 +1,6 @@
 // Close, and what wakes everybody who waits.
+#include <sched.h>
+
 #include <mutex>
 
 #include "runtime/channels/access.h"
@@ -8,8 +10,12 @@
 namespace cprime::detail {
 namespace {
 
-// Takes everybody out of both wait lists, a few at a time, and wakes them. No lock is held.
-void wake_all(Worker* worker, const Found& channel, Status status, wire::WakeCause cause, bool threads_only) {
+constexpr std::uint64_t kAnyIdentity = 0;
+
+// Takes everybody out of both wait lists, a few at a time, and wakes them. No lock is held. Whoever waits in a channel of another identity
+// than that is left alone: between two locks the channel may have gone, and its record may be another one's.
+void wake_all(Worker* worker, const Found& channel, std::uint64_t identity, Status status,
+              wire::WakeCause cause, bool threads_only) {
     constexpr int kBatch = 32;
     Waiter batch[kBatch];
     int count = 0;
@@ -17,6 +23,10 @@ void wake_all(Worker* worker, const Found& channel, Status status, wire::WakeCau
         count = 0;
         {
             const std::lock_guard<SpinLock> hold(channel.state.lock);
+            if (identity != kAnyIdentity &&
+                channel.record.identity.load(std::memory_order_relaxed) != identity) {
+                return;
+            }
             const RecordChange change(channel.record);
             for (WaitList list : {channel.senders(), channel.receivers()}) {
                 while (count < kBatch) {
@@ -36,27 +46,28 @@ void wake_all(Worker* worker, const Found& channel, Status status, wire::WakeCau
 }  // namespace
 
 void close_and_unlock(Worker* worker, const Found& channel) {
-    if (channel.closed()) {
-        channel.state.lock.unlock();
-        return;
-    }
-    {
+    if (!channel.closed()) {
         const RecordChange change(channel.record);
         channel.record.flags.store(channel.record.flags.load(std::memory_order_relaxed) | wire::kChannelClosed,
                                    std::memory_order_relaxed);
         const std::uint32_t operation = change.operation();
         emit::probe::channel_close(ring_for(worker), emit::stamp_ordered(), channel.index, operation);
     }
+    const bool anybody = !channel.senders().empty() || !channel.receivers().empty();
+    const std::uint64_t identity = channel.record.identity.load(std::memory_order_relaxed);
     channel.state.lock.unlock();
-    wake_all(worker, channel, Status::closed, wire::WakeCause::kClose, false);
+    if (anybody) wake_all(worker, channel, identity, Status::closed, wire::WakeCause::kClose, false);
 }
 
 void cancel_channel_threads() {
     g_channels.cancel_threads();
     for (std::uint32_t i = 0; i < g_channels.channels_count(); ++i) {
-        wake_all(nullptr, {i, g_channels.channel(i), g_channels.state(i)}, Status::cancelled,
+        wake_all(nullptr, {i, g_channels.channel(i), g_channels.state(i)}, kAnyIdentity, Status::cancelled,
                  wire::WakeCause::kCancel, true);
     }
+    // Those who were woken, or whose time was over just now, still give their arms back.
+    while (g_channels.threads_waiting() != 0)
+        sched_yield();
 }
 
 void retire_select(Worker* worker, std::uint32_t first_arm, wire::WakeCause cause, std::uint64_t stamp) {

@@ -27,6 +27,7 @@ using wire::WaitReason;
 // A thread that is no worker waits in the list by an arm. The lock is held at the call and let go in it.
 void wait_as_thread(ChannelRequest& request, const Found& channel, WaitList list, bool receives,
                     std::int64_t timeout_ns) {
+    g_channels.thread_waits();
     const std::uint32_t arm = g_arms.take(1);
     if (arm == wire::kNone) no_room("waiting thread");
     ThreadWaiter waiter;
@@ -53,6 +54,7 @@ void wait_as_thread(ChannelRequest& request, const Found& channel, WaitList list
         }
     }
     g_arms.give(arm);
+    g_channels.thread_goes_on();
 }
 
 // The caller waits in `list` until somebody serves, closes or cancels it, or the time is over. The lock is held at the call and let go in it.

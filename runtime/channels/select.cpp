@@ -126,16 +126,19 @@ ResumePoint give_up(Worker* worker, SelectRequest& request, LockedChannels& lock
     return go_on(worker);
 }
 
-// Fills a chain of arms for all that have a channel; at least one arm, by which the claim is found.
-std::uint32_t make_arms(SelectRequest& request, std::uint32_t coroutine, ThreadWaiter* thread) {
+// Fills a chain of arms for all that have a channel; at least one arm, by which the claim is found. They stand in line in the order of their
+// positions from `start` on: of two on one channel the first is served.
+std::uint32_t make_arms(SelectRequest& request, std::uint32_t coroutine, ThreadWaiter* thread,
+                        std::uint32_t start) {
     std::uint32_t count = 0;
     for (std::uint32_t n = 0; n < request.count; ++n)
         count += request.arms[n] != nullptr && request.arms[n]->handle != 0 ? 1 : 0;
     const std::uint32_t first = g_arms.take(std::max(count, 1U));
     if (first == wire::kNone) no_room("arm of a waiting select");
     std::uint32_t arm = first;
-    for (std::uint32_t n = 0; n < request.count || (count == 0 && n == 0); ++n) {
-        const bool anchor = count == 0;
+    const bool anchor = count == 0;
+    for (std::uint32_t i = 0; i < (anchor ? 1 : request.count); ++i) {
+        const std::uint32_t n = start + i < request.count ? start + i : start + i - request.count;
         if (!anchor && (request.arms[n] == nullptr || request.arms[n]->handle == 0)) continue;
         wire::SelectArmRecord& record = g_arms.record(arm);
         ArmState& state = g_arms.state(arm);
@@ -182,25 +185,33 @@ void tell_arms(Worker* worker, std::uint32_t first, std::uint64_t stamp) {
 
 void wait_as_thread(SelectRequest& request, LockedChannels& locked) {
     ThreadWaiter waiter;
-    const std::uint32_t first = make_arms(request, wire::kNone, &waiter);
+    if (locked.none()) {  // for the time alone, which needs no runtime
+        request.status = Status::timed_out;
+        static_cast<void>(waiter.wait_for(request.timeout_ns));
+        return;
+    }
+    g_channels.thread_waits();
+    const std::uint32_t first = make_arms(request, wire::kNone, &waiter, draw(nullptr, request.count));
     const std::uint32_t sequence = g_arms.next_thread_sequence();
     link_arms(first);
     g_arms.state(first).claim.store(claim_of(wire::kNone, sequence) | kClaimOpen, std::memory_order_release);
     locked.unlock();
-    if (waiter.wait_for(request.timeout_ns)) return;
-    std::uint64_t open = claim_of(wire::kNone, sequence) | kClaimOpen;
-    if (g_arms.state(first).claim.compare_exchange_strong(open, open & ~kClaimOpen,
-                                                          std::memory_order_acq_rel)) {
-        request.status = Status::timed_out;
-        retire_select(nullptr, first, wire::WakeCause::kTimer, 0);
+    if (!waiter.wait_for(request.timeout_ns)) {
+        std::uint64_t open = claim_of(wire::kNone, sequence) | kClaimOpen;
+        if (g_arms.state(first).claim.compare_exchange_strong(open, open & ~kClaimOpen,
+                                                              std::memory_order_acq_rel)) {
+            request.status = Status::timed_out;
+            retire_select(nullptr, first, wire::WakeCause::kTimer, 0);
+        }
+        waiter.wait();
     }
-    waiter.wait();
+    g_channels.thread_goes_on();
 }
 
 ResumePoint wait_for_any(Worker* worker, std::uint32_t me, SelectRequest& request, LockedChannels& locked,
                          wire::SelectRecord* counts, std::uint64_t stamp) {
     const std::uint64_t deadline = request.timeout_ns >= 0 ? deadline_after_ns(request.timeout_ns) : 0;
-    const std::uint32_t first = make_arms(request, me, nullptr);
+    const std::uint32_t first = make_arms(request, me, nullptr, draw(worker, request.count));
     tell_arms(worker, first, stamp);
     record(me).transfer = reinterpret_cast<std::uint64_t>(&request);
     if (!suspend_current(*worker, me, WaitReason::kSelect, first, deadline)) {

@@ -34,10 +34,28 @@ bool is_on(const char* variable, bool standard) {
     fatal(std::string(variable) + "=" + std::string(value) + " means nothing; use on or off", 2);
 }
 
+void read_blocking_threads(Environment& environment, unsigned wished) {
+    constexpr std::uint32_t kMost = 1024;
+    if (wished != 0) environment.blocking_threads = wished;
+    const std::string_view value = value_of("CPRIME_BLOCKING_THREADS");
+    if (wished == 0 && !value.empty()) {
+        const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(),
+                                                    environment.blocking_threads);
+        if (problem != std::errc{} || end != value.data() + value.size()) environment.blocking_threads = 0;
+    }
+    if (environment.blocking_threads == 0 || environment.blocking_threads > kMost) {
+        fatal((wished != 0 ? std::to_string(wished) + " threads for blocking calls are too many"
+                           : "CPRIME_BLOCKING_THREADS=" + std::string(value) + " is no number of threads") +
+                  "; use 1 to " + std::to_string(kMost),
+              2);
+    }
+}
+
 }  // namespace
 
-Environment read_environment(unsigned workers_wished) {
+Environment read_environment(unsigned workers_wished, unsigned blocking_threads_wished) {
     Environment environment;
+    read_blocking_threads(environment, blocking_threads_wished);
     environment.workers_count = workers_wished;
     if (const std::string_view value = value_of("CPRIME_WORKERS"); workers_wished == 0 && !value.empty()) {
         const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(),

@@ -11,12 +11,13 @@ struct Environment {
     bool profile = false;
     bool quiet = false;  // say nothing of classes that are raised
     bool state_plane = true;
+    std::uint32_t blocking_threads = 64;  // at most, in the side pool
     std::uint32_t wait_for_viewer_ms = 0;
     std::string viewer_socket;  // abstract name on which a launcher listens while it looks for us; "" = not asked
     std::string size_table_path;  // "" = none
 };
 
-// `workers_wished`: what the program says, 0 = nothing. A value that cannot be used ends the process: one sentence, exit code 2.
-Environment read_environment(unsigned workers_wished);
+// `workers_wished`, `blocking_threads_wished`: what the program says, 0 = nothing. A value that cannot be used ends the process: a sentence, code 2.
+Environment read_environment(unsigned workers_wished, unsigned blocking_threads_wished);
 
 }  // namespace cprime::detail

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -26,6 +27,7 @@
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
+#include "runtime/sync/sync.h"
 
 namespace cprime {
 namespace detail {
@@ -82,6 +84,7 @@ void make_tables(RuntimeState& state, SizeTable table) {
         worker.index = i;
         worker.several_workers = state.workers_count > 1;
         worker.random = 0x9e3779b97f4a7c15ULL * (i + 1);
+        worker.attention = worker.several_workers || state.profile_always ? 1 : 0;
         worker.profile_always = state.profile_always;
         worker.record = &records[i];
         worker.histogram = &histograms[i];
@@ -92,6 +95,8 @@ void make_tables(RuntimeState& state, SizeTable table) {
         worker.histogram->worker = i;
     }
     g_tables.records = segment.records<wire::CoroutineRecord>(SectionKind::kCoroutines);
+    for (std::uint32_t i = 0; i < state.workers_count; ++i)
+        state.workers[i].records = g_tables.records;
     g_tables.details = segment.records<wire::CoroutineDetail>(SectionKind::kCoroutineDetails);
     state.records.start(segment);
     take_or_die(state.pools.start(segment, state.workers.get(), state.workers_count));
@@ -99,6 +104,12 @@ void make_tables(RuntimeState& state, SizeTable table) {
     take_or_die(state.sites.start(segment, std::move(table)));
     take_or_die(state.segments.start(segment));
     state.scheduler.start(state.workers.get(), state.workers_count);
+    g_worker_bias.start(state.workers_count == 1);
+    // The largest power of two of ticks that is at most 16 us.
+    constexpr std::int64_t kGranuleNs = 16'000;
+    const auto granule_ticks = static_cast<std::uint64_t>(segment.header().clock.duration_ticks(kGranuleNs));
+    state.timers.start(state.workers.get(), state.workers_count,
+                       static_cast<std::uint32_t>(std::bit_width(granule_ticks)) - 1);
 }
 
 void print_context(char* buffer, unsigned long bytes) {
@@ -112,6 +123,13 @@ void print_context(char* buffer, unsigned long bytes) {
                   static_cast<unsigned long long>(
                       detail(worker->current_index).identity.load(std::memory_order_relaxed)),
                   worker->index);
+}
+
+const char* why_alive(std::uint32_t index, wire::CoroutineState state) {
+    if (state == wire::CoroutineState::kRunning) return "it runs and makes no call that waits";
+    if (record(index).reason.load(std::memory_order_relaxed) == wire::WaitReason::kBlockingCall)
+        return "it waits for a blocking call to return";
+    return "it goes on after being cancelled";
 }
 
 // One line a coroutine that has not ended: who, and what it waits for.
@@ -134,9 +152,7 @@ void name_the_living(unsigned grace_ms) {
                      "cprime: shutdown: coroutine %llu \"%s\" spawned at %s has not ended after %u ms (%s)\n",
                      static_cast<unsigned long long>(about.identity.load(std::memory_order_relaxed)),
                      std::string(g_runtime->segment->string(name)).c_str(),
-                     g_runtime->sites.text(site).c_str(), grace_ms,
-                     state == wire::CoroutineState::kRunning ? "it runs and makes no call that waits"
-                                                             : "it goes on after being cancelled");
+                     g_runtime->sites.text(site).c_str(), grace_ms, why_alive(index, state));
     }
     if (named > 16) std::fprintf(stderr, "cprime: shutdown: and %u more\n", named - 16);
 }
@@ -199,7 +215,8 @@ Runtime::Runtime(const RuntimeOptions& options)
     : options_(options), state_(std::make_unique<RuntimeState>()) {
     if (detail::g_runtime != nullptr)
         detail::fatal("a second cprime::Runtime was made while one exists; one at a time", 1);
-    const detail::Environment environment = detail::read_environment(options.workers);
+    const detail::Environment environment = detail::read_environment(options.workers,
+                                                                     options.blocking_threads);
     detail::SizeTable table;
     if (!environment.size_table_path.empty()) {
         table = detail::take_or_die(detail::SizeTable::load(environment.size_table_path), 2);
@@ -217,8 +234,12 @@ Runtime::Runtime(const RuntimeOptions& options)
     detail::set_unlink_hook(detail::wire::WaitReason::kJoin, &detail::unlink_joiner);
     detail::set_unlink_hook(detail::wire::WaitReason::kSuspended, &detail::unlink_suspended);
     detail::set_unlink_hook(detail::wire::WaitReason::kSlot, &detail::unlink_spawner);
+    detail::set_unlink_hook(detail::wire::WaitReason::kBlockingCall, &detail::unlink_blocking);
+    state.blocking.start(state.segment->header(), environment.blocking_threads,
+                         options.blocking_idle_ms * 1'000'000ULL);
     detail::start_pools(state, options.pools);
     detail::start_channels(*state.segment);
+    detail::start_waitables(*state.segment);
     if (!detail::start_signals()) detail::fatal("there is no thread to be had for signals", 1);
     coroscope::base::check_context() = &detail::print_context;
     detail::install_fault_handlers();
@@ -255,8 +276,9 @@ Runtime::~Runtime() {
         detail::cancel_everybody(nullptr);
         wait();
     }
-    // 3. Threads that are no workers do not wait on channels any more.
+    // 3. Threads that are no workers do not wait for channels and locks any more.
     detail::cancel_channel_threads();
+    detail::cancel_waitable_threads();
     // 4. Viewers take their last look while everything still stands.
     state.pools.sample_high_water();
     if (state.agent != nullptr) {
@@ -264,11 +286,13 @@ Runtime::~Runtime() {
     } else {
         detail::emit::mark_ending(*state.segment);
     }
-    // 5. The workers' threads end.
+    // 5. The workers' threads end, then those of the side pool, which nobody can call any more.
     state.scheduler.stop();
     detail::join_workers(state);
+    state.blocking.stop();
     // 6. What they used goes, in reverse order.
     detail::check_no_hand_stacks_left();
+    detail::stop_waitables();
     detail::stop_channels();
     detail::remove_fault_handlers();
     coroscope::base::check_context() = nullptr;

@@ -16,6 +16,7 @@
 #include "instrumentation/emit/probes.h"
 #include "instrumentation/emit/ring_writer.h"
 #include "instrumentation/emit/state_segment.h"
+#include "runtime/blocking/blocking_pool.h"
 #include "runtime/entry/first_viewer.h"
 #include "runtime/scheduler/coroutine_records.h"
 #include "runtime/scheduler/failures.h"
@@ -44,6 +45,7 @@ struct RuntimeState {
         false};  // writer: shutdown(); what is spawned from then on is cancelled from its start
     Scheduler scheduler;
     Timers timers;
+    BlockingPool blocking;
     CoroutineRecords records;
     Pools pools;
     LocalPools local_pools;

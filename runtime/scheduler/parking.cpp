@@ -62,7 +62,7 @@ void make_ready(Worker* worker, std::uint32_t index, wire::WakeCause cause, std:
         woken.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineTimedWait),
                               std::memory_order_relaxed);
         detail(index).deadline_ticks.store(0, std::memory_order_relaxed);
-        if (cause != wire::WakeCause::kTimer) timer_cancel();
+        if (cause != wire::WakeCause::kTimer) timer_cancel(index);
     }
     woken.reason.store(WaitReason::kNothing, std::memory_order_relaxed);
     woken.wait_object.store(wire::kNone, std::memory_order_relaxed);

@@ -2,6 +2,7 @@
 #include <sched.h>
 
 #include "cprime/this_coroutine.h"
+#include "runtime/scheduler/clock.h"
 #include "runtime/scheduler/enqueue.h"
 #include "runtime/scheduler/switching.h"
 #include "runtime/scheduler/timers.h"
@@ -30,7 +31,7 @@ constexpr std::int64_t kSliceNs = 50'000;
     }
     if (worker.several_workers && !worker.queue.empty()) scheduler.notify();
     if (timers_next() != kNoDeadline) {
-        const std::uint64_t now = coroscope::base::read_tsc();
+        const std::uint64_t now = now_ticks();
         if (now >= timers_next()) {
             timers_fire(worker, now);
             worker.switch_stamp = 0;  // whom a timer woke is not resumed before that
@@ -96,7 +97,8 @@ template <bool kAlone>
 
 // The running coroutine stays ready and lets others run: stands at the end of its queue.
 template <bool kAlone>
-[[gnu::always_inline]] inline ResumePoint give_way(Worker& worker, wire::CoroutineRecord& self, std::uint32_t index) {
+[[gnu::always_inline]] inline ResumePoint give_way(Worker& worker, wire::CoroutineRecord& self,
+                                                   std::uint32_t index) {
     const std::uint8_t flags = self.flags.load(std::memory_order_relaxed);
     self.reason.store(WaitReason::kYield, std::memory_order_relaxed);
     self.wait_object.store(wire::kNone, std::memory_order_relaxed);
@@ -156,7 +158,7 @@ ResumePoint make_way(Worker& worker) {
     if (worker.current_index == wire::kNone) return worker.current;
     if (detail(worker.current_index).priority.load(std::memory_order_relaxed) <= wire::Priority::kHigh)
         return worker.current;
-    const std::uint64_t now = coroscope::base::read_tsc();
+    const std::uint64_t now = now_ticks();
     if (worker.slice_began == 0) worker.slice_began = now;
     const auto& clock = g_runtime->segment->header().clock;
     if (now - worker.slice_began < static_cast<std::uint64_t>(clock.duration_ticks(kSliceNs)))
@@ -164,7 +166,7 @@ ResumePoint make_way(Worker& worker) {
     return give_way<false>(worker, *worker.current, worker.current_index);
 }
 
-ResumePoint yield_coroutine(Worker* worker, std::uint32_t index, void* argument) noexcept {
+extern "C" ResumePoint cprime_yield_coroutine(Worker* worker, std::uint32_t index, void* argument) noexcept {
     if (worker == nullptr) {
         sched_yield();
         return nullptr;
@@ -172,7 +174,8 @@ ResumePoint yield_coroutine(Worker* worker, std::uint32_t index, void* argument)
     if (cancel_requested(index)) static_cast<YieldRequest*>(argument)->status = Status::cancelled;
     wire::CoroutineRecord& self = *worker->current;
     if (__builtin_expect(worker->queue.empty() && !anybody_else(*worker), 0)) return worker->current;
-    return worker->several_workers ? give_way<false>(*worker, self, index) : give_way<true>(*worker, self, index);
+    return worker->several_workers ? give_way<false>(*worker, self, index)
+                                   : give_way<true>(*worker, self, index);
 }
 
 }  // namespace cprime::detail

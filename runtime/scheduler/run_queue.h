@@ -10,6 +10,7 @@
 // tests/unit/runtime/scheduler_test.cpp; the deque in tests/model.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "runtime/scheduler/atomics.h"
@@ -71,6 +72,7 @@ public:
     void set_newest_first(bool yes) { newest_first_ = yes; }
 
 private:
+    friend struct RunQueueLayout;
     static constexpr std::uint32_t kNewestInARow = 61;  // then the oldest: nobody is left at the bottom for ever
 
     // [queue.next] acquire: who takes the index sees what its waker wrote.
@@ -88,6 +90,10 @@ private:
     std::uint32_t nexts_left_ = kNextsInARow;
     std::uint32_t newest_in_a_row_ = 0;
     bool newest_first_ = false;  // constant while workers run
+};
+
+struct RunQueueLayout {
+    static_assert(offsetof(RunQueue, deque_) == 0 && offsetof(RunQueue, next_) == CPRIME_QUEUE_NEXT);
 };
 
 }  // namespace cprime::detail

@@ -5,7 +5,6 @@
 #include <ctime>
 #include <mutex>
 
-#include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/futex.h"
@@ -15,13 +14,17 @@ namespace cprime::detail {
 
 using coroscope::wire::WorkerState;
 
-std::atomic<std::uint32_t> cprime_urgent{0};
+constinit WorkerBias g_worker_bias;
+extern "C" {
+constinit std::atomic<std::uint32_t> cprime_urgent{0};
+}
 
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
+template <typename Number>
+void add(std::atomic<Number>& counter, Number amount) {
     counter.store(counter.load(kRelaxed) + amount, kRelaxed);
 }
 
@@ -58,7 +61,7 @@ std::uint32_t Scheduler::pop_queue(Worker& worker, std::size_t priority) {
     const std::uint32_t index = queues_[priority].pop();
     passes_[priority] = 0;
     publish_lengths();
-    add(worker.record->injected, 1);
+    add(worker.record->injected, 1U);
     emit::probe::inject(worker.ring, 1, queues_[priority].length());
     return index;
 }
@@ -205,11 +208,11 @@ void Scheduler::sleep(Worker& worker, std::uint64_t deadline) {
     worker.record->ready_length.store(0, kRelaxed);
     worker.record->current.store(wire::kNone, kRelaxed);
     worker.record->state.store(WorkerState::kParked, kRelaxed);
-    add(worker.record->parks, 1);
+    add(worker.record->parks, std::uint64_t{1});
     emit::probe::worker_park(worker.ring, 0, worker.index);
     while (worker.wake_word.load(std::memory_order_acquire) != 1) {  // [worker.futex]
         std::uint64_t timeout_ns = 0;
-        const std::uint64_t now = coroscope::base::read_tsc();
+        const std::uint64_t now = now_ticks();
         if (now >= deadline) break;
         const std::uint64_t trim = g_runtime->trimmer.due(worker, now);
         if (now >= trim) {
@@ -222,7 +225,8 @@ void Scheduler::sleep(Worker& worker, std::uint64_t deadline) {
                          1;
         }
         std::uint32_t awake = 0;
-        if (!worker.wake_word.compare_exchange_strong(awake, 2, std::memory_order_acquire) && awake == 1) break;
+        if (!worker.wake_word.compare_exchange_strong(awake, 2, std::memory_order_acquire) && awake == 1)
+            break;
         futex_wait(worker.wake_word, 2, timeout_ns);
     }
     g_runtime->trimmer.serve(worker);

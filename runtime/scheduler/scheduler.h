@@ -107,10 +107,10 @@ private:
     static constexpr std::size_t kLow = static_cast<std::size_t>(wire::Priority::kLow);
     static constexpr std::uint32_t kPassesMost = 64;
 
-    Worker* pop_idle();                  // under lock_
-    bool remove_idle(Worker& worker);    // the same; false: somebody has taken it out to wake it
+    Worker* pop_idle();                // under lock_
+    bool remove_idle(Worker& worker);  // the same; false: somebody has taken it out to wake it
     std::uint32_t pop_queue(Worker& worker, std::size_t priority);  // the same
-    void publish_lengths();              // the same
+    void publish_lengths();                                         // the same
     std::uint32_t age(Worker& worker, std::size_t served);          // the same
     bool anything_to_steal() const;
     void start_search(Worker& worker);
@@ -125,15 +125,17 @@ private:
     std::uint32_t workers_count_ = 0;
     SpinLock lock_;  // guards queues_, passes_, every worker's `bound`, idle_, watcher_, watcher_deadline_
     std::array<ReadyQueue, wire::kPrioritiesCount> queues_;
-    std::array<std::uint32_t, wire::kPrioritiesCount> passes_{};  // picks of higher priority since the queue was served last
+    std::array<std::uint32_t, wire::kPrioritiesCount>
+        passes_{};  // picks of higher priority since the queue was served last
     std::vector<Worker*> idle_;
     Worker* watcher_ = nullptr;  // sleeps until watcher_deadline_ (ticks); null: nobody watches the timers
     std::uint64_t watcher_deadline_ = 0;
     // Writer: holders of lock_; readers: hints, relaxed. queued_: lengths of the queues.
     std::array<std::atomic<std::uint32_t>, wire::kPrioritiesCount> queued_{};
-    std::atomic<std::uint32_t> idle_count_{0};       // [scheduler.idle]
-    alignas(64) std::atomic<std::uint32_t> searching_{0};  // writers: searchers, and who makes a sleeper one; [scheduler.idle]
-    std::atomic<bool> stopping_{false};              // writer: stop(), under lock_
+    std::atomic<std::uint32_t> idle_count_{0};  // [scheduler.idle]
+    alignas(64) std::atomic<std::uint32_t> searching_{
+        0};                              // writers: searchers, and who makes a sleeper one; [scheduler.idle]
+    std::atomic<bool> stopping_{false};  // writer: stop(), under lock_
     std::atomic<std::uint32_t> finished_epoch_{
         0};  // futex: grows when somebody sees the end [scheduler.finished]
 };

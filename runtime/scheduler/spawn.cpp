@@ -214,7 +214,8 @@ ResumePoint spawn_commit(Worker* worker, std::uint32_t index, void* argument) no
         emit::probe::spawn(
             ring, stamp,
             {child, d.site.load(std::memory_order_relaxed), request.identity, made.slot, made.pool,
-             made.flags.load(std::memory_order_relaxed), static_cast<std::uint8_t>(d.priority.load(std::memory_order_relaxed)),
+             made.flags.load(std::memory_order_relaxed),
+             static_cast<std::uint8_t>(d.priority.load(std::memory_order_relaxed)),
              d.spawner.load(std::memory_order_relaxed), d.name.load(std::memory_order_relaxed), sequence});
     }
     // Counted before it can run: [scheduler.finished].

@@ -3,7 +3,8 @@
 // Waiters spin on a plain load, then give the processor away (sched_yield): with more workers than processors the
 // holder may have been preempted. Held only on a worker's own stack or by threads that are no workers, never across a
 // switch and never while user code runs. Several at once: a wait object's lock, then the timer lock, then the injection
-// list's; never two of the same kind. Every interleaving of small cases: tests/model/spin_lock_model.cpp.
+// list's; never two of the same kind, but for the channels of a select and Timers::trim(), which take theirs in one order. Where there is one
+// worker it takes them by the bias (worker_bias.h). Every interleaving of small cases: tests/model/spin_lock_model.cpp.
 #pragma once
 
 #include <array>
@@ -11,19 +12,34 @@
 #include <cstdint>
 
 #include "runtime/scheduler/atomics.h"
+#include "runtime/scheduler/worker_bias.h"
 
 namespace cprime::detail {
 
 class SpinLock {
 public:
     // [spin.lock]: acquire takes over what the last holder wrote before its release.
-    void lock() noexcept {
+    [[gnu::always_inline]] void lock() noexcept {
+        if (worker_bias().possible()) {
+            if (on_worker()) {
+                if (worker_bias().enter()) return;
+            } else {
+                worker_bias().turn_off();
+            }
+        }
         while (held_.exchange(true, std::memory_order_acquire))
             wait();
     }
-    bool try_lock() noexcept { return !held_.exchange(true, std::memory_order_acquire); }
     // [spin.lock]: release hands on what this holder wrote.
-    void unlock() noexcept { held_.store(false, std::memory_order_release); }
+    [[gnu::always_inline]] void unlock() noexcept {
+        // Not held by an exchange: then by the bias. While it is held nobody but its holder changes this.
+        if (!held_.load(std::memory_order_relaxed)) {
+            worker_bias().leave();
+            return;
+        }
+        held_.store(false, std::memory_order_release);
+        if (worker_bias().possible() && !on_worker()) worker_bias().turn_on();
+    }
 
 private:
     [[gnu::noinline]] void wait() noexcept {

@@ -33,7 +33,8 @@ void Scheduler::wake_searcher() {
     {
         const std::lock_guard<SpinLock> hold(lock_);
         sleeper = pop_idle();
-        if (sleeper != nullptr) sleeper->searching = true;  // it sleeps until it is woken below [worker.futex]
+        if (sleeper != nullptr)
+            sleeper->searching = true;  // it sleeps until it is woken below [worker.futex]
     }
     if (sleeper != nullptr) {
         wake(*sleeper);
@@ -52,7 +53,8 @@ std::uint32_t Scheduler::steal(Worker& worker) {
     std::uint32_t stolen[kMost];
     for (std::uint32_t round = 0; round < kRounds; ++round) {
         std::uint32_t victim = draw_below(worker.random, workers_count_);
-        for (std::uint32_t i = 0; i < workers_count_; ++i, victim = victim + 1 == workers_count_ ? 0 : victim + 1) {
+        for (std::uint32_t i = 0; i < workers_count_;
+             ++i, victim = victim + 1 == workers_count_ ? 0 : victim + 1) {
             if (victim == worker.index) continue;
             // The one that a running coroutine has just woken is likely to run there in a moment: it is taken only at the end.
             const std::uint32_t count = workers_[victim].queue.steal(stolen, kMost, round + 1 == kRounds);

@@ -80,7 +80,8 @@ void resume_first_time(Worker& worker, wire::CoroutineRecord& next);
     if (worker.several_workers) {
         detail(index).worker.store(static_cast<std::uint8_t>(worker.index), std::memory_order_relaxed);
     }
-    if (emit::listening(wire::kCategoryCoroutine | wire::kProfileSwitches)) tell_resume(worker, index, sequence);
+    if (emit::listening(wire::kCategoryCoroutine | wire::kProfileSwitches))
+        tell_resume(worker, index, sequence);
     worker.switch_stamp = 0;
     return &next;
 }

@@ -1,6 +1,8 @@
 // A futex word per waiting thread.
 #include "runtime/scheduler/thread_waiter.h"
 
+#include <chrono>
+
 #include "runtime/scheduler/futex.h"
 
 namespace cprime::detail {
@@ -11,20 +13,18 @@ void ThreadWaiter::wait() noexcept {
         futex_wait(woken_, 0);
 }
 
-bool ThreadWaiter::wait_for(std::int64_t timeout_ns) noexcept {
-    if (timeout_ns < 0) {
+bool ThreadWaiter::wait_for(std::int64_t duration_ns) noexcept {
+    if (duration_ns < 0) {
         wait();
         return true;
     }
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto in_ns = [](const timespec& at) { return at.tv_sec * std::int64_t{1'000'000'000} + at.tv_nsec; };
-    const std::int64_t start_ns = in_ns(now);
+    using std::chrono::nanoseconds;
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point begin = Clock::now();
     while (woken_.load(std::memory_order_acquire) == 0) {  // [waiter.woken]
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        const std::int64_t spent_ns = in_ns(now) - start_ns;
-        if (spent_ns >= timeout_ns) return false;
-        futex_wait(woken_, 0, static_cast<std::uint64_t>(timeout_ns - spent_ns));
+        const std::int64_t left = duration_ns - nanoseconds(Clock::now() - begin).count();
+        if (left <= 0) return false;
+        futex_wait(woken_, 0, static_cast<std::uint64_t>(left));
     }
     return true;
 }

@@ -40,6 +40,7 @@
 #include "instrumentation/base/check.h"
 #include "instrumentation/wire/limits.h"
 #include "runtime/scheduler/atomics.h"
+#include "runtime/switch/worker_offsets.h"
 
 namespace cprime::detail {
 
@@ -176,6 +177,8 @@ public:
     }
 
 private:
+    friend struct DequeLayout;
+
     // Followed in memory by its slots.
     struct alignas(64) Ring {
         sync::plain<std::int64_t> mask;  // slots - 1; constant [deque.ring]
@@ -211,6 +214,15 @@ private:
     // The thieves' line. top_: written by whoever takes the oldest entry (1); says which slots may be written over [deque.top].
     alignas(64) sync::atomic<std::int64_t> top_{0};
     sync::atomic<Ring*> ring_{nullptr};  // the newest ring; writer: the owner [deque.ring]
+};
+
+// The short yield (switch/park_x86_64.S) pushes and takes by itself.
+struct DequeLayout {
+    static_assert(offsetof(WorkDeque, bottom_) == CPRIME_DEQUE_BOTTOM);
+    static_assert(offsetof(WorkDeque, slots_) == CPRIME_DEQUE_SLOTS);
+    static_assert(offsetof(WorkDeque, mask_) == CPRIME_DEQUE_MASK);
+    static_assert(offsetof(WorkDeque, room_until_) == CPRIME_DEQUE_ROOM_UNTIL);
+    static_assert(offsetof(WorkDeque, top_) == CPRIME_DEQUE_TOP);
 };
 
 inline WorkDeque::Ring* WorkDeque::Ring::make(std::uint32_t slots_count) noexcept {

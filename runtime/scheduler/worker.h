@@ -38,30 +38,33 @@ struct alignas(64) Worker {
     std::uint64_t stack_top = 0;                // where runtime calls start on this worker's stack
     wire::CoroutineRecord* current = nullptr;   // that runs, or ran last; &home between coroutines
     std::uint32_t current_index = wire::kNone;  // of `current`; kNone for home
-    std::uint32_t sampling = 0;   // 1: stamp the next call's entry, which makes it 2: stamp its exit
+    alignas(8) std::uint32_t sampling = 0;  // 1: stamp the next call's entry, which makes it 2: stamp its exit
+    std::uint32_t attention = 0;  // constant: the short yield does not apply (several workers, CPRIME_PROFILE, newest first); read with `sampling`
     std::uint64_t stamp_in = 0;   // ticks at the stub's entry, if sampling
     std::uint64_t stamp_out = 0;  // ticks right before the next coroutine's first instruction
     // Control block of the thread's own function: a runtime call that answers with it ends cprime_enter().
     alignas(64) wire::CoroutineRecord home{};
 
+    wire::CoroutineRecord* records = nullptr;  // all control blocks; constant
+    EhGlobals* eh_globals = nullptr;           // this thread's
+    wire::WorkerRecord* record = nullptr;      // in the segment
+    std::uint32_t picks_left = 1;              // until the next look at the shared queues and the timers
+    std::uint32_t parks_until_depth = 1;       // until the next park whose depth its site is told
+    std::uint64_t resumed_rsp = 0;             // stack pointer that the running coroutine was continued with
+    std::uint64_t slice_began = 0;  // ticks at which somebody of higher priority was first seen waiting for this one; 0 = not
+    RunQueue queue;  // coroutines that will run here next; others steal from it
+
     // --- the scheduler's
     std::uint32_t index = 0;
-    bool several_workers = false;          // constant
-    bool profile_always = false;           // CPRIME_PROFILE=1; constant
-    std::uint32_t picks_left = 1;          // until the next look at the injection list and the timers
-    std::uint32_t parks_until_depth = 1;   // until the next park whose depth its site is told
-    std::uint32_t parks_until_next = 61;   // ... and then until the one after it
-    bool searching = false;                // counted as such in the Scheduler; also set by who wakes it from sleep
-    std::uint32_t urgent_in_a_row = 0;     // picks of higher priority while others stood in `queue`
-    std::uint64_t resumed_rsp = 0;         // stack pointer that the running coroutine was continued with
-    std::uint64_t slice_began = 0;         // ticks at which somebody of higher priority was first seen waiting for this one; 0 = not
-    RunQueue queue;                        // coroutines that will run here next; others steal from it
-    ReadyQueue bound;                      // that may run here only; under the Scheduler's lock
+    bool several_workers = false;  // constant
+    bool profile_always = false;   // CPRIME_PROFILE=1; constant
+    bool searching = false;        // counted as such in the Scheduler; also set by who wakes it from sleep
+    std::uint32_t parks_until_next = 61;           // what parks_until_depth becomes next
+    std::uint32_t urgent_in_a_row = 0;             // picks of higher priority while others stood in `queue`
+    ReadyQueue bound;                              // that may run here only; under the Scheduler's lock
     std::uint64_t random = 0x9e3779b97f4a7c15ULL;  // state of a xorshift; not 0
-    EhGlobals* eh_globals = nullptr;       // this thread's
-    wire::WorkerRecord* record = nullptr;  // in the segment
-    emit::RingWriter* ring = nullptr;      // for the probes
-    std::uint64_t switch_stamp = 0;        // taken by the suspend, shared by the resume after it; 0 = none
+    emit::RingWriter* ring = nullptr;              // for the probes
+    std::uint64_t switch_stamp = 0;  // taken by the suspend, shared by the resume after it; 0 = none
 
     // --- spawn's
     std::uint64_t identity_next = 0;  // block of identities: [next, end)
@@ -93,7 +96,16 @@ static_assert(offsetof(Worker, current_index) == CPRIME_WORKER_CURRENT_INDEX);
 static_assert(offsetof(Worker, sampling) == CPRIME_WORKER_SAMPLING);
 static_assert(offsetof(Worker, stamp_in) == CPRIME_WORKER_STAMP_IN);
 static_assert(offsetof(Worker, stamp_out) == CPRIME_WORKER_STAMP_OUT);
+static_assert(offsetof(Worker, attention) == CPRIME_WORKER_SAMPLING + 4);
 static_assert(offsetof(Worker, home) == CPRIME_WORKER_HOME);
+static_assert(offsetof(Worker, records) == CPRIME_WORKER_RECORDS);
+static_assert(offsetof(Worker, eh_globals) == CPRIME_WORKER_EH_GLOBALS);
+static_assert(offsetof(Worker, record) == CPRIME_WORKER_SHOWN);
+static_assert(offsetof(Worker, picks_left) == CPRIME_WORKER_PICKS_LEFT);
+static_assert(offsetof(Worker, parks_until_depth) == CPRIME_WORKER_PARKS_UNTIL_DEPTH);
+static_assert(offsetof(Worker, resumed_rsp) == CPRIME_WORKER_RESUMED_RSP);
+static_assert(offsetof(Worker, slice_began) == CPRIME_WORKER_SLICE_BEGAN);
+static_assert(offsetof(Worker, queue) == CPRIME_WORKER_QUEUE);
 static_assert(CPRIME_WORKER_HOME_RSP == CPRIME_WORKER_HOME + COROSCOPE_COROUTINE_RSP);
 
 }  // namespace cprime::detail

@@ -190,7 +190,7 @@ void end_local_pool(LocalPool& pool) noexcept {
         park(&join_coroutine, &join);
         // It may have a few instructions left before its slot is back; and who is cancelled itself is not let wait by join.
         YieldRequest others_first;
-        park(&yield_coroutine, &others_first);
+        park(&cprime_yield_coroutine, &others_first);
     }
     park(&release_local, &request);
 }

@@ -24,6 +24,10 @@ constexpr std::uint64_t kSweepWorthwhile = 64;
 
 }  // namespace
 
+extern "C" {
+constinit std::atomic<std::uint32_t> cprime_canary_pools{0};
+}
+
 coroscope::base::Status Pools::start(coroscope::emit::StateSegment& segment, Worker* workers,
                                      std::uint32_t workers_count) {
     segment_ = &segment;
@@ -33,8 +37,10 @@ coroscope::base::Status Pools::start(coroscope::emit::StateSegment& segment, Wor
         return coroscope::base::error(ErrorCode::kRefused, "cprime has no memory for the pool records");
     }
     records_ = segment.records<coroscope::wire::PoolRecord>(SectionKind::kPools);
+    std::uint32_t with_canaries = 0;
     for (std::uint8_t pool = 0; pool < kPoolsCount; ++pool) {
         const PoolPlan& plan = kPoolPlans[pool];
+        if (plan.geometry.canary_bytes != 0) with_canaries |= 1U << pool;
         geometries_[pool] = plan.geometry;
         if (plan.geometry.canary_bytes != 0) {
             geometries_[pool].keeps_word = valgrind_spaces() == 0;
@@ -58,6 +64,7 @@ coroscope::base::Status Pools::start(coroscope::emit::StateSegment& segment, Wor
                                           "cprime has no address space for its stack pools");
         }
         states_[pool] = static_cast<SlabState*>(states);  // zeroed: nothing has room, no canary, no guard
+        cprime_canary_pools.store(with_canaries, std::memory_order_relaxed);
     }
     return coroscope::base::ok_status();
 }

@@ -36,6 +36,9 @@
 
 namespace cprime::detail {
 
+// Bit p: slots of pool p may end in a canary. What Pools::has_canaries() says, for the assembly; written with it.
+extern "C" std::atomic<std::uint32_t> cprime_canary_pools;
+
 struct TrimmedSlab {
     std::uint64_t bytes = 0;   // that were resident, and are not any more
     bool was_touched = false;  // slots were taken from it, or returned to it, since the last call
@@ -120,7 +123,7 @@ public:
 
     // Whether slots of this pool may end in a canary: Micro and Small, and the others once the kernel refused guard pages.
     bool has_canaries(std::uint8_t pool) const {
-        return geometries_[pool].canary_bytes != 0 || unguarded_[pool].load(std::memory_order_relaxed);
+        return (cprime_canary_pools.load(std::memory_order_relaxed) >> pool & 1) != 0;
     }
     // Writes the slot's canary if it has none yet and no guard either. Only where has_canaries().
     void arm_canary(std::uint8_t pool, std::uint32_t slot);
@@ -278,7 +281,6 @@ private:
     coroscope::wire::SlabRecord* slabs_[kPoolsCount] = {};
     SlabState* states_[kPoolsCount] = {};
     std::atomic<std::uint32_t> slabs_count_[kPoolsCount] = {};  // published ones [segment.publish]
-    std::atomic<bool> unguarded_[kPoolsCount] = {};  // a slot has a canary because it could have no guard page
     SpinLock outside_lock_;                          // guards outside_slots_
     WorkerSlots outside_slots_;
     std::atomic<std::int64_t> outside_used_[kPoolsCount] =

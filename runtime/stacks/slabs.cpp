@@ -134,7 +134,7 @@ void Pools::install_guards(std::uint8_t pool, std::uint32_t slab, std::uint64_t 
     if (made.count != 0) slabs_[pool][slab].guards.store(shown(made.kind), std::memory_order_relaxed);
     slabs_[pool][slab].guarded_slots.store(made.count, std::memory_order_relaxed);
     if (made.count == kSlotsPerSlab) return;
-    unguarded_[pool].store(true, std::memory_order_relaxed);
+    cprime_canary_pools.fetch_or(1U << pool, std::memory_order_relaxed);
     say_guards_are_refused(kPoolPlans[pool].name);
 }
 
@@ -145,7 +145,7 @@ void Pools::arm_guard(std::uint8_t pool, std::uint32_t slot) {
     const GuardsMade made = detail::install_guards(guard, geometries_[pool].stride_bytes, 1,
                                                    geometries_[pool].guard_bytes);
     if (made.count == 0) {
-        unguarded_[pool].store(true, std::memory_order_relaxed);
+        cprime_canary_pools.fetch_or(1U << pool, std::memory_order_relaxed);
         say_guards_are_refused(kPoolPlans[pool].name);
         return;
     }

@@ -39,6 +39,7 @@ std::uint64_t Trimmer::trim(Worker* caller) {
         const std::lock_guard<SpinLock> outside(pools_->outside_lock());
         bytes += trim_share(nullptr);
     }
+    static_cast<void>(g_runtime->timers.trim());  // bytes are those of stacks
     const std::uint32_t wanted = wanted_.load(std::memory_order_relaxed) + 1;
     if (caller != nullptr) caller->trim_served.store(wanted, std::memory_order_relaxed);
     wanted_.store(wanted, std::memory_order_release);  // [trim.request]
@@ -90,6 +91,7 @@ void Trimmer::step(Worker& worker, std::uint64_t now) {
             if (trimmed.bytes != 0 || --left == 0) return;
         }
     }
+    static_cast<void>(g_runtime->timers.trim());
     round = {.wait_shift = round.fruitful ? 0 : std::min(round.wait_shift + 1, kWaitShiftMost)};
     round.due_ticks = now + (period_ticks_ << round.wait_shift);
 }

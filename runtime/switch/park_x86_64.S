@@ -2,7 +2,7 @@
 //
 //   void cprime_park(ParkFunction function, void* argument)      the door from user code into the runtime
 //   void cprime_enter(Worker* worker, CoroutineRecord* record)   the worker's thread gives its stack up to coroutines
-//   void cprime_switch(void** save_rsp, void* to_rsp)            a bare symmetric switch
+//   void cprime_yield(YieldRequest* request)                     the same as a park that calls cprime_yield_coroutine, without leaving the stack
 //   cprime_trampoline                                            where a coroutine starts
 //
 // A suspended context is one stack pointer, to this frame (wire::SavedFrame, layout 2):
@@ -31,6 +31,8 @@
 //
 // Sampling: the scheduler sets worker->sampling to 1. The next entry takes a fenced time stamp and makes it 2, the exit of the same
 // call takes another and makes it 0. One branch at either end while nothing is sampled.
+//
+// The bare switch, which knows no worker, is in bare_switch_x86_64.S.
 #include "instrumentation/wire/stack_segment_offsets.h"
 #include "runtime/switch/worker_offsets.h"
 #include "instrumentation/wire/coroutine_offsets.h"
@@ -221,6 +223,167 @@ cprime_park:
     .cfi_endproc
     .size   cprime_park, . - cprime_park
 
+    .globl  cprime_yield
+    .hidden cprime_yield_coroutine
+    .type   cprime_yield, @function
+    .p2align 6
+// rdi = request. One worker, nobody watches, nobody of higher priority, nothing but coroutines in the queue that parked in the ordinary way: the
+// running one goes to the queue's end, and the oldest goes on, as give_way() and pick() of scheduler/picking.cpp do it in 220 instructions instead
+// of these 100. Whatever is out of the ordinary goes there. Everything is decided before anything is changed.
+//   rax worker, rdx its running coroutine, rcx the next one, esi its index, r8 top, r9 bottom, r10 slots, r11 mask
+cprime_yield:
+    .cfi_startproc
+#ifdef CPRIME_FIBER_ANNOTATIONS
+    jmp     .Lyield_slowly
+#endif
+    movq    cprime_current_worker@gottpoff(%rip), %rax
+    movq    %fs:(%rax), %rax
+    testq   %rax, %rax
+    jz      .Lyield_slowly
+    cmpq    $0, CPRIME_WORKER_SAMPLING(%rax)    // and attention beside it
+    jne     .Lyield_slowly
+    movq    _ZN9coroscope4emit8g_listenE@GOTPCREL(%rip), %rcx
+    cmpl    $0, (%rcx)
+    jne     .Lyield_slowly
+    movq    cprime_urgent@GOTPCREL(%rip), %rcx
+    cmpl    $0, (%rcx)
+    jne     .Lyield_slowly
+    movq    CPRIME_WORKER_CURRENT(%rax), %rdx
+    testb   $COROSCOPE_COROUTINE_FLAGS_UNUSUAL, COROSCOPE_COROUTINE_FLAGS(%rdx)
+    jnz     .Lyield_slowly
+    leaq    -56(%rsp), %rcx                     // where its frame will lie: not checked again where it was continued
+    cmpq    CPRIME_WORKER_RESUMED_RSP(%rax), %rcx
+    jne     .Lyield_slowly
+    movq    cprime_canary_pools@GOTPCREL(%rip), %rcx
+    movl    (%rcx), %esi
+    movzbl  COROSCOPE_COROUTINE_POOL(%rdx), %ecx
+    btl     %ecx, %esi
+    jc      .Lyield_slowly
+    cmpl    $1, CPRIME_WORKER_PICKS_LEFT(%rax)
+    je      .Lyield_slowly
+    cmpl    $1, CPRIME_WORKER_PARKS_UNTIL_DEPTH(%rax)
+    je      .Lyield_slowly
+    cmpl    $-1, CPRIME_WORKER_NEXT(%rax)
+    jne     .Lyield_slowly
+    movq    CPRIME_WORKER_TOP(%rax), %r8
+    movq    CPRIME_WORKER_BOTTOM(%rax), %r9
+    cmpq    %r9, %r8
+    jge     .Lyield_slowly                      // nobody else
+    cmpq    CPRIME_WORKER_ROOM_UNTIL(%rax), %r9
+    je      .Lyield_slowly                      // the ring must grow
+    movq    CPRIME_WORKER_SLOTS(%rax), %r10
+    movq    CPRIME_WORKER_MASK(%rax), %r11
+    movq    %r8, %rcx
+    andq    %r11, %rcx
+    movl    (%r10,%rcx,4), %esi
+    movq    %rsi, %rcx
+    shlq    $6, %rcx
+    addq    CPRIME_WORKER_RECORDS(%rax), %rcx
+    testb   $COROSCOPE_COROUTINE_FLAG_NEVER_RAN, COROSCOPE_COROUTINE_FLAGS(%rcx)
+    jnz     .Lyield_slowly
+
+    movl    CPRIME_WORKER_CURRENT_INDEX(%rax), %edi
+    decl    CPRIME_WORKER_PICKS_LEFT(%rax)
+    pushq   %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    pushq   %rbx
+    .cfi_def_cfa_offset 24
+    .cfi_offset %rbx, -24
+    pushq   %r12
+    .cfi_def_cfa_offset 32
+    .cfi_offset %r12, -32
+    pushq   %r13
+    .cfi_def_cfa_offset 40
+    .cfi_offset %r13, -40
+    pushq   %r14
+    .cfi_def_cfa_offset 48
+    .cfi_offset %r14, -48
+    pushq   %r15
+    .cfi_def_cfa_offset 56
+    .cfi_offset %r15, -56
+    pushq   %fs:COROSCOPE_STACK_LIMIT_TLS
+    .cfi_def_cfa_offset 64
+    movq    %r9, %rbx                           // push: the slot, then bottom [deque.publish]
+    andq    %r11, %rbx
+    movl    %edi, (%r10,%rbx,4)
+    incq    %r9
+    movq    %r9, CPRIME_WORKER_BOTTOM(%rax)
+    incq    %r8                                 // take_oldest, alone
+    movq    %r8, CPRIME_WORKER_TOP(%rax)
+    movq    CPRIME_WORKER_EH_GLOBALS(%rax), %rdi
+    movq    56(%rsp), %rbx
+    movq    (%rdi), %r12
+    movl    8(%rdi), %ebp
+    movq    %rsp, COROSCOPE_COROUTINE_RSP(%rdx)
+    movq    %rbx, COROSCOPE_COROUTINE_RIP(%rdx)
+    movq    %r12, COROSCOPE_COROUTINE_CAUGHT(%rdx)
+    movl    %ebp, COROSCOPE_COROUTINE_UNCAUGHT(%rdx)
+    movw    $COROSCOPE_COROUTINE_STATE_YIELDED, COROSCOPE_COROUTINE_STATE(%rdx)
+    incl    COROSCOPE_COROUTINE_SEQUENCE(%rdx)  // even [coroutine.sequence]; stores are not reordered
+    incl    COROSCOPE_COROUTINE_SEQUENCE(%rcx)  // odd
+    movw    $COROSCOPE_COROUTINE_STATE_RUNNING, COROSCOPE_COROUTINE_STATE(%rcx)
+    movq    COROSCOPE_COROUTINE_CAUGHT(%rcx), %r12
+    movl    COROSCOPE_COROUTINE_UNCAUGHT(%rcx), %ebp
+    movq    %r12, (%rdi)
+    movl    %ebp, 8(%rdi)
+    movq    %rcx, CPRIME_WORKER_CURRENT(%rax)
+    movl    %esi, CPRIME_WORKER_CURRENT_INDEX(%rax)
+    movq    $0, CPRIME_WORKER_SLICE_BEGAN(%rax)
+    movq    CPRIME_WORKER_SHOWN(%rax), %rdi
+    movl    %esi, COROSCOPE_WORKER_CURRENT(%rdi)
+    incq    COROSCOPE_WORKER_SWITCHES(%rdi)
+    movq    %r8, %rdi                           // who follows, and its stack: asked for in time. After the push there is somebody
+    andq    %r11, %rdi
+    movl    (%r10,%rdi,4), %edi
+    shlq    $6, %rdi
+    addq    CPRIME_WORKER_RECORDS(%rax), %rdi
+    movq    COROSCOPE_COROUTINE_RSP(%rdi), %rbx
+    prefetcht0 (%rbx)
+    prefetcht0 64(%rbx)
+    leaq    1(%r8), %rdi                        // and the one after; a slot that nobody stands in names a record that is there
+    andq    %r11, %rdi
+    movl    (%r10,%rdi,4), %edi
+    shlq    $6, %rdi
+    addq    CPRIME_WORKER_RECORDS(%rax), %rdi
+    prefetcht0 (%rdi)
+    movq    COROSCOPE_COROUTINE_RSP(%rcx), %rsp
+    movq    %rsp, CPRIME_WORKER_RESUMED_RSP(%rax)
+    popq    %rcx
+    .cfi_def_cfa_offset 56
+    movq    %rcx, %fs:COROSCOPE_STACK_LIMIT_TLS
+    popq    %r15
+    .cfi_def_cfa_offset 48
+    .cfi_restore %r15
+    popq    %r14
+    .cfi_def_cfa_offset 40
+    .cfi_restore %r14
+    popq    %r13
+    .cfi_def_cfa_offset 32
+    .cfi_restore %r13
+    popq    %r12
+    .cfi_def_cfa_offset 24
+    .cfi_restore %r12
+    popq    %rbx
+    .cfi_def_cfa_offset 16
+    .cfi_restore %rbx
+    popq    %rbp
+    .cfi_def_cfa_offset 8
+    .cfi_restore %rbp
+    popq    %rcx
+    .cfi_def_cfa_offset 0
+    .cfi_register %rip, %rcx
+    jmp     *%rcx
+
+    .cfi_def_cfa %rsp, 8
+    .cfi_offset %rip, -8
+.Lyield_slowly:
+    movq    %rdi, %rsi
+    leaq    cprime_yield_coroutine(%rip), %rdi
+    jmp     cprime_park
+    .cfi_endproc
+    .size   cprime_yield, . - cprime_yield
+
     .globl  cprime_enter
     .type   cprime_enter, @function
     .p2align 6
@@ -296,58 +459,6 @@ cprime_enter:
     .cfi_endproc
     .size   cprime_enter, . - cprime_enter
 
-    .globl  cprime_switch
-    .type   cprime_switch, @function
-    .p2align 6
-// rdi = where this context's stack pointer goes, rsi = stack pointer of the context to continue. Its frame has no stack limit: who
-// switches between stacks of which one may grow sets it around this (by_hand.cpp), and all others save 0.5 of 2.5 ns.
-cprime_switch:
-    .cfi_startproc
-    pushq   %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    pushq   %rbx
-    .cfi_def_cfa_offset 24
-    .cfi_offset %rbx, -24
-    pushq   %r12
-    .cfi_def_cfa_offset 32
-    .cfi_offset %r12, -32
-    pushq   %r13
-    .cfi_def_cfa_offset 40
-    .cfi_offset %r13, -40
-    pushq   %r14
-    .cfi_def_cfa_offset 48
-    .cfi_offset %r14, -48
-    pushq   %r15
-    .cfi_def_cfa_offset 56
-    .cfi_offset %r15, -56
-    movq    %rsp, (%rdi)
-    movq    %rsi, %rsp
-    popq    %r15
-    .cfi_def_cfa_offset 48
-    .cfi_restore %r15
-    popq    %r14
-    .cfi_def_cfa_offset 40
-    .cfi_restore %r14
-    popq    %r13
-    .cfi_def_cfa_offset 32
-    .cfi_restore %r13
-    popq    %r12
-    .cfi_def_cfa_offset 24
-    .cfi_restore %r12
-    popq    %rbx
-    .cfi_def_cfa_offset 16
-    .cfi_restore %rbx
-    popq    %rbp
-    .cfi_def_cfa_offset 8
-    .cfi_restore %rbp
-    popq    %rcx
-    .cfi_def_cfa_offset 0
-    .cfi_register %rip, %rcx
-    jmp     *%rcx
-    .cfi_endproc
-    .size   cprime_switch, . - cprime_switch
-
     .hidden cprime_exit_coroutine               // its address is taken below: the runtime may be part of a shared library
     .hidden cprime_keep_escaped
     .globl  cprime_trampoline
@@ -411,33 +522,6 @@ cprime_trampoline:
 DW.ref.__gxx_personality_v0:
     .quad   __gxx_personality_v0
     .text
-
-    .globl  cprime_stamp_pair
-    .type   cprime_stamp_pair, @function
-    .p2align 6
-// rdi = worker. The instructions of both stamps back to back; returns the ticks between them: what measuring costs.
-cprime_stamp_pair:
-    .cfi_startproc
-    movl    $2, CPRIME_WORKER_SAMPLING(%rdi)
-    lfence
-    rdtsc
-    lfence
-    shlq    $32, %rdx
-    orq     %rdx, %rax
-    movq    %rax, CPRIME_WORKER_STAMP_IN(%rdi)
-    jmp     1f
-    .p2align 4
-1:  lfence
-    rdtsc
-    lfence
-    shlq    $32, %rdx
-    orq     %rdx, %rax
-    movq    %rax, CPRIME_WORKER_STAMP_OUT(%rdi)
-    movl    $0, CPRIME_WORKER_SAMPLING(%rdi)
-    subq    CPRIME_WORKER_STAMP_IN(%rdi), %rax
-    ret
-    .cfi_endproc
-    .size   cprime_stamp_pair, . - cprime_stamp_pair
 
     .globl  cprime_park_end
     .type   cprime_park_end, @notype

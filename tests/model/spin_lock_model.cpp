@@ -6,9 +6,20 @@
 #include "runtime/scheduler/spin_lock.h"
 
 namespace cprime::detail {
+
+// Of the execution that is explored now. Several workers: there is no bias.
+static WorkerBias* no_bias;
+WorkerBias& worker_bias() noexcept {
+    return *no_bias;
+}
+bool on_worker() noexcept {
+    return true;
+}
+
 namespace {
 
 struct Guarded {
+    WorkerBias own_bias;
     SpinLock lock;
     model::Plain<int> count{0};
 
@@ -21,6 +32,7 @@ struct Guarded {
 TEST(SpinLockModel, two_threads_that_count_under_the_lock_lose_nothing) {
     const model::Result result = model::explore({}, [](model::Program& program) {
         auto& guarded = program.make<Guarded>();
+        no_bias = &guarded.own_bias;
         for (int thread = 0; thread < 2; ++thread) {
             program.thread([&guarded] {
                 guarded.lock.lock();
@@ -36,6 +48,7 @@ TEST(SpinLockModel, two_threads_that_count_under_the_lock_lose_nothing) {
 TEST(SpinLockModel, three_threads_take_turns_and_all_of_them_get_there) {
     const model::Result result = model::explore({.preemptions = 3}, [](model::Program& program) {
         auto& guarded = program.make<Guarded>();
+        no_bias = &guarded.own_bias;
         for (int thread = 0; thread < 3; ++thread) {
             program.thread([&guarded] {
                 guarded.lock.lock();
@@ -44,28 +57,6 @@ TEST(SpinLockModel, three_threads_take_turns_and_all_of_them_get_there) {
             });
         }
         program.finally([&guarded] { model::check(guarded.count == 3, "a lost count"); });
-    });
-    EXPECT_TRUE(result.passed()) << result.report();
-}
-
-TEST(SpinLockModel, try_lock_fails_only_while_somebody_holds_it_and_gives_the_same_rights) {
-    const model::Result result = model::explore({}, [](model::Program& program) {
-        auto& guarded = program.make<Guarded>();
-        static int taken;
-        taken = 0;
-        for (int thread = 0; thread < 2; ++thread) {
-            program.thread([&guarded] {
-                if (!guarded.lock.try_lock()) return;
-                ++taken;
-                guarded.add();
-                guarded.lock.unlock();
-            });
-        }
-        program.finally([&guarded] {
-            model::check(taken >= 1, "nobody got a lock that nobody held");
-            model::check(guarded.count == taken, "a lost count");
-            model::check(guarded.lock.try_lock(), "the lock is still held");
-        });
     });
     EXPECT_TRUE(result.passed()) << result.report();
 }

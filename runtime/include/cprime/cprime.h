@@ -1,22 +1,33 @@
 // CPrime: stackful coroutines whose stacks never move, observable by Coroscope.
 //
-// Everything a program needs, in one header. In parts: runtime.h (enter), spawn.h (make and join coroutines), this_coroutine.h
-// (yield, sleep, suspend), coroutine.h (coroutines resumed by hand), any_coroutine.h (all kinds in one container), micro_pool.h (stacks in your
-// own memory), bigger_stack.h (room for a deep call), channel.h (talk), select.h (to several at once), signal.h (signals as coroutines), result.h (what calls that wait
-// give back), pool_config.h and pools.h (how many stacks there are, and whose memory goes back). C: co.h.
+// Everything a program needs, in one header. In parts: runtime.h (enter), spawn.h (make and join coroutines), this_coroutine.h (yield, sleep,
+// suspend), deadline.h (deadlines and ticks), blocking.h (calls that block a thread), coroutine.h (coroutines resumed by hand), any_coroutine.h
+// (all kinds in one container), micro_pool.h (stacks in your own memory), bigger_stack.h (room for a deep call), channel.h (talk), select.h (to several
+// at once), mutex.h, shared_mutex.h, condition_variable.h, semaphore.h, barrier.h, latch.h, event.h, once.h (synchronise), signal.h (signals
+// as coroutines), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory goes back). C: co.h.
 #pragma once
 
 #include "cprime/any_coroutine.h"
+#include "cprime/barrier.h"
 #include "cprime/bigger_stack.h"
+#include "cprime/blocking.h"
 #include "cprime/channel.h"
+#include "cprime/condition_variable.h"
 #include "cprime/coroutine.h"
+#include "cprime/deadline.h"
+#include "cprime/event.h"
+#include "cprime/latch.h"
 #include "cprime/micro_pool.h"
+#include "cprime/mutex.h"
+#include "cprime/once.h"
 #include "cprime/place.h"
 #include "cprime/pool_config.h"
 #include "cprime/pools.h"
 #include "cprime/result.h"
 #include "cprime/runtime.h"
 #include "cprime/select.h"
+#include "cprime/semaphore.h"
+#include "cprime/shared_mutex.h"
 #include "cprime/signal.h"
 #include "cprime/spawn.h"
 #include "cprime/this_coroutine.h"

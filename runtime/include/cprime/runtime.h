@@ -9,6 +9,7 @@
 //
 // Environment, read when the Runtime is made:
 //   CPRIME_WORKERS=N         number of workers where the program does not say
+//   CPRIME_BLOCKING_THREADS=N  threads, at most, for cprime::blocking(), where the program does not say
 //   CPRIME_SIZES=FILE        size table that 'coroscope sizes' wrote: classes by spawn site; a line on stderr says that it is used
 //   CPRIME_PROFILE=1         measure how deep stacks are used even while nobody watches
 //   CPRIME_QUIET=1           leave out the lines that say where size classes are larger than documented: in sanitizer builds, at start, and
@@ -40,7 +41,9 @@ struct RuntimeOptions {
     unsigned workers = 0;  // threads that run coroutines; 0 = CPRIME_WORKERS, else one a processor; at most 256
     unsigned shutdown_grace_ms = 2000;  // after shutdown: coroutines that have not ended by then are named on stderr
     ::cprime::size_class main_size_class = ::cprime::size_class::large;  // of the coroutine that run() makes
-    PoolConfig pools = {};  // how many stacks there are, ready or at most
+    unsigned blocking_threads = 0;  // at most, for blocking(); 0 = CPRIME_BLOCKING_THREADS, else 64; at most 1024
+    unsigned blocking_idle_ms = 10'000;  // such a thread ends when it had nothing to do for so long
+    PoolConfig pools = {};               // how many stacks there are, ready or at most
 };
 
 namespace detail {

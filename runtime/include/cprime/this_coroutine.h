@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <exception>
 
+#include "cprime/detail/nanoseconds.h"
 #include "cprime/detail/park.h"
 #include "cprime/result.h"
 
@@ -32,8 +33,19 @@ struct YieldRequest {
     Status status = Status::ok;
 };
 struct SleepRequest {
-    std::int64_t duration_ns = 0;
+    std::int64_t ns = 0;  // steady_clock's, or how long from now
     Status status = Status::ok;
+    bool absolute = false;  // which of the two; the call makes it the former
+};
+struct IntervalRequest {
+    SleepRequest sleep;
+    std::int64_t next_ns = 0;  // steady_clock's: of the next tick
+    std::int64_t period_ns = 0;
+    std::uint64_t skipped = 0;
+    std::uint8_t missed = 0;  // MissedTicks
+};
+struct ClockRequest {
+    std::int64_t ns;  // in: how long from now; out: when that is, steady_clock's
 };
 struct SuspendRequest {
     Status status = Status::ok;
@@ -42,8 +54,12 @@ struct SelfRequest {
     std::uint64_t identity = 0;
     bool cancelled = false;
 };
-ResumePoint yield_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+extern "C" ResumePoint cprime_yield_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+// park<&cprime_yield_coroutine>(request), shorter where nothing is out of the ordinary.
+extern "C" void cprime_yield(void* request) noexcept;
 ResumePoint sleep_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint tick_interval(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+ResumePoint read_clock(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint suspend_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint describe_self(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
@@ -53,14 +69,34 @@ ResumePoint describe_self(Worker* worker, std::uint32_t coroutine, void* request
 // yielded all the same).
 [[gnu::always_inline]] inline Result<void> yield() noexcept {
     detail::YieldRequest request;
-    detail::park<&detail::yield_coroutine>(&request);
+    detail::cprime_yield(&request);
+    asm volatile("" ::: "memory");
     return request.status;
 }
 
-// Parks the caller for at least `duration`. `cancelled`: it was asked to end before or meanwhile.
+// For long computations: lets somebody of higher priority run if one is ready and the caller's slice of time is over; else one load. What other
+// runtime calls do besides, this does alone.
+[[gnu::always_inline]] inline void yield_point() noexcept {
+    if (__builtin_expect(detail::cprime_urgent.load(std::memory_order_relaxed) == 0, 1)) return;
+    detail::SelfRequest request;
+    detail::park<&detail::describe_self>(&request);
+}
+
+// Parks the caller for at least `duration`, by std::chrono::steady_clock, and not more than about 50 us longer while some worker has nothing else to
+// do. Nothing or less: yields. Setting the wall clock makes no difference; time in which the machine is suspended does not count.
+// `cancelled`: it was asked to end before or meanwhile.
 template <typename Rep, typename Period>
 [[gnu::always_inline]] inline Result<void> sleep_for(std::chrono::duration<Rep, Period> duration) noexcept {
-    detail::SleepRequest request{std::chrono::ceil<std::chrono::nanoseconds>(duration).count(), Status::ok};
+    detail::SleepRequest request{detail::nanoseconds_of(duration), Status::ok, false};
+    detail::park<&detail::sleep_coroutine>(&request);
+    return request.status;
+}
+
+// The same until that time.
+template <typename Duration>
+[[gnu::always_inline]] inline Result<void> sleep_until(
+    const std::chrono::time_point<std::chrono::steady_clock, Duration>& time) noexcept {
+    detail::SleepRequest request{detail::nanoseconds_of(time.time_since_epoch()), Status::ok, true};
     detail::park<&detail::sleep_coroutine>(&request);
     return request.status;
 }

@@ -8,16 +8,6 @@
 namespace coroscope::bench::boost_peer {
 namespace {
 
-// 2 KiB, which stack_traits would allow, does not hold the fiber's own bookkeeping and the calls of a wait. At 4 KiB the first lock
-// ever taken must not be taken by a fiber: it makes a random number generator whose frame alone has 5 KiB.
-constexpr std::size_t kSmallestStackBytes = 4096;
-
-void take_first_lock() {
-    boost::fibers::mutex mutex;
-    mutex.lock();
-    mutex.unlock();
-}
-
 Measured parked(std::size_t stack_bytes, std::uint64_t count) {
     take_first_lock();
     const MemoryUse empty = memory_use();
@@ -51,6 +41,12 @@ Measured parked(std::size_t stack_bytes, std::uint64_t count) {
 }
 
 }  // namespace
+
+void take_first_lock() {
+    boost::fibers::mutex mutex;
+    mutex.lock();
+    mutex.unlock();
+}
 
 Measured parked_micro(std::uint64_t count) {
     return parked(kSmallestStackBytes, count);

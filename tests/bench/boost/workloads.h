@@ -1,5 +1,6 @@
 // The workloads of the Boost runner: Boost.Context's jump_fcontext and Boost.Fiber, in the setup that their documentation
-// calls the fast one: one thread, the default round-robin scheduler, stacks from a pool. Static libraries, -O2.
+// calls the fast one: one thread, the default round-robin scheduler (two threads: work stealing), stacks from a pool. Static
+// libraries, -O2.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,11 @@ namespace coroscope::bench::boost_peer {
 
 // Stack size of the fibers wherever memory is not what is measured: our Medium.
 inline constexpr std::size_t kStackBytes = 16384;
+// 2 KiB, which stack_traits would allow, does not hold the fiber's own bookkeeping and the calls of a wait. At 4 KiB the first lock
+// ever taken must not be taken by a fiber: it makes a random number generator whose frame alone has 5 KiB.
+inline constexpr std::size_t kSmallestStackBytes = 4096;
+void take_first_lock();  // parked.cpp
+
 // As large as those of our classes.
 inline constexpr std::size_t kMicroBytes = 256, kSmallBytes = 2048, kMediumBytes = 16384,
                              kLargeBytes = 8U << 20;
@@ -24,6 +30,10 @@ Measured spawn_join(std::uint64_t count);            // spawn_join.cpp
 Measured spawn_join_1000(std::uint64_t count);       // spawn_join.cpp
 Measured channel_unbuffered(std::uint64_t count);    // channel.cpp
 Measured channel_buffered_128(std::uint64_t count);  // channel.cpp
+Measured fan_in_10k(std::uint64_t count);            // fan_in.cpp
+Measured timers_fire(std::uint64_t count);           // timers.cpp
+Measured skynet_1_worker(std::uint64_t count);       // skynet.cpp
+Measured skynet_2_workers(std::uint64_t count);      // skynet.cpp
 Measured parked_micro(std::uint64_t count);   // parked.cpp: the smallest stack that a fiber can live on
 Measured parked_medium(std::uint64_t count);  // parked.cpp: kStackBytes
 

@@ -1,4 +1,5 @@
-// Our runner: its table of workloads (workloads.h), served to the driver from the first coroutine of a runtime with one worker.
+// Our runner: its table of workloads (workloads.h), served to the driver from the first coroutine of a runtime. One worker, unless
+// CPRIME_WORKERS says otherwise: most workloads count without atomics, and are asked of one worker only.
 #include <cprime/cprime.h>
 
 #include <cstdlib>
@@ -20,6 +21,10 @@ constexpr Workload kWorkloads[] = {
     {"spawn_join_1000", spawn_join_1000},
     {"channel_unbuffered", channel_unbuffered},
     {"channel_buffered_128", channel_buffered_128},
+    {"fan_in_10k", fan_in_10k},
+    {"timers_fire", timers_fire},
+    {"timers_cancelled", timers_cancelled},
+    {"skynet", skynet},
     {"slot_lifo_1k", slot_lifo_1k},
     {"slot_lifo_small", slot_lifo_small},
     {"slot_lifo_medium", slot_lifo_medium},
@@ -57,7 +62,7 @@ int main() {
         const char* value = std::getenv(name);
         return value == nullptr ? 0 : std::strtoull(value, nullptr, 10);
     };
-    return cprime::run({.workers = 1,
+    return cprime::run({.workers = std::getenv("CPRIME_WORKERS") == nullptr ? 1U : 0U,
                         .pools = {.micro = {.slots_ahead = from_environment("BENCH_MICRO_AHEAD")},
                                   .medium = {.slots_ahead = from_environment("BENCH_MEDIUM_AHEAD")}}},
                        [] { return serve("CPrime", kWorkloads); });

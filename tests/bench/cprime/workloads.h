@@ -1,4 +1,5 @@
-// The workloads of our own runner. They run inside a CPrime runtime with one worker, on its first coroutine. Built twice: as the
+// The workloads of our own runner. They run inside a CPrime runtime, with one worker where it does not say otherwise, on
+// its first coroutine. Built twice: as the
 // runtime is delivered, and with the probes compiled out.
 #pragma once
 
@@ -19,6 +20,10 @@ Measured spawn_join(std::uint64_t count);               // spawn_join.cpp
 Measured spawn_join_1000(std::uint64_t count);          // spawn_join.cpp
 Measured channel_unbuffered(std::uint64_t count);       // channel.cpp
 Measured channel_buffered_128(std::uint64_t count);     // channel.cpp
+Measured fan_in_10k(std::uint64_t count);               // fan_in.cpp
+Measured timers_fire(std::uint64_t count);              // timers.cpp
+Measured timers_cancelled(std::uint64_t count);         // timers.cpp
+Measured skynet(std::uint64_t count);                   // skynet.cpp; one worker or several
 Measured slot_lifo_1k(std::uint64_t count);             // slot.cpp
 Measured slot_lifo_small(std::uint64_t count);          // slot.cpp
 Measured slot_lifo_medium(std::uint64_t count);         // slot.cpp

@@ -55,8 +55,12 @@ CommandLine parse(int count, char** arguments) {
         } else if (std::strcmp(word, "--list") == 0) {
             line.list = true;
         } else if (std::strcmp(word, "--quick") == 0) {
-            line.effort = {
-                .generations = 1, .rounds = 2, .batch_ns = 2e6, .bytes_scale = 0.05, .memory_rounds = 1};
+            line.effort = {.generations = 1,
+                           .rounds = 2,
+                           .batch_ns = 2e6,
+                           .bytes_scale = 0.05,
+                           .memory_rounds = 1,
+                           .whole_rounds = 1};
         } else if (std::strcmp(word, "--generations") == 0) {
             line.effort.generations = positive(word, after);
             ++i;

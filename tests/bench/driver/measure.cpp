@@ -109,12 +109,13 @@ base::Result<RowResult> measure_time(const Row& row, const Effort& effort) {
     return summary(row, samples);
 }
 
-// A new process each round: what coroutines add to an empty one, or how long the first ones take.
+// A new process each round: what coroutines add to an empty one, or how long the first ones take, each or together.
 base::Result<RowResult> measure_fresh(const Row& row, const Effort& effort) {
     const auto count = std::max<std::uint64_t>(
         1000, static_cast<std::uint64_t>(static_cast<double>(row.count) * effort.bytes_scale));
     std::vector<Samples> samples(row.series.size());
-    for (unsigned round = 0; round < effort.memory_rounds; ++round) {
+    const unsigned rounds = row.measure == Measure::kWhole ? effort.whole_rounds : effort.memory_rounds;
+    for (unsigned round = 0; round < rounds; ++round) {
         for (std::size_t i = 0; i < row.series.size(); ++i) {
             base::Result<Subject> subject = start(row.series[i]);
             if (!subject.ok()) return subject.error();
@@ -122,6 +123,7 @@ base::Result<RowResult> measure_fresh(const Row& row, const Effort& effort) {
             if (!answer.ok()) return answer.error();
             answer->extra["coroutines"] = answer->operations;
             double value = answer->ns_per_operation();
+            if (row.measure == Measure::kWhole) value = answer->elapsed_ns / 1e6;
             if (row.measure == Measure::kBytes) {
                 value = answer->extra["bytes"];
                 answer->extra.erase("bytes");
@@ -149,6 +151,7 @@ base::Result<RowResult> measure_row(const Row& row, const Effort& effort) {
             return measure_time(row, effort);
         case Measure::kBytes:
         case Measure::kCold:
+        case Measure::kWhole:
             return measure_fresh(row, effort);
         case Measure::kSwitchHistogram:
             return measure_switch_histogram(row, effort);

@@ -25,6 +25,7 @@ struct Effort {
     double batch_ns = 4e6;       // wanted length of one measurement: a scheduler slice or less
     double bytes_scale = 1.0;    // of Row::count
     unsigned memory_rounds = 3;  // of kBytes and kCold rows
+    unsigned whole_rounds = 2;   // of kWhole rows: each takes some seconds
 };
 
 struct Figures {

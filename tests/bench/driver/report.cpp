@@ -27,6 +27,11 @@ std::string formatted(const char* format, Arguments... arguments) {
     return text;
 }
 
+// Null where the row has peers only.
+const Figures* ours_of(const RowResult& result) {
+    return result.row->series.front().label == "ours" ? &result.series.front() : nullptr;
+}
+
 }  // namespace
 
 std::string machine_text() {
@@ -42,21 +47,20 @@ std::string as_json(const std::vector<RowResult>& results) {
     auto rows = nlohmann::ordered_json::array();
     for (const RowResult& result : results) {
         const auto nothing = nlohmann::ordered_json::object();
-        const Figures& ours = result.series.front();
-        nlohmann::ordered_json row = {{"name", result.row->name}, {"unit", result.row->unit},
-                                      {"ours", ours.minimum},     {"peers", nothing},
-                                      {"ratio", nothing},         {"ours_median", ours.median},
-                                      {"peers_median", nothing},  {"details", nothing}};
+        const Figures* ours = ours_of(result);
+        nlohmann::ordered_json row = {{"name", result.row->name}, {"unit", result.row->unit}};
+        if (ours != nullptr) row.update({{"ours", ours->minimum}, {"ours_median", ours->median}});
+        row.update({{"peers", nothing}, {"ratio", nothing}, {"peers_median", nothing}, {"details", nothing}});
         for (std::size_t i = 0; i < result.series.size(); ++i) {
             const Figures& figures = result.series[i];
             const std::string& label = result.row->series[i].label;
             root["versions"][label] = figures.version;
             for (const auto& [key, value] : figures.extra)
                 row["details"][label][key] = value;
-            if (i == 0) continue;
+            if (&figures == ours) continue;
             row["peers"][label] = figures.minimum;
             row["peers_median"][label] = figures.median;
-            if (figures.minimum > 0) row["ratio"][label] = ours.minimum / figures.minimum;
+            if (ours != nullptr && figures.minimum > 0) row["ratio"][label] = ours->minimum / figures.minimum;
         }
         rows.push_back(std::move(row));
     }
@@ -65,7 +69,7 @@ std::string as_json(const std::vector<RowResult>& results) {
 }
 
 std::string as_table(const RowResult& result) {
-    const Figures& ours = result.series.front();
+    const Figures* ours = ours_of(result);
     std::string text = formatted("%s  (%s)  ", result.row->name.c_str(), result.row->unit.c_str()) +
                        result.row->meaning +
                        formatted("\n  %-28s %10s %10s %8s\n", "", "minimum", "median", "ratio");
@@ -73,7 +77,8 @@ std::string as_table(const RowResult& result) {
         const Figures& figures = result.series[i];
         text += formatted("  %-28s %10.2f %10.2f", result.row->series[i].label.c_str(), figures.minimum,
                           figures.median);
-        if (i > 0 && figures.minimum > 0) text += formatted(" %8.3f", ours.minimum / figures.minimum);
+        if (ours != nullptr && &figures != ours && figures.minimum > 0)
+            text += formatted(" %8.3f", ours->minimum / figures.minimum);
         std::string extra;
         for (const auto& [key, value] : figures.extra)
             extra += formatted("  %s %.6g", key.c_str(), value);

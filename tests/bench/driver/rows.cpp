@@ -1,6 +1,9 @@
 // All that is compared: a row, its unit, its series. Names and peers of the promised rows are checked by bench_test.py.
 #include "driver/rows.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace coroscope::bench {
 namespace {
 
@@ -27,6 +30,10 @@ Series cpp20(const char* workload) {
 }
 Series go(const char* workload) {
     return {"go", "bench_go", workload, kPlain};
+}
+
+Series asio(const char* workload) {
+    return {"asio", "bench_asio", workload, kPlain};
 }
 
 Series growable(const char* label, const char* workload) {
@@ -71,6 +78,56 @@ std::vector<Row> rings() {
     return rows;
 }
 
+// What waits in large numbers, or for several things at once.
+std::vector<Row> crowds() {
+    constexpr std::uint64_t kMillion = 1'000'000;
+    Environment two_workers = {{"LD_BIND_NOW", "1"}, {"CPRIME_WORKERS", "2"}, {"GOMAXPROCS", "2"}};
+    return {
+        {"select_2",
+         "ns",
+         "one message by a select that receives from two channels of capacity 0, each with a sender",
+         Measure::kTime,
+         0,
+         {go("select_2"), asio("select_2")}},
+        {"fan_in_10k",
+         "ns",
+         "one message from 10,000 senders to one receiver, capacity 0",
+         Measure::kTime,
+         0,
+         {ours("fan_in_10k"), go("fan_in_10k"), boost_fiber("fan_in_10k"), asio("fan_in_10k")}},
+        {"timer_1m",
+         "ms",
+         "make a million coroutines that sleep (Go: timers) and wake them all, within 10 ms in no order, "
+         "without the wait between",
+         Measure::kWhole,
+         kMillion,
+         {ours("timers_fire"), go("timers_fire"), boost_fiber("timers_fire"), asio("timers_fire")}},
+        {"timer_1m_cancelled",
+         "ms",
+         "the same, all of them cancelled instead",
+         Measure::kWhole,
+         kMillion,
+         {ours("timers_cancelled"), go("timers_cancelled"), asio("timers_cancelled")}},
+        {"skynet_1m_1_worker",
+         "ms",
+         "ten coroutines each, down to a million, and the sum of their numbers back up over channels of "
+         "capacity 0",
+         Measure::kWhole,
+         kMillion,
+         {ours("skynet"), go("skynet"), boost_fiber("skynet_1_worker"), asio("skynet_1_worker")}},
+        {"skynet_1m_2_workers",
+         "ms",
+         "the same on two workers; one_worker: ours on one",
+         Measure::kWhole,
+         kMillion,
+         {{"ours", "bench_cprime", "skynet", two_workers},
+          {"one_worker", "bench_cprime", "skynet", kPlain},
+          {"go", "bench_go", "skynet", two_workers},
+          {"boost_fiber", "bench_boost", "skynet_2_workers", two_workers},
+          {"asio", "bench_asio", "skynet_2_workers", two_workers}}},
+    };
+}
+
 constexpr std::uint64_t kParked = 200'000;
 
 std::vector<Row> make_rows() {
@@ -96,44 +153,49 @@ std::vector<Row> make_rows() {
          "one yield among 2 coroutines",
          Measure::kTime,
          0,
-         {ours("yield_2"), go("yield_2"), boost_fiber("yield_2"), cpp20("yield_2")}},
+         {ours("yield_2"), go("yield_2"), boost_fiber("yield_2"), cpp20("yield_2"), asio("yield_2")}},
         {"yield_1000",
          "ns",
          "one yield among 1000 coroutines",
          Measure::kTime,
          0,
-         {ours("yield_1000"), go("yield_1000"), boost_fiber("yield_1000"), cpp20("yield_1000")}},
+         {ours("yield_1000"), go("yield_1000"), boost_fiber("yield_1000"), cpp20("yield_1000"),
+          asio("yield_1000")}},
         {"yield_1000_micro",
          "ns",
          "the same, our coroutines in the micro class",
          Measure::kTime,
          0,
-         {ours("yield_1000_micro"), go("yield_1000"), boost_fiber("yield_1000"), cpp20("yield_1000")}},
+         {ours("yield_1000_micro"), go("yield_1000"), boost_fiber("yield_1000"), cpp20("yield_1000"),
+          asio("yield_1000")}},
         {"spawn_join",
          "ns",
          "spawn a coroutine that ends at once, join it",
          Measure::kTime,
          0,
-         {ours("spawn_join"), go("spawn_join"), boost_fiber("spawn_join"), cpp20("spawn_join")}},
+         {ours("spawn_join"), go("spawn_join"), boost_fiber("spawn_join"), cpp20("spawn_join"),
+          asio("spawn_join")}},
         {"spawn_join_1000",
          "ns",
          "the same, 1000 spawned before they are joined",
          Measure::kTime,
          0,
          {ours("spawn_join_1000"), go("spawn_join_1000"), boost_fiber("spawn_join_1000"),
-          cpp20("spawn_join_1000")}},
+          cpp20("spawn_join_1000"), asio("spawn_join_1000")}},
         {"channel_unbuffered",
          "ns",
          "one message from one coroutine to another, capacity 0",
          Measure::kTime,
          0,
-         {ours("channel_unbuffered"), go("channel_unbuffered"), boost_fiber("channel_unbuffered")}},
+         {ours("channel_unbuffered"), go("channel_unbuffered"), boost_fiber("channel_unbuffered"),
+          asio("channel_unbuffered")}},
         {"channel_buffered_128",
          "ns",
          "one message from one coroutine to another, capacity 128",
          Measure::kTime,
          0,
-         {ours("channel_buffered_128"), go("channel_buffered_128"), boost_fiber("channel_buffered_128")}},
+         {ours("channel_buffered_128"), go("channel_buffered_128"), boost_fiber("channel_buffered_128"),
+          asio("channel_buffered_128")}},
         {"hop_cached",
          "ns",
          "a call in growable code from a micro stack onto the segment that is there, and back; the same call "
@@ -269,8 +331,8 @@ std::vector<Row> make_rows() {
 const std::vector<Row>& all_rows() {
     static const std::vector<Row> rows = [] {
         std::vector<Row> all = make_rows();
-        for (Row& row : rings())
-            all.push_back(std::move(row));
+        for (std::vector<Row> more : {crowds(), rings()})
+            std::move(more.begin(), more.end(), std::back_inserter(all));
         return all;
     }();
     return rows;

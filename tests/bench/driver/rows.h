@@ -1,7 +1,7 @@
 // The table of rows: what `bench` measures, and against whom. Reading rows.cpp says all that is compared.
 //
-// A row has series; the first is ours, the others are its peers. A series names the runner program, the workload in it
-// and the conditions (environment, whether somebody watches). All are plain data, fixed at start.
+// A row has series; the first is ours (label "ours"; a row may do without), the others are its peers. A series names the
+// runner program, the workload in it and the conditions (environment, whether somebody watches). All are plain data, fixed at start.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,7 @@ enum class Measure : std::uint8_t {
     kTime,   // nanoseconds an operation; calibrated count, minimum and median of interleaved rounds
     kBytes,  // extra "bytes" of the answer; a new process each round, fixed count
     kCold,  // nanoseconds an operation, in a new process each round, fixed count: nothing has been used before
+    kWhole,            // milliseconds of all operations together, in a new process each round, fixed count
     kSwitchHistogram,  // p50 of the runtime's own histogram against stamps taken by the bench (switch_histogram.h)
 };
 
@@ -39,7 +40,7 @@ struct Row {
     std::string unit;
     std::string meaning;  // one line for people
     Measure measure = Measure::kTime;
-    std::uint64_t count = 0;  // kBytes and kCold: how many coroutines
+    std::uint64_t count = 0;  // kBytes, kCold and kWhole: how many coroutines
     std::vector<Series> series;
 };
 

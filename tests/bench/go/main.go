@@ -1,4 +1,5 @@
-// The Go half of the talk between driver and runner (runner/runner.h says what is said). One P, as all peers have one worker.
+// The Go half of the talk between driver and runner (runner/runner.h says what is said). One P, as all peers have one worker, unless
+// GOMAXPROCS says otherwise: most workloads count without atomics, and are asked of one P only.
 package main
 
 import (
@@ -25,13 +26,20 @@ var workloads = map[string]func(count uint64) measured{
 	"spawn_join_1000":      spawnJoinBatch,
 	"channel_unbuffered":   func(count uint64) measured { return passThrough(make(chan uint64), count) },
 	"channel_buffered_128": func(count uint64) measured { return passThrough(make(chan uint64, 128), count) },
+	"select_2":             selectOfTwo,
+	"fan_in_10k":           fanIn,
+	"timers_fire":          timersFire,
+	"timers_cancelled":     timersCancelled,
+	"skynet":               skynet,
 	"parked":               parked,
 	"grow_first":           growFirst,
 	"cold":                 cold,
 }
 
 func main() {
-	runtime.GOMAXPROCS(1)
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
 	fmt.Printf("hello %s\n", runtime.Version())
 	input := bufio.NewScanner(os.Stdin)
 	for input.Scan() {

@@ -53,6 +53,10 @@ void check(bool holds, const char* what, std::source_location where) {
     if (!holds) engine().fail_here("check", std::string(what) + " (" + place(where) + ")");
 }
 
+int this_thread() {
+    return engine().current_thread();
+}
+
 Result explore(const Options& options, const std::function<void(Program&)>& setup) {
     CHECK(g_engine == nullptr);
     Engine own(options, setup);

@@ -32,6 +32,7 @@ public:
     // On a thread of the model.
     void perform(Operation& operation);
     std::uint32_t new_location(std::uint64_t value);
+    int current_thread() const { return current_; }
     void use_plain(PlainUses& uses, const void* address, bool write);
     [[noreturn]] void fail_here(const char* kind, const std::string& what);
 

@@ -98,4 +98,7 @@ Result explore(const Options& options, const std::function<void(Program&)>& setu
 // Inside a program: ends the execution with a failure unless `holds`.
 void check(bool holds, const char* what, std::source_location where = std::source_location::current());
 
+// Inside a program: which of its threads runs, in the order of Program::thread, from 1; 0 while it sets up and at its end.
+int this_thread();
+
 }  // namespace model

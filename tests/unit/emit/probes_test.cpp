@@ -38,6 +38,9 @@ protected:
         probe::channel_block(writer_, 0, 1, 2, true);
         probe::channel_close(writer_, 0, 1, 2);
         probe::channel_destroy(writer_, 0, 1, 2, 3);
+        probe::waitable_create(writer_, 0, {1, wire::WaitableKind::kMutex, 2, 3, 4, 5, 6, 7});
+        probe::waitable_changed(writer_, 0, EventType::kLockAcquire, 1, 2, 3, 4);
+        probe::waitable_destroy(writer_, 0, 1, 2, 3);
         probe::pool_allocate(writer_, 0, 1, 2);
         probe::pool_free(writer_, 0, 1, 2);
         probe::pool_grow(writer_, 0, 1, 2);
@@ -70,11 +73,11 @@ TEST_F(probes, they_are_silent_while_nobody_listens_and_heard_by_category) {
     EXPECT_TRUE(listening(wire::kProfileStacks));
     listen_overwrite(wire::kEventCategories);
     EXPECT_NE(stamp(), 0U);
-    EXPECT_EQ(emit_one_of_each(), 21U);
+    EXPECT_EQ(emit_one_of_each(), 24U);
     const std::pair<std::uint32_t, std::uint64_t> parts[] = {
         {wire::kCategoryCoroutine, 7}, {wire::kCategoryChannel, 6}, {wire::kCategoryPool, 3},
         {wire::kCategorySignal, 1},    {wire::kCategoryTimer, 2},   {wire::kCategoryWorker, 2},
-        {wire::kCategoryUser, 0}};
+        {wire::kCategoryLock, 3},      {wire::kCategoryUser, 0}};
     for (const auto& [category, count] : parts) {
         listen_overwrite(category);
         EXPECT_EQ(emit_one_of_each(), count) << category;
@@ -163,6 +166,30 @@ TEST_F(probes, channel_events_carry_their_fields) {
     EXPECT_EQ(wire::high8(block.argument), 1);
     const DecodedEvent destroy = event_of([&] { probe::channel_destroy(writer_, 0, 1, 12, 3); });
     EXPECT_EQ(destroy.ext48[0], 3U);
+}
+
+TEST_F(probes, events_of_waitables_carry_their_fields) {
+    listen_overwrite();
+    const DecodedEvent create = event_of([&] {
+        probe::waitable_create(writer_, 0, {1, wire::WaitableKind::kSemaphore, 2, 3, 4, 5, 6, 7});
+    });
+    EXPECT_EQ(create.object, 1U);
+    EXPECT_EQ(create.argument, static_cast<std::uint32_t>(wire::WaitableKind::kSemaphore));
+    EXPECT_EQ(create.ext48[0], 2U);
+    EXPECT_EQ(create.ext64[0], wire::make_word1(3, 4));
+    EXPECT_EQ(create.ext48[1], 5U);
+    EXPECT_EQ(create.ext64[1], wire::make_word1(6, 7));
+    for (const EventType type : {EventType::kLockAcquire, EventType::kLockRelease, EventType::kNotify}) {
+        const DecodedEvent changed = event_of(
+            [&] { probe::waitable_changed(writer_, 0, type, 1, 0x12000005, wire::kOwnerThread | 77U, 9); });
+        EXPECT_EQ(changed.type, type);
+        EXPECT_EQ(changed.argument, 5U);
+        EXPECT_EQ(changed.ext48[0], wire::kOwnerThread | 77U);
+        EXPECT_EQ(changed.ext64[0], 9U);
+    }
+    const DecodedEvent destroy = event_of([&] { probe::waitable_destroy(writer_, 0, 1, 6, 42); });
+    EXPECT_EQ(destroy.argument, 6U);
+    EXPECT_EQ(destroy.ext48[0], 42U);
 }
 
 TEST_F(probes, what_happens_in_one_switch_shares_one_stamp) {

@@ -21,6 +21,24 @@ MicroBodies CONCATENATE(micro_bodies_, MICRO_LEVEL)() {
                 }
             });
         },
+        .add_locked = [](LockedCount& locked, int rounds) -> JoinHandle<void> {
+            return spawn({.name = "add", .size_class = size_class::micro}, [&locked, rounds] {
+                for (int i = 0; i < rounds; ++i) {
+                    if (!locked.mutex.lock()) return;
+                    ++locked.count;
+                    locked.mutex.unlock();
+                }
+            });
+        },
+        .add_permitted = [](PermittedCount& permitted, int rounds) -> JoinHandle<void> {
+            return spawn({.name = "add", .size_class = size_class::micro}, [&permitted, rounds] {
+                for (int i = 0; i < rounds; ++i) {
+                    if (!permitted.permits.acquire()) return;
+                    ++permitted.count;
+                    permitted.permits.release();
+                }
+            });
+        },
     };
 }
 

@@ -113,7 +113,7 @@ TEST(Switch, a_call_preserves_what_calls_must_preserve) {
             handles.push_back(spawn("checker", [] {
                 for (int round = 0; round < 200; ++round) {
                     YieldRequest yields;
-                    EXPECT_EQ(preserve_check(&yield_coroutine, &yields), 0);
+                    EXPECT_EQ(preserve_check(&cprime_yield_coroutine, &yields), 0);
                     SleepRequest sleeps{1000, Status::ok};
                     EXPECT_EQ(preserve_check(&sleep_coroutine, &sleeps), 0);
                 }
@@ -123,7 +123,7 @@ TEST(Switch, a_call_preserves_what_calls_must_preserve) {
             handle.join();
     });
     YieldRequest outside;
-    EXPECT_EQ(preserve_check(&yield_coroutine, &outside), 0) << "on a thread that is no worker";
+    EXPECT_EQ(preserve_check(&cprime_yield_coroutine, &outside), 0) << "on a thread that is no worker";
 }
 
 // By return address, or by where the function starts that it lies in.

@@ -10,6 +10,7 @@ namespace {
 using inspect::ChannelImage;
 using inspect::CoroutineImage;
 using inspect::StateImage;
+using inspect::WaitableImage;
 using inspect::WorkerImage;
 
 constexpr std::size_t kDifferencesMax = 20;
@@ -62,6 +63,21 @@ bool follows_from_coroutines(const std::string& field) {
     return field == "senders_waiting" || field == "receivers_waiting";
 }
 
+const Fields<WaitableImage>& waitable_fields() {
+    static const Fields<WaitableImage> fields = {
+        {"identity", [](const WaitableImage& w) { return w.identity; }},
+        {"kind", [](const WaitableImage& w) { return static_cast<std::uint64_t>(w.kind); }},
+        {"name", [](const WaitableImage& w) { return w.name; }},
+        {"site", [](const WaitableImage& w) { return w.site; }},
+        {"limit", [](const WaitableImage& w) { return w.limit; }},
+        {"operations", [](const WaitableImage& w) { return w.operations; }},
+        {"owner", [](const WaitableImage& w) { return w.owner; }},
+        {"value", [](const WaitableImage& w) { return w.value; }},
+        {"waiting", [](const WaitableImage& w) { return w.waiting; }},
+    };
+    return fields;
+}
+
 const Fields<WorkerImage>& worker_fields() {
     static const Fields<WorkerImage> fields = {
         {"current", [](const WorkerImage& w) { return w.current; }},
@@ -80,6 +96,7 @@ public:
                         rebuilt_.coroutines.size() == truth_.coroutines.size();
         channels();
         result_.quiet = result_.quiet && result_.channels_moved == 0;
+        waitables();
         if (result_.quiet) pools();
         if (workers_quiet) workers();
         return std::move(result_);
@@ -146,6 +163,29 @@ private:
         }
     }
 
+    void waitables() {
+        for (const WaitableImage& truth : truth_.waitables) {
+            const std::string who = "waitable " + std::to_string(truth.index);
+            const WaitableImage* ours = rebuilt_.waitable_at(truth.index);
+            if (ours == nullptr || truth.consistency == inspect::Consistency::kTorn) {
+                ++result_.waitables_moved;
+                continue;
+            }
+            const auto ahead = static_cast<std::int32_t>(ours->operations - truth.operations);
+            if (ahead < 0) differ(who + " operations are behind", ours->operations, truth.operations);
+            if (ahead != 0) {
+                ++result_.waitables_moved;
+                continue;
+            }
+            ++result_.waitables_same;
+            for (const auto& [field, get] : waitable_fields()) {
+                // Counted over the coroutines that wait, which the object's own number does not cover.
+                if (field == "waiting" && !result_.quiet) continue;
+                if (get(*ours) != get(truth)) differ(who + " " + field, get(*ours), get(truth));
+            }
+        }
+    }
+
     void pools() {
         for (std::size_t p = 0; p < truth_.pools.size(); ++p) {
             const auto& truth = truth_.pools[p].slabs;
@@ -187,6 +227,8 @@ std::vector<std::string> compared_fields() {
         names.push_back("coroutine." + field);
     for (const auto& [field, get] : channel_fields())
         names.push_back("channel." + field);
+    for (const auto& [field, get] : waitable_fields())
+        names.push_back("waitable." + field);
     for (const auto& [field, get] : worker_fields())
         names.push_back("worker." + field);
     std::sort(names.begin(), names.end());

@@ -20,6 +20,7 @@ struct Comparison {
     std::uint64_t coroutines_same = 0;     // compared at the same sequence
     std::uint64_t coroutines_moved = 0;  // changed while the keyframe was copied: the rebuilt state is newer
     std::uint64_t channels_same = 0, channels_moved = 0;
+    std::uint64_t waitables_same = 0, waitables_moved = 0;
     bool quiet = false;  // nothing moved: everything was compared, pools bit for bit
 };
 

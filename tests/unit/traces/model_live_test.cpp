@@ -22,17 +22,17 @@ namespace {
 constexpr std::uint64_t
     kNearTicks = 10'000'000;  // some ms: stamp and write of one change are not further apart unless preempted
 
-std::string demo_path() {
+std::string program_path(const std::string& name) {
     const char* folder = std::getenv("COROSCOPE_BIN");
-    return std::string(folder != nullptr ? folder : "build/bin") + "/demo";
+    return std::string(folder != nullptr ? folder : "build/bin") + "/" + name;
 }
 
-// Runs the demo under the recorder; the trace's path.
-std::string record_demo(const std::vector<std::string>& arguments) {
+// Runs the program under the recorder; the trace's path.
+std::string record_program(const std::string& name, const std::vector<std::string>& arguments) {
     const std::string path = testing::TempDir() + "model_live_" + std::to_string(getpid()) + ".coro";
     const pid_t child = fork();
     if (child == 0) {
-        std::string program = demo_path();
+        std::string program = program_path(name);
         std::vector<char*> argv = {program.data()};
         std::vector<std::string> copies = arguments;
         for (std::string& argument : copies)
@@ -79,14 +79,13 @@ TEST(ModelFields, every_replayed_field_of_the_table_is_compared) {
     EXPECT_EQ(replayed, std::set<std::string>(compared.begin(), compared.end()));
 }
 
-TEST(ModelLive, each_keyframe_of_the_demo_follows_from_the_one_before_and_the_events) {
-    if (access(demo_path().c_str(), X_OK) != 0) GTEST_SKIP() << demo_path() << " is not built";
-    const std::string path = record_demo({"--seconds", "2", "--swarm", "5000"});
-    const auto opened = TraceReader::open(path);
-    ASSERT_TRUE(opened.ok()) << opened.error().message;
-    const TraceReader& trace = **opened;
-    ASSERT_GE(trace.keyframes().size(), 4U);
-    std::uint64_t coroutines_same = 0, channels_same = 0, quiet = 0;
+// What all keyframes of a trace together had.
+struct Seen {
+    std::uint64_t coroutines_same = 0, channels_same = 0, waitables_same = 0, quiet = 0;
+};
+
+// From each keyframe and the events after it the next one must follow.
+void expect_each_keyframe_to_follow(const TraceReader& trace, Seen& seen) {
     for (std::size_t k = 0; k + 1 < trace.keyframes().size(); ++k) {
         auto first = trace.read_keyframe(trace.chunks()[trace.keyframes()[k]]);
         auto second = trace.read_keyframe(trace.chunks()[trace.keyframes()[k + 1]]);
@@ -108,13 +107,39 @@ TEST(ModelLive, each_keyframe_of_the_demo_follows_from_the_one_before_and_the_ev
             EXPECT_NE(row.consistency, inspect::Consistency::kUnknown)
                 << "coroutine " << row.index << " though nothing was lost";
         }
-        coroutines_same += comparison.coroutines_same;
-        channels_same += comparison.channels_same;
-        quiet += comparison.quiet ? 1 : 0;
+        for (const inspect::WaitableImage& row : rebuilt.waitables) {
+            EXPECT_NE(row.consistency, inspect::Consistency::kUnknown)
+                << "waitable " << row.index << " though nothing was lost";
+        }
+        seen.coroutines_same += comparison.coroutines_same;
+        seen.channels_same += comparison.channels_same;
+        seen.waitables_same += comparison.waitables_same;
+        seen.quiet += comparison.quiet ? 1 : 0;
     }
-    EXPECT_GT(coroutines_same, 5000U);
-    EXPECT_GT(channels_same, 10U);
-    EXPECT_GE(quiet, 1U) << "the demo holds still for a while: one keyframe must have seen it so";
+}
+
+TEST(ModelLive, each_keyframe_of_the_demo_follows_from_the_one_before_and_the_events) {
+    if (access(program_path("demo").c_str(), X_OK) != 0) GTEST_SKIP() << "the demo is not built";
+    const std::string path = record_program("demo", {"--seconds", "2", "--swarm", "5000"});
+    const auto opened = TraceReader::open(path);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    ASSERT_GE((*opened)->keyframes().size(), 4U);
+    Seen seen;
+    expect_each_keyframe_to_follow(**opened, seen);
+    EXPECT_GT(seen.coroutines_same, 5000U);
+    EXPECT_GT(seen.channels_same, 10U);
+    EXPECT_GE(seen.quiet, 1U) << "the demo holds still for a while: one keyframe must have seen it so";
+    unlink(path.c_str());
+}
+
+TEST(ModelLive, each_keyframe_of_the_dining_philosophers_follows_from_the_one_before_and_the_events) {
+    const std::string path = record_program("philosophers", {"mended", "2"});
+    const auto opened = TraceReader::open(path);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    ASSERT_GE((*opened)->keyframes().size(), 4U);
+    Seen seen;
+    expect_each_keyframe_to_follow(**opened, seen);
+    EXPECT_GT(seen.waitables_same, 10U);
     unlink(path.c_str());
 }
 

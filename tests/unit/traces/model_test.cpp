@@ -55,7 +55,7 @@ void expect_same(const inspect::StateImage& rebuilt, const inspect::StateImage& 
 
 TEST(Model, any_state_follows_from_a_keyframe_copied_while_running_and_the_events_around_it) {
     EXPECT_TRUE(rc::check("state at t = keyframe + events", [] {
-        SyntheticProgram program(*rc::gen::inRange<std::uint32_t>(1, 4));
+        SyntheticProgram program(*rc::gen::inRange<std::uint32_t>(1, 4), true);
         run(program, *choices(300));
         const inspect::StateImage first = keyframe_over(program, *choices(60),
                                                         *rc::gen::arbitrary<std::uint64_t>());
@@ -74,7 +74,7 @@ TEST(Model, any_state_follows_from_a_keyframe_copied_while_running_and_the_event
 
 TEST(Model, what_is_known_after_a_loss_is_true_and_the_next_keyframe_ends_the_doubt) {
     EXPECT_TRUE(rc::check("no wrong state after losses", [] {
-        SyntheticProgram program(*rc::gen::inRange<std::uint32_t>(1, 4));
+        SyntheticProgram program(*rc::gen::inRange<std::uint32_t>(1, 4), true);
         run(program, *choices(200));
         const inspect::StateImage first = keyframe_over(program, *choices(30),
                                                         *rc::gen::arbitrary<std::uint64_t>());
@@ -114,6 +114,14 @@ TEST(Model, what_is_known_after_a_loss_is_true_and_the_next_keyframe_ends_the_do
             RC_ASSERT(row.identity == real->identity);
             RC_ASSERT(row.sent == real->sent);
             RC_ASSERT(row.received == real->received);
+        }
+        for (const inspect::WaitableImage& row : moment->state.waitables) {
+            if (row.consistency == inspect::Consistency::kUnknown) continue;
+            const inspect::WaitableImage* real = truth.waitable_at(row.index);
+            RC_ASSERT(real != nullptr);
+            RC_ASSERT(row.identity == real->identity);
+            RC_ASSERT(row.owner == real->owner);
+            RC_ASSERT(row.value == real->value);
         }
         RC_TAG(known == 0                                 ? "nothing known"
                : known == moment->state.coroutines.size() ? "all known"

@@ -22,7 +22,7 @@ std::uint32_t at24(std::uint32_t count, std::uint8_t high) {
 
 }  // namespace
 
-SyntheticProgram::SyntheticProgram(std::uint32_t workers_count) {
+SyntheticProgram::SyntheticProgram(std::uint32_t workers_count, bool locks) : has_locks_(locks) {
     workers_.resize(workers_count);
     rings_.resize(workers_count);
     for (std::uint32_t w = 0; w < workers_count; ++w) {
@@ -116,6 +116,7 @@ void SyntheticProgram::resume_somebody(std::uint32_t w, std::uint16_t choice) {
 }
 
 void SyntheticProgram::run(std::uint32_t worker, std::uint16_t choice) {
+    if (has_locks_ && choice % 5 == 0) return use_lock(worker, choice / 5);
     const std::uint16_t rest = choice / 8;
     Channel* channel = pick_channel(rest);
     switch (choice % 8) {
@@ -329,6 +330,9 @@ inspect::StateImage SyntheticProgram::truth() const {
     for (const auto& [index, channel] : channels_) {
         if (channel.image.identity != 0) image.channels.push_back(channel.image);
     }
+    for (const auto& [index, lock] : locks_) {
+        if (lock.image.identity != 0) image.waitables.push_back(lock.image);
+    }
     for (std::size_t s = 0; s < image.sites.size(); ++s)
         image.sites[s].index = static_cast<std::uint32_t>(s);
     image.index();
@@ -349,6 +353,7 @@ inspect::StateImage SyntheticProgram::copied_while_running(const inspect::StateI
     };
     mix(image.coroutines, before.coroutines);
     mix(image.channels, before.channels);
+    mix(image.waitables, before.waitables);
     mix(image.workers, before.workers);
     image.index();
     return image;

@@ -17,7 +17,8 @@ namespace coroscope::traces {
 
 class SyntheticProgram {
 public:
-    explicit SyntheticProgram(std::uint32_t workers_count);
+    // `locks`: some of its steps use mutexes and events (wire/waitable.h).
+    explicit SyntheticProgram(std::uint32_t workers_count, bool locks = false);
 
     // One step: the worker chosen does something that it may do now.
     void step(std::uint16_t choice);
@@ -54,6 +55,11 @@ private:
         std::vector<std::uint32_t> senders, receivers;  // parked coroutines, oldest first
     };
 
+    struct Lock {
+        inspect::WaitableImage image;
+        std::vector<std::uint32_t> waiting;  // parked coroutines, oldest first
+    };
+
     struct Ext {
         std::uint64_t low48, word;
     };
@@ -74,6 +80,15 @@ private:
     void close(std::uint32_t worker, Channel& channel);
     void destroy(std::uint32_t worker, Channel& channel);
     void moved(std::uint32_t worker, Channel& channel, wire::EventType type, std::uint64_t other_party);
+    // synthetic_locks.cpp
+    void use_lock(std::uint32_t worker, std::uint16_t choice);
+    void create_lock(std::uint32_t worker, std::uint16_t choice);
+    void destroy_lock(std::uint32_t worker, Lock& lock);
+    void use_mutex(std::uint32_t worker, Lock& mutex);
+    void use_event(std::uint32_t worker, Lock& event);
+    void changed(std::uint32_t worker, Lock& lock, wire::EventType type, std::uint64_t owner,
+                 std::uint32_t value);
+    void wait_for(std::uint32_t worker, Lock& lock);
     Channel* pick_channel(std::uint16_t choice);
     inspect::CoroutineImage& running(std::uint32_t worker) { return coroutines_[workers_[worker].current]; }
 
@@ -82,6 +97,9 @@ private:
     std::uint64_t next_channel_identity_ = 1;
     std::map<std::uint32_t, inspect::CoroutineImage> coroutines_;  // by index; free ones keep their sequence
     std::map<std::uint32_t, Channel> channels_;  // by index; dead ones keep their operation number
+    std::map<std::uint32_t, Lock> locks_;        // the same
+    bool has_locks_;
+    std::uint64_t next_lock_identity_ = 1;
     std::vector<std::uint32_t> ready_, sleeping_;
     std::vector<inspect::WorkerImage> workers_;
     std::vector<Ring> rings_;

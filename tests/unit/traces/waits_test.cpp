@@ -40,6 +40,17 @@ public:
         if ((rights & wire::kHandleSend) != 0) ++image.sender_handles;
         if ((rights & wire::kHandleReceive) != 0) ++image.receiver_handles;
     }
+    std::uint32_t waitable(wire::WaitableKind kind, std::uint64_t owner = 0) {
+        inspect::WaitableImage image;
+        image.index = static_cast<std::uint32_t>(moment_.state.waitables.size());
+        image.identity = 1 + image.index;
+        image.kind = kind;
+        image.owner = owner;
+        moment_.state.waitables.push_back(image);
+        return image.index;
+    }
+    std::uint32_t mutex(std::uint64_t owner = 0) { return waitable(wire::WaitableKind::kMutex, owner); }
+    inspect::WaitableImage& waitable_at(std::uint32_t waitable) { return moment_.state.waitables[waitable]; }
     void parks(std::uint32_t coroutine, WaitReason reason, std::uint32_t object) {
         auto& image = moment_.state.coroutines[coroutine];
         image.state = CoroutineState::kParked;
@@ -47,6 +58,7 @@ public:
         image.wait_object = object;
         if (reason == WaitReason::kChannelReceive) ++moment_.state.channels[object].receivers_waiting;
         if (reason == WaitReason::kChannelSend) ++moment_.state.channels[object].senders_waiting;
+        if (wire::waits_for_waitable(reason)) ++moment_.state.waitables[object].waiting;
     }
     inspect::CoroutineImage& at(std::uint32_t coroutine) { return moment_.state.coroutines[coroutine]; }
     inspect::ChannelImage& channel_at(std::uint32_t channel) { return moment_.state.channels[channel]; }
@@ -207,6 +219,85 @@ TEST(Waits, a_ring_of_joins_and_channels_is_found_whole) {
     ASSERT_EQ(waits.cycles.size(), 1U);
     EXPECT_TRUE(waits.cycles[0].certain);
     EXPECT_EQ(waits.cycles[0].ids.size(), 4U);
+}
+
+// Each of five holds the fork on the left and waits for the one on the right.
+struct Philosophers : Program {
+    static constexpr std::uint32_t kSeats = 5;
+    Philosophers() {
+        for (std::uint32_t seat = 0; seat < kSeats; ++seat)
+            mutex(id(coroutine()));
+        for (std::uint32_t seat = 0; seat < kSeats; ++seat)
+            parks(seat, WaitReason::kMutex, (seat + 1) % kSeats);
+    }
+};
+
+TEST(Waits, philosophers_with_a_fork_each_are_a_certain_deadlock) {
+    const Waits waits = Philosophers().waits();
+    ASSERT_EQ(waits.cycles.size(), 1U);
+    EXPECT_TRUE(waits.cycles[0].certain);
+    EXPECT_EQ(waits.cycles[0].ids.size(), 10U);
+    EXPECT_NE(waits.cycles[0].sentence.find("coroutine (100) waits for mutex:#2, which coroutine (101) "
+                                            "holds; coroutine (101) waits for mutex:#3"),
+              std::string::npos)
+        << waits.cycles[0].sentence;
+    EXPECT_EQ(waits.edges[0].to, "mutex:#2");
+    EXPECT_EQ(waits.edges[0].kind, "lock");
+    EXPECT_EQ(waits.could_wake[1].from, "101");
+    EXPECT_EQ(waits.could_wake[1].to, "mutex:#2");
+}
+
+TEST(Waits, a_philosopher_with_a_time_limit_or_one_that_eats_makes_it_no_cycle) {
+    Philosophers limited;
+    limited.at(3).deadline_ticks = 12345;
+    EXPECT_TRUE(limited.waits().cycles.empty());
+    Philosophers eating;
+    eating.at(3).state = CoroutineState::kRunning;
+    EXPECT_TRUE(eating.waits().cycles.empty());
+}
+
+TEST(Waits, a_mutex_that_changed_while_the_image_was_read_makes_it_no_cycle) {
+    Philosophers program;
+    program.waitable_at(2).consistency = inspect::Consistency::kTorn;
+    EXPECT_TRUE(program.waits().cycles.empty());
+}
+
+TEST(Waits, a_ring_over_a_mutex_and_a_channel_is_found_whole) {
+    Program program;
+    const std::uint32_t holder = program.coroutine(), sender = program.coroutine();
+    const std::uint32_t mutex = program.mutex(Program::id(holder)), channel = program.channel();
+    program.holds_receiver(Program::id(holder), channel);
+    program.holds_sender(Program::id(sender), channel);
+    program.parks(holder, WaitReason::kChannelReceive, channel);
+    program.parks(sender, WaitReason::kMutex, mutex);
+    const Waits waits = program.waits();
+    ASSERT_EQ(waits.cycles.size(), 1U);
+    EXPECT_TRUE(waits.cycles[0].certain);
+    EXPECT_EQ(waits.cycles[0].ids.size(), 4U);
+}
+
+TEST(Waits, a_mutex_whose_holder_ended_leaves_its_waiters_orphans_and_one_held_by_a_thread_does_not) {
+    Program program;
+    const std::uint32_t first = program.coroutine(), second = program.coroutine();
+    program.parks(first, WaitReason::kMutex, program.mutex(4711));
+    program.parks(second, WaitReason::kMutex, program.mutex(wire::kOwnerThread | 4711U));
+    const Waits waits = program.waits();
+    EXPECT_TRUE(waits.cycles.empty());
+    EXPECT_EQ(waits.orphans, std::vector<std::string>{"100"});
+}
+
+TEST(Waits, who_waits_for_permits_or_a_condition_can_be_released_by_anybody) {
+    Program program;
+    program.parks(program.coroutine(), WaitReason::kSemaphore,
+                  program.waitable(wire::WaitableKind::kSemaphore));
+    program.parks(program.coroutine(), WaitReason::kCondition,
+                  program.waitable(wire::WaitableKind::kCondition));
+    const Waits waits = program.waits();
+    EXPECT_TRUE(waits.cycles.empty());
+    EXPECT_TRUE(waits.orphans.empty());
+    EXPECT_EQ(waits.edges[0].kind, "acquire");
+    EXPECT_EQ(waits.edges[0].to, "semaphore:#1");
+    EXPECT_EQ(waits.edges[1].kind, "pass");
 }
 
 TEST(Waits, could_wake_names_the_holders_and_the_joined) {

@@ -64,6 +64,24 @@ Fixture fake(std::uint32_t swarm = 500, bool deadlock = true) {
     return fixture;
 }
 
+TEST(WaitGraph, a_mutex_is_a_node_that_says_who_holds_it) {
+    Fixture fixture = fake(10, false);
+    auto moment = std::make_shared<traces::Moment>(*fixture.moment);
+    inspect::WaitableImage mutex;
+    mutex.index = 3;
+    mutex.identity = 77;
+    mutex.kind = wire::WaitableKind::kMutex;
+    mutex.owner = kFakeParser;
+    moment->state.waitables.push_back(mutex);
+    moment->state.index();
+    fixture.waits.edges.push_back({std::to_string(kFakeMain), "mutex:#77", "lock"});
+    const WaitGraph graph = compute_wait_graph(*moment, fixture.waits, {});
+    const WaitNode* node = find_node(graph, "mutex:#77");
+    ASSERT_NE(node, nullptr);
+    EXPECT_EQ(node->look, Look::kLock);
+    EXPECT_EQ(node->detail, "held by parser (2)");
+}
+
 TEST(WaitGraph, a_swarm_on_one_channel_is_one_node_with_its_count) {
     const Fixture fixture = fake();
     const WaitGraph graph = compute_wait_graph(*fixture.moment, fixture.waits, {});

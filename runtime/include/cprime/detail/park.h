@@ -31,7 +31,7 @@ extern "C" void cprime_park(ParkFunction function, void* argument) noexcept;
 
 // How many coroutines of higher priority than normal are ready and have no worker yet. Writer: the scheduler, under its lock; readers: every
 // worker, as a hint; relaxed, since what it announces is looked up under that lock.
-extern std::atomic<std::uint32_t> cprime_urgent;
+extern "C" std::atomic<std::uint32_t> cprime_urgent;
 
 // Where a wrapper finds the address of the function it calls: in a variable, not in its code. To a linker an address in the code is a
 // call, for which growable code would have to ask for the room of ordinary code (runtime/growable).
