@@ -14,13 +14,23 @@
 #include "runtime/scheduler/work_deque.h"
 
 namespace cprime::detail {
+
+// Of the execution that is explored now. Several workers: there is no bias.
+static WorkerBias* no_bias;
+WorkerBias& worker_bias() noexcept {
+    return *no_bias;
+}
+bool on_worker() noexcept {
+    return true;
+}
+
 namespace {
 
 constexpr std::uint32_t kEntries = 2;
 constexpr std::uint32_t kWorkers = 3;
 
 struct Case {
-    explicit Case(std::uint32_t workers) : workers_count(workers) {}
+    explicit Case(std::uint32_t workers) : workers_count(workers) { no_bias = &own_bias; }
 
     void put(std::uint32_t worker, std::uint32_t entry) {
         written[entry] = 1;
@@ -83,6 +93,7 @@ struct Case {
         model::check(idle.sleeping() == 0, "somebody is counted as asleep who is not");
     }
 
+    WorkerBias own_bias;
     SpinLock lock;
     IdleWorkers idle;
     std::uint32_t workers_count;

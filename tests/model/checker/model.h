@@ -2,7 +2,7 @@
 //
 //   model::Result result = model::explore({}, [](model::Program& program) {
 //       auto& deque = program.make<WorkDeque>(2U, 4U);            // anew for each execution
-//       program.thread([&] { deque.push(7); });                   // two to four threads
+//       program.thread([&] { deque.push(7); });                   // one to four threads
 //       program.thread([&] { model::check(deque.steal() != 8, "an entry that nobody pushed"); });
 //       program.finally([&] { … });                               // after all threads, seeing everything
 //   });
@@ -23,7 +23,9 @@
 // report lists the steps of that execution: thread, operation, value, what was stale, and the line of the source.
 //
 // What it does not try: futexes that wake for no reason, and timeouts (time stands still); std::atomic that has not been
-// replaced is not a step. Futexes wake in the order of waiting. A loop that waits must contain sync::pause or yield_thread.
+// replaced is not a step; compilers that reorder around a light fence. Futexes wake in the order of waiting; the fences that a
+// heavy fence puts into other threads come in one order. A loop that waits must contain sync::pause or yield_thread, and goes on
+// only when there is something new to see, or nobody else can go on: a model is better given no spins before a sleep.
 // Memory from `new` inside a program is never reused within an execution, and all of it is taken back after it: what a
 // program keeps outside of itself must not allocate.
 //
