@@ -21,6 +21,7 @@ constexpr Workload kWorkloads[] = {
     {"spawn_join_1000", spawn_join_1000},
     {"channel_unbuffered", channel_unbuffered},
     {"channel_buffered_128", channel_buffered_128},
+    {"select_2", select_2},
     {"fan_in_10k", fan_in_10k},
     {"timers_fire", timers_fire},
     {"timers_cancelled", timers_cancelled},
@@ -56,7 +57,7 @@ constexpr Workload kWorkloads[] = {
 };
 }  // namespace
 
-// BENCH_MICRO_AHEAD, BENCH_MEDIUM_AHEAD: so many slots stand ready before the first coroutine runs.
+// BENCH_MICRO_AHEAD, BENCH_MEDIUM_AHEAD: so many slots stand ready before the first coroutine runs. BENCH_NEWEST_FIRST: see RuntimeOptions.
 int main() {
     const auto from_environment = [](const char* name) -> std::uint64_t {
         const char* value = std::getenv(name);
@@ -64,6 +65,7 @@ int main() {
     };
     return cprime::run({.workers = std::getenv("CPRIME_WORKERS") == nullptr ? 1U : 0U,
                         .pools = {.micro = {.slots_ahead = from_environment("BENCH_MICRO_AHEAD")},
-                                  .medium = {.slots_ahead = from_environment("BENCH_MEDIUM_AHEAD")}}},
+                                  .medium = {.slots_ahead = from_environment("BENCH_MEDIUM_AHEAD")}},
+                        .newest_first = from_environment("BENCH_NEWEST_FIRST") != 0},
                        [] { return serve("CPrime", kWorkloads); });
 }

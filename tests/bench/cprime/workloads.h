@@ -23,6 +23,7 @@ Measured channel_buffered_128(std::uint64_t count);     // channel.cpp
 Measured fan_in_10k(std::uint64_t count);               // fan_in.cpp
 Measured timers_fire(std::uint64_t count);              // timers.cpp
 Measured timers_cancelled(std::uint64_t count);         // timers.cpp
+Measured select_2(std::uint64_t count);                 // select.cpp
 Measured skynet(std::uint64_t count);                   // skynet.cpp; one worker or several
 Measured slot_lifo_1k(std::uint64_t count);             // slot.cpp
 Measured slot_lifo_small(std::uint64_t count);          // slot.cpp

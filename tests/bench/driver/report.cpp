@@ -27,11 +27,6 @@ std::string formatted(const char* format, Arguments... arguments) {
     return text;
 }
 
-// Null where the row has peers only.
-const Figures* ours_of(const RowResult& result) {
-    return result.row->series.front().label == "ours" ? &result.series.front() : nullptr;
-}
-
 }  // namespace
 
 std::string machine_text() {
@@ -47,9 +42,9 @@ std::string as_json(const std::vector<RowResult>& results) {
     auto rows = nlohmann::ordered_json::array();
     for (const RowResult& result : results) {
         const auto nothing = nlohmann::ordered_json::object();
-        const Figures* ours = ours_of(result);
+        const Figures* ours = &result.series.front();
         nlohmann::ordered_json row = {{"name", result.row->name}, {"unit", result.row->unit}};
-        if (ours != nullptr) row.update({{"ours", ours->minimum}, {"ours_median", ours->median}});
+        row.update({{"ours", ours->minimum}, {"ours_median", ours->median}});
         row.update({{"peers", nothing}, {"ratio", nothing}, {"peers_median", nothing}, {"details", nothing}});
         for (std::size_t i = 0; i < result.series.size(); ++i) {
             const Figures& figures = result.series[i];
@@ -60,7 +55,7 @@ std::string as_json(const std::vector<RowResult>& results) {
             if (&figures == ours) continue;
             row["peers"][label] = figures.minimum;
             row["peers_median"][label] = figures.median;
-            if (ours != nullptr && figures.minimum > 0) row["ratio"][label] = ours->minimum / figures.minimum;
+            if (figures.minimum > 0) row["ratio"][label] = ours->minimum / figures.minimum;
         }
         rows.push_back(std::move(row));
     }
@@ -69,7 +64,7 @@ std::string as_json(const std::vector<RowResult>& results) {
 }
 
 std::string as_table(const RowResult& result) {
-    const Figures* ours = ours_of(result);
+    const Figures* ours = &result.series.front();
     std::string text = formatted("%s  (%s)  ", result.row->name.c_str(), result.row->unit.c_str()) +
                        result.row->meaning +
                        formatted("\n  %-28s %10s %10s %8s\n", "", "minimum", "median", "ratio");
@@ -77,7 +72,7 @@ std::string as_table(const RowResult& result) {
         const Figures& figures = result.series[i];
         text += formatted("  %-28s %10.2f %10.2f", result.row->series[i].label.c_str(), figures.minimum,
                           figures.median);
-        if (ours != nullptr && &figures != ours && figures.minimum > 0)
+        if (&figures != ours && figures.minimum > 0)
             text += formatted(" %8.3f", ours->minimum / figures.minimum);
         std::string extra;
         for (const auto& [key, value] : figures.extra)
