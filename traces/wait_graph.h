@@ -1,7 +1,8 @@
 // The wait graph: coroutines, and the sides of channels they wait at, with who could release whom.
 //
-// A node is a coroutine, a mutex or the like, or one side of a channel ("those who wait to receive from it" is one side, "to send to it" the other). A coroutine
-// that waits points at the side it stands in (or at the coroutine it joins, or at the mutex); a mutex points at the coroutine that holds it, a side points at every coroutine that holds a handle of
+// A node is a coroutine, a mutex or the like, or one side of a channel ("those who wait to receive from it" is one side, "to send to it"
+// the other). A coroutine that waits points at the side it stands in (or at the coroutine it joins, or at the mutex); a mutex points at
+// the coroutine that holds it, a side points at every coroutine that holds a handle of
 // the opposite right. So a ring of arrows is a ring of waiting, and 100,000 receivers of one channel cost 100,000 arrows, not 100,000
 // times its senders.
 //

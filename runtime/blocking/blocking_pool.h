@@ -83,7 +83,8 @@ private:
     bool complained_ = false;
     bool anybody_ended_ = false;
     pthread_t last_ended_{};  // not joined yet, if anybody_ended_
-    // Threads that exist or are being started. Futex [blocking.ended]: stop() waits for 0. Writer: holders of lock_; release: the last one has left what stop() takes.
+    // Threads that exist or are being started. Futex [blocking.ended]: stop() waits for 0. Writer: holders of lock_; release: the last
+    // one has left what stop() takes.
     std::atomic<std::uint32_t> count_{0};
     std::uint32_t running_ = 0;  // of them, have come to life
     std::uint64_t idle_ns_ = 0;

@@ -18,8 +18,8 @@ public:
 
     // Blocks the calling thread until wake(). Signals do not end it.
     void wait() noexcept;
-    // The same for at most so long, if that is not negative. False when the time is over and nobody has called wake() yet: somebody still may, unless the waiter is
-    // taken out of its list first.
+    // The same for at most so long, if that is not negative. False when the time is over and nobody has called wake() yet: somebody
+    // still may, unless the waiter is taken out of its list first.
     bool wait_for(std::int64_t duration_ns) noexcept;
     // Once. The waiter may be gone when it returns.
     void wake() noexcept;

@@ -2,9 +2,10 @@
 //
 // Everything a program needs, in one header. In parts: runtime.h (enter), spawn.h (make and join coroutines), this_coroutine.h (yield, sleep,
 // suspend), deadline.h (deadlines and ticks), blocking.h (calls that block a thread), coroutine.h (coroutines resumed by hand), any_coroutine.h
-// (all kinds in one container), micro_pool.h (stacks in your own memory), bigger_stack.h (room for a deep call), channel.h (talk), select.h (to several
-// at once), mutex.h, shared_mutex.h, condition_variable.h, semaphore.h, barrier.h, latch.h, event.h, once.h (synchronise), signal.h (signals
-// as coroutines), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory goes back). C: co.h.
+// (all kinds in one container), micro_pool.h (stacks in your own memory), bigger_stack.h (room for a deep call), channel.h (talk), select.h
+// (to several at once), mutex.h, shared_mutex.h, condition_variable.h, semaphore.h, barrier.h, latch.h, event.h, once.h (synchronise),
+// signal.h (signals as coroutines), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory
+// goes back). C: co.h.
 #pragma once
 
 #include "cprime/any_coroutine.h"
