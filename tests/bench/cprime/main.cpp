@@ -64,8 +64,8 @@ int main() {
         return value == nullptr ? 0 : std::strtoull(value, nullptr, 10);
     };
     return cprime::run({.workers = std::getenv("CPRIME_WORKERS") == nullptr ? 1U : 0U,
+                        .newest_first = from_environment("BENCH_NEWEST_FIRST") != 0,
                         .pools = {.micro = {.slots_ahead = from_environment("BENCH_MICRO_AHEAD")},
-                                  .medium = {.slots_ahead = from_environment("BENCH_MEDIUM_AHEAD")}},
-                        .newest_first = from_environment("BENCH_NEWEST_FIRST") != 0},
+                                  .medium = {.slots_ahead = from_environment("BENCH_MEDIUM_AHEAD")}}},
                        [] { return serve("CPrime", kWorkloads); });
 }
