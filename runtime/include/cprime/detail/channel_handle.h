@@ -166,7 +166,7 @@ private:
         request.handle = id_;
         request.item = const_cast<T*>(&item);
         ((request.timeout_ns = timeout_ns), ...);
-        park<&channel_call<Side::send, Items::bytes, kWaits>>(&request);
+        if (!cprime_send_shortly(&request)) park<&channel_call<Side::send, Items::bytes, kWaits>>(&request);
         Result<void> result;
         result.status_ = request.status;
         return result;
@@ -178,7 +178,8 @@ private:
         request.handle = id_;
         request.item = &result.value_;
         ((request.timeout_ns = timeout_ns), ...);
-        park<&channel_call<Side::receive, Items::bytes, kWaits>>(&request);
+        if (!cprime_receive_shortly(&request))
+            park<&channel_call<Side::receive, Items::bytes, kWaits>>(&request);
         result.status_ = request.status;
     }
 
@@ -191,7 +192,7 @@ private:
         request.handle = id_;
         request.item = &node;
         ((request.timeout_ns = timeout_ns), ...);
-        park<&channel_call<Side::send, Items::bytes, kWaits>>(&request);
+        if (!cprime_send_shortly(&request)) park<&channel_call<Side::send, Items::bytes, kWaits>>(&request);
         if (request.status != Status::ok) {  // the caller keeps what was not sent
             item.~T();
             ::new (&item) T(static_cast<T&&>(node->item));
@@ -207,7 +208,8 @@ private:
         request.handle = id_;
         request.item = &node;
         ((request.timeout_ns = timeout_ns), ...);
-        park<&channel_call<Side::receive, Items::bytes, kWaits>>(&request);
+        if (!cprime_receive_shortly(&request))
+            park<&channel_call<Side::receive, Items::bytes, kWaits>>(&request);
         if (request.status == Status::ok) {
             ::new (&result.value_) T(static_cast<T&&>(node->item));
             node->~ChannelNode<T>();
