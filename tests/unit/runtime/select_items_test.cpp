@@ -90,8 +90,9 @@ TEST_P(Meetings, move_the_item_once_across_and_touch_no_other) {
         Channel<Assigned> items("items", meeting.capacity), silent("silent", meeting.capacity),
             full("full", 1);
         EXPECT_TRUE(full.send(Assigned(0)));
-        if (meeting.capacity != 0 && meeting.sender_first)
+        if (meeting.capacity != 0 && meeting.sender_first) {
             EXPECT_TRUE(items.send(Assigned(99)));  // so that the sender waits
+        }
         for (int i = 0; i < 20; ++i) {
             const auto send = [=] { send_to(items, full, i, meeting.sender_selects); };
             const auto receive = [=] {

@@ -51,8 +51,11 @@ TEST(PendingCodec, a_part_that_is_cut_short_is_refused) {
     // The parts before it, which are written with it.
     without.sites.resize(1);
     without.sites[0].high_water_bytes = 1;
+    without.waitables.resize(1);
+    without.waitables[0].kind = coroscope::wire::WaitableKind::kMutex;
     inspect::StateImage with = sample();
     with.sites = without.sites;
+    with.waitables = without.waitables;
     const std::size_t before = encode_image(without).size();
     const auto bytes = encode_image(with);
     ASSERT_GT(bytes.size(), before);

@@ -65,8 +65,8 @@ enum class Waits : std::uint8_t { forever, never, until };
 // would_block instead of waiting, `until` timed_out.
 template <Side, Items, Waits>
 ResumePoint channel_call(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
-// The same, on the caller's own stack, where it can be done at once and nothing is out of the ordinary: true, with the request's status. False: nothing
-// has happened, and channel_call is to be called. Of bytes, or of nodes.
+// The same, on the caller's own stack, where it can be done at once and nothing is out of the ordinary: true, with the request's status.
+// False: nothing has happened, and channel_call is to be called. Of bytes, or of nodes.
 extern "C" bool cprime_send_shortly(ChannelRequest* request) noexcept;
 extern "C" bool cprime_receive_shortly(ChannelRequest* request) noexcept;
 // The item has been moved between request and peer: the peer may go on.
