@@ -30,7 +30,7 @@ class RecordTotals(unittest.TestCase):
             stat = harness.coroscope("stat", path, "--json", check=0).json()
             self.check_totals(demo, stat)
             self.check_accounting(stat)
-            stacks = harness.coroscope("stacks", path, "--at", "1500ms", "--json", check=0).json()
+            stacks = harness.coroscope("stacks", path, "--at", "2500ms", "--json", check=0).json()
             self.assertGreaterEqual(len(stacks["coroutines"]), 100_000)
 
     def test_one_worker_at_default_sizes_loses_nothing(self):
