@@ -18,7 +18,6 @@
 #include "runtime/channels/channels.h"
 #include "runtime/channels/select_counts.h"
 #include "runtime/channels/transfer.h"
-#include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/random.h"
 #include "runtime/scheduler/timers.h"
 
@@ -242,7 +241,6 @@ bool unlink_selecting(Worker* worker, std::uint32_t index, std::uint32_t first_a
 ResumePoint channel_select(Worker* worker, std::uint32_t me, void* argument) noexcept {
     auto& request = *static_cast<SelectRequest*>(argument);
     request.fired = kNoArmFired;
-    if (worker == nullptr) runtime("select");
     LockedChannels locked(request);
     const std::uint64_t stamp = emit::stamp_ordered();
     std::uint32_t ready = 0;

@@ -25,7 +25,10 @@ std::uint64_t TimingWheel::granule_of(std::uint64_t deadline) const {
 void TimingWheel::arm(std::uint32_t index, std::uint32_t sequence, std::uint64_t deadline, std::uint64_t now) {
     if (armed_ == 0) elapsed_ = std::max(elapsed_, now >> granule_shift_);  // W3: nothing is in use
     TimerNode& node = nodes_->make(index);
-    DCHECK(node.place.load(std::memory_order_relaxed) == 0);
+    // [timers.place] acquire: whoever took it out of another wheel is done with it.
+    const std::uint32_t place = node.place.load(std::memory_order_acquire);
+    DCHECK(place == 0);
+    static_cast<void>(place);
     node.deadline = deadline;
     node.sequence = sequence;
     std::uint16_t& use = chunk_use(index >> TimerNodes::kChunkShift);
@@ -67,7 +70,7 @@ void TimingWheel::unlink(std::uint32_t index, TimerNode& node) {
         nodes_->at(node.next).previous = node.previous;
         if (heads_[slot] == index) heads_[slot] = node.next;
     }
-    node.place.store(0, std::memory_order_relaxed);
+    node.place.store(0, std::memory_order_release);  // [timers.place]
 }
 
 bool TimingWheel::cancel(std::uint32_t index) {
@@ -114,12 +117,14 @@ std::uint32_t TimingWheel::collect(std::uint64_t now, Due* out, std::uint32_t ro
             const std::uint32_t index = heads_[at];
             TimerNode& node = nodes_->at(index);
             __builtin_prefetch(&nodes_->at(node.next));
+            // Read before it is taken out: who finds it out may arm it anew, in another wheel [timers.place].
+            const Due due{node.deadline, index, node.sequence};
             unlink(index, node);
             if (slot.level != 0) {
                 link(index, node);
                 continue;
             }
-            out[count++] = {node.deadline, index, node.sequence};
+            out[count++] = due;
             --armed_;
             --chunk_use(index >> TimerNodes::kChunkShift);
         }

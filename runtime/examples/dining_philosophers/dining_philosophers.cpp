@@ -109,14 +109,15 @@ bool nobody_eats(std::chrono::seconds for_so_long) {
     std::printf("%zu philosophers hold a fork each and wait for another one\n", kPhilosophers);
     std::fflush(stdout);
     cprime::sleep_for(for_so_long);
-    for (auto& philosopher : philosophers)
-        philosopher.cancel();
-    for (auto& philosopher : philosophers) {
-        const auto ate = philosopher.join();
-        if (ate && !*ate) continue;
-        std::printf("dining_philosophers: somebody ate, who should have waited for ever\n");
+    for (const auto& philosopher : philosophers) {
+        if (!philosopher.is_complete()) continue;
+        std::printf("dining_philosophers: somebody left, who should have waited for ever\n");
         return false;
     }
+    for (auto& philosopher : philosophers)
+        philosopher.cancel();
+    for (auto& philosopher : philosophers)
+        philosopher.join();  // true for one who got the fork that a cancelled neighbour had put back
     std::printf("cancelled, they put their forks back and left\n");
     return true;
 }

