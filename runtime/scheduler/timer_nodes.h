@@ -24,7 +24,9 @@ struct TimerNode {
     std::uint32_t previous;
     std::uint32_t sequence;  // what the record's was when the coroutine parked
     // Where it stands: 0 nowhere, else wheel << 16 | slot + 1. Writer: the holder of that wheel's lock. Reader without a lock: whoever cancels, to
-    // find the lock, and then looks again. Relaxed: the right to wake a coroutine came to it through a lock that was released after arming.
+    // find the lock, and then looks again; relaxed: the right to wake a coroutine came to it through a lock that was released after arming.
+    // 0 is stored with release, and read with acquire before the node is armed anew, maybe in another wheel [timers.place]. A node that moves
+    // to another slot of its wheel is never 0 meanwhile: who cancels it then would take it for one that fires.
     std::atomic<std::uint32_t> place;
 };
 static_assert(sizeof(TimerNode) == 24);

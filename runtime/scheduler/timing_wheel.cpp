@@ -59,7 +59,7 @@ void TimingWheel::link(std::uint32_t index, TimerNode& node) {
     node.place.store(number_ << 16 | (slot + 1), std::memory_order_relaxed);
 }
 
-void TimingWheel::unlink(std::uint32_t index, TimerNode& node) {
+void TimingWheel::detach(std::uint32_t index, TimerNode& node) {
     const std::uint32_t slot = (node.place.load(std::memory_order_relaxed) & 0xffffU) - 1;
     if (node.next == index) {
         const std::uint32_t level = slot / kSlots;
@@ -70,7 +70,6 @@ void TimingWheel::unlink(std::uint32_t index, TimerNode& node) {
         nodes_->at(node.next).previous = node.previous;
         if (heads_[slot] == index) heads_[slot] = node.next;
     }
-    node.place.store(0, std::memory_order_release);  // [timers.place]
 }
 
 bool TimingWheel::cancel(std::uint32_t index) {
@@ -78,7 +77,8 @@ bool TimingWheel::cancel(std::uint32_t index) {
     if (node == nullptr) return false;
     const std::uint32_t place = node->place.load(std::memory_order_relaxed);
     if (place == 0 || wheel_of(place) != number_) return false;
-    unlink(index, *node);
+    detach(index, *node);
+    node->place.store(0, std::memory_order_release);  // [timers.place]
     --armed_;
     --chunk_use(index >> TimerNodes::kChunkShift);
     return true;
@@ -119,11 +119,12 @@ std::uint32_t TimingWheel::collect(std::uint64_t now, Due* out, std::uint32_t ro
             __builtin_prefetch(&nodes_->at(node.next));
             // Read before it is taken out: who finds it out may arm it anew, in another wheel [timers.place].
             const Due due{node.deadline, index, node.sequence};
-            unlink(index, node);
+            detach(index, node);
             if (slot.level != 0) {
-                link(index, node);
+                link(index, node);  // its place is never 0 meanwhile: whoever cancels it comes for it
                 continue;
             }
+            node.place.store(0, std::memory_order_release);  // [timers.place]
             out[count++] = due;
             --armed_;
             --chunk_use(index >> TimerNodes::kChunkShift);

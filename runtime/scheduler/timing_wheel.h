@@ -78,7 +78,7 @@ private:
     };
     bool first_slot(Slot& slot) const;
     void link(std::uint32_t index, TimerNode& node);
-    void unlink(std::uint32_t index, TimerNode& node);
+    void detach(std::uint32_t index, TimerNode& node);  // its place is the caller's to store
     std::uint64_t granule_of(std::uint64_t deadline) const;
     std::uint16_t& chunk_use(std::uint32_t chunk) { return chunk_use_.at<std::uint16_t>(chunk); }
 
