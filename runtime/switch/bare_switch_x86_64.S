@@ -4,6 +4,7 @@
 //   uint64_t cprime_stamp_pair(Worker* worker)                   both stamps of park_x86_64.S, back to back
 //
 // The frame is that of park_x86_64.S without its last word, the stack limit; what is preserved, and what is not on purpose, is said there.
+#include "runtime/switch/saved_frame_x86_64.h"
 #include "runtime/switch/worker_offsets.h"
 
     .text
@@ -15,47 +16,10 @@
 // switches between stacks of which one may grow sets it around this (by_hand.cpp), and all others save 0.5 of 2.5 ns.
 cprime_switch:
     .cfi_startproc
-    pushq   %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    pushq   %rbx
-    .cfi_def_cfa_offset 24
-    .cfi_offset %rbx, -24
-    pushq   %r12
-    .cfi_def_cfa_offset 32
-    .cfi_offset %r12, -32
-    pushq   %r13
-    .cfi_def_cfa_offset 40
-    .cfi_offset %r13, -40
-    pushq   %r14
-    .cfi_def_cfa_offset 48
-    .cfi_offset %r14, -48
-    pushq   %r15
-    .cfi_def_cfa_offset 56
-    .cfi_offset %r15, -56
+    PUSH_REGISTERS
     movq    %rsp, (%rdi)
     movq    %rsi, %rsp
-    popq    %r15
-    .cfi_def_cfa_offset 48
-    .cfi_restore %r15
-    popq    %r14
-    .cfi_def_cfa_offset 40
-    .cfi_restore %r14
-    popq    %r13
-    .cfi_def_cfa_offset 32
-    .cfi_restore %r13
-    popq    %r12
-    .cfi_def_cfa_offset 24
-    .cfi_restore %r12
-    popq    %rbx
-    .cfi_def_cfa_offset 16
-    .cfi_restore %rbx
-    popq    %rbp
-    .cfi_def_cfa_offset 8
-    .cfi_restore %rbp
-    popq    %rcx
-    .cfi_def_cfa_offset 0
-    .cfi_register %rip, %rcx
+    POP_REGISTERS
     jmp     *%rcx
     .cfi_endproc
     .size   cprime_switch, . - cprime_switch

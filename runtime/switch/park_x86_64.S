@@ -34,6 +34,7 @@
 //
 // The bare switch, which knows no worker, is in bare_switch_x86_64.S.
 #include "instrumentation/wire/stack_segment_offsets.h"
+#include "runtime/switch/saved_frame_x86_64.h"
 #include "runtime/switch/worker_offsets.h"
 #include "instrumentation/wire/coroutine_offsets.h"
 
@@ -53,26 +54,8 @@ cprime_park:
     movq    %fs:(%rax), %rax                    // rax = worker
     testq   %rax, %rax
     jz      .Lno_worker
-    pushq   %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    pushq   %rbx
-    .cfi_def_cfa_offset 24
-    .cfi_offset %rbx, -24
-    pushq   %r12
-    .cfi_def_cfa_offset 32
-    .cfi_offset %r12, -32
-    pushq   %r13
-    .cfi_def_cfa_offset 40
-    .cfi_offset %r13, -40
-    pushq   %r14
-    .cfi_def_cfa_offset 48
-    .cfi_offset %r14, -48
-    pushq   %r15
-    .cfi_def_cfa_offset 56
-    .cfi_offset %r15, -56
-    pushq   %fs:COROSCOPE_STACK_LIMIT_TLS
-    .cfi_def_cfa_offset 64
+    PUSH_REGISTERS
+    PUSH_STACK_LIMIT
     movq    %rax, %rbx                          // rbx = worker, from here to the end
     cmpl    $0, CPRIME_WORKER_SAMPLING(%rbx)
     jne     .Lstamp_in
@@ -118,67 +101,16 @@ cprime_park:
     .cfi_def_cfa %rsp, 64
     cmpl    $1, CPRIME_WORKER_SAMPLING(%rbx)
     ja      .Lstamp_out
-    popq    %rcx
-    .cfi_def_cfa_offset 56
-    movq    %rcx, %fs:COROSCOPE_STACK_LIMIT_TLS
-    popq    %r15
-    .cfi_def_cfa_offset 48
-    .cfi_restore %r15
-    popq    %r14
-    .cfi_def_cfa_offset 40
-    .cfi_restore %r14
-    popq    %r13
-    .cfi_def_cfa_offset 32
-    .cfi_restore %r13
-    popq    %r12
-    .cfi_def_cfa_offset 24
-    .cfi_restore %r12
-    popq    %rbx
-    .cfi_def_cfa_offset 16
-    .cfi_restore %rbx
-    popq    %rbp
-    .cfi_def_cfa_offset 8
-    .cfi_restore %rbp
-    popq    %rcx
-    .cfi_def_cfa_offset 0
-    .cfi_register %rip, %rcx
+    POP_STACK_LIMIT
+    POP_REGISTERS
     jmp     *%rcx
 
 // A switch that is measured leaves this way: the same, and the stamp right before the jump.
-    .cfi_def_cfa %rsp, 64
-    .cfi_offset %rip, -8
-    .cfi_offset %rbp, -16
-    .cfi_offset %rbx, -24
-    .cfi_offset %r12, -32
-    .cfi_offset %r13, -40
-    .cfi_offset %r14, -48
-    .cfi_offset %r15, -56
+    FRAME_STANDS
 .Lstamp_out:
     movq    %rbx, %rsi                          // the worker, where no pop overwrites it
-    popq    %rcx
-    .cfi_def_cfa_offset 56
-    movq    %rcx, %fs:COROSCOPE_STACK_LIMIT_TLS
-    popq    %r15
-    .cfi_def_cfa_offset 48
-    .cfi_restore %r15
-    popq    %r14
-    .cfi_def_cfa_offset 40
-    .cfi_restore %r14
-    popq    %r13
-    .cfi_def_cfa_offset 32
-    .cfi_restore %r13
-    popq    %r12
-    .cfi_def_cfa_offset 24
-    .cfi_restore %r12
-    popq    %rbx
-    .cfi_def_cfa_offset 16
-    .cfi_restore %rbx
-    popq    %rbp
-    .cfi_def_cfa_offset 8
-    .cfi_restore %rbp
-    popq    %rcx
-    .cfi_def_cfa_offset 0
-    .cfi_register %rip, %rcx
+    POP_STACK_LIMIT
+    POP_REGISTERS
     lfence
     rdtsc
     lfence
@@ -188,14 +120,7 @@ cprime_park:
     movl    $0, CPRIME_WORKER_SAMPLING(%rsi)
     jmp     *%rcx
 
-    .cfi_def_cfa %rsp, 64
-    .cfi_offset %rip, -8
-    .cfi_offset %rbp, -16
-    .cfi_offset %rbx, -24
-    .cfi_offset %r12, -32
-    .cfi_offset %r13, -40
-    .cfi_offset %r14, -48
-    .cfi_offset %r15, -56
+    FRAME_STANDS
 .Lstamp_in:
     movl    $2, CPRIME_WORKER_SAMPLING(%rbx)
     lfence
@@ -284,26 +209,8 @@ cprime_yield:
 
     movl    CPRIME_WORKER_CURRENT_INDEX(%rax), %edi
     decl    CPRIME_WORKER_PICKS_LEFT(%rax)
-    pushq   %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    pushq   %rbx
-    .cfi_def_cfa_offset 24
-    .cfi_offset %rbx, -24
-    pushq   %r12
-    .cfi_def_cfa_offset 32
-    .cfi_offset %r12, -32
-    pushq   %r13
-    .cfi_def_cfa_offset 40
-    .cfi_offset %r13, -40
-    pushq   %r14
-    .cfi_def_cfa_offset 48
-    .cfi_offset %r14, -48
-    pushq   %r15
-    .cfi_def_cfa_offset 56
-    .cfi_offset %r15, -56
-    pushq   %fs:COROSCOPE_STACK_LIMIT_TLS
-    .cfi_def_cfa_offset 64
+    PUSH_REGISTERS
+    PUSH_STACK_LIMIT
     movq    %r9, %rbx                           // push: the slot, then bottom [deque.publish]
     andq    %r11, %rbx
     movl    %edi, (%r10,%rbx,4)
@@ -349,30 +256,8 @@ cprime_yield:
     prefetcht0 (%rdi)
     movq    COROSCOPE_COROUTINE_RSP(%rcx), %rsp
     movq    %rsp, CPRIME_WORKER_RESUMED_RSP(%rax)
-    popq    %rcx
-    .cfi_def_cfa_offset 56
-    movq    %rcx, %fs:COROSCOPE_STACK_LIMIT_TLS
-    popq    %r15
-    .cfi_def_cfa_offset 48
-    .cfi_restore %r15
-    popq    %r14
-    .cfi_def_cfa_offset 40
-    .cfi_restore %r14
-    popq    %r13
-    .cfi_def_cfa_offset 32
-    .cfi_restore %r13
-    popq    %r12
-    .cfi_def_cfa_offset 24
-    .cfi_restore %r12
-    popq    %rbx
-    .cfi_def_cfa_offset 16
-    .cfi_restore %rbx
-    popq    %rbp
-    .cfi_def_cfa_offset 8
-    .cfi_restore %rbp
-    popq    %rcx
-    .cfi_def_cfa_offset 0
-    .cfi_register %rip, %rcx
+    POP_STACK_LIMIT
+    POP_REGISTERS
     jmp     *%rcx
 
     .cfi_def_cfa %rsp, 8
@@ -391,26 +276,8 @@ cprime_yield:
 // record. Runtime functions run on this stack, below the frame saved here.
 cprime_enter:
     .cfi_startproc
-    pushq   %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    pushq   %rbx
-    .cfi_def_cfa_offset 24
-    .cfi_offset %rbx, -24
-    pushq   %r12
-    .cfi_def_cfa_offset 32
-    .cfi_offset %r12, -32
-    pushq   %r13
-    .cfi_def_cfa_offset 40
-    .cfi_offset %r13, -40
-    pushq   %r14
-    .cfi_def_cfa_offset 48
-    .cfi_offset %r14, -48
-    pushq   %r15
-    .cfi_def_cfa_offset 56
-    .cfi_offset %r15, -56
-    pushq   %fs:COROSCOPE_STACK_LIMIT_TLS
-    .cfi_def_cfa_offset 64
+    PUSH_REGISTERS
+    PUSH_STACK_LIMIT
     movq    %rsp, CPRIME_WORKER_HOME_RSP(%rdi)
     leaq    -64(%rsp), %rax
     andq    $-16, %rax
@@ -431,30 +298,8 @@ cprime_enter:
 #endif
     movq    COROSCOPE_COROUTINE_RSP(%rsi), %rsp
     .cfi_def_cfa %rsp, 64
-    popq    %rcx
-    .cfi_def_cfa_offset 56
-    movq    %rcx, %fs:COROSCOPE_STACK_LIMIT_TLS
-    popq    %r15
-    .cfi_def_cfa_offset 48
-    .cfi_restore %r15
-    popq    %r14
-    .cfi_def_cfa_offset 40
-    .cfi_restore %r14
-    popq    %r13
-    .cfi_def_cfa_offset 32
-    .cfi_restore %r13
-    popq    %r12
-    .cfi_def_cfa_offset 24
-    .cfi_restore %r12
-    popq    %rbx
-    .cfi_def_cfa_offset 16
-    .cfi_restore %rbx
-    popq    %rbp
-    .cfi_def_cfa_offset 8
-    .cfi_restore %rbp
-    popq    %rcx
-    .cfi_def_cfa_offset 0
-    .cfi_register %rip, %rcx
+    POP_STACK_LIMIT
+    POP_REGISTERS
     jmp     *%rcx
     .cfi_endproc
     .size   cprime_enter, . - cprime_enter

@@ -19,7 +19,6 @@ LONGER = {  # "path": (lines, "why it is one thing")
     "instrumentation/inspect/state_image.h": (280, "a table: one structure a kind of record"),
     "runtime/include/cprime/detail/channel_handle.h": (280, "one class; the ways in which items cross are written out for code without optimisation"),
     "runtime/scheduler/work_deque.h": (280, "one class, whose fast paths are inline"),
-    "runtime/switch/park_x86_64.S": (550, "one frame: who leaves it on a stack, and who continues it"),
     "runtime/include/cprime/coroutine.h": (270, "one class and what its users must know of it"),
     "runtime/stacks/pools.h": (290, "one class, whose fast paths are inline"),
     "tests/unit/inspect/fake_target.cpp": (480, "one made-up process"),
