@@ -64,6 +64,10 @@ inline ResumePoint go_on(Worker* worker) {
     return worker != nullptr ? keep_running(*worker) : nullptr;
 }
 
+// What a call of short_ways.cpp that has to wait hands to cprime_park; leaves the section that was entered there.
+template <Side>
+ResumePoint wait_shortly(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+
 // Ends the wait of a select that the caller has claimed: takes its arms out of their lists, gives them back, and wakes the waiter, who
 // finds that `fired` happened with `status`. Under no channel's lock.
 void retire_select(Worker* worker, std::uint32_t first_arm, wire::WakeCause cause, std::uint64_t stamp);

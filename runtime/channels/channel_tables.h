@@ -163,6 +163,7 @@ private:
     std::array<std::atomic<ChannelState*>, coroscope::wire::kChannelsMax / kStatesPerChunk> chunks_{};
 };
 
-extern ChannelTables g_channels;
+// Hidden, here and elsewhere: found without a look at the global offset table.
+[[gnu::visibility("hidden")]] extern ChannelTables g_channels;
 
 }  // namespace cprime::detail

@@ -60,6 +60,17 @@ public:
     // Links at the end. A coroutine must have been suspended, with its request as `transfer`. `waiting` counts coroutines: bracket
     // it with a RecordChange, here and below.
     void add(std::uint32_t number, ChannelRequest& request);
+    // The same for a coroutine, whose record that is; without a call where nobody stands here.
+    [[gnu::always_inline]] void add_coroutine(std::uint32_t index, wire::CoroutineRecord& self,
+                                              ChannelRequest& request) {
+        if (__builtin_expect(!empty(), 0)) return add(index, request);
+        request.link = std::uint64_t{index} << 1 | 1;
+        self.next.store(wire::kNone, std::memory_order_relaxed);
+        self.previous.store(wire::kNone, std::memory_order_release);  // [channel.unlinked]
+        first_.store(index, std::memory_order_relaxed);
+        last_.store(index, std::memory_order_relaxed);
+        RecordChange::add(waiting_, 1U);
+    }
     // Takes out who has waited longest, claimed if it is an arm of a select; `request` is null when there is nobody.
     Waiter take_oldest();
     // The same for the oldest thread that waits for this channel only.

@@ -57,7 +57,7 @@ struct RuntimeState {
     Failures failures;
 };
 
-extern RuntimeState* g_runtime;  // writer: Runtime's constructor and destructor
+[[gnu::visibility("hidden")]] extern RuntimeState* g_runtime;  // writer: Runtime's constructor and destructor
 
 // g_runtime, or the end of the process with one sentence that names `call`.
 RuntimeState& runtime(const char* call);

@@ -55,6 +55,10 @@ extern const bool g_light_fence_is_free;
         std::atomic_thread_fence(std::memory_order_seq_cst);
     }
 }
+// The same where g_light_fence_is_free was found to be true before.
+[[gnu::always_inline]] inline void free_light_fence() noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+}
 void heavy_fence() noexcept;
 
 [[gnu::always_inline]] inline void pause() noexcept {

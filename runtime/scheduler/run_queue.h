@@ -33,6 +33,16 @@ public:
         return true;
     }
 
+    // The same in two steps: has_room() first, then nothing can fail, and nothing is called.
+    [[gnu::always_inline]] bool has_room() const { return deque_.has_room(); }
+    [[gnu::always_inline]] void push_next_into_room(std::uint32_t index) {
+        if (next_.load(std::memory_order_relaxed) != wire::kNone) {
+            deque_.push_into_room(index);
+        } else {
+            next_.store(index, std::memory_order_release);  // [queue.next]
+        }
+    }
+
     // Who runs next; kNone when there is nobody.
     template <bool kAlone>
     [[gnu::always_inline]] std::uint32_t pop() {

@@ -18,7 +18,7 @@ struct Tables {
     wire::CoroutineRecord* records = nullptr;
     wire::CoroutineDetail* details = nullptr;
 };
-extern Tables g_tables;  // writer: the thread that starts the runtime, before any worker exists
+[[gnu::visibility("hidden")]] extern Tables g_tables;  // writer: the thread that starts the runtime, before any worker exists
 
 inline wire::CoroutineRecord& record(std::uint32_t index) {
     return g_tables.records[index];

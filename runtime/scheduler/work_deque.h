@@ -69,12 +69,19 @@ public:
     // Owner: adds the newest entry; what the caller wrote before is visible to whoever takes it. False: the largest ring
     // is full (or there is no memory for a larger one) and nothing happened, the caller puts the entry elsewhere.
     [[gnu::always_inline]] bool push(std::uint32_t index) noexcept {
-        const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);
-        if (bottom == room_until_ && !make_room(bottom)) [[unlikely]]
+        if (!has_room() && !make_room(bottom_.load(std::memory_order_relaxed))) [[unlikely]]
             return false;
+        push_into_room(index);
+        return true;
+    }
+    // Owner: whether push() would do without a look at the other end, and the push itself where that is so.
+    [[gnu::always_inline]] bool has_room() const noexcept {
+        return bottom_.load(std::memory_order_relaxed) != room_until_;
+    }
+    [[gnu::always_inline]] void push_into_room(std::uint32_t index) noexcept {
+        const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);
         slots_[bottom & mask_].store(index, std::memory_order_relaxed);
         bottom_.store(bottom + 1, std::memory_order_release);  // [deque.publish]
-        return true;
     }
 
     // Owner: removes the entry pushed first, or kNothing.

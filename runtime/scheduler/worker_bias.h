@@ -54,6 +54,19 @@ public:
         set_inside(inside, inside - 1);
     }
 
+    // The same, with fewer instructions, where the worker is in no section yet and the light fence is free (Worker::attention says otherwise).
+    [[gnu::always_inline]] bool enter_outermost() noexcept {
+        inside_.store(1, std::memory_order_release);  // [bias.hand]
+        sync::free_light_fence();                     // [bias.fence]
+        if (state_.load(std::memory_order_acquire) == kOn) [[likely]]  // [bias.hand]
+            return true;
+        inside_.store(0, std::memory_order_release);
+        return false;
+    }
+    [[gnu::always_inline]] void leave_outermost() noexcept {
+        inside_.store(0, std::memory_order_release);  // [bias.hand]
+    }
+
     // Other threads, around each lock that they take by an exchange.
     void turn_off() noexcept;
     void turn_on() noexcept;
@@ -109,7 +122,7 @@ bool on_worker() noexcept;
 #else
 struct Worker;
 extern "C" thread_local constinit Worker* cprime_current_worker __attribute__((tls_model("initial-exec")));
-extern constinit WorkerBias g_worker_bias;
+[[gnu::visibility("hidden")]] extern constinit WorkerBias g_worker_bias;
 [[gnu::always_inline]] inline WorkerBias& worker_bias() noexcept {
     return g_worker_bias;
 }

@@ -162,6 +162,7 @@ inline void fence(std::memory_order order,
     model::Operation operation{.kind = model::Kind::kFence, .order = order, .where = where};
     model::perform(operation);
 }
+inline void free_light_fence() noexcept {}
 inline void light_fence() noexcept {}  // an order to the compiler, which the checker's steps keep anyhow
 inline void heavy_fence(std::source_location where = std::source_location::current()) noexcept {
     model::Operation operation{.kind = model::Kind::kHeavyFence, .where = where};

@@ -69,6 +69,9 @@ ResumePoint channel_call(Worker* worker, std::uint32_t coroutine, void* request)
 // False: nothing has happened, and channel_call is to be called. Of bytes, or of nodes.
 extern "C" bool cprime_send_shortly(ChannelRequest* request) noexcept;
 extern "C" bool cprime_receive_shortly(ChannelRequest* request) noexcept;
+// The same, and otherwise what channel_call<..., bytes, forever> does, the caller parked as by cprime_park: nothing is left to be called.
+extern "C" void cprime_send(ChannelRequest* request) noexcept;
+extern "C" void cprime_receive(ChannelRequest* request) noexcept;
 // The item has been moved between request and peer: the peer may go on.
 ResumePoint channel_complete(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 

@@ -160,13 +160,24 @@ private:
     template <Waits kWaits>
     using Request = std::conditional_t<kWaits == Waits::until, TimedChannelRequest, ChannelRequest>;
 
+    // At once on the caller's own stack where that is possible.
+    template <Side kSide, Waits kWaits>
+    [[gnu::always_inline]] static void move_bytes(ChannelRequest& request) noexcept {
+        if constexpr (kWaits == Waits::forever) {
+            kSide == Side::send ? cprime_send(&request) : cprime_receive(&request);
+            asm volatile("" ::: "memory");  // no jump, which would drop the caller's frame
+        } else if (!(kSide == Side::send ? cprime_send_shortly(&request) : cprime_receive_shortly(&request))) {
+            park<&channel_call<kSide, Items::bytes, kWaits>>(&request);
+        }
+    }
+
     template <Waits kWaits, typename... Timeout>
     [[gnu::always_inline]] Result<void> send_bytes(const T& item, Timeout... timeout_ns) const noexcept {
         Request<kWaits> request;
         request.handle = id_;
         request.item = const_cast<T*>(&item);
         ((request.timeout_ns = timeout_ns), ...);
-        if (!cprime_send_shortly(&request)) park<&channel_call<Side::send, Items::bytes, kWaits>>(&request);
+        move_bytes<Side::send, kWaits>(request);
         Result<void> result;
         result.status_ = request.status;
         return result;
@@ -178,8 +189,7 @@ private:
         request.handle = id_;
         request.item = &result.value_;
         ((request.timeout_ns = timeout_ns), ...);
-        if (!cprime_receive_shortly(&request))
-            park<&channel_call<Side::receive, Items::bytes, kWaits>>(&request);
+        move_bytes<Side::receive, kWaits>(request);
         result.status_ = request.status;
     }
 
@@ -192,7 +202,7 @@ private:
         request.handle = id_;
         request.item = &node;
         ((request.timeout_ns = timeout_ns), ...);
-        if (!cprime_send_shortly(&request)) park<&channel_call<Side::send, Items::bytes, kWaits>>(&request);
+        move_bytes<Side::send, kWaits>(request);
         if (request.status != Status::ok) {  // the caller keeps what was not sent
             item.~T();
             ::new (&item) T(static_cast<T&&>(node->item));
@@ -208,8 +218,7 @@ private:
         request.handle = id_;
         request.item = &node;
         ((request.timeout_ns = timeout_ns), ...);
-        if (!cprime_receive_shortly(&request))
-            park<&channel_call<Side::receive, Items::bytes, kWaits>>(&request);
+        move_bytes<Side::receive, kWaits>(request);
         if (request.status == Status::ok) {
             ::new (&result.value_) T(static_cast<T&&>(node->item));
             node->~ChannelNode<T>();
