@@ -9,15 +9,14 @@
 // A call that has to wait enters the lock's section here and leaves it in wait_shortly (short_waits.cpp), on the worker's stack: what was
 // seen is still so.
 //
-// These run on a coroutine's stack, which may have 64 bytes left: each uses less than cprime_park would (its saved frame), which the build checks
-// (-Wstack-usage), calls nothing, and jumps to cprime_park with its own frame gone.
+// A call ends here or jumps to cprime_park with its own frame gone.
 //
 // Thread: a coroutine's; on others they go to channel_call. Tested as every channel is, and in tests/unit/runtime/channel_micro_test.cpp.
 #include <cstring>
 #include <type_traits>
 
 #include "runtime/channels/access.h"
-#include "runtime/scheduler/short_wake.h"
+#include "runtime/scheduler/short_ways.h"
 
 // To the linker these functions keep to the room that growable code has below its limit (64 bytes): it need not ask for more.
 asm(".section .note.GNU-split-stack, \"\", @progbits\n"
@@ -28,18 +27,6 @@ namespace cprime::detail {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-
-// The caller's worker, if a short way may be tried at all.
-[[gnu::always_inline]] inline Worker* usual_worker() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return nullptr;
-#else
-    Worker* worker = cprime_current_worker;
-    const bool usual = worker != nullptr && (worker->attention | worker->sampling) == 0 &&
-                       (emit::g_listen.mask.load(kRelaxed) | cprime_urgent.load(kRelaxed)) == 0;
-    return usual ? worker : nullptr;
-#endif
-}
 
 // Items that one move copies; 0: it takes more.
 [[gnu::always_inline]] inline bool is_small(std::uint32_t bytes) {

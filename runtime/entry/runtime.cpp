@@ -85,7 +85,7 @@ void make_tables(RuntimeState& state, SizeTable table) {
         worker.several_workers = state.workers_count > 1;
         worker.random = 0x9e3779b97f4a7c15ULL * (i + 1);
         worker.attention =
-            worker.several_workers || state.profile_always || !sync::g_light_fence_is_free ? 1 : 0;
+            worker.several_workers || state.profile_always || !sync::g_light_fence_is_free ? kLongWays : 0;
         worker.profile_always = state.profile_always;
         worker.record = &records[i];
         worker.histogram = &histograms[i];
@@ -246,7 +246,7 @@ Runtime::Runtime(const RuntimeOptions& options)
     detail::install_fault_handlers();
     for (std::uint32_t i = 0; i < state.workers_count; ++i) {
         state.workers[i].queue.set_newest_first(options.newest_first);
-        if (options.newest_first) state.workers[i].attention = 1;
+        if (options.newest_first) state.workers[i].attention |= detail::kOwnOrder;
     }
     detail::start_workers(state);
     state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kRunning),

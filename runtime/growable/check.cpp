@@ -34,7 +34,11 @@ using cprime::growable::Function;
 // Functions of the runtime that keep to the room below the limit (the assembly that carries the notes of split stacks).
 const std::set<std::string, std::less<>> kProtected = {"cprime_park",
                                                        "cprime_yield",
-                                                       "cprime_send", "cprime_receive", "cprime_send_shortly",
+                                                       "cprime_send",
+                                                       "cprime_receive",
+                                                       "cprime_spawn_commit_shortly",
+                                                       "cprime_join_shortly",
+                                                       "cprime_send_shortly",
                                                        "cprime_receive_shortly",
                                                        "cprime_enter",
                                                        "cprime_switch",

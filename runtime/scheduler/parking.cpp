@@ -78,8 +78,9 @@ void make_ready(Worker* worker, std::uint32_t index, wire::WakeCause cause, std:
         g_runtime->scheduler.inject(index);
         return;
     }
-    // What the running coroutine woke by itself follows it; what comes in crowds stands in line.
-    const bool follows = cause == wire::WakeCause::kCoroutine || cause == wire::WakeCause::kExit;
+    // Whom the running coroutine woke by itself follows it; what comes in crowds stands in line. So does a joiner: where a thousand were spawned
+    // it is woken by the first that ends, and finds the others ended when its turn comes.
+    const bool follows = cause == wire::WakeCause::kCoroutine;
     enqueue(*worker, index, follows);
 }
 

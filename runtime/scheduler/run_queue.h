@@ -35,6 +35,7 @@ public:
 
     // The same in two steps: has_room() first, then nothing can fail, and nothing is called.
     [[gnu::always_inline]] bool has_room() const { return deque_.has_room(); }
+    [[gnu::always_inline]] void push_into_room(std::uint32_t index) { deque_.push_into_room(index); }
     [[gnu::always_inline]] void push_next_into_room(std::uint32_t index) {
         if (next_.load(std::memory_order_relaxed) != wire::kNone) {
             deque_.push_into_room(index);

@@ -99,11 +99,9 @@ bool is_special(const SpawnRequest& request) {
     return priority_of(request) != wire::Priority::kNormal || request.only_worker != wire::kAnyWorker;
 }
 
-void fill_record(const SpawnRequest& request, std::uint8_t pool, std::uint32_t slot,
-                 const wire::StackBounds& bounds) {
+// `stack_limit`: of its first frame. Pool and slot stand.
+void fill_record(const SpawnRequest& request, std::uint64_t closure, std::uint64_t stack_limit) {
     CoroutineRecord& child = record(request.coroutine);
-    child.pool = pool;
-    child.slot = slot;
     std::uint8_t flags = wire::kCoroutineNeverRan;
     if ((request.flags & kSpawnHandle) != 0) flags |= wire::kCoroutineHandleHeld;
     if (is_special(request)) flags |= wire::kCoroutineSpecial;
@@ -117,9 +115,8 @@ void fill_record(const SpawnRequest& request, std::uint8_t pool, std::uint32_t s
     child.caught_exceptions = 0;
     child.uncaught_exceptions = 0;
     child.transfer = 0;
-    const std::uint64_t closure = closure_address(bounds, *request.type);
     child.rsp.store(make_first_frame(closure, request.type->entry, reinterpret_cast<void*>(closure),
-                                     g_runtime->segments.own_limit(pool, slot)),
+                                     stack_limit),
                     std::memory_order_relaxed);
     child.rip.store(reinterpret_cast<std::uint64_t>(&cprime_trampoline), std::memory_order_relaxed);
 }
@@ -127,7 +124,8 @@ void fill_record(const SpawnRequest& request, std::uint8_t pool, std::uint32_t s
 void fill_detail(const SpawnRequest& request, const Worker* worker, std::uint64_t spawner, std::uint32_t site) {
     wire::CoroutineDetail& child = detail(request.coroutine);
     // Identity first, then a live state (in spawn_commit): see still_alive().
-    child.identity.store(request.identity, std::memory_order_relaxed);
+    // Release: who learns from it that the index has a new owner sees what the earlier one did [join.ended].
+    child.identity.store(request.identity, std::memory_order_release);
     child.spawner.store(spawner, std::memory_order_relaxed);
     child.site.store(site, std::memory_order_relaxed);
     child.name.store(g_runtime->sites.name_of(site, request.name), std::memory_order_relaxed);
@@ -198,8 +196,9 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     sanitizer_create(child, state.pools.window(pool, slot));
     if (state.pools.has_canaries(pool)) state.pools.arm_canary(pool, slot);
     if (__builtin_expect(profiling_stacks(), 0)) paint_stack(child);
-    fill_record(request, pool, slot, bounds);
-    request.closure = reinterpret_cast<void*>(closure_address(bounds, *request.type));
+    const std::uint64_t closure = closure_address(bounds, *request.type);
+    fill_record(request, closure, Segments::own_limit(state.pools, pool, slot));
+    request.closure = reinterpret_cast<void*>(closure);
     request.adopting_before = worker != nullptr ? detail(index).private_word & kPrivateAdopting
                                                 : outside_adopting();
     set_adopting(worker, index, request.identity);

@@ -34,13 +34,17 @@ struct EhGlobals {
     unsigned int uncaught_exceptions;
 };
 
+// Worker::attention.
+inline constexpr std::uint32_t kLongWays = 1;  // several workers, no membarrier, CPRIME_PROFILE: no short ways (short_ways.h)
+inline constexpr std::uint32_t kOwnOrder = 2;  // ready coroutines do not run in the order in which they became ready
+
 struct alignas(64) Worker {
     // --- read and written by the assembly
     std::uint64_t stack_top = 0;                // where runtime calls start on this worker's stack
     wire::CoroutineRecord* current = nullptr;   // that runs, or ran last; &home between coroutines
     std::uint32_t current_index = wire::kNone;  // of `current`; kNone for home
     alignas(8) std::uint32_t sampling = 0;  // 1: stamp the next call's entry, which makes it 2: stamp its exit
-    std::uint32_t attention = 0;  // constant: the short ways do not apply (several workers, no membarrier, CPRIME_PROFILE; newest first); read with `sampling`
+    std::uint32_t attention = 0;  // constant: kLongWays, kOwnOrder; not 0: the short yield does not apply. Read with `sampling`
     std::uint64_t stamp_in = 0;   // ticks at the stub's entry, if sampling
     std::uint64_t stamp_out = 0;  // ticks right before the next coroutine's first instruction
     // Control block of the thread's own function: a runtime call that answers with it ends cprime_enter().

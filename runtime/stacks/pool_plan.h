@@ -47,7 +47,7 @@ struct alignas(32) PoolGeometry {
     std::uint32_t guard_bytes = 0;    // 0: canaries instead
     std::uint32_t reserve_bytes = 0;  // between guard and slot, guarded until the stack grows into it
     std::uint32_t deep_bytes = 0;     // of the reserve: what only a second step lifts
-    std::uint16_t colour_steps = 1;
+    std::uint16_t colour_steps = 1;  // a power of two
     std::uint16_t canary_bytes = 0;
     // Each guard costs a page of page table, since no neighbour is near: made at the slot's first use.
     bool lazy_guards = false;

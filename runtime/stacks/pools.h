@@ -91,9 +91,7 @@ public:
         const PoolGeometry& g = geometries_[pool];
         const std::uint32_t position = slot % coroscope::wire::kSlotsPerSlab;
         const std::uint64_t low = base_of(pool, slot) + position * g.stride_bytes;
-        const std::uint64_t colour = g.colour_steps > 1
-                                         ? (position % g.colour_steps) * coroscope::wire::kCacheLineBytes
-                                         : 0;
+        const std::uint64_t colour = (position & (g.colour_steps - 1U)) * coroscope::wire::kCacheLineBytes;
         const std::uint64_t closed = g.reserve_bytes != 0 ? closed_bytes(pool, slot) : 0;
         return {low + g.guard_bytes + closed, low + g.stride_bytes - colour};
     }

@@ -88,20 +88,11 @@ Segments::~Segments() {
     if (blocks_ != nullptr) munmap(blocks_, segment_->records_max(SectionKind::kCoroutines) * sizeof(Block*));
 }
 
-std::uint64_t Segments::own_limit(std::uint8_t pool, std::uint32_t slot) const {
-    if constexpr (kSanitizer) return 0;
-    const Pools& pools = g_runtime->pools;
-    // Without guards the reserve is no place to be: a canary stands above it.
-    const std::uint64_t low = pools.has_canaries(pool) ? pools.bounds(pool, slot).low
-                                                       : pools.window(pool, slot).low;
-    return low + wire::kOwnSlotLimitBytes;
-}
-
 StackPlace Segments::place(std::uint32_t index, std::uint64_t limit) const {
     const wire::CoroutineRecord& self = record(index);
     const bool own = limit == 0 ||
                      (self.flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) == 0 ||
-                     limit == own_limit(self.pool, self.slot);
+                     limit == own_limit(g_runtime->pools, self.pool, self.slot);
     if (own) return {self.pool, self.slot};
     return {header(limit).pool, header(limit).slot};
 }
@@ -160,7 +151,7 @@ void Segments::cut_after(Worker& worker, std::uint64_t limit) {
 
 std::uint64_t Segments::used_bytes(std::uint32_t index, std::uint64_t limit, std::uint64_t rsp) const {
     const wire::CoroutineRecord& self = record(index);
-    const std::uint64_t own = own_limit(self.pool, self.slot);
+    const std::uint64_t own = own_limit(g_runtime->pools, self.pool, self.slot);
     std::uint64_t bytes = 0;
     for (; limit != own; limit = header(limit).previous_limit) {
         bytes += header(limit).top - rsp;
@@ -208,7 +199,7 @@ std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::ui
 }
 
 bool Segments::in_chain(std::uint32_t index, std::uint64_t innermost, std::uint64_t limit) const {
-    const std::uint64_t own = own_limit(record(index).pool, record(index).slot);
+    const std::uint64_t own = own_limit(g_runtime->pools, record(index).pool, record(index).slot);
     while (innermost != limit && innermost != own)
         innermost = header(innermost).previous_limit;
     return innermost == limit;
@@ -240,7 +231,7 @@ void* Segments::new_block(Worker& worker, std::uint64_t limit, std::uint64_t rsp
 const char* Segments::check(std::uint32_t index, std::uint64_t rsp) const {
     const Pools& pools = g_runtime->pools;
     const wire::CoroutineRecord& self = record(index);
-    const std::uint64_t own = own_limit(self.pool, self.slot);
+    const std::uint64_t own = own_limit(g_runtime->pools, self.pool, self.slot);
     for (std::uint64_t limit = limit_of_frame(rsp); limit != own; limit = header(limit).previous_limit) {
         const StackPlace at = place(index, limit);
         if (!pools.holds(at.pool, at.slot, rsp)) return "its stack pointer has left its segment";
@@ -261,14 +252,14 @@ void Segments::trim(Worker& worker, std::uint32_t index) {
     cut_after(worker, limit);
     // What it uses now: frames that went on where there was room already have told nobody.
     raise_high_water(index, static_cast<std::uint32_t>(used_bytes(index, limit, rsp)));
-    if (limit == own_limit(self.pool, self.slot) && blocks_[index] == nullptr) {
+    if (limit == own_limit(g_runtime->pools, self.pool, self.slot) && blocks_[index] == nullptr) {
         self.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineSegments), std::memory_order_relaxed);
     }
 }
 
 void Segments::release(Worker& worker, std::uint32_t index) {
     const wire::CoroutineRecord& self = record(index);
-    const std::uint64_t own = own_limit(self.pool, self.slot);
+    const std::uint64_t own = own_limit(g_runtime->pools, self.pool, self.slot);
     free_blocks(index, own, UINT64_MAX);
     cut_after(worker, own);
 }

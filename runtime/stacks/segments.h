@@ -26,6 +26,8 @@
 #include "instrumentation/wire/stack_segment.h"
 #include "runtime/scheduler/spin_lock.h"
 #include "runtime/scheduler/worker.h"
+#include "runtime/stacks/pools.h"
+#include "runtime/switch/sanitizer.h"
 
 namespace cprime::detail {
 
@@ -42,7 +44,13 @@ public:
     coroscope::base::Status start(coroscope::emit::StateSegment& segment);
 
     // The limit of a slot as a coroutine's own; 0 where stacks do not grow by segment. Any thread.
-    std::uint64_t own_limit(std::uint8_t pool, std::uint32_t slot) const;
+    static std::uint64_t own_limit(const Pools& pools, std::uint8_t pool, std::uint32_t slot) {
+        if constexpr (kSanitizer) return 0;
+        // Without guards the reserve is no place to be: a canary stands above it.
+        const std::uint64_t low = pools.has_canaries(pool) ? pools.bounds(pool, slot).low
+                                                           : pools.window(pool, slot).low;
+        return low + coroscope::wire::kOwnSlotLimitBytes;
+    }
 
     // Which stack of the coroutine has that limit: its own slot, or a segment. Async-signal-safe.
     StackPlace place(std::uint32_t index, std::uint64_t limit) const;

@@ -70,7 +70,7 @@ public:
     [[gnu::always_inline]] Result<T> join() {
         std::exception_ptr failure;
         detail::JoinRequest request{coroutine_, identity_, Status::ok, false, &failure};
-        detail::park<&detail::join_coroutine>(&request);
+        if (!detail::cprime_join_shortly(&request)) detail::park<&detail::join_coroutine>(&request);
         if (request.status != Status::ok) return request.status;
         if (request.may_have_failed) detail::park<&detail::take_failure>(&request);
         identity_ = 0;

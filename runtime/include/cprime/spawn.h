@@ -113,7 +113,7 @@ struct SpawnGuard {
     bool constructed = false;
     ~SpawnGuard() {
         if (constructed) {
-            park<&spawn_commit>(&request);
+            if (!cprime_spawn_commit_shortly(&request)) park<&spawn_commit>(&request);
         } else {
             park<&spawn_abort>(&request);
         }

@@ -75,6 +75,8 @@ struct SpawnRequest {
 
 ResumePoint spawn_begin(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint spawn_commit(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+// The same on the caller's own stack, where nothing is out of the ordinary. False: nothing has happened.
+extern "C" bool cprime_spawn_commit_shortly(const SpawnRequest* request) noexcept;
 ResumePoint spawn_abort(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
 struct JoinRequest {
@@ -85,6 +87,8 @@ struct JoinRequest {
     std::exception_ptr* failure = nullptr;  // where take_failure puts what escaped the target
 };
 ResumePoint join_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+// The same on the caller's own stack, where the target has ended. False: nothing has happened.
+extern "C" bool cprime_join_shortly(JoinRequest* request) noexcept;
 // After join_coroutine said ok and that the target may have failed: what escaped it, or null.
 ResumePoint take_failure(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 

@@ -1,14 +1,35 @@
-// A wake-up without leaving the waker's stack: make_ready() of parking.h for the usual case, in 20 instructions instead of 55, and without a call.
+// Runtime calls without leaving the caller's stack: who may take such a way, and a wake-up on it (make_ready() of parking.h for the usual case, in
+// 20 instructions instead of 55).
 //
-// Thread: the only worker's, on whatever stack, while nobody listens to events. Private to the runtime. Tested as every channel is.
+// A function that is such a way runs on a coroutine's stack, which may have 64 bytes left: it uses less than cprime_park would (its saved
+// frame), which the build checks (-Wstack-usage, runtime/CMakeLists.txt), and calls nothing.
+//
+// Thread: the only worker's, on whatever stack, while nobody listens to events. Private to the runtime.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
+#include "cprime/detail/park.h"
+#include "instrumentation/emit/ring_writer.h"
 #include "runtime/scheduler/worker.h"
+#include "runtime/scheduler/worker_bias.h"
 
 namespace cprime::detail {
+
+// The caller's worker, if a short way may be tried at all: it is the only one, nobody watches or profiles, nobody of higher priority is
+// ready. Else null.
+[[gnu::always_inline]] inline Worker* usual_worker() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return nullptr;
+#else
+    Worker* worker = cprime_current_worker;
+    const bool usual = worker != nullptr && ((worker->attention & kLongWays) | worker->sampling) == 0 &&
+                       (emit::g_listen.mask.load(std::memory_order_relaxed) |
+                        cprime_urgent.load(std::memory_order_relaxed)) == 0;
+    return usual ? worker : nullptr;
+#endif
+}
 
 // Whether make_ready_shortly() does all that the wake-up of this parked coroutine takes.
 [[gnu::always_inline]] inline bool wakes_shortly(const Worker& worker, const wire::CoroutineRecord& woken) {

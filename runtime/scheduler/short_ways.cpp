@@ -1,0 +1,51 @@
+// Spawning's second half, and joining who has ended, without leaving the caller's stack.
+//
+// Tested in tests/unit/runtime/spawn_test.cpp and join_test.cpp.
+#include "runtime/scheduler/short_ways.h"
+
+#include "cprime/detail/spawn_request.h"
+#include "runtime/entry/runtime_state.h"
+
+// To the linker these functions keep to the room that growable code has below its limit (64 bytes): it need not ask for more.
+asm(".section .note.GNU-split-stack, \"\", @progbits\n"
+    ".section .note.GNU-no-split-stack, \"\", @progbits\n"
+    ".text");
+
+namespace cprime::detail {
+namespace {
+constexpr auto kRelaxed = std::memory_order_relaxed;
+}
+
+// What spawn_commit does for a coroutine of normal priority that may run anywhere.
+extern "C" bool cprime_spawn_commit_shortly(const SpawnRequest* request) noexcept {
+    Worker* worker = usual_worker();
+    constexpr auto kNormal = static_cast<std::uint8_t>(wire::Priority::kNormal);
+    if (worker == nullptr || request->priority != kNormal || request->only_worker != wire::kAnyWorker ||
+        (request->flags & kSpawnSignal) != 0 || !worker->queue.has_room()) {
+        return false;
+    }
+    std::uint64_t& word = detail(worker->current_index).private_word;
+    word = (word & ~kPrivateAdopting) | request->adopting_before;
+    wire::CoroutineRecord& made = worker->records[request->coroutine];
+    made.sequence.store(made.sequence.load(kRelaxed) + 2, kRelaxed);
+    // Release: who sees a live state sees the whole record, the identity first of all.
+    made.state.store(wire::CoroutineState::kReady, std::memory_order_release);
+    std::atomic<std::uint64_t>& spawned = worker->record->spawned;
+    spawned.store(spawned.load(kRelaxed) + 1, kRelaxed);
+    worker->queue.push_into_room(request->coroutine);
+    return true;
+}
+
+// Without the lock of its target: who has an identity keeps it until it has ended, and gets no second one. With several workers as well.
+extern "C" bool cprime_join_shortly(JoinRequest* request) noexcept {
+    const Worker* worker = cprime_current_worker;
+    if (worker == nullptr || request->target == kNoCoroutine) return false;
+    // [join.ended] acquire: what the coroutine did before its record was given back.
+    const wire::CoroutineState state = worker->records[request->target].state.load(std::memory_order_acquire);
+    const bool other = detail(request->target).identity.load(std::memory_order_acquire) != request->identity;
+    if (state != wire::CoroutineState::kFree && !other) return false;
+    request->may_have_failed = g_runtime->failures.any();
+    return true;
+}
+
+}  // namespace cprime::detail
