@@ -5,11 +5,13 @@
 
 #include <cstdint>
 
+#include "runtime/stacks/canary_words.h"
+
 namespace cprime::detail {
 
 inline constexpr std::uint32_t kCanaryBytes = 16;
-inline constexpr std::uint64_t kCanaryFirst = 0x43505249'4d45a55aULL;
-inline constexpr std::uint64_t kCanarySecond = 0x5aa5c0de'f00dbeefULL;
+inline constexpr std::uint64_t kCanaryFirst = CPRIME_CANARY_FIRST;
+inline constexpr std::uint64_t kCanarySecond = CPRIME_CANARY_SECOND;
 
 inline void write_canary(std::uint64_t address) {
     auto* words = reinterpret_cast<std::uint64_t*>(address);

@@ -1,6 +1,8 @@
 // The table.
 #include "runtime/stacks/pool_plan.h"
 
+#include "runtime/stacks/canary_words.h"
+
 namespace cprime::detail {
 namespace {
 
@@ -9,8 +11,10 @@ using coroscope::wire::SizeClass;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 // Instrumented frames, and the annotations around each switch, need more room than the small classes have.
+constexpr bool kSanitizerSlots = true;
 constexpr std::uint32_t kMicroBytes = 16U << 10, kSmallBytes = 32U << 10, kMediumBytes = 64U << 10;
 #else
+constexpr bool kSanitizerSlots = false;
 constexpr std::uint32_t kMicroBytes = 256, kSmallBytes = 2U << 10, kMediumBytes = 16U << 10;
 #endif
 constexpr std::uint32_t kLargeBytes = 8U << 20;
@@ -41,6 +45,9 @@ constexpr bool is_odd_in_pages(const PoolGeometry& geometry) {
            geometry.stride_bytes / coroscope::wire::kPageBytes % 2 == 1;
 }
 static_assert(is_odd_in_pages(kMedium) && is_odd_in_pages(kWide) && is_odd_in_pages(kLarge));
+
+// The short yield looks at Micro canaries by itself (switch/park_x86_64.S).
+static_assert(kPoolMicro == CPRIME_MICRO_POOL && (kSanitizerSlots || kMicroBytes == CPRIME_MICRO_SLOT_BYTES));
 
 }  // namespace
 

@@ -34,6 +34,7 @@
 //
 // The bare switch, which knows no worker, is in bare_switch_x86_64.S.
 #include "instrumentation/wire/stack_segment_offsets.h"
+#include "runtime/stacks/canary_words.h"
 #include "runtime/switch/saved_frame_x86_64.h"
 #include "runtime/switch/worker_offsets.h"
 #include "instrumentation/wire/coroutine_offsets.h"
@@ -183,7 +184,8 @@ cprime_yield:
     movl    (%rcx), %esi
     movzbl  COROSCOPE_COROUTINE_POOL(%rdx), %ecx
     btl     %ecx, %esi
-    jc      .Lyield_slowly
+    jc      .Lyield_with_canary
+.Lcanaries_stand:
     cmpl    $1, CPRIME_WORKER_PICKS_LEFT(%rax)
     je      .Lyield_slowly
     cmpl    $1, CPRIME_WORKER_PARKS_UNTIL_DEPTH(%rax)
@@ -262,6 +264,32 @@ cprime_yield:
 
     .cfi_def_cfa %rsp, 8
     .cfi_offset %rip, -8
+// A Micro slot: its canary, and that of the slot below, which lies on the same page or is not looked at here. Where a word is not as it should
+// be the long way finds out why.
+    .macro CANARY_STANDS offset                 // of the slot whose lowest address is r8
+    leaq    \offset(%r8), %r9
+    movabsq $CPRIME_CANARY_FIRST, %r10
+    xorq    %r9, %r10
+    cmpq    %r10, (%r9)
+    jne     .Lyield_slowly
+    movabsq $CPRIME_CANARY_SECOND, %r10
+    xorq    %r9, %r10
+    cmpq    %r10, 8(%r9)
+    jne     .Lyield_slowly
+    .endm
+.Lyield_with_canary:
+    cmpl    $CPRIME_MICRO_POOL, %ecx
+    jne     .Lyield_slowly
+    leaq    -64(%rsp), %r8
+    andq    $-CPRIME_MICRO_SLOT_BYTES, %r8
+    testq   $0xfff, %r8
+    jz      .Lyield_slowly
+    cmpb    $0, _ZN6cprime6detail13g_on_valgrindE(%rip)  // wants to be told first
+    jne     .Lyield_slowly
+    CANARY_STANDS 0
+    CANARY_STANDS -CPRIME_MICRO_SLOT_BYTES
+    jmp     .Lcanaries_stand
+
 .Lyield_slowly:
     movq    %rdi, %rsi
     leaq    cprime_yield_coroutine(%rip), %rdi

@@ -23,7 +23,7 @@ namespace cprime::detail {
 
 #ifdef CPRIME_VALGRIND
 
-extern const bool g_on_valgrind;  // constant from the program's start
+[[gnu::visibility("hidden")]] extern const bool g_on_valgrind;  // constant from the program's start
 
 enum class ValgrindStack : std::uint8_t {
     kCoroutine,
