@@ -26,14 +26,28 @@ namespace {
 
 using wire::WaitReason;
 
-// The channels of a select, in the order of their indices, each once.
+// The channels of a select, in the order of their indices, each once. The only worker takes one section for all of their locks
+// (scheduler/worker_bias.h).
 class LockedChannels {
 public:
-    explicit LockedChannels(const SelectRequest& request) {
+    explicit LockedChannels(const SelectRequest& request)
+        : biased_(worker_bias().possible() && on_worker() && worker_bias().enter()) {
+        if (!biased_) lock_each(request);
+    }
+    void unlock() {
+        if (biased_) return worker_bias().leave();
+        for (std::uint32_t i = count_; i-- > 0;)
+            g_channels.state(indices_[i]).lock.unlock();
+    }
+
+    // Of a thread's: there is no channel at all.
+    bool none() const { return count_ == 0; }
+
+private:
+    void lock_each(const SelectRequest& request) {
         for (std::uint32_t n = 0; n < request.count; ++n) {
             if (request.arms[n] == nullptr || request.arms[n]->handle == 0) continue;
-            const Found channel = find_channel(request.arms[n]->handle, "select");
-            indices_[count_++] = channel.index;
+            indices_[count_++] = find_channel(request.arms[n]->handle, "select").index;
         }
         std::sort(indices_.begin(), indices_.begin() + count_);
         count_ = static_cast<std::uint32_t>(std::unique(indices_.begin(), indices_.begin() + count_) -
@@ -41,16 +55,10 @@ public:
         for (std::uint32_t i = 0; i < count_; ++i)
             g_channels.state(indices_[i]).lock.lock();
     }
-    void unlock() {
-        for (std::uint32_t i = count_; i-- > 0;)
-            g_channels.state(indices_[i]).lock.unlock();
-    }
 
-    bool none() const { return count_ == 0; }
-
-private:
     std::array<std::uint32_t, kSelectArmsMax> indices_;
     std::uint32_t count_ = 0;
+    const bool biased_;
 };
 
 bool receives(const SelectRequest& request, std::uint32_t arm) {
@@ -62,15 +70,20 @@ Found channel_of_arm(const ChannelRequest& arm) {
     return {index, g_channels.channel(index), g_channels.state(index)};
 }
 
+bool anybody_in(WaitList list, const Found& channel) {
+    if (list.empty()) return false;
+    const RecordChange change(channel.record);
+    return list.anybody();
+}
+
 // Whether the arm could be done at once. May take arms out of the list whose selects were claimed elsewhere.
 bool is_ready(const SelectRequest& request, std::uint32_t arm) {
-    const Found channel = channel_of_arm(*request.arms[arm]);
+    const Found channel = find_channel(request.arms[arm]->handle, "select");
     const wire::ChannelRecord& record = channel.record;
     if (channel.closed()) return true;
-    const RecordChange change(channel.record);
     const std::uint32_t length = record.length.load(std::memory_order_relaxed);
-    if (receives(request, arm)) return length != 0 || channel.senders().anybody();
-    return length < record.capacity || channel.receivers().anybody();
+    if (receives(request, arm)) return length != 0 || anybody_in(channel.senders(), channel);
+    return length < record.capacity || anybody_in(channel.receivers(), channel);
 }
 
 std::uint32_t draw(Worker* worker, std::uint32_t below) {
@@ -92,9 +105,10 @@ Moved do_arm(Worker* worker, const SelectRequest& request, std::uint32_t arm, st
 
 // One of the arms in the mask, each as likely as the others.
 std::uint32_t draw_arm(Worker* worker, std::uint32_t mask) {
-    for (std::uint32_t skip = draw(worker, static_cast<std::uint32_t>(__builtin_popcount(mask))); skip > 0;
-         --skip)
-        mask &= mask - 1;
+    if ((mask & (mask - 1)) != 0) {
+        for (auto skip = draw(worker, static_cast<std::uint32_t>(__builtin_popcount(mask))); skip > 0; --skip)
+            mask &= mask - 1;
+    }
     return static_cast<std::uint32_t>(__builtin_ctz(mask));
 }
 
