@@ -68,6 +68,11 @@ inline ResumePoint go_on(Worker* worker) {
 template <Side>
 ResumePoint wait_shortly(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
+// cprime_release_handle where it is not done on the caller's stack. `handle`: the HandleId itself, as a pointer.
+ResumePoint channel_release(Worker* worker, std::uint32_t coroutine, void* handle) noexcept;
+// A further handle to the channel, if nothing is out of the ordinary; else 0. On a coroutine's stack.
+HandleId copy_handle_shortly(HandleId handle, std::uint32_t rights) noexcept;
+
 // Ends the wait of a select that the caller has claimed: takes its arms out of their lists, gives them back, and wakes the waiter, who
 // finds that `fired` happened with `status`. Under no channel's lock.
 void retire_select(Worker* worker, std::uint32_t first_arm, wire::WakeCause cause, std::uint64_t stamp);

@@ -80,23 +80,15 @@ std::uint32_t ChannelTables::take_handle(std::uint32_t channel, std::uint32_t ri
             }
             first_free_handle_ = first;
         }
-        index = first_free_handle_;
-        first_free_handle_ = static_cast<std::uint32_t>(handles_[index].holder.load(kRelaxed));
+        index = take_used_handle();
     }
-    handles_[index].holder.store(holder, kRelaxed);
-    handles_[index].rights.store(rights, kRelaxed);
-    // Release: a viewer that sees the channel sees right and holder.
-    handles_[index].channel.store(channel, std::memory_order_release);
+    describe_handle(index, channel, rights, holder);
     return index;
 }
 
 void ChannelTables::give_handle(std::uint32_t index) {
-    // First of all it is free: a viewer must not take the link for a holder.
-    handles_[index].channel.store(wire::kNone, std::memory_order_release);
     const std::lock_guard<SpinLock> hold(lock_);
-    handles_[index].rights.store(0, kRelaxed);
-    handles_[index].holder.store(first_free_handle_, kRelaxed);
-    first_free_handle_ = index;
+    give_handle_locked(index);
 }
 
 ChannelTables::Name ChannelTables::intern(std::string_view name) {

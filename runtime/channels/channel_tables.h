@@ -72,6 +72,13 @@ private:
     std::uint32_t before_;
 };
 
+// Adds `difference` to the counts of handles that may do what `rights` says. Inside a RecordChange.
+[[gnu::always_inline]] inline void count_handle(wire::ChannelRecord& record, std::uint32_t rights,
+                                                std::uint32_t difference) {
+    if ((rights & kMaySend) != 0) RecordChange::add(record.sender_handles, difference);
+    if ((rights & kMayReceive) != 0) RecordChange::add(record.receiver_handles, difference);
+}
+
 inline constexpr std::uint32_t kGenerationMax = (1U << 17) - 1;
 inline constexpr HandleId make_handle_id(std::uint32_t generation, bool buffered, std::uint32_t channel,
                                          std::uint32_t handle) {
@@ -84,8 +91,9 @@ inline constexpr std::uint32_t generation_of(HandleId id) {
 inline constexpr std::uint32_t channel_of(HandleId id) {
     return static_cast<std::uint32_t>(id >> 24) & ((1U << 22) - 1);
 }
+inline constexpr std::uint32_t kHandleMask = (1U << 24) - 1;
 inline constexpr std::uint32_t handle_of(HandleId id) {
-    return static_cast<std::uint32_t>(id) & ((1U << 24) - 1);
+    return static_cast<std::uint32_t>(id) & kHandleMask;
 }
 static_assert(coroscope::wire::kChannelsMax <= 1U << 22 && coroscope::wire::kHandlesMax <= 1U << 24);
 
@@ -118,6 +126,28 @@ public:
     // Index of a handle record that names the channel; kNone when there is no room.
     std::uint32_t take_handle(std::uint32_t channel, std::uint32_t rights, std::uint64_t holder);
     void give_handle(std::uint32_t index);
+    // The two without the lock, by whoever holds it or what stands for it; take: kNone when none is ready to be used again.
+    [[gnu::always_inline]] std::uint32_t take_used_handle() {
+        const std::uint32_t index = first_free_handle_;
+        if (index != coroscope::wire::kNone)
+            first_free_handle_ = static_cast<std::uint32_t>(
+                handles_[index].holder.load(std::memory_order_relaxed));
+        return index;
+    }
+    [[gnu::always_inline]] void describe_handle(std::uint32_t index, std::uint32_t channel,
+                                                std::uint32_t rights, std::uint64_t holder) {
+        handles_[index].holder.store(holder, std::memory_order_relaxed);
+        handles_[index].rights.store(rights, std::memory_order_relaxed);
+        // Release: a viewer that sees the channel sees right and holder.
+        handles_[index].channel.store(channel, std::memory_order_release);
+    }
+    [[gnu::always_inline]] void give_handle_locked(std::uint32_t index) {
+        // First of all it is free: a viewer must not take the link for a holder.
+        handles_[index].channel.store(coroscope::wire::kNone, std::memory_order_release);
+        handles_[index].rights.store(0, std::memory_order_relaxed);
+        handles_[index].holder.store(first_free_handle_, std::memory_order_relaxed);
+        first_free_handle_ = index;
+    }
 
     std::uint64_t next_identity() { return next_identity_.fetch_add(1, std::memory_order_relaxed); }
     // The string of a name and the totals of all channels so called; a new name gets a record of its own.

@@ -25,12 +25,6 @@ bool is_outlived(HandleId handle) {
     return generation_of(handle) != g_channels.generation();
 }
 
-// Adds `difference` to the counts of handles that may do what `rights` says. Under the channel's lock.
-void count_handle(wire::ChannelRecord& record, std::uint32_t rights, std::uint32_t difference) {
-    if ((rights & kMaySend) != 0) RecordChange::add(record.sender_handles, difference);
-    if ((rights & kMayReceive) != 0) RecordChange::add(record.receiver_handles, difference);
-}
-
 struct MakeRequest {
     std::string_view name;
     std::uint32_t capacity;
@@ -227,6 +221,7 @@ HandleId make_channel_handle(std::string_view name, std::uint32_t capacity, cons
 
 HandleId copy_handle(HandleId handle, std::uint32_t rights) noexcept {
     if (handle == 0 || is_outlived(handle)) return 0;
+    if (const HandleId copy = copy_handle_shortly(handle, rights); copy != 0) return copy;
     CopyRequest request{handle, rights};
     park(&copy_handle_call, &request);
     return request.handle;

@@ -1,5 +1,5 @@
 // Messages without leaving the coroutine's stack: into a buffer that has room, out of one that has items, and straight to or from a coroutine
-// that waits.
+// that waits. And handles: copied, and given back while others are left (50 instructions each instead of 500).
 //
 // What a message needs when nothing is out of the ordinary: one worker, whose locks are biased (scheduler/worker_bias.h), nobody who watches, no
 // select and no thread on the other side, an item of one or half a word. Anything else goes to channel_call (operations.cpp), nothing having
@@ -176,6 +176,50 @@ extern "C" void cprime_send(ChannelRequest* request) noexcept {
 }
 extern "C" void cprime_receive(ChannelRequest* request) noexcept {
     call_shortly<Side::receive, Call::may_wait>(request);
+}
+
+HandleId copy_handle_shortly(HandleId id, std::uint32_t rights) noexcept {
+    Worker* worker = usual_worker();
+    if (worker == nullptr || generation_of(id) != g_channels.generation() || !worker_bias().enter_outermost())
+        return 0;
+    const std::uint32_t index = channel_of(id);
+    const std::uint32_t handle = g_channels.take_used_handle();
+    HandleId made = 0;
+    if (__builtin_expect(handle != wire::kNone, 1)) {
+        const wire::CoroutineDetail& self = detail(worker->current_index);
+        const std::uint64_t adopting = self.private_word & kPrivateAdopting;
+        g_channels.describe_handle(handle, index, rights,
+                                   adopting != 0 ? adopting : self.identity.load(kRelaxed));
+        wire::ChannelRecord& channel = g_channels.channel(index);
+        const RecordChange change(channel);
+        count_handle(channel, rights, 1);
+        made = (id & ~std::uint64_t{kHandleMask}) | handle;
+    }
+    worker_bias().leave_outermost();
+    return made;
+}
+
+extern "C" void cprime_release_handle(HandleId id) noexcept {
+    if (id == 0) return;
+    if (usual_worker() != nullptr && generation_of(id) == g_channels.generation() &&
+        worker_bias().enter_outermost()) {
+        wire::ChannelRecord& channel = g_channels.channel(channel_of(id));
+        const std::uint32_t rights = g_channels.handle(handle_of(id)).rights.load(kRelaxed);
+        const std::uint32_t senders = (rights & kMaySend) != 0 ? 1 : 0;
+        const std::uint32_t receivers = (rights & kMayReceive) != 0 ? 1 : 0;
+        if (__builtin_expect(channel.sender_handles.load(kRelaxed) > senders &&
+                                 channel.receiver_handles.load(kRelaxed) > receivers,
+                             1)) {
+            {
+                const RecordChange change(channel);
+                count_handle(channel, rights, ~0U);
+            }
+            g_channels.give_handle_locked(handle_of(id));
+            return worker_bias().leave_outermost();
+        }
+        worker_bias().leave_outermost();
+    }
+    cprime_park(&channel_release, reinterpret_cast<void*>(id));
 }
 
 }  // namespace cprime::detail

@@ -35,6 +35,7 @@ using cprime::growable::Function;
 const std::set<std::string, std::less<>> kProtected = {"cprime_park",
                                                        "cprime_yield",
                                                        "cprime_send",
+                                                       "cprime_release_handle",
                                                        "cprime_receive",
                                                        "cprime_spawn_commit_shortly",
                                                        "cprime_join_shortly",

@@ -114,10 +114,13 @@ HandleId make_channel_handle(std::string_view name, std::uint32_t capacity, cons
 HandleId copy_handle(HandleId handle, std::uint32_t rights) noexcept;
 // The handle was moved: it belongs to whoever holds it now. Returns it.
 HandleId adopt_handle(HandleId handle) noexcept;
-// Gives a handle back: with the last one for a direction the channel closes, with the last one at all it goes. `handle`: the HandleId
-// itself, as a pointer; 0 or an outlived one is no mistake. For channels of bytes; a coroutine that ends on a small stack needs
-// no more frames for it than its own.
-ResumePoint channel_release(Worker* worker, std::uint32_t coroutine, void* handle) noexcept;
+// Gives a handle back: with the last one for a direction the channel closes, with the last one at all it goes. 0 or an outlived one is no
+// mistake. For channels of bytes; a coroutine that ends on a small stack needs no more frames for it than its own.
+extern "C" void cprime_release_handle(HandleId handle) noexcept;
+[[gnu::always_inline]] inline void release_bytes_handle(HandleId handle) noexcept {
+    cprime_release_handle(handle);
+    asm volatile("" ::: "memory");  // no jump, which would drop the caller's frame
+}
 // The same for channels of objects: items that are left are destroyed here, on the caller's stack, outside locks.
 void release_object_handle(HandleId handle) noexcept;
 // No more items: everybody who waits is woken with `closed`.

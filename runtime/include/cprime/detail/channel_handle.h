@@ -57,7 +57,7 @@ public:
     }
     [[gnu::always_inline]] ~Handle() {
         if constexpr (kBytes) {
-            park<&channel_release>(reinterpret_cast<void*>(id_));
+            release_bytes_handle(id_);
         } else if (id_ != 0) {
             release_object_handle(id_);
         }
@@ -66,7 +66,7 @@ public:
     // Gives the handle back before its time. With the last sender's or receiver's the channel closes. Never waits.
     void reset() noexcept {
         if constexpr (kBytes) {
-            park<&channel_release>(reinterpret_cast<void*>(id_));
+            release_bytes_handle(id_);
         } else {
             release_object_handle(id_);
         }
