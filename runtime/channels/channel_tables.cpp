@@ -64,31 +64,54 @@ void ChannelTables::give_channel(std::uint32_t index) {
     free_channels_.push_back(index);
 }
 
-std::uint32_t ChannelTables::take_handle(std::uint32_t channel, std::uint32_t rights, std::uint64_t holder) {
-    std::uint32_t index = wire::kNone;
-    {
-        const std::lock_guard<SpinLock> hold(lock_);
-        if (first_free_handle_ == wire::kNone) {
-            std::uint32_t count = kHandlesPerRefill;
-            std::uint32_t first = segment_->allocate_records(wire::SectionKind::kHandles, count);
-            if (first == wire::kNone)
-                first = segment_->allocate_records(wire::SectionKind::kHandles, count = 1);
-            if (first == wire::kNone) return wire::kNone;
-            for (std::uint32_t i = 0; i < count; ++i) {
-                handles_[first + i].channel.store(wire::kNone, kRelaxed);
-                handles_[first + i].holder.store(i + 1 < count ? first + i + 1 : wire::kNone, kRelaxed);
-            }
-            first_free_handle_ = first;
-        }
-        index = take_used_handle();
+ChannelTables::HandleList ChannelTables::take_shared_handles(std::uint32_t most) {
+    const std::lock_guard<SpinLock> hold(lock_);
+    if (first_free_handle_ == wire::kNone) {
+        std::uint32_t count = kHandlesPerRefill;
+        std::uint32_t first = segment_->allocate_records(wire::SectionKind::kHandles, count);
+        if (first == wire::kNone)
+            first = segment_->allocate_records(wire::SectionKind::kHandles, count = 1);
+        if (first == wire::kNone) return {};
+        for (std::uint32_t i = count; i-- > 0;)
+            first_free_handle_ = free_handle(first + i, first_free_handle_);
     }
-    describe_handle(index, channel, rights, holder);
+    HandleList taken{.first = first_free_handle_, .count = 1};
+    std::uint32_t last = taken.first;
+    const auto next_of = [this](std::uint32_t index) {
+        return static_cast<std::uint32_t>(handles_[index].holder.load(kRelaxed));
+    };
+    while (taken.count < most && next_of(last) != wire::kNone) {
+        last = next_of(last);
+        ++taken.count;
+    }
+    first_free_handle_ = next_of(last);
+    handles_[last].holder.store(wire::kNone, kRelaxed);
+    return taken;
+}
+
+std::uint32_t ChannelTables::take_handle(Worker* worker, std::uint32_t channel, std::uint32_t rights,
+                                         std::uint64_t holder) {
+    std::uint32_t index = worker != nullptr ? take_own_handle(*worker) : take_shared_handles(1).first;
+    if (worker != nullptr && index == wire::kNone) {
+        const HandleList more = take_shared_handles(kHandlesPerRefill);
+        worker->free_handles = more.first;
+        worker->free_handles_count = more.count;
+        index = take_own_handle(*worker);
+    }
+    if (index != wire::kNone) describe_handle(index, channel, rights, holder);
     return index;
 }
 
-void ChannelTables::give_handle(std::uint32_t index) {
+void ChannelTables::give_handle(Worker* worker, std::uint32_t index) {
+    if (worker != nullptr && may_keep_handle(*worker)) {
+        give_own_handle(*worker, index);
+        return;
+    }
     const std::lock_guard<SpinLock> hold(lock_);
-    give_handle_locked(index);
+    first_free_handle_ = free_handle(index, first_free_handle_);
+    // A worker that has kept enough gives half of it with this one.
+    for (std::uint32_t n = 0; worker != nullptr && n < kHandlesPerRefill; ++n)
+        first_free_handle_ = free_handle(take_own_handle(*worker), first_free_handle_);
 }
 
 ChannelTables::Name ChannelTables::intern(std::string_view name) {

@@ -123,15 +123,18 @@ public:
     // Index of a channel record that is not in use, with its state; kNone when there is no room.
     std::uint32_t take_channel();
     void give_channel(std::uint32_t index);
-    // Index of a handle record that names the channel; kNone when there is no room.
-    std::uint32_t take_handle(std::uint32_t channel, std::uint32_t rights, std::uint64_t holder);
-    void give_handle(std::uint32_t index);
-    // The two without the lock, by whoever holds it or what stands for it; take: kNone when none is ready to be used again.
-    [[gnu::always_inline]] std::uint32_t take_used_handle() {
-        const std::uint32_t index = first_free_handle_;
-        if (index != coroscope::wire::kNone)
-            first_free_handle_ = static_cast<std::uint32_t>(
+    // Index of a handle record that names the channel; kNone when there is no room. Workers have unused ones of their own, a thread
+    // that is none (null) takes and gives the shared ones.
+    std::uint32_t take_handle(Worker* worker, std::uint32_t channel, std::uint32_t rights, std::uint64_t holder);
+    void give_handle(Worker* worker, std::uint32_t index);
+    // The worker's share of it, without a lock and a call. take: kNone when the worker has none left; give: only while it may keep more.
+    [[gnu::always_inline]] std::uint32_t take_own_handle(Worker& worker) {
+        const std::uint32_t index = worker.free_handles;
+        if (index != coroscope::wire::kNone) {
+            worker.free_handles = static_cast<std::uint32_t>(
                 handles_[index].holder.load(std::memory_order_relaxed));
+            --worker.free_handles_count;
+        }
         return index;
     }
     [[gnu::always_inline]] void describe_handle(std::uint32_t index, std::uint32_t channel,
@@ -141,12 +144,12 @@ public:
         // Release: a viewer that sees the channel sees right and holder.
         handles_[index].channel.store(channel, std::memory_order_release);
     }
-    [[gnu::always_inline]] void give_handle_locked(std::uint32_t index) {
-        // First of all it is free: a viewer must not take the link for a holder.
-        handles_[index].channel.store(coroscope::wire::kNone, std::memory_order_release);
-        handles_[index].rights.store(0, std::memory_order_relaxed);
-        handles_[index].holder.store(first_free_handle_, std::memory_order_relaxed);
-        first_free_handle_ = index;
+    [[gnu::always_inline]] static bool may_keep_handle(const Worker& worker) {
+        return worker.free_handles_count < 2 * kHandlesPerRefill;
+    }
+    [[gnu::always_inline]] void give_own_handle(Worker& worker, std::uint32_t index) {
+        worker.free_handles = free_handle(index, worker.free_handles);
+        ++worker.free_handles_count;
     }
 
     std::uint64_t next_identity() { return next_identity_.fetch_add(1, std::memory_order_relaxed); }
@@ -164,6 +167,21 @@ public:
 private:
     static constexpr std::uint32_t kStatesPerChunk = 1024;
     static constexpr std::uint32_t kHandlesPerRefill = 64;
+
+    // A list of unused handle records.
+    struct HandleList {
+        std::uint32_t first = coroscope::wire::kNone;
+        std::uint32_t count = 0;
+    };
+    // Unused from now on, before `next` in a list. Returns it.
+    [[gnu::always_inline]] std::uint32_t free_handle(std::uint32_t index, std::uint32_t next) {
+        // First of all it is free: a viewer must not take the link for a holder.
+        handles_[index].channel.store(coroscope::wire::kNone, std::memory_order_release);
+        handles_[index].rights.store(0, std::memory_order_relaxed);
+        handles_[index].holder.store(next, std::memory_order_relaxed);
+        return index;
+    }
+    HandleList take_shared_handles(std::uint32_t most);
 
     emit::StateSegment* segment_ = nullptr;
     wire::ChannelRecord* channels_ = nullptr;
@@ -184,7 +202,7 @@ private:
 
     SpinLock lock_;  // guards the free lists
     std::vector<std::uint32_t> free_channels_;
-    std::uint32_t first_free_handle_ = coroscope::wire::kNone;  // linked through HandleRecord::holder
+    std::uint32_t first_free_handle_ = coroscope::wire::kNone;  // that no worker keeps; linked through HandleRecord::holder
 
     std::mutex names_lock_;
     std::unique_ptr<std::unordered_map<std::uint32_t, std::uint32_t>> totals_of_name_;  // lives from start to stop

@@ -59,7 +59,7 @@ ResumePoint make_channel_call(Worker* worker, std::uint32_t me, void* argument) 
     wire::ChannelRecord& record = channel.record;
     const std::lock_guard<SpinLock> hold(channel.state.lock);
     make_buffer(channel.state, request);
-    const std::uint32_t handle = g_channels.take_handle(index, kMaySend | kMayReceive, holder);
+    const std::uint32_t handle = g_channels.take_handle(worker, index, kMaySend | kMayReceive, holder);
     if (handle == wire::kNone) no_room("channel handle");
     std::uint32_t operation = 0;
     {
@@ -101,7 +101,7 @@ struct CopyRequest {
 ResumePoint copy_handle_call(Worker* worker, std::uint32_t me, void* argument) noexcept {
     auto& request = *static_cast<CopyRequest*>(argument);
     const Found channel = find_channel(request.handle, "copy");
-    const std::uint32_t handle = g_channels.take_handle(channel.index, request.rights,
+    const std::uint32_t handle = g_channels.take_handle(worker, channel.index, request.rights,
                                                         holder_identity(worker, me));
     if (handle == wire::kNone) no_room("channel handle");
     {
@@ -162,7 +162,7 @@ Leftovers release(Worker* worker, HandleId id) {
     }
     const bool no_sender = channel.record.sender_handles.load(kRelaxed) == 0;
     const bool no_receiver = channel.record.receiver_handles.load(kRelaxed) == 0;
-    g_channels.give_handle(handle);
+    g_channels.give_handle(worker, handle);
     if (!no_sender && !no_receiver) {
         channel.state.lock.unlock();
         return {};

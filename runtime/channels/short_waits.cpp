@@ -3,8 +3,9 @@
 // The section of the channel's lock was entered there, and nothing has happened since; it is left once the coroutine stands in the wait list.
 // Then the worker goes on with somebody else.
 //
-// Thread: the only worker's. Tested as every channel is.
+// Thread: a worker's. Tested as every channel is.
 #include "runtime/channels/access.h"
+#include "runtime/scheduler/short_ways.h"
 #include "runtime/scheduler/switching.h"
 
 namespace cprime::detail {
@@ -16,6 +17,7 @@ ResumePoint wait_shortly(Worker* worker, std::uint32_t me, void* argument) noexc
     constexpr auto kReason = kReceives ? wire::WaitReason::kChannelReceive : wire::WaitReason::kChannelSend;
     auto& request = *static_cast<ChannelRequest*>(argument);
     const std::uint32_t index = channel_of(request.handle);
+    SpinLock& lock = g_channels.state(index).lock;
     wire::CoroutineRecord& self = *worker->current;
     self.reason.store(kReason, kRelaxed);
     self.wait_object.store(index, kRelaxed);
@@ -27,7 +29,7 @@ ResumePoint wait_shortly(Worker* worker, std::uint32_t me, void* argument) noexc
         self.reason.store(wire::WaitReason::kNothing, kRelaxed);
         self.wait_object.store(wire::kNone, kRelaxed);
         self.state.store(wire::CoroutineState::kRunning, kRelaxed);
-        worker_bias().leave_outermost();
+        leave_shortly(*worker, lock);
         return channel_call<kSide, Items::bytes, Waits::forever>(worker, me, argument);
     }
     wire::ChannelRecord& channel = g_channels.channel(index);
@@ -38,7 +40,7 @@ ResumePoint wait_shortly(Worker* worker, std::uint32_t me, void* argument) noexc
     }
     self.transfer = reinterpret_cast<std::uint64_t>(&request);
     put_away(*worker, self, me, flags, kReason, index, 0);
-    worker_bias().leave_outermost();  // published: nothing of the coroutine or its request is touched from here on
+    leave_shortly(*worker, lock);  // published: nothing of the coroutine or its request is touched from here on
     return pick_next(*worker);
 }
 

@@ -44,18 +44,18 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
     return state.buffer + position * state.cell_bytes;
 }
 
-// The one who has waited longest in `list` gets the caller's item, or gives his, and is ready. False: it is none of the usual.
+// The one who has waited longest on the other side gets the caller's item, or gives his, and is to be made ready. kNone: it is none of the usual.
 template <Side kSide>
-[[gnu::always_inline]] inline bool hand_over_shortly(Worker& worker, wire::ChannelRecord& channel,
-                                                     std::uint32_t bytes, void* item) {
+[[gnu::always_inline]] inline std::uint32_t hand_over_shortly(Worker& worker, wire::ChannelRecord& channel,
+                                                              std::uint32_t bytes, void* item) {
     constexpr bool kReceives = kSide == Side::receive;
     std::atomic<std::uint32_t>& first = kReceives ? channel.first_sender : channel.first_receiver;
     const std::uint32_t index = first.load(kRelaxed);
-    if ((index & kArmBit) != 0) return false;
+    if ((index & kArmBit) != 0) return wire::kNone;
     wire::CoroutineRecord& other = worker.records[index];
     const std::uint32_t next = other.next.load(kRelaxed);
     const bool next_is_arm = next != wire::kNone && (next & kArmBit) != 0;
-    if (__builtin_expect(next_is_arm || !wakes_shortly(worker, other), 0)) return false;
+    if (__builtin_expect(next_is_arm || !wakes_shortly(worker, other), 0)) return wire::kNone;
     auto& request = *reinterpret_cast<ChannelRequest*>(other.transfer);
     copy_small(kReceives ? item : request.item, kReceives ? request.item : item, bytes);
     {
@@ -74,8 +74,7 @@ template <Side kSide>
     other.previous.store(index, std::memory_order_release);  // [channel.unlinked]
     request.status = Status::ok;
     request.link = 0;
-    make_ready_shortly(worker, other, index);
-    return true;
+    return index;
 }
 
 template <Side kSide>
@@ -101,12 +100,6 @@ enum class Call : std::uint8_t { never_waits, may_wait };
 template <Call kCall>
 using Answer = std::conditional_t<kCall == Call::may_wait, void, bool>;
 
-template <Call kCall>
-[[gnu::always_inline]] inline Answer<kCall> done(ChannelRequest* request) {
-    request->status = Status::ok;
-    if constexpr (kCall == Call::never_waits) return true;
-}
-
 // Nothing of it has happened: the general way, or word to the caller that it take one.
 template <Side kSide, Call kCall>
 [[gnu::always_inline]] inline Answer<kCall> generally(ChannelRequest* request) {
@@ -120,15 +113,27 @@ template <Side kSide, Call kCall>
 // Not one of the buffer alone. In the section, which it leaves, or wait_shortly does. Jumped to.
 template <Side kSide, Call kCall>
 [[gnu::noinline]] Answer<kCall> hand_over_or_wait(ChannelRequest* request, Worker* worker, HandleId id,
-                                                  wire::ChannelRecord& channel, std::uint32_t bytes) {
+                                                  wire::ChannelRecord& channel, ChannelState& state) {
     constexpr bool kReceives = kSide == Side::receive;
     const bool closed = (channel.flags.load(kRelaxed) & wire::kChannelClosed) != 0;
     if ((kReceives ? channel.first_sender : channel.first_receiver).load(kRelaxed) != wire::kNone) {
-        const bool at_once = !closed && is_small(bytes) && (!kReceives || channel.capacity == 0);
-        if (at_once && hand_over_shortly<kSide>(*worker, channel, bytes, request->item)) {
+        const bool at_once = !closed && is_small(state.cell_bytes) && (!kReceives || channel.capacity == 0);
+        // One that must answer cannot jump to tell_others.
+        const bool may_tell = kCall == Call::may_wait || (worker->attention & kOthers) == 0;
+        std::uint32_t other = wire::kNone;
+        if (at_once && may_tell)
+            other = hand_over_shortly<kSide>(*worker, channel, state.cell_bytes, request->item);
+        if (__builtin_expect(other != wire::kNone, 1)) {
             note_user(id, worker, worker->current_index);
-            worker_bias().leave_outermost();
-            return done<kCall>(request);
+            leave_shortly(*worker, state.lock);
+            request->status = Status::ok;
+            make_ready_shortly(*worker, worker->records[other], other);
+            if constexpr (kCall == Call::never_waits) {
+                return true;
+            } else {
+                if (others_want_notice(*worker)) cprime_park(&tell_others, nullptr);
+                return;
+            }
         }
     } else if constexpr (kCall == Call::may_wait) {
         const std::uint32_t length = channel.length.load(kRelaxed);
@@ -137,7 +142,7 @@ template <Side kSide, Call kCall>
             return cprime_park(&wait_shortly<kSide>, request);
         }
     }
-    worker_bias().leave_outermost();
+    leave_shortly(*worker, state.lock);
     return generally<kSide, kCall>(request);
 }
 
@@ -146,21 +151,22 @@ template <Side kSide, Call kCall>
     constexpr bool kReceives = kSide == Side::receive;
     Worker* worker = usual_worker();
     const HandleId id = request->handle;
-    if (worker == nullptr || generation_of(id) != g_channels.generation() || !worker_bias().enter_outermost())
+    if (worker == nullptr || generation_of(id) != g_channels.generation())
         return generally<kSide, kCall>(request);
     wire::ChannelRecord& channel = g_channels.channel(channel_of(id));
     ChannelState& state = g_channels.state(channel_of(id));
+    if (!enter_shortly(*worker, state.lock)) return generally<kSide, kCall>(request);
     const std::uint32_t length = channel.length.load(kRelaxed);
     const std::uint32_t nobody = (kReceives ? channel.first_sender : channel.first_receiver).load(kRelaxed);
     const bool movable = kReceives ? length != 0 : length < channel.capacity;
     const bool open = kReceives || (channel.flags.load(kRelaxed) & wire::kChannelClosed) == 0;
-    const std::uint32_t bytes = state.cell_bytes;
-    if (!movable || nobody != wire::kNone || !open || !is_small(bytes))
-        return hand_over_or_wait<kSide, kCall>(request, worker, id, channel, bytes);
+    if (!movable || nobody != wire::kNone || !open || !is_small(state.cell_bytes))
+        return hand_over_or_wait<kSide, kCall>(request, worker, id, channel, state);
     note_user(id, worker, worker->current_index);
     move_buffered<kSide>(channel, state, length, request->item);
-    worker_bias().leave_outermost();
-    return done<kCall>(request);
+    leave_shortly(*worker, state.lock);
+    request->status = Status::ok;
+    if constexpr (kCall == Call::never_waits) return true;
 }
 
 }  // namespace
@@ -180,46 +186,48 @@ extern "C" void cprime_receive(ChannelRequest* request) noexcept {
 
 HandleId copy_handle_shortly(HandleId id, std::uint32_t rights) noexcept {
     Worker* worker = usual_worker();
-    if (worker == nullptr || generation_of(id) != g_channels.generation() || !worker_bias().enter_outermost())
-        return 0;
+    if (worker == nullptr || generation_of(id) != g_channels.generation()) return 0;
     const std::uint32_t index = channel_of(id);
-    const std::uint32_t handle = g_channels.take_used_handle();
-    HandleId made = 0;
-    if (__builtin_expect(handle != wire::kNone, 1)) {
-        const wire::CoroutineDetail& self = detail(worker->current_index);
-        const std::uint64_t adopting = self.private_word & kPrivateAdopting;
-        g_channels.describe_handle(handle, index, rights,
-                                   adopting != 0 ? adopting : self.identity.load(kRelaxed));
+    SpinLock& lock = g_channels.state(index).lock;
+    if (worker->free_handles == wire::kNone || !enter_shortly(*worker, lock)) return 0;
+    {
         wire::ChannelRecord& channel = g_channels.channel(index);
         const RecordChange change(channel);
         count_handle(channel, rights, 1);
-        made = (id & ~std::uint64_t{kHandleMask}) | handle;
     }
-    worker_bias().leave_outermost();
-    return made;
+    leave_shortly(*worker, lock);
+    const wire::CoroutineDetail& self = detail(worker->current_index);
+    const std::uint64_t adopting = self.private_word & kPrivateAdopting;
+    const std::uint32_t handle = g_channels.take_own_handle(*worker);
+    g_channels.describe_handle(handle, index, rights, adopting != 0 ? adopting : self.identity.load(kRelaxed));
+    return (id & ~std::uint64_t{kHandleMask}) | handle;
 }
 
 extern "C" void cprime_release_handle(HandleId id) noexcept {
     if (id == 0) return;
-    if (usual_worker() != nullptr && generation_of(id) == g_channels.generation() &&
-        worker_bias().enter_outermost()) {
-        wire::ChannelRecord& channel = g_channels.channel(channel_of(id));
-        const std::uint32_t rights = g_channels.handle(handle_of(id)).rights.load(kRelaxed);
-        const std::uint32_t senders = (rights & kMaySend) != 0 ? 1 : 0;
-        const std::uint32_t receivers = (rights & kMayReceive) != 0 ? 1 : 0;
-        if (__builtin_expect(channel.sender_handles.load(kRelaxed) > senders &&
-                                 channel.receiver_handles.load(kRelaxed) > receivers,
-                             1)) {
-            {
-                const RecordChange change(channel);
-                count_handle(channel, rights, ~0U);
-            }
-            g_channels.give_handle_locked(handle_of(id));
-            return worker_bias().leave_outermost();
-        }
-        worker_bias().leave_outermost();
+    Worker* worker = usual_worker();
+    if (worker == nullptr || generation_of(id) != g_channels.generation() ||
+        !ChannelTables::may_keep_handle(*worker) ||
+        !enter_shortly(*worker, g_channels.state(channel_of(id)).lock)) {
+        return cprime_park(&channel_release, reinterpret_cast<void*>(id));
     }
-    cprime_park(&channel_release, reinterpret_cast<void*>(id));
+    SpinLock& lock = g_channels.state(channel_of(id)).lock;
+    wire::ChannelRecord& channel = g_channels.channel(channel_of(id));
+    const std::uint32_t rights = g_channels.handle(handle_of(id)).rights.load(kRelaxed);
+    const std::uint32_t senders = (rights & kMaySend) != 0 ? 1 : 0;
+    const std::uint32_t receivers = (rights & kMayReceive) != 0 ? 1 : 0;
+    const bool others_left = channel.sender_handles.load(kRelaxed) > senders &&
+                             channel.receiver_handles.load(kRelaxed) > receivers;
+    if (__builtin_expect(!others_left, 0)) {
+        leave_shortly(*worker, lock);
+        return cprime_park(&channel_release, reinterpret_cast<void*>(id));
+    }
+    {
+        const RecordChange change(channel);
+        count_handle(channel, rights, ~0U);
+    }
+    g_channels.give_own_handle(*worker, handle_of(id));
+    leave_shortly(*worker, lock);
 }
 
 }  // namespace cprime::detail

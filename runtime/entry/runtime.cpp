@@ -84,8 +84,8 @@ void make_tables(RuntimeState& state, SizeTable table) {
         worker.index = i;
         worker.several_workers = state.workers_count > 1;
         worker.random = 0x9e3779b97f4a7c15ULL * (i + 1);
-        worker.attention =
-            worker.several_workers || state.profile_always || !sync::g_light_fence_is_free ? kLongWays : 0;
+        worker.attention = (worker.several_workers ? kOthers : 0) |
+                           (state.profile_always || !sync::g_light_fence_is_free ? kLongWays : 0);
         worker.profile_always = state.profile_always;
         worker.record = &records[i];
         worker.histogram = &histograms[i];

@@ -60,6 +60,12 @@ public:
             wake_searcher(lock);
     }
 
+    // The first half of it, without a call, where the light fence is free: whether notify() is still to be called.
+    [[gnu::always_inline]] bool wants_notice() const noexcept {
+        sync::free_light_fence();  // [idle.fence]
+        return anybody_to_wake();
+    }
+
     // The worker itself: it begins to look at the others' queues.
     void start_search(Sleeper& self) noexcept {
         self.searching_ = true;

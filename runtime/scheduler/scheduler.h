@@ -51,6 +51,8 @@ public:
     void inject(std::uint32_t index);
     // The worker has made a coroutine ready that stands in its own RunQueue: somebody who sleeps may steal it. Only with several workers.
     void notify() { idle_.notify(lock_); }
+    // Whether that would wake anybody; calls nothing. Only where the light fence is free (kLongWays).
+    [[gnu::always_inline]] bool wants_notice() const { return idle_.wants_notice(); }
 
     // The next coroutine from a shared queue that may not wait any longer: of higher priority than normal, or passed over too often. kNone:
     // none. The worker itself, when urgent() or every few picks.

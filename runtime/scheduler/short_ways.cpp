@@ -16,13 +16,18 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 }
 
+ResumePoint tell_others(Worker* worker, std::uint32_t, void*) noexcept {
+    g_runtime->scheduler.notify();
+    return keep_running(*worker);
+}
+
 // What spawn_commit does for a coroutine of normal priority that may run anywhere.
-extern "C" bool cprime_spawn_commit_shortly(const SpawnRequest* request) noexcept {
+extern "C" void cprime_spawn_commit(SpawnRequest* request) noexcept {
     Worker* worker = usual_worker();
     constexpr auto kNormal = static_cast<std::uint8_t>(wire::Priority::kNormal);
     if (worker == nullptr || request->priority != kNormal || request->only_worker != wire::kAnyWorker ||
         (request->flags & kSpawnSignal) != 0 || !worker->queue.has_room()) {
-        return false;
+        return cprime_park(&spawn_commit, request);
     }
     std::uint64_t& word = detail(worker->current_index).private_word;
     word = (word & ~kPrivateAdopting) | request->adopting_before;
@@ -30,10 +35,11 @@ extern "C" bool cprime_spawn_commit_shortly(const SpawnRequest* request) noexcep
     made.sequence.store(made.sequence.load(kRelaxed) + 2, kRelaxed);
     // Release: who sees a live state sees the whole record, the identity first of all.
     made.state.store(wire::CoroutineState::kReady, std::memory_order_release);
+    // Counted before it can run: [scheduler.finished].
     std::atomic<std::uint64_t>& spawned = worker->record->spawned;
     spawned.store(spawned.load(kRelaxed) + 1, kRelaxed);
     worker->queue.push_into_room(request->coroutine);
-    return true;
+    if (others_want_notice(*worker)) cprime_park(&tell_others, nullptr);
 }
 
 // Without the lock of its target: who has an identity keeps it until it has ended, and gets no second one. With several workers as well.

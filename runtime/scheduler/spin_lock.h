@@ -41,6 +41,14 @@ public:
         if (worker_bias().possible() && !on_worker()) worker_bias().turn_on();
     }
 
+    // A worker among several: the lock if it is free, and its release.
+    [[gnu::always_inline]] bool try_lock_among_several() noexcept {
+        return !held_.exchange(true, std::memory_order_acquire);  // [spin.lock]
+    }
+    [[gnu::always_inline]] void unlock_among_several() noexcept {
+        held_.store(false, std::memory_order_release);  // [spin.lock]
+    }
+
 private:
     [[gnu::noinline]] void wait() noexcept {
         constexpr int kSpinsBeforeYield = 128;

@@ -35,7 +35,8 @@ struct EhGlobals {
 };
 
 // Worker::attention.
-inline constexpr std::uint32_t kLongWays = 1;  // several workers, no membarrier, CPRIME_PROFILE: no short ways (short_ways.h)
+inline constexpr std::uint32_t kLongWays = 1;  // no membarrier, CPRIME_PROFILE: no short ways (short_ways.h)
+inline constexpr std::uint32_t kOthers = 4;    // there are several workers
 inline constexpr std::uint32_t kOwnOrder = 2;  // ready coroutines do not run in the order in which they became ready
 
 struct alignas(64) Worker {
@@ -76,6 +77,8 @@ struct alignas(64) Worker {
     WorkerSlots slots;                         // free stacks by pool
     std::uint32_t free_records = wire::kNone;  // list of unused control blocks, linked by `next`
     std::uint32_t free_records_count = 0;
+    std::uint32_t free_handles = wire::kNone;  // list of unused handle records, linked by `holder` (channels/channel_tables.h)
+    std::uint32_t free_handles_count = 0;
 
     // --- switch histogram
     wire::HistogramRecord* histogram = nullptr;

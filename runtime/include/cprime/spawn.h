@@ -113,7 +113,8 @@ struct SpawnGuard {
     bool constructed = false;
     ~SpawnGuard() {
         if (constructed) {
-            if (!cprime_spawn_commit_shortly(&request)) park<&spawn_commit>(&request);
+            cprime_spawn_commit(&request);
+            asm volatile("" ::: "memory");  // no jump, which would drop the caller's frame
         } else {
             park<&spawn_abort>(&request);
         }

@@ -75,8 +75,8 @@ struct SpawnRequest {
 
 ResumePoint spawn_begin(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint spawn_commit(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
-// The same on the caller's own stack, where nothing is out of the ordinary. False: nothing has happened.
-extern "C" bool cprime_spawn_commit_shortly(const SpawnRequest* request) noexcept;
+// The same, on the caller's own stack where nothing is out of the ordinary.
+extern "C" void cprime_spawn_commit(SpawnRequest* request) noexcept;
 ResumePoint spawn_abort(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
 struct JoinRequest {
