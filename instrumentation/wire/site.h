@@ -23,6 +23,17 @@ enum class ClassEvidence : std::uint8_t {
 };
 inline constexpr std::uint8_t kClassEvidencesCount = 7;
 
+// What coroutines of a site do with channels, where the spawn says it (cprime/channel_pattern.h).
+enum class ChannelPattern : std::uint8_t {
+    kUnknown = 0,
+    kNoChannel = 1,
+    kSendOnly = 2,
+    kReceiveOnly = 3,
+    kSendAndReceive = 4,
+    kSelect = 5,
+};
+inline constexpr std::uint8_t kChannelPatternsCount = 6;
+
 struct SiteRecord {          // 64 bytes
     std::uint32_t file;      // string, as the compiler gave it
     std::uint32_t function;  // string: enclosing function
@@ -31,7 +42,8 @@ struct SiteRecord {          // 64 bytes
     std::uint32_t column;
     std::atomic<SizeClass> size_class;  // that its next spawn gets
     std::atomic<ClassEvidence> evidence;
-    std::uint16_t reserved0;
+    std::atomic<ChannelPattern> pattern;  // of its coroutines, where the spawn says it
+    std::uint8_t reserved0;
     std::uint32_t predicted_bytes;            // from the size table; 0 = none
     std::atomic<std::uint32_t> wished_class;  // SizeClass + 1; 0 = no wish
     std::uint64_t entry_address;              // of the coroutine's entry function

@@ -12,6 +12,8 @@
 //   latch         -                    count that remains                       count that it began with
 //   event         -                    1 = set                                  1 = resets itself when it lets somebody through
 //   once          who runs it          WaitableOnce                             -
+//   call          -                    1 = closed: nobody answers any more      -
+//   nursery       -                    coroutines that live in it               -
 //
 // `operations` is the change count, as with channels: one more with every change that an event reports; events carry its low 24 bits and the
 // owner and value after the change, so that the newest event alone says what is true.
@@ -41,11 +43,15 @@ enum class WaitableKind : std::uint8_t {
     kLatch = 6,
     kEvent = 7,
     kOnce = 8,
+    kCall = 9,      // a call channel: who waits for it has called, and has no answer yet
+    kNursery = 10,  // who waits for it waits for all that were spawned in it
 };
-inline constexpr std::uint8_t kWaitableKindsCount = 9;
+inline constexpr std::uint8_t kWaitableKindsCount = 11;
 
 // Why a coroutine that waits for an object of this kind is parked.
 inline constexpr WaitReason reason_of(WaitableKind kind) {
+    if (kind == WaitableKind::kCall) return WaitReason::kCall;
+    if (kind == WaitableKind::kNursery) return WaitReason::kNursery;
     return static_cast<WaitReason>(static_cast<std::uint8_t>(WaitReason::kMutex) - 1 +
                                    static_cast<std::uint8_t>(kind));
 }
@@ -53,7 +59,8 @@ static_assert(reason_of(WaitableKind::kMutex) == WaitReason::kMutex);
 static_assert(reason_of(WaitableKind::kOnce) == WaitReason::kOnce);
 // Whether wait_object is a waitable's index.
 inline constexpr bool waits_for_waitable(WaitReason reason) {
-    return reason >= WaitReason::kMutex && reason <= WaitReason::kOnce;
+    return (reason >= WaitReason::kMutex && reason <= WaitReason::kOnce) || reason == WaitReason::kCall ||
+           reason == WaitReason::kNursery;
 }
 
 enum WaitableOnce : std::uint32_t { kOnceNew = 0, kOnceRunning = 1, kOnceDone = 2 };

@@ -12,9 +12,9 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-constexpr const char* kKinds[] = {"object",    "mutex",   "shared mutex", "condition variable",
-                                  "semaphore", "barrier", "latch",        "event",
-                                  "once"};
+constexpr const char* kKinds[] = {"object",    "mutex",        "shared mutex", "condition variable",
+                                  "semaphore", "barrier",      "latch",        "event",
+                                  "once",      "call channel", "nursery"};
 static_assert(sizeof kKinds / sizeof kKinds[0] == wire::kWaitableKindsCount);
 
 std::string quoted(std::string_view name) {

@@ -22,7 +22,7 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 static_assert(static_cast<int>(WaitableKind::mutex) == static_cast<int>(wire::WaitableKind::kMutex));
-static_assert(static_cast<int>(WaitableKind::once) == static_cast<int>(wire::WaitableKind::kOnce));
+static_assert(static_cast<int>(WaitableKind::nursery) == static_cast<int>(wire::WaitableKind::kNursery));
 
 std::uint64_t pack(std::uint32_t generation, std::uint32_t index) {
     return std::uint64_t{generation} << 32 | index;

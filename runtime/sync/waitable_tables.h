@@ -6,7 +6,7 @@
 //
 // Invariants
 //   W1  A record is read and changed under its own lock only; a change is bracketed by its sequence (WaitableChange), so that a viewer sees it
-//       whole or knows that it did not. No call holds two such locks.
+//       whole or knows that it did not. No call holds two such locks, but for call channels: callers' first, then servers'.
 //   W2  Every change of owner or value adds one to `operations` and has an event that says both.
 //   W3  Nobody else's code runs under such a lock.
 //

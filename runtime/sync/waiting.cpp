@@ -15,12 +15,6 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 using wire::WaitReason;
 
-WaitRequest& request_of(std::uint32_t coroutine) {
-    return *reinterpret_cast<WaitRequest*>(record(coroutine).transfer);
-}
-WaitRequest& request_of(const ThreadWaiter& thread) {
-    return *static_cast<WaitRequest*>(thread.transfer);
-}
 ThreadWaiter* first_thread(const wire::WaitableRecord& record) {
     return reinterpret_cast<ThreadWaiter*>(record.first_thread);
 }
@@ -29,11 +23,6 @@ ThreadWaiter* last_thread(const wire::WaitableRecord& record) {
 }
 std::uint64_t address(const ThreadWaiter* thread) {
     return reinterpret_cast<std::uint64_t>(thread);
-}
-
-// Whether a coroutine that seems to wait was taken out already. Before still_parked(): the acquire orders what that reads.
-bool is_taken_out(std::uint32_t index) {
-    return record(index).previous.load(std::memory_order_acquire) == index;  // [waitable.unlinked]
 }
 
 void unlink(wire::WaitableRecord& object, std::uint32_t index) {
@@ -73,6 +62,7 @@ bool unlink_waiting(Worker* worker, std::uint32_t index, std::uint32_t waitable,
     }
     WaitRequest& request = request_of(index);
     if (request.state.firm) {  // it does not end for that; the mark stays
+        if (cause == wire::WakeCause::kTimer) request.state.flag = true;
         object.unlock();
         return true;
     }
@@ -283,8 +273,9 @@ void waiter_left(Locked& object, Woken& woken) {
 }
 
 void install_waitable_hooks() {
-    install_hooks<WaitReason::kMutex, WaitReason::kSharedMutex, WaitReason::kCondition, WaitReason::kSemaphore,
-                  WaitReason::kBarrier, WaitReason::kLatch, WaitReason::kWaitEvent, WaitReason::kOnce>();
+    install_hooks<WaitReason::kMutex, WaitReason::kSharedMutex, WaitReason::kCondition,
+                  WaitReason::kSemaphore, WaitReason::kBarrier, WaitReason::kLatch, WaitReason::kWaitEvent,
+                  WaitReason::kOnce, WaitReason::kCall, WaitReason::kNursery>();
 }
 
 void cancel_waitable_threads() {

@@ -11,7 +11,8 @@
 // out together.
 //
 // A firm wait is one that a cancellation does not end (the second half of a wait for a condition): suspend_current() refuses whoever was
-// cancelled, so the mark of the cancellation is put aside for the time of the wait and given back by whoever ends it.
+// cancelled, so the mark of the cancellation is put aside for the time of the wait and given back by whoever ends it. A wait may also become firm
+// for a while (call_channel.cpp): a timer that fires meanwhile leaves word in `flag`, and a cancellation its mark.
 //
 // Thread: on a worker's stack, or on a thread that is none (worker == nullptr), which blocks instead of parking.
 // Tested in tests/unit/runtime/{mutex,semaphore,...}_test.cpp.
@@ -43,6 +44,18 @@ struct ObjectWaiter {
         return thread != nullptr ? thread->owner : detail(coroutine).identity.load(std::memory_order_relaxed);
     }
 };
+
+// Whether a coroutine that seems to wait was taken out already. Before still_parked(): the acquire orders what that reads.
+inline bool is_taken_out(std::uint32_t index) {
+    return record(index).previous.load(std::memory_order_acquire) == index;  // [waitable.unlinked]
+}
+// The request of a coroutine, or a thread, that waits for an object, under the object's lock.
+inline WaitRequest& request_of(std::uint32_t coroutine) {
+    return *reinterpret_cast<WaitRequest*>(record(coroutine).transfer);
+}
+inline WaitRequest& request_of(const ThreadWaiter& thread) {
+    return *static_cast<WaitRequest*>(thread.transfer);
+}
 
 // Whoever was taken out of a wait list and is still to be woken. Filled under the lock, woken after it.
 class Woken {
