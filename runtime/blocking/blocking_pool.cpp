@@ -99,6 +99,7 @@ ResumePoint BlockingPool::call(Worker& worker, std::uint32_t index, BlockingRequ
         return keep_running(worker);
     }
     push(index);
+    callers_.fetch_add(1, std::memory_order_relaxed);
     Thread* sleeper = nullptr;
     Thread* fresh = nullptr;
     if (!idle_.empty()) {
@@ -140,6 +141,7 @@ void BlockingPool::give_up(Worker& worker, Thread& thread) {
         complained_ = true;
         lock_.unlock();
         make_ready(&worker, index, wire::WakeCause::kCoroutine);
+        callers_.fetch_sub(1, std::memory_order_relaxed);
         lock_.lock();
     }
     show();
@@ -163,6 +165,7 @@ bool BlockingPool::unlink(Worker* worker, std::uint32_t index, std::uint32_t seq
         show();
     }
     make_ready(worker, index, cause);
+    callers_.fetch_sub(1, std::memory_order_relaxed);
     return true;
 }
 
@@ -200,7 +203,10 @@ void BlockingPool::run(Thread& self) {
         }
         show();
         lock_.unlock();
-        if (finished != wire::kNone) make_ready(nullptr, finished, wire::WakeCause::kOutside);
+        if (finished != wire::kNone) {
+            make_ready(nullptr, finished, wire::WakeCause::kOutside);
+            callers_.fetch_sub(1, std::memory_order_relaxed);
+        }
         finished = wire::kNone;
         if (index == wire::kNone) {
             if (!sleep(self)) break;
@@ -232,9 +238,9 @@ void BlockingPool::run_call(std::uint32_t index, std::uint32_t thread_number) {
 }
 
 bool BlockingPool::sleep(Thread& self) {
-    const std::int64_t until_ns = add_ns(monotonic_ns(), static_cast<std::int64_t>(idle_ns_));
+    const std::int64_t until_ns = add_ns(real_monotonic_ns(), static_cast<std::int64_t>(idle_ns_));
     while (true) {
-        const std::int64_t left_ns = until_ns - monotonic_ns();
+        const std::int64_t left_ns = until_ns - real_monotonic_ns();
         if (left_ns > 0)
             futex_wait(self.wake_word, 0, static_cast<std::uint64_t>(left_ns));  // [blocking.wake]
         lock_.lock();

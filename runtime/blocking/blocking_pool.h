@@ -42,6 +42,9 @@ public:
     // Hook of WaitReason::kBlockingCall.
     bool unlink(Worker* worker, std::uint32_t index, std::uint32_t sequence, wire::WakeCause cause);
 
+    // Whether somebody waits for a call. May still say so for a moment after the last one is ready; never denies it before. Any thread.
+    bool anybody_calls() const { return callers_.load(std::memory_order_relaxed) != 0; }
+
     // What starts threads; pthread_create unless a test wants it to fail. Before the first call.
     void set_create_thread(CreateThread create) { create_thread_ = create; }
 
@@ -86,6 +89,8 @@ private:
     // Threads that exist or are being started. Futex [blocking.ended]: stop() waits for 0. Writer: holders of lock_; release: the last
     // one has left what stop() takes.
     std::atomic<std::uint32_t> count_{0};
+    // Who has parked for a call and is not ready again. Writers: the caller, whoever has made it ready; relaxed: a hint to virtual time.
+    std::atomic<std::uint32_t> callers_{0};
     std::uint32_t running_ = 0;  // of them, have come to life
     std::uint64_t idle_ns_ = 0;
     CreateThread create_thread_ = &pthread_create;

@@ -51,13 +51,39 @@ void read_blocking_threads(Environment& environment, unsigned wished) {
     }
 }
 
-}  // namespace
+std::optional<std::uint64_t> read_seed(const char* variable) {
+    const std::string_view value = value_of(variable);
+    if (value.empty()) return std::nullopt;
+    std::uint64_t seed = 0;
+    const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), seed);
+    if (problem != std::errc{} || end != value.data() + value.size()) {
+        fatal(std::string(variable) + "=" + std::string(value) +
+                  " is no seed; use a number from 0 to 18446744073709551615",
+              2);
+    }
+    return seed;
+}
 
-Environment read_environment(unsigned workers_wished, unsigned blocking_threads_wished) {
-    Environment environment;
-    read_blocking_threads(environment, blocking_threads_wished);
-    environment.workers_count = workers_wished;
-    if (const std::string_view value = value_of("CPRIME_WORKERS"); workers_wished == 0 && !value.empty()) {
+void read_chaos(Environment& environment, const RuntimeOptions& options) {
+    std::optional<std::uint64_t> chaos = options.chaos;
+    std::optional<std::uint64_t> deterministic = options.deterministic;
+    if (!chaos && !deterministic) {
+        chaos = read_seed("CPRIME_CHAOS");
+        deterministic = read_seed("CPRIME_DETERMINISTIC");
+    }
+    if (chaos && deterministic) {
+        fatal(
+            "chaos and the deterministic mode were both asked for; the deterministic mode is chaos of its "
+            "own kind: use one of them",
+            2);
+    }
+    environment.deterministic = deterministic.has_value();
+    environment.chaos_seed = environment.deterministic ? deterministic : chaos;
+}
+
+void read_workers(Environment& environment, unsigned wished) {
+    environment.workers_count = wished;
+    if (const std::string_view value = value_of("CPRIME_WORKERS"); wished == 0 && !value.empty()) {
         const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(),
                                                     environment.workers_count);
         if (problem != std::errc{} || end != value.data() + value.size() || environment.workers_count == 0) {
@@ -72,6 +98,16 @@ Environment read_environment(unsigned workers_wished, unsigned blocking_threads_
                   std::to_string(wire::kWorkersMax),
               2);
     }
+    if (environment.deterministic) environment.workers_count = 1;
+}
+
+}  // namespace
+
+Environment read_environment(const RuntimeOptions& options) {
+    Environment environment;
+    read_blocking_threads(environment, options.blocking_threads);
+    read_chaos(environment, options);
+    read_workers(environment, options.workers);
     environment.profile = is_on("CPRIME_PROFILE", false);
     environment.quiet = is_on("CPRIME_QUIET", false);
     environment.state_plane = is_on("CPRIME_STATE_PLANE", true);

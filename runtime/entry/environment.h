@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "cprime/runtime.h"
 
 namespace cprime::detail {
 
@@ -14,10 +17,12 @@ struct Environment {
     std::uint32_t blocking_threads = 64;  // at most, in the side pool
     std::uint32_t wait_for_viewer_ms = 0;
     std::string viewer_socket;  // abstract name on which a launcher listens while it looks for us; "" = not asked
-    std::string size_table_path;  // "" = none
+    std::string size_table_path;              // "" = none
+    std::optional<std::uint64_t> chaos_seed;  // of chaos, or of the deterministic mode; none = neither
+    bool deterministic = false;
 };
 
-// `workers_wished`, `blocking_threads_wished`: what the program says, 0 = nothing. A value that cannot be used ends the process: a sentence, code 2.
-Environment read_environment(unsigned workers_wished, unsigned blocking_threads_wished);
+// What the program says comes first. A value that cannot be used ends the process: a sentence, code 2.
+Environment read_environment(const RuntimeOptions& options);
 
 }  // namespace cprime::detail

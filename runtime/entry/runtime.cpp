@@ -19,6 +19,8 @@
 #include "runtime/entry/pool_options.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/entry/worker_threads.h"
+#include "runtime/scheduler/chaos.h"
+#include "runtime/scheduler/clock.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/sleepers.h"
 #include "runtime/scheduler/suspended.h"
@@ -70,7 +72,16 @@ void make_segments(RuntimeState& state, const Environment& environment, bool siz
     header.next_identity.store(first_identity, std::memory_order_relaxed);
 }
 
-void make_tables(RuntimeState& state, SizeTable table) {
+void say_chaos(const Environment& environment) {
+    if (!environment.chaos_seed || environment.quiet) return;
+    std::fprintf(stderr,
+                 environment.deterministic
+                     ? "cprime: deterministic, seed %llu: one worker, order drawn by the seed, virtual time\n"
+                     : "cprime: chaos, seed %llu: order and timing are drawn by the seed\n",
+                 static_cast<unsigned long long>(*environment.chaos_seed));
+}
+
+void make_tables(RuntimeState& state, const Environment& environment, SizeTable table) {
     emit::StateSegment& segment = *state.segment;
     if (!segment.ensure_records(SectionKind::kWorkers, state.workers_count) ||
         !segment.ensure_records(SectionKind::kHistograms, state.workers_count)) {
@@ -106,9 +117,11 @@ void make_tables(RuntimeState& state, SizeTable table) {
     take_or_die(state.segments.start(segment));
     state.scheduler.start(state.workers.get(), state.workers_count);
     g_worker_bias.start(state.workers_count == 1);
-    // The largest power of two of ticks that is at most 16 us.
+    g_chaos.begin(environment.chaos_seed, environment.deterministic);
+    // The largest power of two of ticks that is at most 16 us. Virtual ticks are nanoseconds.
     constexpr std::int64_t kGranuleNs = 16'000;
-    const auto granule_ticks = static_cast<std::uint64_t>(segment.header().clock.duration_ticks(kGranuleNs));
+    const auto granule_ticks = static_cast<std::uint64_t>(
+        time_is_virtual() ? kGranuleNs : segment.header().clock.duration_ticks(kGranuleNs));
     state.timers.start(state.workers.get(), state.workers_count,
                        static_cast<std::uint32_t>(std::bit_width(granule_ticks)) - 1);
 }
@@ -216,8 +229,7 @@ Runtime::Runtime(const RuntimeOptions& options)
     : options_(options), state_(std::make_unique<RuntimeState>()) {
     if (detail::g_runtime != nullptr)
         detail::fatal("a second cprime::Runtime was made while one exists; one at a time", 1);
-    const detail::Environment environment = detail::read_environment(options.workers,
-                                                                     options.blocking_threads);
+    const detail::Environment environment = detail::read_environment(options);
     detail::SizeTable table;
     if (!environment.size_table_path.empty()) {
         table = detail::take_or_die(detail::SizeTable::load(environment.size_table_path), 2);
@@ -229,7 +241,8 @@ Runtime::Runtime(const RuntimeOptions& options)
     state.profile_always = environment.profile;
     detail::g_runtime = &state;
     detail::make_segments(state, environment, !environment.size_table_path.empty());
-    detail::make_tables(state, std::move(table));
+    detail::make_tables(state, environment, std::move(table));
+    detail::say_chaos(environment);
     detail::say_classes_of_this_build(environment.quiet);
     detail::set_unlink_hook(detail::wire::WaitReason::kSleep, &detail::unlink_sleeper);
     detail::set_unlink_hook(detail::wire::WaitReason::kJoin, &detail::unlink_joiner);
@@ -249,6 +262,7 @@ Runtime::Runtime(const RuntimeOptions& options)
         if (options.newest_first) state.workers[i].attention |= detail::kOwnOrder;
     }
     detail::start_workers(state);
+    if (detail::g_chaos.on()) detail::g_chaos.settle();
     state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kRunning),
                                             std::memory_order_release);
     if (environment.state_plane) {
@@ -294,6 +308,7 @@ Runtime::~Runtime() {
     // 5. The workers' threads end, then those of the side pool, which nobody can call any more.
     state.scheduler.stop();
     detail::join_workers(state);
+    detail::g_chaos.begin(std::nullopt, false);
     state.blocking.stop();
     // 6. What they used goes, in reverse order.
     detail::check_no_hand_stacks_left();
@@ -311,7 +326,10 @@ Runtime::~Runtime() {
 
 void Runtime::wait() {
     RuntimeState& state = *state_;
-    if (state.scheduler.wait_finished(0, &state.shutting_down)) return;
+    if (state.scheduler.wait_finished(0, &state.shutting_down)) {
+        if (detail::g_chaos.on()) detail::g_chaos.settle();
+        return;
+    }
     // Somebody may have begun a spawn just before the shutdown and published the child just after it: everybody who is alive is
     // asked anew until nobody is.
     constexpr std::uint64_t kAskAgainMs = 50;

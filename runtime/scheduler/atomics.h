@@ -10,6 +10,7 @@
 //                                   reports two uses that nothing orders
 //   sync::fence(order)              std::atomic_thread_fence
 //   sync::light_fence, heavy_fence  an asymmetric pair, see below
+//   sync::shake                     may waste some time, where chaos is on (chaos.h); else it is not called
 //   sync::pause, yield_thread       in loops that wait for another thread's store; every such loop needs one of them
 //   sync::futex_wait, futex_wake    in futex.h
 //   sync::kModelled                 this is a model test: containers begin small there, so that it ends
@@ -44,12 +45,26 @@ using plain = T;
 // passes seldom. Where the kernel has membarrier(2), the heavy one interrupts every running thread of the process, and
 // the light one is only an order to the compiler; elsewhere both are full fences. Two light ones order nothing.
 //
-// True once membarrier is registered, during static initialisation. Before that, false: the full fence, which is right
-// beside either form of the heavy one.
-extern const bool g_light_fence_is_free;
+// True once membarrier is registered, during static initialisation, and while chaos does not want to be asked. Before that, false: the full fence,
+// which is right beside either form of the heavy one. Writers: that initialisation, chaos; readers: everybody, relaxed: both forms are right at any time.
+extern constinit std::atomic<bool> g_light_fence_is_free;
+
+// Where the light fence is not free: the full one; or, for chaos, the light one and then a delay, so that what stands between the store and the
+// load has time to happen.
+void light_fence_slowly() noexcept;
+// Whether chaos wants to be asked. Any thread.
+void shake_light_fence(bool yes) noexcept;
 
 [[gnu::always_inline]] inline void light_fence() noexcept {
-    if (g_light_fence_is_free) [[likely]] {
+    if (g_light_fence_is_free.load(std::memory_order_relaxed)) [[likely]] {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    } else {
+        light_fence_slowly();
+    }
+}
+// The same for code that may call nothing: some of it runs on a coroutine's stack (channels/short_ways.cpp).
+[[gnu::always_inline]] inline void light_fence_in_place() noexcept {
+    if (g_light_fence_is_free.load(std::memory_order_relaxed)) [[likely]] {
         std::atomic_signal_fence(std::memory_order_seq_cst);
     } else {
         std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -60,6 +75,8 @@ extern const bool g_light_fence_is_free;
     std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 void heavy_fence() noexcept;
+
+void shake() noexcept;
 
 [[gnu::always_inline]] inline void pause() noexcept {
     _mm_pause();

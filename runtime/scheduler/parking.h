@@ -45,7 +45,7 @@ inline constexpr std::uint64_t kPrivateAdopting = wire::kIdentityMask;
 inline constexpr std::uint64_t kPrivatePainted = 1ULL << 48;  // its stack was painted at spawn
 inline constexpr std::uint64_t kPrivateFailed = 1ULL << 49;   // an exception escaped it
 
-// Somebody of higher priority is ready: the running coroutine goes on, or, once its slice is over, lets it run first.
+// Somebody of higher priority is ready: the running coroutine goes on, or, once its slice is over, lets it run first. In chaos by chance.
 ResumePoint make_way(Worker& worker);
 
 // The coroutine that called goes on: no switch, unless its slice is over.

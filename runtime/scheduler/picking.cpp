@@ -2,6 +2,7 @@
 #include <sched.h>
 
 #include "cprime/this_coroutine.h"
+#include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/clock.h"
 #include "runtime/scheduler/enqueue.h"
 #include "runtime/scheduler/switching.h"
@@ -40,17 +41,17 @@ constexpr std::int64_t kSliceNs = 50'000;
     worker.record->ready_length.store(worker.queue.length(), std::memory_order_relaxed);
 }
 
-// Of those that may run on this worker only; of higher priority than what stands in its queue.
+// Of those that may run on this worker only; of higher priority than what stands in its queue; by chance.
 [[gnu::noinline]] std::uint32_t pick_special(Worker& worker) {
     worker.switch_stamp = 0;
     Scheduler& scheduler = g_runtime->scheduler;
-    if (cprime_urgent.load(std::memory_order_relaxed) != 0) {
+    if ((cprime_urgent.load(std::memory_order_relaxed) & ~kUrgentChaos) != 0) {
         if (const std::uint32_t urgent = scheduler.take_urgent(worker); urgent != wire::kNone) return urgent;
     }
     // Turn about with the others.
-    return worker.bound_length.load(std::memory_order_relaxed) != 0 && (worker.picks_left & 1) != 0
-               ? scheduler.take_bound(worker)
-               : wire::kNone;
+    if (worker.bound_length.load(std::memory_order_relaxed) != 0 && (worker.picks_left & 1) != 0)
+        return scheduler.take_bound(worker);
+    return g_chaos.on() ? g_chaos.pick(worker) : wire::kNone;
 }
 
 // Its own queue is empty. kNone: the runtime stops.
@@ -71,6 +72,7 @@ constexpr std::int64_t kSliceNs = 50'000;
         if (index == wire::kNone && worker.several_workers) index = scheduler.steal(worker);
         if (index != wire::kNone) {
             scheduler.found_work(worker);
+            if (g_chaos.on()) g_chaos.take_seed(worker);
             return index;
         }
         if (!scheduler.idle(worker)) return wire::kNone;
@@ -156,6 +158,11 @@ ResumePoint pick_next(Worker& worker) {
 
 ResumePoint make_way(Worker& worker) {
     if (worker.current_index == wire::kNone) return worker.current;
+    if (g_chaos.on()) {
+        if (!g_chaos.switches(worker)) return worker.current;
+        return worker.several_workers ? give_way<false>(worker, *worker.current, worker.current_index)
+                                      : give_way<true>(worker, *worker.current, worker.current_index);
+    }
     if (detail(worker.current_index).priority.load(std::memory_order_relaxed) <= wire::Priority::kHigh)
         return worker.current;
     const std::uint64_t now = now_ticks();

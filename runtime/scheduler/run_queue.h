@@ -10,10 +10,12 @@
 // tests/unit/runtime/scheduler_test.cpp; the deque in tests/model.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 #include "runtime/scheduler/atomics.h"
+#include "runtime/scheduler/random.h"
 #include "runtime/scheduler/tables.h"
 #include "runtime/scheduler/work_deque.h"
 
@@ -59,6 +61,25 @@ public:
         nexts_left_ = kNextsInARow;
         if (__builtin_expect(newest_first_, 0) && ++newest_in_a_row_ % kNewestInARow != 0)
             return deque_.pop_newest<kAlone>();
+        return deque_.take_oldest<kAlone>();
+    }
+
+    // Chaos (chaos.h): whoever is drawn: the one that follows, the newest, or one of the first kReach, whom others then stand behind. kNone: nobody,
+    // or thieves were faster.
+    static constexpr std::uint32_t kReach = 8;
+    template <bool kAlone>
+    std::uint32_t pop_any(std::uint64_t& random) {
+        if (draw_below(random, 4) == 0) return pop<kAlone>();
+        if (next_.load(std::memory_order_relaxed) != wire::kNone && draw_below(random, 2) == 0) {
+            const std::uint32_t index = take_next<kAlone>();
+            if (index != wire::kNone && !deque_.push(index)) return index;
+        }
+        if (draw_below(random, 4) == 0) return deque_.pop_newest<kAlone>();
+        for (std::uint32_t turns = draw_below(random, std::min(deque_.length(), kReach) + 1); turns > 0;
+             --turns) {
+            const std::uint32_t index = deque_.take_oldest<kAlone>();
+            if (index == wire::kNone || !deque_.push(index)) return index;
+        }
         return deque_.take_oldest<kAlone>();
     }
 

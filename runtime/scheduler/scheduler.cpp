@@ -7,6 +7,7 @@
 
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/futex.h"
 #include "runtime/scheduler/timers.h"
 
@@ -33,7 +34,13 @@ void add(std::atomic<Number>& counter, Number amount) {
 void Scheduler::publish_lengths() {
     for (std::size_t i = 0; i < queues_.size(); ++i)
         queued_[i].store(queues_[i].length(), kRelaxed);
-    cprime_urgent.store(queues_[kSignal].length() + queues_[kHigh].length(), kRelaxed);
+    cprime_urgent.store(
+        (queues_[kSignal].length() + queues_[kHigh].length()) | (g_chaos.on() ? kUrgentChaos : 0), kRelaxed);
+}
+
+void Scheduler::publish() {
+    const std::lock_guard<SpinLock> hold(lock_);
+    publish_lengths();
 }
 
 void Scheduler::inject(std::uint32_t index) {
@@ -186,6 +193,10 @@ void Scheduler::sleep(Worker& worker, std::uint64_t deadline) {
     emit::probe::worker_park(worker.ring, 0, worker.index);
     while (!IdleWorkers::is_woken(worker.sleeper)) {
         std::uint64_t timeout_ns = 0;
+        if (time_is_virtual()) {
+            if (!sleep_virtually(worker, deadline)) break;
+            continue;
+        }
         const std::uint64_t now = now_ticks();
         if (now >= deadline) break;
         const std::uint64_t trim = g_runtime->trimmer.due(worker, now);
@@ -203,6 +214,18 @@ void Scheduler::sleep(Worker& worker, std::uint64_t deadline) {
     g_runtime->trimmer.serve(worker);
     emit::probe::worker_unpark(worker.ring, 0, worker.index);
     worker.record->state.store(WorkerState::kScheduling, kRelaxed);
+}
+
+// Nobody is ready: the first deadline is now, unless a thread of the side pool is at work for somebody, who might come first.
+bool Scheduler::sleep_virtually(Worker& worker, std::uint64_t deadline) {
+    constexpr std::uint64_t kLookAgainNs = 1'000'000;
+    const bool others_at_work = g_runtime->blocking.anybody_calls();
+    if (deadline != kNoDeadline && !others_at_work) {
+        pass_virtual_time_until(deadline);
+        return false;
+    }
+    IdleWorkers::wait(worker.sleeper, deadline != kNoDeadline ? kLookAgainNs : 0);
+    return true;
 }
 
 void Scheduler::leave_idle(Worker& worker) {

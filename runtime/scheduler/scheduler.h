@@ -47,6 +47,9 @@ public:
         workers_count_ = count;
     }
 
+    // Tells everybody the lengths of the queues, and whether chaos is on. Any thread.
+    void publish();
+
     // Adds a ready coroutine to the queue of its priority, or of its worker, and wakes somebody who sleeps. Any thread.
     void inject(std::uint32_t index);
     // The worker has made a coroutine ready that stands in its own RunQueue: somebody who sleeps may steal it. Only with several workers.
@@ -82,6 +85,7 @@ public:
     // Wakes all who sleep, and says who they were. Any thread.
     std::vector<Worker*> wake_all();
     bool anybody_idle() const { return idle_.sleeping() != 0; }
+    bool everybody_idle() const { return idle_.sleeping() == workers_count_; }
 
     // Blocks until no coroutine is alive, for timeout_ns (0 = for ever), or until *give_up (may be null) is true and
     // wake_waiters() was called. True: nobody is alive. Threads that are no workers.
@@ -105,6 +109,7 @@ private:
     std::uint32_t age(Worker& worker, std::size_t served);          // the same
     bool anything_to_steal() const;
     void sleep(Worker& worker, std::uint64_t deadline);
+    bool sleep_virtually(Worker& worker, std::uint64_t deadline);  // false: it is the deadline
     void leave_idle(Worker& worker);
     void check_finished();
 

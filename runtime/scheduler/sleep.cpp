@@ -10,6 +10,7 @@
 #include "cprime/deadline.h"
 #include "cprime/this_coroutine.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/sleepers.h"
 #include "runtime/scheduler/timers.h"
@@ -28,7 +29,7 @@ void sleep_thread(std::int64_t until_ns) {
 
 ResumePoint sleep_coroutine(Worker* worker, std::uint32_t index, void* argument) noexcept {
     auto& request = *static_cast<SleepRequest*>(argument);
-    const std::int64_t now_ns = monotonic_ns();
+    const std::int64_t now_ns = monotonic_ns_for(worker);
     if (!request.absolute) request.ns = add_ns(now_ns, request.ns);
     if (worker == nullptr) {
         if (request.ns > now_ns) sleep_thread(request.ns);
@@ -42,7 +43,10 @@ ResumePoint sleep_coroutine(Worker* worker, std::uint32_t index, void* argument)
         YieldRequest nothing_to_wait_for;
         return cprime_yield_coroutine(worker, index, &nothing_to_wait_for);
     }
-    const std::uint64_t deadline = deadline_after_ns(request.ns - now_ns);
+    // Chaos arms some too early: then the hook arms the rest.
+    const std::int64_t for_ns = request.ns - now_ns;
+    const std::uint64_t deadline = deadline_after_ns(g_chaos.on() ? g_chaos.shortened(*worker, for_ns)
+                                                                  : for_ns);
     SpinLock& lock = g_runtime->joiners.locks[index];
     lock.lock();
     record(index).transfer = reinterpret_cast<std::uint64_t>(&request);
@@ -59,7 +63,7 @@ ResumePoint sleep_coroutine(Worker* worker, std::uint32_t index, void* argument)
 ResumePoint tick_interval(Worker* worker, std::uint32_t index, void* argument) noexcept {
     auto& request = *static_cast<IntervalRequest*>(argument);
     request.sleep = {.ns = request.next_ns, .status = Status::ok, .absolute = true};
-    const std::int64_t late_ns = monotonic_ns() - request.next_ns;
+    const std::int64_t late_ns = monotonic_ns_for(worker) - request.next_ns;
     std::int64_t from_ns = request.next_ns;
     if (late_ns > 0 && request.missed == static_cast<std::uint8_t>(MissedTicks::delay)) from_ns += late_ns;
     if (late_ns > 0 && request.missed == static_cast<std::uint8_t>(MissedTicks::skip)) {
@@ -73,7 +77,7 @@ ResumePoint tick_interval(Worker* worker, std::uint32_t index, void* argument) n
 
 ResumePoint read_clock(Worker* worker, std::uint32_t, void* argument) noexcept {
     auto& request = *static_cast<ClockRequest*>(argument);
-    request.ns = add_ns(monotonic_ns(), request.ns);
+    request.ns = add_ns(monotonic_ns_for(worker), request.ns);
     return worker != nullptr ? keep_running(*worker) : nullptr;
 }
 

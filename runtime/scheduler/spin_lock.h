@@ -23,6 +23,7 @@ public:
         if (worker_bias().possible()) {
             if (on_worker()) {
                 if (worker_bias().enter()) return;
+                if (worker_bias().is_shaken()) sync::shake();
             } else {
                 worker_bias().turn_off();
             }

@@ -7,6 +7,7 @@
 
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/parking.h"
 
 namespace cprime::detail {
@@ -78,6 +79,7 @@ void timers_fire(Worker& worker, std::uint64_t now_ticks) {
     // While a batch of coroutines waits to run fewer are woken than run until the next look, but some always are.
     constexpr std::uint32_t kBatchWhenLong = 8;
     std::uint32_t room = worker.queue.length() < Timers::kBatch ? Timers::kBatch : kBatchWhenLong;
+    if (g_chaos.on()) room = g_chaos.fires(worker, room);
     // A round may do nothing but move entries down. With nobody to run meanwhile it is worth another, but others may have been injected.
     constexpr std::uint32_t kRoundsMost = 16;
     Timers& timers = g_runtime->timers;

@@ -66,6 +66,7 @@ struct alignas(64) Worker {
     bool profile_always = false;                   // CPRIME_PROFILE=1; constant
     std::uint32_t parks_until_next = 61;           // what parks_until_depth becomes next
     std::uint32_t urgent_in_a_row = 0;             // picks of higher priority while others stood in `queue`
+    std::uint32_t chaos_round = 0;                 // of the seed that `random` comes from (chaos.h)
     ReadyQueue bound;                              // that may run here only; under the Scheduler's lock
     std::uint64_t random = 0x9e3779b97f4a7c15ULL;  // state of a xorshift; not 0
     emit::RingWriter* ring = nullptr;              // for the probes

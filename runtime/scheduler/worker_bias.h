@@ -7,6 +7,7 @@
 // threads call often has no use for it.
 //
 //   kNever   several workers: every lock is an exchange
+//   kShaken  the same, and before it there may be a delay: chaos (chaos.h)
 //   kOn      the worker is biased
 //   kOff     other threads hold or want locks, or have done so too often: every lock is an exchange
 //
@@ -26,7 +27,7 @@ namespace cprime::detail {
 
 class WorkerBias {
 public:
-    enum State : std::uint32_t { kNever, kOn, kOff };
+    enum State : std::uint32_t { kNever, kOn, kOff, kShaken };
     static constexpr std::uint32_t kTurnsMost = 256;
 
     // Before the worker runs, and while nobody holds a lock. `alone`: there is one worker.
@@ -35,6 +36,14 @@ public:
         state_.store(alone ? kOn : kNever, std::memory_order_release);
     }
 
+    // Chaos begins or ends. Where there is one worker nothing changes. While nobody runs; others may hold locks, all taken by an exchange.
+    void shake(bool yes) noexcept {
+        const std::uint32_t state = state_.load(std::memory_order_relaxed);
+        if (state == kNever || state == kShaken)
+            state_.store(yes ? kShaken : kNever, std::memory_order_relaxed);
+    }
+    bool is_shaken() const noexcept { return state_.load(std::memory_order_relaxed) == kShaken; }
+
     bool possible() const noexcept { return state_.load(std::memory_order_relaxed) != kNever; }
 
     // The worker: true, it is in the section; leave() when it is done. False: the lock is to be taken by an exchange.
@@ -42,7 +51,7 @@ public:
         if (state_.load(std::memory_order_relaxed) != kOn) return false;
         const std::uint32_t inside = inside_.load(std::memory_order_relaxed);
         set_inside(inside, inside + 1);
-        sync::light_fence();  // [bias.fence]
+        sync::light_fence_in_place();  // [bias.fence]
         // [bias.hand] acquire: what other threads did before they turned the bias on.
         if (state_.load(std::memory_order_acquire) == kOn) [[likely]]
             return true;
@@ -84,7 +93,7 @@ private:
         }
     }
 
-    // Writers: start(), holders of lock_. Readers: the worker at each lock, others as a hint that it is not kNever.
+    // Writers: start(), shake(), who holds `busy_`. Readers: the worker at each lock, others as a hint that it is not kNever.
     sync::atomic<std::uint32_t> state_{kNever};
     sync::atomic<std::uint32_t> inside_{0};  // sections that the worker is in; writer: the worker [bias.fence]
     sync::atomic<bool> busy_{false};  // lock of the two below: an exchange, since it is what SpinLock stands on
@@ -93,6 +102,7 @@ private:
 };
 
 inline void WorkerBias::turn_off() noexcept {
+    if (is_shaken()) return sync::shake();
     while (busy_.exchange(true, std::memory_order_acquire))  // [bias.others]
         sync::pause();
     const bool first = others_ == 0;
@@ -108,6 +118,7 @@ inline void WorkerBias::turn_off() noexcept {
 }
 
 inline void WorkerBias::turn_on() noexcept {
+    if (is_shaken()) return;
     while (busy_.exchange(true, std::memory_order_acquire))  // [bias.others]
         sync::pause();
     others_ = others_ - 1;

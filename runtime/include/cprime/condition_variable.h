@@ -19,6 +19,7 @@
 #include <chrono>
 #include <string_view>
 
+#include "cprime/deadline.h"
 #include "cprime/detail/waitable_calls.h"
 #include "cprime/mutex.h"
 
@@ -64,9 +65,9 @@ public:
     template <typename Rep, typename Period, typename Predicate>
     [[nodiscard]] Result<void> wait_for(Mutex& mutex, std::chrono::duration<Rep, Period> duration,
                                         Predicate&& predicate) {
-        const auto until = std::chrono::steady_clock::now() + duration;
+        const Deadline until(duration);
         while (!predicate()) {
-            const Result<void> waited = wait_for(mutex, until - std::chrono::steady_clock::now());
+            const Result<void> waited = wait_for(mutex, until.remaining());
             if (waited.status() == Status::timed_out && predicate()) return Status::ok;
             if (!waited) return waited;
         }

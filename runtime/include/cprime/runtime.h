@@ -10,10 +10,11 @@
 // Environment, read when the Runtime is made:
 //   CPRIME_WORKERS=N         number of workers where the program does not say
 //   CPRIME_BLOCKING_THREADS=N  threads, at most, for cprime::blocking(), where the program does not say
+//   CPRIME_CHAOS=SEED, CPRIME_DETERMINISTIC=SEED  RuntimeOptions::chaos and deterministic, where the program says neither
 //   CPRIME_SIZES=FILE        size table that 'coroscope sizes' wrote: classes by spawn site; a line on stderr says that it is used
 //   CPRIME_PROFILE=1         measure how deep stacks are used even while nobody watches
-//   CPRIME_QUIET=1           leave out the lines that say where size classes are larger than documented: in sanitizer builds, at start, and
-//                            in code compiled without optimisation, at the first spawn that is raised
+//   CPRIME_QUIET=1           leave out the lines that say that chaos is on, and where size classes are larger than documented: in sanitizer
+//                            builds, at start, and in code compiled without optimisation, at the first spawn that is raised
 //   CPRIME_STATE_PLANE=off   no shared memory, no agent: nobody can attach
 //   CPRIME_WAIT_FOR_VIEWER=N[@NAME]  wait at most N milliseconds, before the first coroutine, for somebody who listens, provided that the
 //                            abstract socket NAME can be connected to; 'coroscope' sets it for what it launches
@@ -29,6 +30,7 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -46,7 +48,14 @@ struct RuntimeOptions {
     // Each worker runs what it spawned last first, and what it spawned first when others steal it: for programs of forks and joins, which then
     // have few stacks alive at once. Otherwise ready coroutines run in the order in which they became ready.
     bool newest_first = false;
-    PoolConfig pools = {};               // how many stacks there are, ready or at most
+    // To find what goes wrong once a year. Order and timing are drawn by this seed: ready coroutines run in any order, calls that would go on let others run
+    // first, steals, timers and locks come early and late. All promises hold: priorities, the order in channels, times. Costs a multiple of the time.
+    std::optional<std::uint64_t> chaos = {};
+    // The same order in each run: one worker, whatever `workers` says, and order drawn by this seed; sleeps and timeouts count a time of their own, which is
+    // at the next deadline as soon as nobody is ready: so they take no time. Deadline and Interval read it, std::chrono::steady_clock does not. What threads
+    // that are no workers, blocking() and signals do comes when it comes, and threads' own waits last as long as ever.
+    std::optional<std::uint64_t> deterministic = {};
+    PoolConfig pools = {};  // how many stacks there are, ready or at most
 };
 
 namespace detail {

@@ -164,6 +164,8 @@ inline void fence(std::memory_order order,
 }
 inline void free_light_fence() noexcept {}
 inline void light_fence() noexcept {}  // an order to the compiler, which the checker's steps keep anyhow
+inline void light_fence_in_place() noexcept {}
+inline void shake() noexcept {}  // the checker tries every delay
 inline void heavy_fence(std::source_location where = std::source_location::current()) noexcept {
     model::Operation operation{.kind = model::Kind::kHeavyFence, .where = where};
     model::perform(operation);

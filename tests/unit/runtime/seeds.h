@@ -1,15 +1,18 @@
-// Small tests as functions of a seed: whatever a test leaves to chance (who comes first, who dawdles) it draws from there, so that one
-// seed is one order and many seeds are many.
+// Small tests as functions of a seed: whatever a test leaves to chance (who comes first, who dawdles) it draws from there, and so does the runtime,
+// which is in chaos meanwhile (scheduler/chaos.h). On one worker one seed is nearly one order, and many seeds are many.
 //
 //   COROSCOPE_SEEDS=N   how many seeds each such test runs with; a few where nothing is said
 //   COROSCOPE_SEED=S    the first one; a failure names it
+//   COROSCOPE_CHAOS=0   without chaos; else one seed in kSeedsPerCalm is, so that the short ways are not forgotten
 //
 // When a seed has been played nobody waits on any channel, and every arm is back.
 #pragma once
 
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
+#include "runtime/scheduler/chaos.h"
 #include "select_fixture.h"
 
 namespace cprime::test {
@@ -44,8 +47,12 @@ inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise)
 // How many seeds one runtime serves: making one takes many times as long as a small test.
 inline constexpr std::uint64_t kSeedsOfARuntime = 50;
 
-// Called before each seed: the one place to change where the runtime itself is to take part in the game.
-inline void tell_runtime([[maybe_unused]] std::uint64_t seed) {}
+// Called before each seed, while no coroutine lives: the runtime takes part in the game.
+inline constexpr std::uint64_t kSeedsPerCalm = 5;
+inline void tell_runtime(std::uint64_t seed) {
+    const bool calm = from_environment("COROSCOPE_CHAOS", 1) == 0 || seed % kSeedsPerCalm == 0;
+    detail::g_chaos.change(calm ? std::nullopt : std::optional(seed), false);
+}
 
 // Runs body(seed) as the first coroutine, once a seed, until one fails.
 template <typename Body>

@@ -30,7 +30,9 @@ using ParkFunction = ResumePoint (*)(Worker* worker, std::uint32_t coroutine, vo
 extern "C" void cprime_park(ParkFunction function, void* argument) noexcept;
 
 // How many coroutines of higher priority than normal are ready and have no worker yet. Writer: the scheduler, under its lock; readers: every
-// worker, as a hint; relaxed, since what it announces is looked up under that lock.
+// worker, as a hint; relaxed, since what it announces is looked up under that lock. While chaos is on kUrgentChaos is added: then nothing
+// goes the short way, and every runtime call asks whether to go on.
+inline constexpr std::uint32_t kUrgentChaos = 1U << 31;
 extern "C" std::atomic<std::uint32_t> cprime_urgent;
 
 // Where a wrapper finds the address of the function it calls: in a variable, not in its code. To a linker an address in the code is a
