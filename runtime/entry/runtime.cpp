@@ -18,6 +18,7 @@
 #include "runtime/entry/environment.h"
 #include "runtime/entry/pool_options.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/entry/shutdown_steps.h"
 #include "runtime/entry/worker_threads.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/sleepers.h"
@@ -28,6 +29,10 @@
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
 #include "runtime/sync/sync.h"
+#include "runtime/watch/deadlock_watch.h"
+#include "runtime/watch/describe.h"
+#include "runtime/watch/stall_watch.h"
+#include "runtime/watch/watch_options.h"
 
 namespace cprime {
 namespace detail {
@@ -70,7 +75,7 @@ void make_segments(RuntimeState& state, const Environment& environment, bool siz
     header.next_identity.store(first_identity, std::memory_order_relaxed);
 }
 
-void make_tables(RuntimeState& state, SizeTable table) {
+void make_tables(RuntimeState& state, SizeTable table, const WatchOptions& watch) {
     emit::StateSegment& segment = *state.segment;
     if (!segment.ensure_records(SectionKind::kWorkers, state.workers_count) ||
         !segment.ensure_records(SectionKind::kHistograms, state.workers_count)) {
@@ -110,6 +115,9 @@ void make_tables(RuntimeState& state, SizeTable table) {
     const auto granule_ticks = static_cast<std::uint64_t>(segment.header().clock.duration_ticks(kGranuleNs));
     state.timers.start(state.workers.get(), state.workers_count,
                        static_cast<std::uint32_t>(std::bit_width(granule_ticks)) - 1);
+    g_deadlocks.start(watch.on_deadlock,
+                      static_cast<std::uint64_t>(segment.header().clock.duration_ticks(1'000'000)));
+    g_stalls.start(state.workers.get(), state.workers_count, watch.stall_ms);
 }
 
 void print_context(char* buffer, unsigned long bytes) {
@@ -142,17 +150,8 @@ void name_the_living(unsigned grace_ms) {
         const wire::CoroutineState state = record(index).state.load(std::memory_order_acquire);
         if (state == wire::CoroutineState::kFree || state == wire::CoroutineState::kExited) continue;
         if (++named > 16) continue;
-        const wire::CoroutineDetail& about = detail(index);
-        const std::uint32_t site = about.site.load(std::memory_order_relaxed);
-        const std::uint32_t own = about.name.load(std::memory_order_relaxed);
-        const std::uint32_t name = own != wire::kNone || site == wire::kNone
-                                       ? own
-                                       : g_runtime->sites.record(site).name;
-        std::fprintf(stderr,
-                     "cprime: shutdown: coroutine %llu \"%s\" spawned at %s has not ended after %u ms (%s)\n",
-                     static_cast<unsigned long long>(about.identity.load(std::memory_order_relaxed)),
-                     std::string(g_runtime->segment->string(name)).c_str(),
-                     g_runtime->sites.text(site).c_str(), grace_ms, why_alive(index, state));
+        std::fprintf(stderr, "cprime: shutdown: %s has not ended after %u ms (%s)\n",
+                     coroutine_and_site_text(index).c_str(), grace_ms, why_alive(index, state));
     }
     if (named > 16) std::fprintf(stderr, "cprime: shutdown: and %u more\n", named - 16);
 }
@@ -201,12 +200,6 @@ void cancel_everybody(Worker* worker) {
         rouse_cancelled(worker, index, identity);
 }
 
-ResumePoint shut_down(Worker* worker, std::uint32_t, void*) noexcept {
-    if (worker == nullptr) runtime("shutdown");
-    cancel_everybody(worker);
-    return worker != nullptr ? keep_running(*worker) : nullptr;
-}
-
 }  // namespace detail
 
 using detail::RuntimeState;
@@ -228,7 +221,7 @@ Runtime::Runtime(const RuntimeOptions& options)
     state.profile_always = environment.profile;
     detail::g_runtime = &state;
     detail::make_segments(state, environment, !environment.size_table_path.empty());
-    detail::make_tables(state, std::move(table));
+    detail::make_tables(state, std::move(table), detail::read_watch_options(options));
     detail::say_classes_of_this_build(environment.quiet);
     detail::set_unlink_hook(detail::wire::WaitReason::kSleep, &detail::unlink_sleeper);
     detail::set_unlink_hook(detail::wire::WaitReason::kJoin, &detail::unlink_joiner);
@@ -240,7 +233,12 @@ Runtime::Runtime(const RuntimeOptions& options)
     detail::start_pools(state, options.pools);
     detail::start_channels(*state.segment);
     detail::start_waitables(*state.segment);
-    if (!detail::start_signals()) detail::fatal("there is no thread to be had for signals", 1);
+    detail::g_shutdown_steps.start();
+    if (!detail::start_signals())
+        detail::fatal(
+            "there is no descriptor or no thread to be had for signals; raise those limits (ulimit -n, "
+            "ulimit -u)",
+            1);
     coroscope::base::check_context() = &detail::print_context;
     detail::install_fault_handlers();
     for (std::uint32_t i = 0; i < state.workers_count; ++i) {
@@ -275,9 +273,11 @@ Runtime::~Runtime() {
     }
     // 1. Nothing new comes in from signals.
     detail::stop_signals();
-    // 2. Whoever is left is asked to end, and waited for.
+    // 2. The steps of at_shutdown() run, then whoever is left is asked to end; all are waited for.
+    const auto begin = detail::g_shutdown_steps.begin();
+    if (begin == detail::ShutdownSteps::Begin::run) detail::run_shutdown_steps();
     if (state.scheduler.alive() != 0) {
-        detail::cancel_everybody(nullptr);
+        if (begin == detail::ShutdownSteps::Begin::cancel) detail::cancel_everybody(nullptr);
         wait();
     }
     // 3. Threads that are no workers do not wait for channels and locks any more.
@@ -295,6 +295,7 @@ Runtime::~Runtime() {
     detail::join_workers(state);
     state.blocking.stop();
     // 6. What they used goes, in reverse order.
+    detail::g_shutdown_steps.stop();
     detail::check_no_hand_stacks_left();
     detail::stop_waitables();
     detail::stop_channels();

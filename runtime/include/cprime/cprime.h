@@ -4,8 +4,8 @@
 // suspend), deadline.h (deadlines and ticks), blocking.h (calls that block a thread), coroutine.h (coroutines resumed by hand), any_coroutine.h
 // (all kinds in one container), micro_pool.h (stacks in your own memory), bigger_stack.h (room for a deep call), channel.h (talk), select.h
 // (to several at once), mutex.h, shared_mutex.h, condition_variable.h, semaphore.h, barrier.h, latch.h, event.h, once.h (synchronise),
-// signal.h (signals as coroutines), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory
-// goes back). C: co.h.
+// signal.h (signals as coroutines), shutdown.h (what to finish first), result.h (what calls that wait give back), pool_config.h and pools.h (how many
+// stacks, whose memory goes back). C: co.h.
 #pragma once
 
 #include "cprime/any_coroutine.h"
@@ -29,6 +29,7 @@
 #include "cprime/select.h"
 #include "cprime/semaphore.h"
 #include "cprime/shared_mutex.h"
+#include "cprime/shutdown.h"
 #include "cprime/signal.h"
 #include "cprime/spawn.h"
 #include "cprime/this_coroutine.h"

@@ -85,6 +85,8 @@ struct JoinRequest {
     std::exception_ptr* failure = nullptr;  // where take_failure puts what escaped the target
 };
 ResumePoint join_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+// Somebody else has joined by the same handle meanwhile: ends the program with a sentence.
+ResumePoint joined_at_once(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 // After join_coroutine said ok and that the target may have failed: what escaped it, or null.
 ResumePoint take_failure(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
