@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -156,6 +157,63 @@ void name_the_living(unsigned grace_ms) {
     if (named > 16) std::fprintf(stderr, "cprime: shutdown: and %u more\n", named - 16);
 }
 
+// Throws std::bad_alloc; what else there is not ends the process with a sentence.
+void start(RuntimeState& state, const RuntimeOptions& options) {
+    const Environment environment = read_environment(options.workers, options.blocking_threads);
+    SizeTable table;
+    if (!environment.size_table_path.empty()) {
+        table = take_or_die(SizeTable::load(environment.size_table_path), 2);
+        std::fprintf(stderr, "cprime: stack sizes of %zu spawn sites come from %s\n", table.size(),
+                     environment.size_table_path.c_str());
+    }
+    state.workers_count = environment.workers_count;
+    state.profile_always = environment.profile;
+    g_runtime = &state;
+    make_segments(state, environment, !environment.size_table_path.empty());
+    make_tables(state, std::move(table), read_watch_options(options));
+    say_classes_of_this_build(environment.quiet);
+    set_unlink_hook(wire::WaitReason::kSleep, &unlink_sleeper);
+    set_unlink_hook(wire::WaitReason::kJoin, &unlink_joiner);
+    set_unlink_hook(wire::WaitReason::kSuspended, &unlink_suspended);
+    set_unlink_hook(wire::WaitReason::kSlot, &unlink_spawner);
+    set_unlink_hook(wire::WaitReason::kBlockingCall, &unlink_blocking);
+    state.blocking.start(state.segment->header(), environment.blocking_threads,
+                         options.blocking_idle_ms * 1'000'000ULL);
+    start_pools(state, options.pools);
+    start_channels(*state.segment);
+    start_waitables(*state.segment);
+    g_shutdown_steps.start();
+    if (!start_signals()) {
+        fatal(
+            "there is no descriptor or no thread to be had for signals; raise those limits (ulimit -n, "
+            "ulimit -u)",
+            1);
+    }
+    coroscope::base::check_context() = &print_context;
+    install_fault_handlers();
+    for (std::uint32_t i = 0; i < state.workers_count; ++i) {
+        state.workers[i].queue.set_newest_first(options.newest_first);
+        if (options.newest_first) state.workers[i].attention = 1;
+    }
+    start_workers(state);
+    state.segment->header().lifecycle.store(static_cast<std::uint32_t>(wire::Lifecycle::kRunning),
+                                            std::memory_order_release);
+    if (environment.state_plane) {
+        auto agent = emit::Agent::start({.state = state.segment.get(),
+                                         .rings = state.rings.get(),
+                                         .changed = &FirstViewer::changed,
+                                         .context = &state.first_viewer});
+        if (agent) {
+            state.agent = std::move(*agent);
+            if (environment.wait_for_viewer_ms != 0 && FirstViewer::expected(environment.viewer_socket)) {
+                state.first_viewer.wait_ms(environment.wait_for_viewer_ms);
+            }
+        } else {
+            std::fprintf(stderr, "cprime: nobody can attach: %s\n", agent.error().message.c_str());
+        }
+    }
+}
+
 }  // namespace
 
 void fatal(const std::string& sentence, int exit_code) {
@@ -208,60 +266,14 @@ Runtime::Runtime(const RuntimeOptions& options)
     : options_(options), state_(std::make_unique<RuntimeState>()) {
     if (detail::g_runtime != nullptr)
         detail::fatal("a second cprime::Runtime was made while one exists; one at a time", 1);
-    const detail::Environment environment = detail::read_environment(options.workers,
-                                                                     options.blocking_threads);
-    detail::SizeTable table;
-    if (!environment.size_table_path.empty()) {
-        table = detail::take_or_die(detail::SizeTable::load(environment.size_table_path), 2);
-        std::fprintf(stderr, "cprime: stack sizes of %zu spawn sites come from %s\n", table.size(),
-                     environment.size_table_path.c_str());
-    }
-    RuntimeState& state = *state_;
-    state.workers_count = environment.workers_count;
-    state.profile_always = environment.profile;
-    detail::g_runtime = &state;
-    detail::make_segments(state, environment, !environment.size_table_path.empty());
-    detail::make_tables(state, std::move(table), detail::read_watch_options(options));
-    detail::say_classes_of_this_build(environment.quiet);
-    detail::set_unlink_hook(detail::wire::WaitReason::kSleep, &detail::unlink_sleeper);
-    detail::set_unlink_hook(detail::wire::WaitReason::kJoin, &detail::unlink_joiner);
-    detail::set_unlink_hook(detail::wire::WaitReason::kSuspended, &detail::unlink_suspended);
-    detail::set_unlink_hook(detail::wire::WaitReason::kSlot, &detail::unlink_spawner);
-    detail::set_unlink_hook(detail::wire::WaitReason::kBlockingCall, &detail::unlink_blocking);
-    state.blocking.start(state.segment->header(), environment.blocking_threads,
-                         options.blocking_idle_ms * 1'000'000ULL);
-    detail::start_pools(state, options.pools);
-    detail::start_channels(*state.segment);
-    detail::start_waitables(*state.segment);
-    detail::g_shutdown_steps.start();
-    if (!detail::start_signals())
+    try {
+        detail::start(*state_, options);
+    } catch (const std::bad_alloc&) {
+        // Threads may run already: there is no way back.
         detail::fatal(
-            "there is no descriptor or no thread to be had for signals; raise those limits (ulimit -n, "
-            "ulimit -u)",
+            "there is no memory for a Runtime; raise the limit of address space (ulimit -v), or use less "
+            "elsewhere",
             1);
-    coroscope::base::check_context() = &detail::print_context;
-    detail::install_fault_handlers();
-    for (std::uint32_t i = 0; i < state.workers_count; ++i) {
-        state.workers[i].queue.set_newest_first(options.newest_first);
-        if (options.newest_first) state.workers[i].attention = 1;
-    }
-    detail::start_workers(state);
-    state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kRunning),
-                                            std::memory_order_release);
-    if (environment.state_plane) {
-        auto agent = detail::emit::Agent::start({.state = state.segment.get(),
-                                                 .rings = state.rings.get(),
-                                                 .changed = &detail::FirstViewer::changed,
-                                                 .context = &state.first_viewer});
-        if (agent) {
-            state.agent = std::move(*agent);
-            if (environment.wait_for_viewer_ms != 0 &&
-                detail::FirstViewer::expected(environment.viewer_socket)) {
-                state.first_viewer.wait_ms(environment.wait_for_viewer_ms);
-            }
-        } else {
-            std::fprintf(stderr, "cprime: nobody can attach: %s\n", agent.error().message.c_str());
-        }
     }
 }
 

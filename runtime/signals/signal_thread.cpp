@@ -124,6 +124,7 @@ std::unique_ptr<SignalThread> SignalThread::start() {
 }
 
 SignalThread::~SignalThread() {
+    if (!thread_.joinable()) return;  // it never came to life, and nothing was changed
     const std::uint64_t one = 1;
     while (write(stop_.get(), &one, sizeof one) < 0 && errno == EINTR) {
     }

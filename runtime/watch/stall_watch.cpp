@@ -118,7 +118,7 @@ void StallWatch::judge(const Worker& worker, Seen& seen) {
     const std::uint32_t thread_id = worker.record->thread_id.load(kRelaxed);
     ThreadState thread = state_of(thread_id);
     const bool starved = thread.known && !thread.asleep &&
-                         thread.cpu_ms < seen.cpu_ms + static_cast<std::uint64_t>(seen.for_ms) / 4;
+                         thread.cpu_ms < seen.cpu_ms + static_cast<std::uint64_t>(limit_ms_) / 4;
     if (starved) return;
     if (thread.asleep) thread.in_kernel = read_of_thread(thread_id, "wchan");
     // Acquire: its record and its name were written before it was made ready, or parked last.

@@ -6,7 +6,7 @@
 // A coroutine is named when its worker has not switched for the limit although somebody waits for that worker: in its own queue, bound to it, or,
 // where every worker is kept, in the shared queues or with a deadline that has passed. Once a spawn site. Two things are not held against it:
 //   time in which this process did not run (SIGSTOP, a debugger): a pause counts as two looks at most
-//   time in which its thread was ready and the system ran others: a thread that does not sleep must have used a quarter of the time itself
+//   time in which its thread was ready and the system ran others: a thread that does not sleep must have used a quarter of the limit itself
 //
 // Thread: start by the one that makes the Runtime, look by the signal thread. Tested in tests/unit/runtime/stall_test.cpp.
 #pragma once
