@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "runtime/entry/environment.h"
 #include "runtime/entry/pool_options.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/entry/shutdown_steps.h"
 #include "runtime/entry/worker_threads.h"
 #include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/clock.h"
@@ -30,6 +32,10 @@
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
 #include "runtime/sync/sync.h"
+#include "runtime/watch/deadlock_watch.h"
+#include "runtime/watch/describe.h"
+#include "runtime/watch/stall_watch.h"
+#include "runtime/watch/watch_options.h"
 
 namespace cprime {
 namespace detail {
@@ -81,7 +87,8 @@ void say_chaos(const Environment& environment) {
                  static_cast<unsigned long long>(*environment.chaos_seed));
 }
 
-void make_tables(RuntimeState& state, const Environment& environment, SizeTable table) {
+void make_tables(RuntimeState& state, const Environment& environment, SizeTable table,
+                 const WatchOptions& watch) {
     emit::StateSegment& segment = *state.segment;
     if (!segment.ensure_records(SectionKind::kWorkers, state.workers_count) ||
         !segment.ensure_records(SectionKind::kHistograms, state.workers_count)) {
@@ -124,6 +131,9 @@ void make_tables(RuntimeState& state, const Environment& environment, SizeTable 
         time_is_virtual() ? kGranuleNs : segment.header().clock.duration_ticks(kGranuleNs));
     state.timers.start(state.workers.get(), state.workers_count,
                        static_cast<std::uint32_t>(std::bit_width(granule_ticks)) - 1);
+    g_deadlocks.start(watch.on_deadlock,
+                      static_cast<std::uint64_t>(segment.header().clock.duration_ticks(1'000'000)));
+    g_stalls.start(state.workers.get(), state.workers_count, watch.stall_ms);
 }
 
 void print_context(char* buffer, unsigned long bytes) {
@@ -156,19 +166,69 @@ void name_the_living(unsigned grace_ms) {
         const wire::CoroutineState state = record(index).state.load(std::memory_order_acquire);
         if (state == wire::CoroutineState::kFree || state == wire::CoroutineState::kExited) continue;
         if (++named > 16) continue;
-        const wire::CoroutineDetail& about = detail(index);
-        const std::uint32_t site = about.site.load(std::memory_order_relaxed);
-        const std::uint32_t own = about.name.load(std::memory_order_relaxed);
-        const std::uint32_t name = own != wire::kNone || site == wire::kNone
-                                       ? own
-                                       : g_runtime->sites.record(site).name;
-        std::fprintf(stderr,
-                     "cprime: shutdown: coroutine %llu \"%s\" spawned at %s has not ended after %u ms (%s)\n",
-                     static_cast<unsigned long long>(about.identity.load(std::memory_order_relaxed)),
-                     std::string(g_runtime->segment->string(name)).c_str(),
-                     g_runtime->sites.text(site).c_str(), grace_ms, why_alive(index, state));
+        std::fprintf(stderr, "cprime: shutdown: %s has not ended after %u ms (%s)\n",
+                     coroutine_and_site_text(index).c_str(), grace_ms, why_alive(index, state));
     }
     if (named > 16) std::fprintf(stderr, "cprime: shutdown: and %u more\n", named - 16);
+}
+
+// Throws std::bad_alloc; what else there is not ends the process with a sentence.
+void start(RuntimeState& state, const RuntimeOptions& options) {
+    const Environment environment = read_environment(options);
+    SizeTable table;
+    if (!environment.size_table_path.empty()) {
+        table = take_or_die(SizeTable::load(environment.size_table_path), 2);
+        std::fprintf(stderr, "cprime: stack sizes of %zu spawn sites come from %s\n", table.size(),
+                     environment.size_table_path.c_str());
+    }
+    state.workers_count = environment.workers_count;
+    state.profile_always = environment.profile;
+    g_runtime = &state;
+    make_segments(state, environment, !environment.size_table_path.empty());
+    make_tables(state, environment, std::move(table), read_watch_options(options));
+    say_chaos(environment);
+    say_classes_of_this_build(environment.quiet);
+    set_unlink_hook(wire::WaitReason::kSleep, &unlink_sleeper);
+    set_unlink_hook(wire::WaitReason::kJoin, &unlink_joiner);
+    set_unlink_hook(wire::WaitReason::kSuspended, &unlink_suspended);
+    set_unlink_hook(wire::WaitReason::kSlot, &unlink_spawner);
+    set_unlink_hook(wire::WaitReason::kBlockingCall, &unlink_blocking);
+    state.blocking.start(state.segment->header(), environment.blocking_threads,
+                         options.blocking_idle_ms * 1'000'000ULL);
+    start_pools(state, options.pools);
+    start_channels(*state.segment);
+    start_waitables(*state.segment);
+    g_shutdown_steps.start();
+    if (!start_signals()) {
+        fatal(
+            "there is no descriptor or no thread to be had for signals; raise those limits (ulimit -n, "
+            "ulimit -u)",
+            1);
+    }
+    coroscope::base::check_context() = &print_context;
+    install_fault_handlers();
+    for (std::uint32_t i = 0; i < state.workers_count; ++i) {
+        state.workers[i].queue.set_newest_first(options.newest_first);
+        if (options.newest_first) state.workers[i].attention |= kOwnOrder;
+    }
+    start_workers(state);
+    if (g_chaos.on()) g_chaos.settle();
+    state.segment->header().lifecycle.store(static_cast<std::uint32_t>(wire::Lifecycle::kRunning),
+                                            std::memory_order_release);
+    if (environment.state_plane) {
+        auto agent = emit::Agent::start({.state = state.segment.get(),
+                                         .rings = state.rings.get(),
+                                         .changed = &FirstViewer::changed,
+                                         .context = &state.first_viewer});
+        if (agent) {
+            state.agent = std::move(*agent);
+            if (environment.wait_for_viewer_ms != 0 && FirstViewer::expected(environment.viewer_socket)) {
+                state.first_viewer.wait_ms(environment.wait_for_viewer_ms);
+            }
+        } else {
+            std::fprintf(stderr, "cprime: nobody can attach: %s\n", agent.error().message.c_str());
+        }
+    }
 }
 
 }  // namespace
@@ -215,12 +275,6 @@ void cancel_everybody(Worker* worker) {
         rouse_cancelled(worker, index, identity);
 }
 
-ResumePoint shut_down(Worker* worker, std::uint32_t, void*) noexcept {
-    if (worker == nullptr) runtime("shutdown");
-    cancel_everybody(worker);
-    return worker != nullptr ? keep_running(*worker) : nullptr;
-}
-
 }  // namespace detail
 
 using detail::RuntimeState;
@@ -229,56 +283,14 @@ Runtime::Runtime(const RuntimeOptions& options)
     : options_(options), state_(std::make_unique<RuntimeState>()) {
     if (detail::g_runtime != nullptr)
         detail::fatal("a second cprime::Runtime was made while one exists; one at a time", 1);
-    const detail::Environment environment = detail::read_environment(options);
-    detail::SizeTable table;
-    if (!environment.size_table_path.empty()) {
-        table = detail::take_or_die(detail::SizeTable::load(environment.size_table_path), 2);
-        std::fprintf(stderr, "cprime: stack sizes of %zu spawn sites come from %s\n", table.size(),
-                     environment.size_table_path.c_str());
-    }
-    RuntimeState& state = *state_;
-    state.workers_count = environment.workers_count;
-    state.profile_always = environment.profile;
-    detail::g_runtime = &state;
-    detail::make_segments(state, environment, !environment.size_table_path.empty());
-    detail::make_tables(state, environment, std::move(table));
-    detail::say_chaos(environment);
-    detail::say_classes_of_this_build(environment.quiet);
-    detail::set_unlink_hook(detail::wire::WaitReason::kSleep, &detail::unlink_sleeper);
-    detail::set_unlink_hook(detail::wire::WaitReason::kJoin, &detail::unlink_joiner);
-    detail::set_unlink_hook(detail::wire::WaitReason::kSuspended, &detail::unlink_suspended);
-    detail::set_unlink_hook(detail::wire::WaitReason::kSlot, &detail::unlink_spawner);
-    detail::set_unlink_hook(detail::wire::WaitReason::kBlockingCall, &detail::unlink_blocking);
-    state.blocking.start(state.segment->header(), environment.blocking_threads,
-                         options.blocking_idle_ms * 1'000'000ULL);
-    detail::start_pools(state, options.pools);
-    detail::start_channels(*state.segment);
-    detail::start_waitables(*state.segment);
-    if (!detail::start_signals()) detail::fatal("there is no thread to be had for signals", 1);
-    coroscope::base::check_context() = &detail::print_context;
-    detail::install_fault_handlers();
-    for (std::uint32_t i = 0; i < state.workers_count; ++i) {
-        state.workers[i].queue.set_newest_first(options.newest_first);
-        if (options.newest_first) state.workers[i].attention |= detail::kOwnOrder;
-    }
-    detail::start_workers(state);
-    if (detail::g_chaos.on()) detail::g_chaos.settle();
-    state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kRunning),
-                                            std::memory_order_release);
-    if (environment.state_plane) {
-        auto agent = detail::emit::Agent::start({.state = state.segment.get(),
-                                                 .rings = state.rings.get(),
-                                                 .changed = &detail::FirstViewer::changed,
-                                                 .context = &state.first_viewer});
-        if (agent) {
-            state.agent = std::move(*agent);
-            if (environment.wait_for_viewer_ms != 0 &&
-                detail::FirstViewer::expected(environment.viewer_socket)) {
-                state.first_viewer.wait_ms(environment.wait_for_viewer_ms);
-            }
-        } else {
-            std::fprintf(stderr, "cprime: nobody can attach: %s\n", agent.error().message.c_str());
-        }
+    try {
+        detail::start(*state_, options);
+    } catch (const std::bad_alloc&) {
+        // Threads may run already: there is no way back.
+        detail::fatal(
+            "there is no memory for a Runtime; raise the limit of address space (ulimit -v), or use less "
+            "elsewhere",
+            1);
     }
 }
 
@@ -290,9 +302,11 @@ Runtime::~Runtime() {
     }
     // 1. Nothing new comes in from signals.
     detail::stop_signals();
-    // 2. Whoever is left is asked to end, and waited for.
+    // 2. The steps of at_shutdown() run, then whoever is left is asked to end; all are waited for.
+    const auto begin = detail::g_shutdown_steps.begin();
+    if (begin == detail::ShutdownSteps::Begin::run) detail::run_shutdown_steps();
     if (state.scheduler.alive() != 0) {
-        detail::cancel_everybody(nullptr);
+        if (begin == detail::ShutdownSteps::Begin::cancel) detail::cancel_everybody(nullptr);
         wait();
     }
     // 3. Threads that are no workers do not wait for channels and locks any more.
@@ -311,6 +325,7 @@ Runtime::~Runtime() {
     detail::g_chaos.begin(std::nullopt, false);
     state.blocking.stop();
     // 6. What they used goes, in reverse order.
+    detail::g_shutdown_steps.stop();
     detail::check_no_hand_stacks_left();
     detail::stop_waitables();
     detail::stop_channels();

@@ -1,10 +1,13 @@
 // Joining, cancelling and letting go: what a JoinHandle does.
+#include <cstdio>
+#include <cstdlib>
 #include <mutex>
 
 #include "cprime/detail/spawn_request.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/joiners.h"
 #include "runtime/scheduler/parking.h"
+#include "runtime/watch/describe.h"
 
 namespace cprime::detail {
 
@@ -66,9 +69,26 @@ bool unlink_joiner(Worker* worker, std::uint32_t index, std::uint32_t target, st
 
 namespace {
 
+[[noreturn, gnu::cold]] void nobody_to_join() {
+    std::fputs(
+        "cprime: join was called on an empty handle (default-made, moved from, detached, or joined before); "
+        "a coroutine is joined once\n",
+        stderr);
+    std::abort();
+}
+
+[[noreturn, gnu::cold]] void joins_itself(std::uint32_t index) {
+    std::fprintf(stderr,
+                 "cprime: %s joins itself, so that it would wait for itself for ever; somebody else may join "
+                 "it, or nobody\n",
+                 coroutine_text(index).c_str());
+    std::abort();
+}
+
 // A thread that is no worker joins: it links itself where exit looks, and blocks.
 void join_from_outside(JoinRequest& request) {
     Joiners& joiners = runtime("join").joiners;
+    if (request.identity == 0) nobody_to_join();
     ThreadJoiner self;
     self.target = request.target;
     self.waiter.transfer = &request;
@@ -94,6 +114,7 @@ ResumePoint join_coroutine(Worker* worker, std::uint32_t index, void* argument) 
         join_from_outside(request);
         return nullptr;
     }
+    if (__builtin_expect(request.identity == 0, 0)) nobody_to_join();
     SpinLock& lock = g_runtime->joiners.locks[request.target];
     lock.lock();
     if (!still_alive(request.target, request.identity)) {
@@ -101,6 +122,7 @@ ResumePoint join_coroutine(Worker* worker, std::uint32_t index, void* argument) 
         request.may_have_failed = g_runtime->failures.any();
         return keep_running(*worker);
     }
+    if (__builtin_expect(request.target == index, 0)) joins_itself(index);
     CoroutineRecord& self = record(index);
     self.transfer = reinterpret_cast<std::uint64_t>(&request);
     if (!suspend_current(*worker, index, wire::WaitReason::kJoin, request.target)) {
@@ -113,6 +135,14 @@ ResumePoint join_coroutine(Worker* worker, std::uint32_t index, void* argument) 
     first.store(index, std::memory_order_relaxed);
     lock.unlock();
     return pick_next(*worker);
+}
+
+ResumePoint joined_at_once(Worker*, std::uint32_t, void* argument) noexcept {
+    std::fprintf(stderr,
+                 "cprime: coroutine %llu was joined by two at once through one handle; a coroutine is joined "
+                 "once, by one\n",
+                 static_cast<unsigned long long>(static_cast<const JoinRequest*>(argument)->identity));
+    std::abort();
 }
 
 ResumePoint take_failure(Worker* worker, std::uint32_t, void* argument) noexcept {

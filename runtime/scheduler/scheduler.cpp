@@ -10,6 +10,7 @@
 #include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/futex.h"
 #include "runtime/scheduler/timers.h"
+#include "runtime/watch/deadlock_watch.h"
 
 namespace cprime::detail {
 
@@ -160,6 +161,7 @@ std::vector<Worker*> Scheduler::wake_all() {
 bool Scheduler::idle(Worker& worker) {
     if (worker.sleeper.is_searching()) idle_.end_search(worker.sleeper, false, lock_);
     std::uint64_t deadline = kNoDeadline;  // until which it sleeps; only the watcher has one
+    bool last = false;
     {
         const std::lock_guard<SpinLock> hold(lock_);
         if (!worker.bound.empty()) return true;
@@ -173,38 +175,46 @@ bool Scheduler::idle(Worker& worker) {
             watcher_ = &worker;
             watcher_deadline_ = deadline = next;
         }
+        last = next == kNoDeadline && everybody_sleeps();
     }
     if (worker.several_workers && idle_.last_look([this] { return anything_to_steal(); })) {
         leave_idle(worker);
         return true;
     }
-    check_finished();
+    const bool finished = check_finished();
     g_runtime->pools.sample_high_water();
-    sleep(worker, deadline);
+    sleep(worker, deadline, last && !finished);
     leave_idle(worker);
     return true;
 }
 
-void Scheduler::sleep(Worker& worker, std::uint64_t deadline) {
+void Scheduler::sleep(Worker& worker, std::uint64_t deadline, bool last) {
     worker.record->ready_length.store(0, kRelaxed);
     worker.record->current.store(wire::kNone, kRelaxed);
     worker.record->state.store(WorkerState::kParked, kRelaxed);
     add(worker.record->parks, std::uint64_t{1});
     emit::probe::worker_park(worker.ring, 0, worker.index);
+    const std::uint64_t since = last ? coroscope::base::read_tsc() : 0;
+    std::uint64_t look = last ? g_deadlocks.first_look(since) : DeadlockWatch::kNever;
     while (!IdleWorkers::is_woken(worker.sleeper)) {
         std::uint64_t timeout_ns = 0;
-        if (time_is_virtual()) {
+        const bool is_virtual = time_is_virtual();
+        if (is_virtual && deadline != kNoDeadline) {
             if (!sleep_virtually(worker, deadline)) break;
             continue;
         }
-        const std::uint64_t now = now_ticks();
+        const std::uint64_t now = coroscope::base::read_tsc();  // the machine's time, by which trims and looks go
         if (now >= deadline) break;
-        const std::uint64_t trim = g_runtime->trimmer.due(worker, now);
+        const std::uint64_t trim = is_virtual ? kNoDeadline : g_runtime->trimmer.due(worker, now);
         if (now >= trim) {
             g_runtime->trimmer.step(worker, now);
             continue;
         }
-        if (const std::uint64_t until = std::min(deadline, trim); until != kNoDeadline) {
+        if (now >= look) {
+            look = g_deadlocks.look(worker, now, since);
+            continue;
+        }
+        if (const std::uint64_t until = std::min({deadline, trim, look}); until != kNoDeadline) {
             const auto& clock = g_runtime->segment->header().clock;
             timeout_ns = static_cast<std::uint64_t>(clock.duration_ns(static_cast<std::int64_t>(until - now))) +
                          1;
@@ -219,12 +229,11 @@ void Scheduler::sleep(Worker& worker, std::uint64_t deadline) {
 // Nobody is ready: the first deadline is now, unless a thread of the side pool is at work for somebody, who might come first.
 bool Scheduler::sleep_virtually(Worker& worker, std::uint64_t deadline) {
     constexpr std::uint64_t kLookAgainNs = 1'000'000;
-    const bool others_at_work = g_runtime->blocking.anybody_calls();
-    if (deadline != kNoDeadline && !others_at_work) {
+    if (!g_runtime->blocking.anybody_calls()) {
         pass_virtual_time_until(deadline);
         return false;
     }
-    IdleWorkers::wait(worker.sleeper, deadline != kNoDeadline ? kLookAgainNs : 0);
+    IdleWorkers::wait(worker.sleeper, kLookAgainNs);
     return true;
 }
 
@@ -242,8 +251,10 @@ void Scheduler::leave_idle(Worker& worker) {
     if (next_watcher != nullptr) IdleWorkers::wake(*next_watcher);
 }
 
-void Scheduler::check_finished() {
-    if (alive() == 0) wake_waiters();
+bool Scheduler::check_finished() {
+    if (alive() != 0) return false;
+    wake_waiters();
+    return true;
 }
 
 void Scheduler::wake_waiters() {
@@ -262,7 +273,21 @@ std::uint64_t Scheduler::alive() const {
     return spawned - exited;
 }
 
+std::uint32_t Scheduler::shared_length() const {
+    std::uint32_t sum = 0;
+    for (const auto& length : queued_)
+        sum += length.load(kRelaxed);
+    return sum;
+}
+
 bool Scheduler::wait_finished(std::uint64_t timeout_ns, const std::atomic<bool>* give_up) {
+    struct Counted {
+        std::atomic<std::uint32_t>& threads;
+        explicit Counted(std::atomic<std::uint32_t>& counter) : threads(counter) {
+            threads.fetch_add(1, kRelaxed);
+        }
+        ~Counted() { threads.fetch_sub(1, kRelaxed); }
+    } const counted(threads_that_wait_);
     timespec start{};
     clock_gettime(CLOCK_MONOTONIC, &start);
     while (true) {

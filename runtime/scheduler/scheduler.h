@@ -85,7 +85,11 @@ public:
     // Wakes all who sleep, and says who they were. Any thread.
     std::vector<Worker*> wake_all();
     bool anybody_idle() const { return idle_.sleeping() != 0; }
-    bool everybody_idle() const { return idle_.sleeping() == workers_count_; }
+    // Hints, any thread: whether no worker has anything to do; threads that wait for the end of all coroutines.
+    bool everybody_sleeps() const { return idle_.sleeping() == workers_count_; }
+    std::uint32_t threads_that_wait() const { return threads_that_wait_.load(std::memory_order_relaxed); }
+    // How many stand in the shared queues. A hint, any thread.
+    std::uint32_t shared_length() const;
 
     // Blocks until no coroutine is alive, for timeout_ns (0 = for ever), or until *give_up (may be null) is true and
     // wake_waiters() was called. True: nobody is alive. Threads that are no workers.
@@ -108,10 +112,11 @@ private:
     void publish_lengths();                                         // the same
     std::uint32_t age(Worker& worker, std::size_t served);          // the same
     bool anything_to_steal() const;
-    void sleep(Worker& worker, std::uint64_t deadline);
+    // `last`: nobody else has anything to do, nor will by a deadline, and somebody is alive.
+    void sleep(Worker& worker, std::uint64_t deadline, bool last);
     bool sleep_virtually(Worker& worker, std::uint64_t deadline);  // false: it is the deadline
     void leave_idle(Worker& worker);
-    void check_finished();
+    bool check_finished();  // true: nobody is alive
 
     Worker* workers_ = nullptr;
     std::uint32_t workers_count_ = 0;
@@ -127,6 +132,7 @@ private:
     std::atomic<bool> stopping_{false};  // writer: stop(), under lock_
     std::atomic<std::uint32_t> finished_epoch_{
         0};  // futex: grows when somebody sees the end [scheduler.finished]
+    std::atomic<std::uint32_t> threads_that_wait_{0};  // writers: those threads; a hint for the deadlock watch
 };
 
 }  // namespace cprime::detail

@@ -45,7 +45,7 @@ extern "C" void cprime_spawn_commit(SpawnRequest* request) noexcept {
 // Without the lock of its target: who has an identity keeps it until it has ended, and gets no second one. With several workers as well.
 extern "C" bool cprime_join_shortly(JoinRequest* request) noexcept {
     const Worker* worker = cprime_current_worker;
-    if (worker == nullptr || request->target == kNoCoroutine) return false;
+    if (worker == nullptr || request->identity == 0) return false;
     // [join.ended] acquire: what the coroutine did before its record was given back.
     const wire::CoroutineState state = worker->records[request->target].state.load(std::memory_order_acquire);
     const bool other = detail(request->target).identity.load(std::memory_order_acquire) != request->identity;

@@ -23,6 +23,7 @@
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/signals/signals.h"
+#include "runtime/watch/stall_watch.h"
 
 namespace cprime::detail {
 namespace {
@@ -35,6 +36,9 @@ std::unique_ptr<SignalThread> g_signal_thread;  // writer: start and stop of the
 // handlers on any thread; relaxed, since both only name a thread that exists.
 std::atomic<pid_t> g_forward_process{0};
 std::atomic<pid_t> g_forward_thread{0};
+
+// Writers: handle(), and the start of a runtime. Readers: a hint, relaxed.
+std::atomic<bool> g_anything_handled{false};
 
 constexpr int kFaults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
 
@@ -75,12 +79,17 @@ void forward(int number, siginfo_t* info, void* context) {
 }  // namespace
 
 bool start_signals() {
+    g_anything_handled.store(false, std::memory_order_relaxed);
     g_signal_thread = SignalThread::start();
     return g_signal_thread != nullptr;
 }
 
 void stop_signals() {
     g_signal_thread.reset();
+}
+
+bool signals_are_handled() {
+    return g_anything_handled.load(std::memory_order_relaxed);
 }
 
 std::unique_ptr<SignalThread> SignalThread::start() {
@@ -115,6 +124,7 @@ std::unique_ptr<SignalThread> SignalThread::start() {
 }
 
 SignalThread::~SignalThread() {
+    if (!thread_.joinable()) return;  // it never came to life, and nothing was changed
     const std::uint64_t one = 1;
     while (write(stop_.get(), &one, sizeof one) < 0 && errno == EINTR) {
     }
@@ -129,6 +139,7 @@ SignalThread::~SignalThread() {
 }
 
 void SignalThread::handle(int number, Signals::Handler handler, const Place& place) {
+    g_anything_handled.store(true, std::memory_order_relaxed);
     take(number, std::move(handler), place, false);
 }
 
@@ -158,7 +169,8 @@ void SignalThread::loop() {
     g_forward_thread.store(static_cast<pid_t>(syscall(SYS_gettid)), std::memory_order_release);
     pollfd waits[] = {{signals_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
     while (true) {
-        if (poll(waits, 2, -1) < 0 && errno != EINTR) return;
+        // Between signals it looks after workers that do not come back.
+        if (poll(waits, 2, g_stalls.look()) < 0 && errno != EINTR) return;
         if ((waits[1].revents & POLLIN) != 0) return;
         signalfd_siginfo arrived;
         while (read(signals_.get(), &arrived, sizeof arrived) == static_cast<ssize_t>(sizeof arrived)) {

@@ -17,4 +17,7 @@ bool start_signals();
 
 void stop_signals();
 
+// Whether the program has handlers of its own, which may wake coroutines. Any thread.
+bool signals_are_handled();
+
 }  // namespace cprime::detail

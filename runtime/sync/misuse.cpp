@@ -21,14 +21,6 @@ std::string quoted(std::string_view name) {
     return name.empty() ? std::string() : " \"" + std::string(name) + "\"";
 }
 
-// "mutex "accounts" (bank.cpp:12)"
-std::string text_of(const wire::WaitableRecord& object) {
-    std::string text = kKinds[static_cast<std::size_t>(object.kind.load(kRelaxed))];
-    text += quoted(g_runtime->segment->string(object.name));
-    if (object.site != wire::kNone) text += " (" + g_runtime->sites.text(object.site) + ")";
-    return text;
-}
-
 std::string party(std::uint64_t owner) {
     if (wire::owner_is_thread(owner)) return "thread " + std::to_string(wire::owner_thread_id(owner));
     return "coroutine " + std::to_string(owner);
@@ -44,6 +36,13 @@ std::string counted(std::uint32_t count, const char* of) {
 }
 
 }  // namespace
+
+std::string text_of(const wire::WaitableRecord& object) {
+    std::string text = kKinds[static_cast<std::size_t>(object.kind.load(kRelaxed))];
+    text += quoted(g_runtime->segment->string(object.name));
+    if (object.site != wire::kNone) text += " (" + g_runtime->sites.text(object.site) + ")";
+    return text;
+}
 
 void misuse(std::uint64_t owner, const char* does, const wire::WaitableRecord& object, const char* remedy) {
     end(party(owner) + " " + does + " " + text_of(object) + "; " + remedy);

@@ -4,12 +4,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "cprime/detail/waitable_calls.h"
 #include "instrumentation/wire/waitable.h"
 #include "runtime/scheduler/worker.h"
 
 namespace cprime::detail {
+
+// `mutex "accounts" (bank.cpp:12)`.
+std::string text_of(const wire::WaitableRecord& object);
 
 // "cprime: <who> <does> <object>; <remedy>". `owner`: who called, as it would hold the object.
 [[noreturn]] void misuse(std::uint64_t owner, const char* does, const wire::WaitableRecord& object,

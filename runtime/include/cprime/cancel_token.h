@@ -51,7 +51,7 @@ public:
     }
     [[gnu::always_inline]] ~CancelToken() {
         if (core_ == nullptr) return;
-        detail::park<&detail::channel_release>(reinterpret_cast<void*>(waits_));
+        detail::release_bytes_handle(waits_);
         detail::park<&detail::cancel_let_go>(core_);
     }
 

@@ -6,8 +6,8 @@
 // (to several at once), broadcast.h (to everybody), call_channel.h (ask, and be answered), spawn_after.h (make later), cancel_token.h (end many by
 // one word), nursery.h (coroutines that do not outlive a block), channel_pattern.h (stacks by what a coroutine does with channels), rights.h (views
 // of a service), snapshot.h (a state replaced as a whole), mutex.h, shared_mutex.h, condition_variable.h, semaphore.h, barrier.h, latch.h, event.h, once.h (synchronise),
-// signal.h (signals as coroutines), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory
-// goes back). C: co.h.
+// signal.h (signals as coroutines), shutdown.h (what to finish first), result.h (what calls that wait give back), pool_config.h and pools.h (how many
+// stacks, whose memory goes back). C: co.h.
 #pragma once
 
 #include "cprime/any_coroutine.h"
@@ -37,6 +37,7 @@
 #include "cprime/select.h"
 #include "cprime/semaphore.h"
 #include "cprime/shared_mutex.h"
+#include "cprime/shutdown.h"
 #include "cprime/signal.h"
 #include "cprime/snapshot.h"
 #include "cprime/spawn.h"

@@ -3,8 +3,11 @@
 //   auto handle = cprime::spawn("parser", [source] { return parse(source); });
 //   if (auto tree = handle.join()) use(*tree);
 //
+// Mistakes end the program with one sentence: join() on an empty handle (default-made, moved from, detached, or joined before), joining oneself, and
+// two that join by one handle at once. cancel() and resume() of one that has ended, or on an empty handle, answer false.
+//
 // Thread: any; on a thread that is no worker join() blocks it. One thread at a time a handle. Tested in
-// tests/unit/runtime/{join,suspend,exceptions}_test.cpp.
+// tests/unit/runtime/{join,suspend,exceptions,misuse}_test.cpp.
 #pragma once
 
 #include <atomic>
@@ -73,7 +76,8 @@ public:
         if (!detail::cprime_join_shortly(&request)) detail::park<&detail::join_coroutine>(&request);
         if (request.status != Status::ok) return request.status;
         if (request.may_have_failed) detail::park<&detail::take_failure>(&request);
-        identity_ = 0;
+        if (__builtin_expect(std::exchange(identity_, 0) != request.identity, 0))
+            detail::park<&detail::joined_at_once>(&request);
         return take(failure);
     }
 

@@ -13,6 +13,8 @@
 //   CPRIME_CHAOS=SEED, CPRIME_DETERMINISTIC=SEED  RuntimeOptions::chaos and deterministic, where the program says neither
 //   CPRIME_SIZES=FILE        size table that 'coroscope sizes' wrote: classes by spawn site; a line on stderr says that it is used
 //   CPRIME_PROFILE=1         measure how deep stacks are used even while nobody watches
+//   CPRIME_DEADLOCK=report|exit|off  what to do about coroutines that can only wait for each other, where the program does not say (OnDeadlock)
+//   CPRIME_STALL_MS=N        how long a coroutine may keep a worker from others before that is told, where the program does not say
 //   CPRIME_QUIET=1           leave out the lines that say that chaos is on, and where size classes are larger than documented: in sanitizer
 //                            builds, at start, and in code compiled without optimisation, at the first spawn that is raised
 //   CPRIME_STATE_PLANE=off   no shared memory, no agent: nobody can attach
@@ -39,6 +41,16 @@
 
 namespace cprime {
 
+// What to do when no worker has anything to do and coroutines are left that only others of them could wake. Nothing is said where a thread that is no
+// worker, or a handler of a signal, might still wake one of them.
+enum class OnDeadlock : std::uint8_t {
+    by_environment,  // CPRIME_DEADLOCK, else report
+    report,  // says on stderr who waits for whom, once, and goes on waiting: cancel() and shutdown() help
+    exit,  // says so and ends the process at once with kDeadlockExitCode: no destructor runs, stdio is flushed, viewers get their last look
+    nothing,  // waits in silence
+};
+inline constexpr int kDeadlockExitCode = 3;
+
 struct RuntimeOptions {
     unsigned workers = 0;  // threads that run coroutines; 0 = CPRIME_WORKERS, else one a processor; at most 256
     unsigned shutdown_grace_ms = 2000;  // after shutdown: coroutines that have not ended by then are named on stderr
@@ -55,6 +67,11 @@ struct RuntimeOptions {
     // at the next deadline as soon as nobody is ready: so they take no time. Deadline and Interval read it, std::chrono::steady_clock does not. What threads
     // that are no workers, blocking() and signals do comes when it comes, and threads' own waits last as long as ever.
     std::optional<std::uint64_t> deterministic = {};
+    OnDeadlock on_deadlock = OnDeadlock::by_environment;
+    // A coroutine that keeps its worker from others for so long, because it blocks the thread or computes without a call that waits, is named on
+    // stderr, once a spawn site. 0: nobody looks. -1: CPRIME_STALL_MS, else 1000: longer than a program that works well ever takes, and short
+    // enough for whoever sits before it and waits.
+    int stall_report_ms = -1;
     PoolConfig pools = {};  // how many stacks there are, ready or at most
 };
 
@@ -112,14 +129,21 @@ std::invoke_result_t<std::decay_t<F>&> run(F&& function, Place place = CPRIME_HE
 }
 
 namespace detail {
-ResumePoint shut_down(Worker* worker, std::uint32_t coroutine, void* nothing) noexcept;
-}
+struct ShutdownRequest {
+    bool steps_to_run = false;  // the caller begins them
+};
+ResumePoint shut_down(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+void run_shutdown_steps() noexcept;
+}  // namespace detail
 
 // Asks every coroutine to end, and every one that is spawned from now on: each of their calls that would wait answers
-// `cancelled`, so that their functions return and destructors run. Does not wait: run() does, and names whoever
-// takes longer than the grace. Any thread while a Runtime lives, coroutines included.
+// `cancelled`, so that their functions return and destructors run. Where something was registered with at_shutdown() (cprime/shutdown.h) that runs
+// first, in its numbered steps. Does not wait: run() does, and names whoever takes longer than the grace. A second call changes nothing. Any thread
+// while a Runtime lives, coroutines included.
 inline void shutdown() noexcept {
-    detail::park<&detail::shut_down>(nullptr);
+    detail::ShutdownRequest request;
+    detail::park<&detail::shut_down>(&request);
+    if (request.steps_to_run) detail::run_shutdown_steps();
 }
 
 }  // namespace cprime

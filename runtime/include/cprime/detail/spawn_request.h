@@ -89,6 +89,8 @@ struct JoinRequest {
 ResumePoint join_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 // The same on the caller's own stack, where the target has ended. False: nothing has happened.
 extern "C" bool cprime_join_shortly(JoinRequest* request) noexcept;
+// Somebody else has joined by the same handle meanwhile: ends the program with a sentence.
+ResumePoint joined_at_once(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 // After join_coroutine said ok and that the target may have failed: what escaped it, or null.
 ResumePoint take_failure(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 
