@@ -4,8 +4,9 @@
 // suspend), deadline.h (deadlines and ticks), blocking.h (calls that block a thread), coroutine.h (coroutines resumed by hand), any_coroutine.h
 // (all kinds in one container), micro_pool.h (stacks in your own memory), bigger_stack.h (room for a deep call), channel.h (talk), select.h
 // (to several at once), mutex.h, shared_mutex.h, condition_variable.h, semaphore.h, barrier.h, latch.h, event.h, once.h (synchronise),
-// signal.h (signals as coroutines), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory
-// goes back). C: co.h.
+// signal.h (signals as coroutines), scheduling_policy.h and policies.h (the order in which coroutines run), schedulable.h and hand_scheduler.h
+// (one scheduler for kinds of one's own), coroutine_view.h (what one does now), idle.h (those that wait for too long), result.h (what calls
+// that wait give back), pool_config.h and pools.h (how many stacks, and whose memory goes back). C: co.h.
 #pragma once
 
 #include "cprime/any_coroutine.h"
@@ -15,17 +16,24 @@
 #include "cprime/channel.h"
 #include "cprime/condition_variable.h"
 #include "cprime/coroutine.h"
+#include "cprime/coroutine_view.h"
 #include "cprime/deadline.h"
 #include "cprime/event.h"
+#include "cprime/hand_scheduler.h"
+#include "cprime/idle.h"
 #include "cprime/latch.h"
 #include "cprime/micro_pool.h"
 #include "cprime/mutex.h"
 #include "cprime/once.h"
 #include "cprime/place.h"
+#include "cprime/policies.h"
 #include "cprime/pool_config.h"
 #include "cprime/pools.h"
+#include "cprime/priority.h"
 #include "cprime/result.h"
 #include "cprime/runtime.h"
+#include "cprime/schedulable.h"
+#include "cprime/scheduling_policy.h"
 #include "cprime/select.h"
 #include "cprime/semaphore.h"
 #include "cprime/shared_mutex.h"

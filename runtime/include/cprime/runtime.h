@@ -26,6 +26,7 @@
 // Thread: make, run and destroy a Runtime on one thread that is no worker. Tested in tests/unit/runtime/runtime_test.cpp.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <memory>
@@ -33,6 +34,7 @@
 #include <utility>
 
 #include "cprime/pool_config.h"
+#include "cprime/scheduling_policy.h"
 #include "cprime/spawn.h"
 
 namespace cprime {
@@ -46,6 +48,14 @@ struct RuntimeOptions {
     // Each worker runs what it spawned last first, and what it spawned first when others steal it: for programs of forks and joins, which then
     // have few stacks alive at once. Otherwise ready coroutines run in the order in which they became ready.
     bool newest_first = false;
+    // Each spawn by a coroutine is SpawnOptions::child_first. Implies newest_first: a fork runs depth first, and what is stolen is the
+    // rest of the oldest spawner.
+    bool child_first = false;
+    // The order in which ready coroutines run (cprime/scheduling_policy.h). None: see SpawnOptions::priority.
+    AnyPolicy policy = {};
+    // A coroutine that has been idle for so long (cprime/idle.h says what that is) is asked to end, by a thread that looks four times in that time.
+    // 0: nobody looks by himself.
+    std::chrono::milliseconds reap_idle_after{0};
     PoolConfig pools = {};               // how many stacks there are, ready or at most
 };
 
