@@ -45,7 +45,7 @@ TEST(ByScore, prefers_priority_and_stacks_that_are_nearly_empty) {
     policy.ready(somebody(1, 3, 0));
     policy.ready(somebody(2, 2, 900));
     policy.ready(somebody(3, 2, 100));
-    policy.ready(somebody(4, 1, 400));
+    policy.ready(somebody(4, 1, 500));
     policy.ready(somebody(5, 2, 100));
     EXPECT_EQ(names(policy), "3 5 4 1 2 ");
 }
