@@ -70,8 +70,8 @@ inline constexpr std::uint8_t kWaitReasonsCount = 24;
 
 enum CoroutineFlag : std::uint8_t {
     kCoroutineCancelRequested = 1U << 0,
-    kCoroutineTimedWait = 1U << 1,  // a deadline may wake it as well (deadline_ticks)
-    kCoroutineSpecial = 1U << 2,  // its priority is not normal, or it runs on one worker only: see its detail
+    kCoroutineTimedWait = 1U << 1,   // a deadline may wake it as well (deadline_ticks)
+    kCoroutineSpecial = 1U << 2,     // not of normal priority, bound to one worker (see its detail), or in a policy's order
     kCoroutineSegments = 1U << 3,    // it has stack segments (stack_segment.h)
     kCoroutineGrown = 1U << 4,       // its stack grew in place
     kCoroutineNeverRan = 1U << 5,    // rip is the trampoline

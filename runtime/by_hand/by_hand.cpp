@@ -160,6 +160,12 @@ void by_hand_end(ByHand& hand) noexcept {
     if (hand.noted != nullptr) hand.noted->store(hand.outer, std::memory_order_relaxed);
 }
 
+CPRIME_UNINSTRUMENTED std::uint64_t by_hand_resume_point(const ByHand& hand) noexcept {
+    // A bare frame is a saved frame without its first word.
+    constexpr std::uint64_t kReturn = offsetof(wire::SavedFrame, return_address) - sizeof(std::uint64_t);
+    return *reinterpret_cast<const std::uint64_t*>(static_cast<const std::byte*>(hand.rsp) + kReturn);
+}
+
 void by_hand_finish(ByHand& hand) noexcept {
     hand.state = HandState::kComplete;
     by_hand_switch_out(hand);

@@ -149,6 +149,21 @@ void print_context(char* buffer, unsigned long bytes) {
                   worker->index);
 }
 
+// In which order coroutines run, where the program says.
+void set_order(RuntimeState& state, const RuntimeOptions& options) {
+    const bool newest_first = options.newest_first || options.child_first;
+    std::uint8_t spawns_are = options.child_first ? kAllChildFirst : 0;
+    if (options.policy != nullptr) {
+        state.scheduler.set_policy(options.policy);
+        spawns_are |= kAllToPolicy;
+    }
+    state.spawns_are.store(spawns_are, std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < state.workers_count; ++i) {
+        state.workers[i].queue.set_newest_first(newest_first);
+        if (newest_first || options.policy != nullptr) state.workers[i].attention |= kOwnOrder;
+    }
+}
+
 const char* why_alive(std::uint32_t index, wire::CoroutineState state) {
     if (state == wire::CoroutineState::kRunning) return "it runs and makes no call that waits";
     if (record(index).reason.load(std::memory_order_relaxed) == wire::WaitReason::kBlockingCall)
@@ -207,14 +222,15 @@ void start(RuntimeState& state, const RuntimeOptions& options) {
     }
     coroscope::base::check_context() = &print_context;
     install_fault_handlers();
-    for (std::uint32_t i = 0; i < state.workers_count; ++i) {
-        state.workers[i].queue.set_newest_first(options.newest_first);
-        if (options.newest_first) state.workers[i].attention |= kOwnOrder;
-    }
+    set_order(state, options);
     start_workers(state);
     if (g_chaos.on()) g_chaos.settle();
     state.segment->header().lifecycle.store(static_cast<std::uint32_t>(wire::Lifecycle::kRunning),
                                             std::memory_order_release);
+    if (options.reap_idle_after.count() > 0 &&
+        !state.reaper.start(std::chrono::nanoseconds(options.reap_idle_after).count())) {
+        fatal("there is no thread to be had for reaping idle coroutines", 1);
+    }
     if (environment.state_plane) {
         auto agent = emit::Agent::start({.state = state.segment.get(),
                                          .rings = state.rings.get(),
@@ -258,6 +274,7 @@ RuntimeState& runtime(const char* call) {
 
 void cancel_everybody(Worker* worker) {
     g_runtime->shutting_down.store(true, std::memory_order_seq_cst);
+    g_runtime->spawns_are.fetch_or(kAllCancelled, std::memory_order_relaxed);
     g_runtime->scheduler.wake_waiters();
     const std::uint32_t count = g_runtime->segment->header()
                                     .sections[static_cast<std::uint32_t>(SectionKind::kCoroutineDetails)]
@@ -309,6 +326,7 @@ Runtime::~Runtime() {
         if (begin == detail::ShutdownSteps::Begin::cancel) detail::cancel_everybody(nullptr);
         wait();
     }
+    state.reaper.stop();
     // 3. Threads that are no workers do not wait for channels and locks any more.
     detail::cancel_channel_threads();
     detail::cancel_waitable_threads();

@@ -21,6 +21,7 @@
 #include "runtime/scheduler/coroutine_records.h"
 #include "runtime/scheduler/failures.h"
 #include "runtime/scheduler/joiners.h"
+#include "runtime/scheduler/reaper.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/timers.h"
 #include "runtime/scheduler/worker.h"
@@ -33,6 +34,13 @@
 
 namespace cprime::detail {
 
+// What is out of the ordinary about every spawn; a spawn reads one byte, mostly 0.
+enum SpawnsAre : std::uint8_t {
+    kAllCancelled = 1U << 0,   // by shutdown()
+    kAllToPolicy = 1U << 1,    // RuntimeOptions::policy
+    kAllChildFirst = 1U << 2,  // RuntimeOptions::child_first
+};
+
 struct RuntimeState {
     std::unique_ptr<emit::StateSegment> segment;
     std::unique_ptr<emit::RingSegment> rings;
@@ -43,6 +51,9 @@ struct RuntimeState {
     bool profile_always = false;  // CPRIME_PROFILE=1
     std::atomic<bool> shutting_down{
         false};  // writer: shutdown(); what is spawned from then on is cancelled from its start
+    // SpawnsAre: what holds for all spawns from now on. Writers: Runtime's constructor, shutdown(); readers: spawns; relaxed, since who is spawned
+    // meanwhile is asked to end by Runtime::wait().
+    std::atomic<std::uint8_t> spawns_are{0};
     Scheduler scheduler;
     Timers timers;
     BlockingPool blocking;
@@ -55,6 +66,7 @@ struct RuntimeState {
     Segments segments;
     Joiners joiners;
     Failures failures;
+    Reaper reaper;
 };
 
 [[gnu::visibility("hidden")]] extern RuntimeState* g_runtime;  // writer: Runtime's constructor and destructor

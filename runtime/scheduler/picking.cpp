@@ -66,7 +66,8 @@ constexpr std::int64_t kSliceNs = 50'000;
     while (true) {
         look_around(worker);
         worker.switch_stamp = 0;
-        std::uint32_t index = scheduler.take_bound(worker);
+        std::uint32_t index = scheduler.is_policys_turn(worker) ? scheduler.take_any(worker) : wire::kNone;
+        if (index == wire::kNone) index = scheduler.take_bound(worker);
         if (index == wire::kNone)
             index = worker.several_workers ? worker.queue.pop<false>() : worker.queue.pop<true>();
         if (index == wire::kNone) index = scheduler.take_any(worker);

@@ -102,6 +102,7 @@ public:
     }
 
     void set_newest_first(bool yes) { newest_first_ = yes; }
+    bool newest_first() const { return newest_first_; }
 
 private:
     friend struct RunQueueLayout;

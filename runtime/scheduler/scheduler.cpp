@@ -34,13 +34,22 @@ void add(std::atomic<Number>& counter, Number amount) {
 
 void Scheduler::publish_lengths() {
     for (std::size_t i = 0; i < queues_.size(); ++i)
-        queued_[i].store(queues_[i].length(), kRelaxed);
+        queued_[i].store(length_of(i), kRelaxed);
     cprime_urgent.store(
         (queues_[kSignal].length() + queues_[kHigh].length()) | (g_chaos.holds() ? kUrgentChaos : 0), kRelaxed);
 }
 
 void Scheduler::publish() {
     const std::lock_guard<SpinLock> hold(lock_);
+    publish_lengths();
+}
+
+void Scheduler::push_shared(std::uint32_t index, wire::Priority priority) {
+    if (policy_ != nullptr && priority != wire::Priority::kSignal) {
+        policy_->add(index);
+    } else {
+        queues_[static_cast<std::size_t>(priority)].push(index);
+    }
     publish_lengths();
 }
 
@@ -56,8 +65,7 @@ void Scheduler::inject(std::uint32_t index) {
             worker.bound_length.store(worker.bound.length(), kRelaxed);
             if (idle_.remove(worker.sleeper)) sleeper = &worker.sleeper;
         } else {
-            queues_[static_cast<std::size_t>(about.priority.load(kRelaxed))].push(index);
-            publish_lengths();
+            push_shared(index, about.priority.load(kRelaxed));
             sleeper = idle_.take();
         }
     }
@@ -65,19 +73,20 @@ void Scheduler::inject(std::uint32_t index) {
 }
 
 std::uint32_t Scheduler::pop_queue(Worker& worker, std::size_t priority) {
-    if (queues_[priority].empty()) return wire::kNone;
-    const std::uint32_t index = queues_[priority].pop();
+    if (length_of(priority) == 0) return wire::kNone;
+    const bool by_policy = priority == kNormal && policy_ != nullptr;
+    const std::uint32_t index = by_policy ? policy_->take(worker.index) : queues_[priority].pop();
     passes_[priority] = 0;
     publish_lengths();
     add(worker.record->injected, 1U);
-    emit::probe::inject(worker.ring, 1, queues_[priority].length());
+    emit::probe::inject(worker.ring, 1, length_of(priority));
     return index;
 }
 
 // Somebody of priority `served` is about to run: whoever has been passed over too often runs instead.
 std::uint32_t Scheduler::age(Worker& worker, std::size_t served) {
     for (std::size_t lower = queues_.size(); --lower > served;) {
-        if (!queues_[lower].empty() && ++passes_[lower] > kPassesMost) return pop_queue(worker, lower);
+        if (length_of(lower) != 0 && ++passes_[lower] > kPassesMost) return pop_queue(worker, lower);
     }
     return wire::kNone;
 }
@@ -97,6 +106,7 @@ std::uint32_t Scheduler::take_urgent(Worker& worker) {
 
 void Scheduler::take_injected(Worker& worker) {
     constexpr std::uint32_t kMostAtOnce = 128;
+    if (policy_ != nullptr) return;  // it names them one by one
     const std::lock_guard<SpinLock> hold(lock_);
     ReadyQueue& queue = queues_[kNormal];
     passes_[kNormal] = 0;
@@ -128,7 +138,7 @@ std::uint32_t Scheduler::take_bound(Worker& worker) {
 std::uint32_t Scheduler::take_any(Worker& worker) {
     const std::lock_guard<SpinLock> hold(lock_);
     for (std::size_t priority = 0; priority < queues_.size(); ++priority) {
-        if (queues_[priority].empty()) continue;
+        if (length_of(priority) == 0) continue;
         if (const std::uint32_t aged = age(worker, priority); aged != wire::kNone) return aged;
         return pop_queue(worker, priority);
     }
@@ -165,8 +175,8 @@ bool Scheduler::idle(Worker& worker) {
     {
         const std::lock_guard<SpinLock> hold(lock_);
         if (!worker.bound.empty()) return true;
-        for (const ReadyQueue& queue : queues_) {
-            if (!queue.empty()) return true;
+        for (std::size_t priority = 0; priority < queues_.size(); ++priority) {
+            if (length_of(priority) != 0) return true;
         }
         if (stopping_.load(kRelaxed)) return false;
         idle_.enter(worker.sleeper);

@@ -6,6 +6,8 @@
 //   of another priority                            the shared queue of its priority: a worker looks there at every pick
 //                                                  (signal, high), or when it has nothing else (low)
 //   bound to one worker                            that worker's bound queue
+//   with a SchedulingPolicy, all but bound ones    the policy (policy_queue.h), in the place of the shared queue of normal priority; those of
+//   and signals'                                   lower or high priority as well
 //
 // Aging: a shared queue that was passed over kPassesMost times in a row by picks of higher priority has the next one. So any ready
 // coroutine runs after a number of picks that its queue's length bounds.
@@ -30,9 +32,11 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "cprime/detail/park.h"
+#include "runtime/scheduler/policy_queue.h"
 #include "runtime/scheduler/ready_queue.h"
 #include "runtime/scheduler/spin_lock.h"
 #include "runtime/scheduler/worker.h"
@@ -46,6 +50,10 @@ public:
         workers_ = workers;
         workers_count_ = count;
     }
+    // The order is the program's. Before any worker runs.
+    void set_policy(AnyPolicy policy) { policy_ = std::make_unique<PolicyQueue>(std::move(policy)); }
+    // Null: the scheduler's own order. Any thread.
+    PolicyQueue* policy() const { return policy_.get(); }
 
     // Tells everybody the lengths of the queues, and whether chaos is on. Any thread.
     void publish();
@@ -64,6 +72,10 @@ public:
     void take_injected(Worker& worker);
     // Anything at all from the shared queues; kNone when they are empty. The worker itself, when it has nothing of its own.
     std::uint32_t take_any(Worker& worker);
+    // A worker that has none of its own looks at the policy before it looks at its bound ones: every other time.
+    bool is_policys_turn(const Worker& worker) const {
+        return policy_ != nullptr && (worker.picks_left & 1) == 0;
+    }
     // Of those that may run on this worker only; kNone. The worker itself.
     std::uint32_t take_bound(Worker& worker);
     bool anything_injected() const { return queued_[kNormal].load(std::memory_order_relaxed) != 0; }
@@ -108,9 +120,13 @@ private:
     static constexpr std::size_t kLow = static_cast<std::size_t>(wire::Priority::kLow);
     static constexpr std::uint32_t kPassesMost = 64;
 
-    std::uint32_t pop_queue(Worker& worker, std::size_t priority);  // under lock_
-    void publish_lengths();                                         // the same
-    std::uint32_t age(Worker& worker, std::size_t served);          // the same
+    std::uint32_t length_of(std::size_t priority) const {  // under lock_
+        return priority == kNormal && policy_ != nullptr ? policy_->length() : queues_[priority].length();
+    }
+    void push_shared(std::uint32_t index, wire::Priority priority);  // the same
+    std::uint32_t pop_queue(Worker& worker, std::size_t priority);   // the same
+    void publish_lengths();                                          // the same
+    std::uint32_t age(Worker& worker, std::size_t served);           // the same
     bool anything_to_steal() const;
     // `last`: nobody else has anything to do, nor will by a deadline, and somebody is alive.
     void sleep(Worker& worker, std::uint64_t deadline, bool last);
@@ -120,8 +136,9 @@ private:
 
     Worker* workers_ = nullptr;
     std::uint32_t workers_count_ = 0;
-    SpinLock lock_;  // guards queues_, passes_, every worker's `bound`, the list in idle_, watcher_, watcher_deadline_
+    SpinLock lock_;  // guards queues_, what policy_ holds, passes_, every worker's `bound`, the list in idle_, watcher_, watcher_deadline_
     std::array<ReadyQueue, wire::kPrioritiesCount> queues_;
+    std::unique_ptr<PolicyQueue> policy_;  // null: none; constant while workers run
     std::array<std::uint32_t, wire::kPrioritiesCount>
         passes_{};  // picks of higher priority since the queue was served last
     IdleWorkers idle_;

@@ -24,14 +24,13 @@ ResumePoint tell_others(Worker* worker, std::uint32_t, void*) noexcept {
 // What spawn_commit does for a coroutine of normal priority that may run anywhere.
 extern "C" void cprime_spawn_commit(SpawnRequest* request) noexcept {
     Worker* worker = usual_worker();
-    constexpr auto kNormal = static_cast<std::uint8_t>(wire::Priority::kNormal);
-    if (worker == nullptr || request->priority != kNormal || request->only_worker != wire::kAnyWorker ||
-        (request->flags & kSpawnSignal) != 0 || !worker->queue.has_room()) {
+    if (worker == nullptr || (request->flags & kSpawnChildFirst) != 0 || !worker->queue.has_room())
         return cprime_park(&spawn_commit, request);
-    }
+    wire::CoroutineRecord& made = worker->records[request->coroutine];
+    if (__builtin_expect((made.flags.load(kRelaxed) & wire::kCoroutineSpecial) != 0, 0))
+        return cprime_park(&spawn_commit, request);
     std::uint64_t& word = detail(worker->current_index).private_word;
     word = (word & ~kPrivateAdopting) | request->adopting_before;
-    wire::CoroutineRecord& made = worker->records[request->coroutine];
     made.sequence.store(made.sequence.load(kRelaxed) + 2, kRelaxed);
     // Release: who sees a live state sees the whole record, the identity first of all.
     made.state.store(wire::CoroutineState::kReady, std::memory_order_release);

@@ -13,6 +13,7 @@
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/eager_binding.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/scheduler/child_first.h"
 #include "runtime/scheduler/enqueue.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/stacks/high_water.h"
@@ -99,13 +100,28 @@ bool is_special(const SpawnRequest& request) {
     return priority_of(request) != wire::Priority::kNormal || request.only_worker != wire::kAnyWorker;
 }
 
+// All spawns are out of the ordinary, as `how` says (SpawnsAre): the flags that this one gets besides.
+[[gnu::noinline, gnu::cold]] std::uint8_t flags_of_all(SpawnRequest& request, std::uint8_t how) {
+    std::uint8_t flags = 0;
+    if ((how & kAllCancelled) != 0) flags |= wire::kCoroutineCancelRequested;
+    if ((how & kAllChildFirst) != 0) request.flags |= kSpawnChildFirst;
+    if ((how & kAllToPolicy) != 0) {
+        flags |= wire::kCoroutineSpecial;
+        g_runtime->scheduler.policy()->spawned(request.coroutine, request.deadline_ns);
+    }
+    return flags;
+}
+
 // `stack_limit`: of its first frame. Pool and slot stand.
-void fill_record(const SpawnRequest& request, std::uint64_t closure, std::uint64_t stack_limit) {
+void fill_record(SpawnRequest& request, std::uint64_t closure, std::uint64_t stack_limit) {
     CoroutineRecord& child = record(request.coroutine);
     std::uint8_t flags = wire::kCoroutineNeverRan;
     if ((request.flags & kSpawnHandle) != 0) flags |= wire::kCoroutineHandleHeld;
     if (is_special(request)) flags |= wire::kCoroutineSpecial;
-    if (g_runtime->shutting_down.load(std::memory_order_relaxed)) flags |= wire::kCoroutineCancelRequested;
+    if (const std::uint8_t how = g_runtime->spawns_are.load(std::memory_order_relaxed);
+        __builtin_expect(how != 0, 0)) {
+        flags |= flags_of_all(request, how);
+    }
     child.flags.store(flags, std::memory_order_relaxed);
     child.reason.store(wire::WaitReason::kNothing, std::memory_order_relaxed);
     child.wait_object.store(wire::kNone, std::memory_order_relaxed);
@@ -233,8 +249,11 @@ ResumePoint spawn_commit(Worker* worker, std::uint32_t index, void* argument) no
         return nullptr;
     }
     add(worker->record->spawned, 1);
-    if (is_special(request)) {
+    const bool special = (made.flags.load(std::memory_order_relaxed) & wire::kCoroutineSpecial) != 0;
+    if (special) {
         g_runtime->scheduler.inject(child);
+    } else if (__builtin_expect((request.flags & kSpawnChildFirst) != 0, 0)) {
+        return run_child_first(*worker, index, child);
     } else {
         enqueue(*worker, child, false);
     }

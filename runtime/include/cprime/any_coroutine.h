@@ -24,13 +24,16 @@
 // escapes the body. Tested in tests/unit/runtime/any_coroutine_test.cpp.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "cprime/coroutine.h"
+#include "cprime/schedulable.h"
 #include "cprime/spawn.h"
 
 namespace cprime {
@@ -59,12 +62,45 @@ bool resume_any(Coroutine<In, Out>& by_hand) {
     }
 }
 
+// What a scheduler wants to know of a coroutine of any kind.
+struct AnyFacts {
+    std::uint64_t id = 0;
+    ::cprime::priority priority = ::cprime::priority::normal;
+    coroutine_state state = coroutine_state::complete;
+    std::size_t stack_used = 0, stack_size = 0;
+    std::uint64_t resume_point = 0;
+    std::chrono::steady_clock::time_point last_activity;
+};
+template <typename Kind>
+AnyFacts facts_of(const Kind& it) {
+    return {it.id(),         it.priority(),     it.state(),        it.stack_used(),
+            it.stack_size(), it.resume_point(), it.last_activity()};
+}
+template <typename T>
+AnyFacts facts_of_any(const JoinHandle<T>& scheduled) {
+    return facts_of(scheduled.view());
+}
+template <typename In, typename Out>
+AnyFacts facts_of_any(const Coroutine<In, Out>& by_hand) {
+    AnyFacts facts = facts_of(by_hand);
+    // It cannot be resumed without a value.
+    if (!std::is_void_v<In> && facts.state == coroutine_state::resumable)
+        facts.state = coroutine_state::waiting;
+    return facts;
+}
+template <typename Kind>
+void note_any([[maybe_unused]] Kind& it, [[maybe_unused]] std::chrono::steady_clock::time_point when) {
+    if constexpr (requires { it.note_activity(when); }) it.note_activity(when);
+}
+
 // What AnyCoroutine does with the kind that it holds; one object a kind, whose address is the kind's name.
 struct AnyOperations {
     bool (*resume)(void* it);
     bool (*is_complete)(const void* it);
     ::cprime::size_class (*size_class)(const void* it);
     std::string_view (*name)(const void* it);
+    AnyFacts (*facts)(const void* it);
+    void (*note)(void* it, std::chrono::steady_clock::time_point when);
     void (*move)(void* to, void* from) noexcept;  // constructs *to, destroys *from
     void (*destroy)(void* it) noexcept;
 };
@@ -74,6 +110,8 @@ inline constexpr AnyOperations any_operations = {
     [](const void* it) { return static_cast<const Kind*>(it)->is_complete(); },
     [](const void* it) { return static_cast<const Kind*>(it)->size_class(); },
     [](const void* it) { return static_cast<const Kind*>(it)->name(); },
+    [](const void* it) { return facts_of_any(*static_cast<const Kind*>(it)); },
+    [](void* it, std::chrono::steady_clock::time_point when) { note_any(*static_cast<Kind*>(it), when); },
     [](void* to, void* from) noexcept {
         ::new (to) Kind(std::move(*static_cast<Kind*>(from)));
         static_cast<Kind*>(from)->~Kind();
@@ -111,6 +149,19 @@ public:
         return operations_ == nullptr ? std::string_view{} : operations_->name(place_);
     }
 
+    // Schedulable and Resumable (schedulable.h): as CoroutineView says of a scheduled one, and Coroutine of one by hand. One by hand that wants a
+    // value is `waiting`.
+    std::uint64_t id() const { return facts().id; }
+    ::cprime::priority priority() const { return facts().priority; }
+    coroutine_state state() const { return facts().state; }
+    std::size_t stack_used() const { return facts().stack_used; }
+    std::size_t stack_size() const { return facts().stack_size; }
+    std::uint64_t resume_point() const { return facts().resume_point; }
+    std::chrono::steady_clock::time_point last_activity() const { return facts().last_activity; }
+    void note_activity(std::chrono::steady_clock::time_point when) {
+        if (operations_ != nullptr) operations_->note(place_, when);
+    }
+
     // The JoinHandle<T> or Coroutine<In, Out> inside, if it is of exactly this type; else nullptr.
     template <detail::CoroutineKind Kind>
     Kind* try_as() noexcept {
@@ -124,6 +175,9 @@ public:
     }
 
 private:
+    detail::AnyFacts facts() const {
+        return operations_ == nullptr ? detail::AnyFacts{} : operations_->facts(place_);
+    }
     void take(AnyCoroutine& other) noexcept {
         operations_ = std::exchange(other.operations_, nullptr);
         if (operations_ != nullptr) operations_->move(place_, other.place_);

@@ -41,6 +41,7 @@
 #include <utility>
 
 #include "cprime/detail/by_hand.h"
+#include "cprime/detail/hand_facts.h"
 #include "cprime/result.h"
 #include "cprime/spawn.h"
 
@@ -52,6 +53,7 @@ struct Unwind {};
 struct CoroutineOptions {
     std::string_view name = {};  // for sentences; not copied: a literal
     ::cprime::size_class size_class = ::cprime::size_class::unspecified;  // Medium unless large is wished
+    ::cprime::priority priority = ::cprime::priority::normal;  // for schedulers that resume it (hand_scheduler.h)
 };
 
 namespace detail {
@@ -78,7 +80,7 @@ struct Crossing<void> {
 }  // namespace detail
 
 template <typename In, typename Out>
-class Coroutine {
+class Coroutine : public detail::HandFacts {
     using InCrossing = detail::Crossing<In>;
     using OutCrossing = detail::Crossing<Out>;
     static_assert(!std::is_rvalue_reference_v<In> && !std::is_rvalue_reference_v<Out>,
@@ -140,9 +142,10 @@ public:
             detail::by_hand_free(*hand);
             throw;
         }
+        hand->priority = static_cast<std::uint8_t>(options.priority);
         hand_ = hand;
     }
-    Coroutine(Coroutine&& other) noexcept : hand_(std::exchange(other.hand_, nullptr)) {}
+    Coroutine(Coroutine&& other) noexcept { hand_ = std::exchange(other.hand_, nullptr); }
     Coroutine& operator=(Coroutine&& other) noexcept {
         if (this != &other) {
             if (hand_ != nullptr) detail::by_hand_end(*std::exchange(hand_, nullptr));
@@ -174,16 +177,6 @@ public:
         detail::by_hand_resume(*hand_);
         return take();
     }
-
-    // Whether its function has ended, by return or by an exception. True for an empty one.
-    bool is_complete() const noexcept { return hand_ == nullptr; }
-    // Of its stack; `unspecified` when complete, since it has none any more.
-    ::cprime::size_class size_class() const noexcept {
-        return hand_ == nullptr ? ::cprime::size_class::unspecified
-                                : static_cast<::cprime::size_class>(hand_->size_class);
-    }
-    // As given when it was made; "" when complete.
-    std::string_view name() const noexcept { return hand_ == nullptr ? std::string_view{} : hand_->name; }
 
 private:
     // On the coroutine's stack, from its first instruction to its last.
@@ -254,8 +247,6 @@ private:
             return given;
         }
     }
-
-    detail::ByHand* hand_ = nullptr;
 };
 
 }  // namespace cprime

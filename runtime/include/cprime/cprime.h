@@ -6,8 +6,9 @@
 // (to several at once), broadcast.h (to everybody), call_channel.h (ask, and be answered), spawn_after.h (make later), cancel_token.h (end many by
 // one word), nursery.h (coroutines that do not outlive a block), channel_pattern.h (stacks by what a coroutine does with channels), rights.h (views
 // of a service), snapshot.h (a state replaced as a whole), mutex.h, shared_mutex.h, condition_variable.h, semaphore.h, barrier.h, latch.h, event.h, once.h (synchronise),
-// signal.h (signals as coroutines), shutdown.h (what to finish first), result.h (what calls that wait give back), pool_config.h and pools.h (how many
-// stacks, whose memory goes back). C: co.h.
+// signal.h (signals as coroutines), shutdown.h (what to finish first), scheduling_policy.h and policies.h (the order in which coroutines run),
+// schedulable.h and hand_scheduler.h (one scheduler for kinds of one's own), coroutine_view.h (what one does now), idle.h (those that wait for too
+// long), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory goes back). C: co.h.
 #pragma once
 
 #include "cprime/any_coroutine.h"
@@ -21,19 +22,26 @@
 #include "cprime/channel_pattern.h"
 #include "cprime/condition_variable.h"
 #include "cprime/coroutine.h"
+#include "cprime/coroutine_view.h"
 #include "cprime/deadline.h"
 #include "cprime/event.h"
+#include "cprime/hand_scheduler.h"
+#include "cprime/idle.h"
 #include "cprime/latch.h"
 #include "cprime/micro_pool.h"
 #include "cprime/mutex.h"
 #include "cprime/nursery.h"
 #include "cprime/once.h"
 #include "cprime/place.h"
+#include "cprime/policies.h"
 #include "cprime/pool_config.h"
 #include "cprime/pools.h"
+#include "cprime/priority.h"
 #include "cprime/result.h"
 #include "cprime/rights.h"
 #include "cprime/runtime.h"
+#include "cprime/schedulable.h"
+#include "cprime/scheduling_policy.h"
 #include "cprime/select.h"
 #include "cprime/semaphore.h"
 #include "cprime/shared_mutex.h"

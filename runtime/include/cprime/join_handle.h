@@ -19,6 +19,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "cprime/coroutine_view.h"
 #include "cprime/detail/spawn_request.h"
 #include "cprime/result.h"
 #include "cprime/size_class.h"
@@ -108,6 +109,9 @@ public:
                            : ::cprime::size_class::unspecified;
     }
     std::string_view name() const noexcept { return describe().name; }
+
+    // What is known of the coroutine now; complete when it has ended.
+    CoroutineView view() const noexcept { return {identity_, coroutine_}; }
 
     // Lets the coroutine go on alone; the handle is empty afterwards.
     void detach() noexcept {

@@ -29,6 +29,7 @@
 // Thread: make, run and destroy a Runtime on one thread that is no worker. Tested in tests/unit/runtime/runtime_test.cpp.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <memory>
@@ -37,6 +38,7 @@
 #include <utility>
 
 #include "cprime/pool_config.h"
+#include "cprime/scheduling_policy.h"
 #include "cprime/spawn.h"
 
 namespace cprime {
@@ -72,6 +74,14 @@ struct RuntimeOptions {
     // stderr, once a spawn site. 0: nobody looks. -1: CPRIME_STALL_MS, else 1000: longer than a program that works well ever takes, and short
     // enough for whoever sits before it and waits.
     int stall_report_ms = -1;
+    // Each spawn by a coroutine is SpawnOptions::child_first. Implies newest_first: a fork runs depth first, and what is stolen is the
+    // rest of the oldest spawner.
+    bool child_first = false;
+    // The order in which ready coroutines run (cprime/scheduling_policy.h). None: see SpawnOptions::priority.
+    AnyPolicy policy = {};
+    // A coroutine that has been idle for so long (cprime/idle.h says what that is) is asked to end, by a thread that looks four times in that time.
+    // 0: nobody looks by himself.
+    std::chrono::milliseconds reap_idle_after{0};
     PoolConfig pools = {};  // how many stacks there are, ready or at most
 };
 

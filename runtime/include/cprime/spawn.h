@@ -19,6 +19,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <concepts>
 #include <new>
 #include <optional>
@@ -28,15 +29,12 @@
 #include "cprime/detail/spawn_request.h"
 #include "cprime/join_handle.h"
 #include "cprime/metadata.h"
+#include "cprime/priority.h"
 #include "cprime/result.h"
 #include "cprime/size_class.h"
 #include "cprime/this_coroutine.h"
 
 namespace cprime {
-
-// Who runs first, of those that are ready on a worker. Who is passed over long enough runs in between, so that nobody waits for ever; signal
-// coroutines come before all of these.
-enum class priority : std::uint8_t { high = 1, normal = 2, low = 3 };
 
 inline constexpr unsigned kAnyWorker = ~0U;
 
@@ -47,6 +45,11 @@ struct SpawnOptions {
     std::uint32_t stack_bytes = 0;  // that its frames, and those it calls, take at most; 0 = not said
     ::cprime::priority priority = ::cprime::priority::normal;
     unsigned worker = kAnyWorker;  // the only one that it runs on, below Runtime::workers(); another ends the program with a sentence
+    // Runs at once on the spawner's worker, and the spawner, which others may steal, goes on when it waits or ends: as in Cilk. For ordinary
+    // coroutines spawned by such (of normal priority, bound to no worker, no policy); of no effect otherwise. RuntimeOptions has it for all.
+    bool child_first = false;
+    // Until when it is to be done, told to a SchedulingPolicy; {} = none.
+    std::chrono::steady_clock::time_point deadline = {};
 };
 
 namespace detail {
@@ -160,6 +163,8 @@ void spawn_closure(SpawnRequest& request, F&& function) {
     request.stack_bytes = options.stack_bytes;
     request.priority = static_cast<std::uint8_t>(options.priority);
     request.only_worker = options.worker + 1;
+    request.flags = options.child_first ? kSpawnChildFirst : 0;
+    request.deadline_ns = options.deadline.time_since_epoch().count();
 }
 
 }  // namespace detail
@@ -173,7 +178,7 @@ JoinHandle<std::invoke_result_t<std::decay_t<F>&>> spawn(const SpawnOptions& opt
     detail::SpawnRequest request;
     detail::describe_spawn(request, options, place);
     request.metadata = detail::metadata_at_spawn(function);
-    request.flags = detail::kSpawnHandle;
+    request.flags |= detail::kSpawnHandle;
     detail::spawn_closure(request, std::forward<F>(function));
     return JoinHandle<std::invoke_result_t<std::decay_t<F>&>>(request);
 }

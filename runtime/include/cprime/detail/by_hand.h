@@ -60,8 +60,10 @@ struct ByHand {
     std::uint64_t mapped_bytes = 0;     // its own mapping, guard included; 0 = a slot of the Runtime's pools
     std::uint32_t slot = kNoCoroutine;  // in `pool`
     std::uint8_t pool = 0;
-    std::uint8_t size_class = 0;  // cprime::size_class
-    unsigned valgrind_stack = 0;  // valgrind's name of it
+    std::uint8_t size_class = 0;        // cprime::size_class
+    std::uint8_t priority = 2;          // cprime::priority
+    std::int64_t last_activity_ns = 0;  // steady_clock's, as its resumer noted; 0 = not noted
+    unsigned valgrind_stack = 0;        // valgrind's name of it
     // --- sanitizers': fiber or fake stack of the coroutine and of its resumer, and the resumer's stack
     void* tag = nullptr;
     void* resumer_tag = nullptr;
@@ -95,6 +97,9 @@ void by_hand_start(ByHand& hand) noexcept;
 // The switches with the annotations that sanitizers want; the same as the bare ones in ordinary builds.
 void by_hand_switch_in(ByHand& hand) noexcept;
 void by_hand_switch_out(ByHand& hand) noexcept;
+
+// Address at which a coroutine that does not run, and has not ended, goes on.
+std::uint64_t by_hand_resume_point(const ByHand& hand) noexcept;
 
 extern "C" void cprime_switch(void** save_rsp, void* to_rsp) noexcept;
 

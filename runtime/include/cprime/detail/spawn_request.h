@@ -32,8 +32,9 @@ struct ClosureType {
 };
 
 enum SpawnFlag : std::uint8_t {
-    kSpawnHandle = 1U << 0,  // a join handle will be held
-    kSpawnSignal = 1U << 1,  // made by the signal thread: own pool, runs before others
+    kSpawnHandle = 1U << 0,      // a join handle will be held
+    kSpawnSignal = 1U << 1,      // made by the signal thread: own pool, runs before others
+    kSpawnChildFirst = 1U << 2,  // it runs at once, and the spawner becomes ready
 };
 
 // How the caller of spawn_begin goes on. A spawn may have to wait for a stack, and is then begun a second time.
@@ -63,8 +64,10 @@ struct SpawnRequest {
     std::uint64_t identity = 0;              // while it waits for a slot: its place in the queue
     void* closure = nullptr;                 // uninitialised memory on the child's stack
     void* result = nullptr;                  // uninitialised memory of type->result_bytes
-    // between begin and commit
-    std::uint64_t adopting_before = 0;
+    union {
+        std::int64_t deadline_ns = 0;   // in: steady_clock's, for a SchedulingPolicy; 0 = none
+        std::uint64_t adopting_before;  // between begin and commit
+    };
 
     void slot_given(std::uint8_t of_pool, std::uint32_t slot) noexcept {
         step = SpawnStep::given;
