@@ -174,8 +174,9 @@ std::uint64_t DeadlockWatch::look(Worker& worker, std::uint64_t now, std::uint64
     looks_.fetch_add(1, std::memory_order_release);
     busy_.clear(std::memory_order_release);
     const std::uint64_t after = coroscope::base::read_tsc();
-    not_before_.store(after + (after - now) * kShare, kRelaxed);
-    return next;
+    const std::uint64_t not_before = after + (after - now) * kShare;
+    not_before_.store(not_before, kRelaxed);
+    return std::max(next, not_before);
 }
 
 void DeadlockWatch::report(const WaitPicture& picture) {
