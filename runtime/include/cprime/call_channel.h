@@ -18,7 +18,6 @@
 // call costs no memory and one wait of the caller: request and answer lie in its frame. Handles may be copied; a side closes with its last one.
 //
 // Callers, who may be many, fit a Micro stack in optimised code; a server's loop wants size_class::small.
-//
 // Request and Response are nothrow-movable; their moves run on the stacks of those who take and reply, never under a lock, and must not themselves
 // wait for anything. A call channel ends with its Runtime.
 //
