@@ -29,6 +29,7 @@ struct PoolStat {
 // How deep the stacks of a spawn site went and how they grew.
 struct SiteStat {
     std::string site, name, size_class, evidence;
+    std::string pattern;  // what its coroutines do with channels; "" = not said
     std::uint64_t high_water_bytes = 0;  // deepest use seen, a lower bound; 0 = nothing seen
     inspect::SiteMigrationsImage grown;
     std::string last_function;  // that wanted the room; "" = not known (yet)
@@ -37,7 +38,7 @@ struct SiteStat {
 std::string guards_text(const inspect::PoolImage& pool);
 // Sites that say something, in the order of the program. Names come from the session; those it does not know yet are asked for. Does not block.
 std::vector<SiteStat> site_stats(Session& session, const inspect::StateImage& state);
-// The same in JSON: [{"site", "name", "class", "evidence", "high_water_bytes", "migrations": {"in_place", "segments", "wishes"}, "last"}].
+// The same in JSON: [{"site", "name", "class", "evidence", "pattern", "high_water_bytes", "migrations": {"in_place", "segments", "wishes"}, "last"}].
 nlohmann::json to_json(const std::vector<SiteStat>& sites);
 // "small to medium, 1 200 bytes for climb(), 312 ticks"; "" when no stack grew.
 std::string last_migration_text(const SiteStat& site);

@@ -224,7 +224,9 @@ void put_sites(ByteWriter& out, const std::vector<inspect::SiteImage>& sites) {
         out.put_varint(s.line);
         out.put_varint(s.column);
         out.put(static_cast<std::uint8_t>(s.size_class));
-        out.put(static_cast<std::uint8_t>(s.evidence));
+        // The pattern in the upper half, which is 0 in files that know of none.
+        out.put(static_cast<std::uint8_t>(static_cast<unsigned>(s.evidence) |
+                                          static_cast<unsigned>(s.pattern) << 4U));
         out.put_varint(s.predicted_bytes);
         out.put(s.entry_address);
     }
@@ -241,7 +243,9 @@ void get_sites(ByteReader& in, std::vector<inspect::SiteImage>& sites) {
         set_index(in, s.line, in.get_varint());
         set_index(in, s.column, in.get_varint());
         set_enum(in, s.size_class, in.get<std::uint8_t>(), wire::kSizeClassesCount - 1);
-        set_enum(in, s.evidence, in.get<std::uint8_t>(), wire::kClassEvidencesCount - 1);
+        const auto evidence_and_pattern = in.get<std::uint8_t>();
+        set_enum(in, s.evidence, evidence_and_pattern & 0xfU, wire::kClassEvidencesCount - 1);
+        set_enum(in, s.pattern, evidence_and_pattern >> 4U, wire::kChannelPatternsCount - 1);
         set_index(in, s.predicted_bytes, in.get_varint());
         s.entry_address = in.get<std::uint64_t>();
     }

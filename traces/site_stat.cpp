@@ -39,12 +39,14 @@ std::vector<SiteStat> site_stats(Session& session, const inspect::StateImage& st
     std::vector<SiteStat> rows;
     for (const inspect::SiteImage& site : state.sites) {
         const inspect::SiteMigrationsImage* grown = state.migrations_of(site.index);
-        if (site.high_water_bytes == 0 && grown == nullptr) continue;
+        const bool has_pattern = site.pattern != wire::ChannelPattern::kUnknown;
+        if (site.high_water_bytes == 0 && grown == nullptr && !has_pattern) continue;
         SiteStat row;
         row.site = state.site_text(site.index);
         row.name = std::string(state.text(site.name));
         row.size_class = inspect::size_class_name(site.size_class);
         row.evidence = inspect::evidence_name(site.evidence);
+        row.pattern = inspect::pattern_name(site.pattern);
         row.high_water_bytes = site.high_water_bytes;
         if (grown != nullptr) add_growth(session, *grown, row);
         rows.push_back(std::move(row));
@@ -67,10 +69,12 @@ json to_json(const std::vector<SiteStat>& sites) {
                     {"name", site.name},
                     {"class", site.size_class},
                     {"evidence", site.evidence},
+                    {"pattern", nullptr},
                     {"high_water_bytes", nullptr},
                     {"migrations",
                      {{"in_place", grown.in_place}, {"segments", grown.segments}, {"wishes", grown.wishes}}},
                     {"last", nullptr}};
+        if (!site.pattern.empty()) row["pattern"] = site.pattern;
         if (site.high_water_bytes != 0) row["high_water_bytes"] = site.high_water_bytes;
         if (grown.count() != 0) {
             row["last"] = {{"form", inspect::migration_form_name(grown.last_form)},

@@ -108,6 +108,7 @@ std::string sites_text(const std::vector<SiteStat>& sites) {
                            site.evidence,
                            site.high_water_bytes != 0 ? std::to_string(site.high_water_bytes) : "-",
                            site.grown.in_place, site.grown.segments, site.grown.wishes);
+        if (!site.pattern.empty()) out += fmt::format("  channels: {}\n", site.pattern);
         if (site.grown.count() != 0) out += fmt::format("  grew last: {}\n", last_migration_text(site));
     }
     return out;

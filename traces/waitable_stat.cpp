@@ -40,6 +40,10 @@ std::string value_text(const WaitableImage& waitable) {
             return waitable.value == wire::kOnceDone      ? "done"
                    : waitable.value == wire::kOnceRunning ? "runs"
                                                           : "new";
+        case wire::WaitableKind::kCall:
+            return waitable.value != 0 ? "closed" : "";
+        case wire::WaitableKind::kNursery:
+            return fmt::format("{} live in it", waitable.value);
         default:
             return "";
     }

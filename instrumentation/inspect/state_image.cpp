@@ -80,6 +80,24 @@ const char* size_class_name(wire::SizeClass size_class) {
     return "?";
 }
 
+const char* pattern_name(wire::ChannelPattern pattern) {
+    switch (pattern) {
+        case wire::ChannelPattern::kUnknown:
+            return "";
+        case wire::ChannelPattern::kNoChannel:
+            return "none";
+        case wire::ChannelPattern::kSendOnly:
+            return "send-only";
+        case wire::ChannelPattern::kReceiveOnly:
+            return "receive-only";
+        case wire::ChannelPattern::kSendAndReceive:
+            return "send-and-receive";
+        case wire::ChannelPattern::kSelect:
+            return "select";
+    }
+    return "?";
+}
+
 const char* evidence_name(wire::ClassEvidence evidence) {
     switch (evidence) {
         case wire::ClassEvidence::kUnknown:

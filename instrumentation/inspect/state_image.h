@@ -41,6 +41,7 @@ const char* reason_name(wire::WaitReason reason);         // "sleep" "join" "cha
 const char* size_class_name(wire::SizeClass size_class);  // "micro" "small" "medium" "large"
 const char* evidence_name(
     wire::ClassEvidence evidence);  // "unknown" "wish" "profiled" "proven" "grown" "hint" "declared"
+const char* pattern_name(wire::ChannelPattern pattern);  // "none" "send-only" ...; "" where none was said
 const char* waitable_kind_name(wire::WaitableKind kind);    // "mutex" "shared-mutex" ... as reason_name()
 const char* migration_form_name(wire::MigrationForm form);  // "in-place" "segment" "wish" "site-raised"
 
@@ -122,6 +123,7 @@ struct SiteImage {
     std::uint32_t line = 0, column = 0;
     wire::SizeClass size_class = wire::SizeClass::kMedium;
     wire::ClassEvidence evidence = wire::ClassEvidence::kUnknown;
+    wire::ChannelPattern pattern = wire::ChannelPattern::kUnknown;
     std::uint32_t predicted_bytes = 0;
     std::uint32_t high_water_bytes = 0;  // deepest use of a stack of this site that was seen; 0 = none
     std::uint64_t entry_address = 0;

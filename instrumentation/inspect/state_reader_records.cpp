@@ -271,6 +271,7 @@ base::Status StateReader::read_names(StateImage& image) const {
             copied.column = record->column;
             copied.size_class = std::min(record->size_class.load(kRelaxed), wire::SizeClass::kLarge);
             copied.evidence = std::min(record->evidence.load(kRelaxed), wire::ClassEvidence::kDeclared);
+            copied.pattern = std::min(record->pattern.load(kRelaxed), wire::ChannelPattern::kSelect);
             copied.predicted_bytes = record->predicted_bytes;
             copied.high_water_bytes = record->high_water_bytes.load(kRelaxed);
             copied.entry_address = record->entry_address;

@@ -60,8 +60,8 @@ enum class WaitReason : std::uint8_t {
     kSignal = 16,        // wait_object = signal number
     kBlockingCall = 17,  // runs on a side pool
     kSuspended = 18,     // suspended itself; waits to be resumed by hand
-    kNursery = 19,       // wait_object = waitable index
-    kCall = 20,          // waits for an answer; wait_object = waitable index
+    kNursery = 19,  // wait_object = waitable index
+    kCall = 20,     // waits for an answer; wait_object = waitable index
     kPause = 21,
     kForeign = 22,  // a foreign runtime's own reason
     kSlot = 23,     // a spawn waits for a slot; wait_object = size class
@@ -114,8 +114,8 @@ static_assert(offsetof(CoroutineRecord, pool) == COROSCOPE_COROUTINE_POOL);
 static_assert(offsetof(CoroutineRecord, flags) == COROSCOPE_COROUTINE_FLAGS);
 static_assert(offsetof(CoroutineRecord, caught_exceptions) == COROSCOPE_COROUTINE_CAUGHT);
 static_assert(offsetof(CoroutineRecord, uncaught_exceptions) == COROSCOPE_COROUTINE_UNCAUGHT);
-static_assert(COROSCOPE_COROUTINE_STATE_YIELDED ==
-              (static_cast<int>(CoroutineState::kReady) | static_cast<int>(WaitReason::kYield) << 8));
+static_assert(COROSCOPE_COROUTINE_STATE_YIELDED == (static_cast<int>(CoroutineState::kReady) |
+                                                    static_cast<int>(WaitReason::kYield) << 8));
 static_assert(COROSCOPE_COROUTINE_STATE_RUNNING == static_cast<int>(CoroutineState::kRunning));
 static_assert(COROSCOPE_COROUTINE_FLAGS_UNUSUAL ==
               (kCoroutineCancelRequested | kCoroutineSpecial | kCoroutineSegments));
@@ -128,7 +128,7 @@ struct CoroutineDetail {
     std::atomic<std::uint32_t> name;              // string; kNone = the site's name
     std::atomic<std::uint32_t> high_water_bytes;  // deepest use of the stack seen by a scan; 0 = not measured
     std::atomic<Priority> priority;
-    std::atomic<std::uint8_t> worker;           // that ran it last (low 8 bits of its index)
+    std::atomic<std::uint8_t> worker;             // that ran it last (low 8 bits of its index)
     std::atomic<std::uint16_t> only_worker;     // index + 1 of the one worker it may run on; kAnyWorker
     std::atomic<std::uint64_t> deadline_ticks;  // sleep or timed wait: TSC; 0 = none
     std::uint64_t private_word;                 // the runtime's own

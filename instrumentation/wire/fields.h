@@ -81,6 +81,7 @@ inline constexpr FieldRow kFields[] = {
     {"worker", "timers_next_ticks", FieldSource::kSampled, ""},
     {"site", "size_class", FieldSource::kSampled, ""},
     {"site", "high_water_bytes", FieldSource::kSampled, ""},
+    {"site", "pattern", FieldSource::kSampled, ""},
     {"site", "migrations", FieldSource::kSampled, ""},
     {"histogram", "buckets", FieldSource::kSampled, ""},
     {"header", "lifecycle", FieldSource::kSampled, ""},

@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "cprime/detail/call_channel_calls.h"
 #include "runtime/entry/runtime_state.h"
@@ -122,14 +123,14 @@ ResumePoint call(Worker* worker, std::uint32_t me, CallRequest& request) {
 // The first call that nobody has taken goes to the caller of this. Objects: whoever called is held until call_taken().
 bool take_call(CallCore& core, const Locked& callers, ReceiveCallRequest& request) {
     const std::uint32_t coroutine = first_untaken(core, callers.record);
-    request.call.coroutine = coroutine;
     if (coroutine == wire::kNone) return false;
     auto& caller = static_cast<CallRequest&>(request_of(coroutine));
-    request.call.number = caller.state.ticket;
+    request.call->coroutine = coroutine;
+    request.call->number = caller.state.ticket;
     core.first_untaken = caller.state.ticket + 1;
     core.references.fetch_add(1, kRelaxed);
-    if (request.bytes != 0) {
-        std::memcpy(request.request, caller.request, request.bytes);
+    if (request.amount != 0) {
+        std::memcpy(request.request, caller.request, request.amount);
     } else {
         caller.state.firm = true;
         caller.state.cancelled_before = false;
@@ -140,23 +141,27 @@ bool take_call(CallCore& core, const Locked& callers, ReceiveCallRequest& reques
 
 template <Patience kPatience>
 ResumePoint receive(Worker* worker, std::uint32_t me, ReceiveCallRequest& request) {
-    CallCore& core = core_of(request.call.channel);
+    CallCore& core = core_of(request.call->channel);
+    request.state.flag = false;
     if (core.is_outlived()) {
         request.state.status = Status::closed;
         return carry_on(worker);
-    }
-    if (kPatience == Patience::kTimed && !request.begun) {
-        request.begun = true;
-        request.until_ns = add_ns(monotonic_ns(), request.timeout_ns);
     }
     Locked callers(core.of_callers, "Server::receive", worker);
     if (take_call(core, callers, request)) return answer(callers, request, Status::ok);
     if (core.no_callers) return answer(callers, request, Status::closed);
     if constexpr (kPatience == Patience::kNone) return answer(callers, request, Status::would_block);
-    if (kPatience == Patience::kTimed) request.timeout_ns = request.until_ns - monotonic_ns();
+    if constexpr (kPatience == Patience::kTimed) {
+        auto& timed = static_cast<TimedReceiveCallRequest&>(request);
+        const std::int64_t now_ns = monotonic_ns();
+        if (!timed.begun) timed.until_ns = add_ns(now_ns, request.timeout_ns);
+        timed.begun = true;
+        request.timeout_ns = timed.until_ns - now_ns;
+    }
     Locked servers(core.of_servers, "Server::receive", worker);  // [call.servers]
     callers.unlock();
     set_limit<kPatience>(request);
+    request.state.flag = true;
     return wait_for(servers, me, request);
 }
 
@@ -259,35 +264,50 @@ ResumePoint call_taken(Worker* worker, std::uint32_t, void* argument) noexcept {
     return carry_on(worker);
 }
 
-ResumePoint call_answer(Worker* worker, std::uint32_t, void* argument) noexcept {
-    auto& request = *static_cast<AnswerRequest*>(argument);
-    const TakenCall& call = request.call;
+namespace {
+
+ResumePoint answer_with(Worker* worker, AnswerRequest& request, Status status) {
+    request.status = Status::closed;
+    const TakenCall call = *request.call;
     CallCore& core = core_of(call.channel);
-    const Status status = std::exchange(request.status, Status::closed);
-    if (core.is_outlived()) return carry_on(worker);
-    Locked callers(core.of_callers, "Call::reply", worker);
-    if (!still_waits(callers, call)) {
-        callers.unlock();
-        return carry_on(worker);
+    if (!core.is_outlived()) {
+        Locked callers(core.of_callers, "Call::reply", worker);
+        if (still_waits(callers, call)) {
+            auto& caller = static_cast<CallRequest&>(request_of(call.coroutine));
+            if (status == Status::ok && request.bytes != 0)
+                std::memcpy(caller.answer, request.answer, request.bytes);
+            request.answer = caller.answer;
+            request.status = status;
+            callers.take_out({&caller, nullptr, call.coroutine}, status);
+            callers.serve(0, callers.value());
+            callers.unlock();
+            if (request.bytes == 0)
+                return carry_on(worker);  // call_answered() comes when the answer is there
+            make_ready(worker, call.coroutine, cause_of(worker), callers.stamp());
+        } else {
+            callers.unlock();
+        }
     }
-    auto& caller = static_cast<CallRequest&>(request_of(call.coroutine));
-    if (status == Status::ok && request.bytes != 0) std::memcpy(caller.answer, request.answer, request.bytes);
-    request.into = caller.answer;
-    callers.take_out({&caller, nullptr, call.coroutine}, status);
-    callers.serve(0, callers.value());
-    callers.unlock();
-    request.status = status;
-    if (request.bytes != 0) make_ready(worker, call.coroutine, cause_of(worker), callers.stamp());
+    request.call->channel = nullptr;
+    let_go(worker, core);
     return carry_on(worker);
 }
 
-ResumePoint call_answered(Worker* worker, std::uint32_t, void* call) noexcept {
-    make_ready(worker, static_cast<TakenCall*>(call)->coroutine, cause_of(worker));
-    return carry_on(worker);
+}  // namespace
+
+ResumePoint call_answer(Worker* worker, std::uint32_t, void* request) noexcept {
+    return answer_with(worker, *static_cast<AnswerRequest*>(request), Status::ok);
+}
+ResumePoint call_unanswered(Worker* worker, std::uint32_t, void* call) noexcept {
+    constexpr std::uint32_t kNotObjects = 1;  // nothing is to follow
+    AnswerRequest request{static_cast<TakenCall*>(call), nullptr, kNotObjects, Status::closed};
+    return answer_with(worker, request, Status::closed);
 }
 
-ResumePoint call_released(Worker* worker, std::uint32_t, void* channel) noexcept {
-    let_go(worker, core_of(static_cast<CallChannel*>(channel)));
+ResumePoint call_answered(Worker* worker, std::uint32_t, void* argument) noexcept {
+    auto& call = *static_cast<TakenCall*>(argument);
+    make_ready(worker, call.coroutine, cause_of(worker));
+    let_go(worker, core_of(std::exchange(call.channel, nullptr)));
     return carry_on(worker);
 }
 

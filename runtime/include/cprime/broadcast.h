@@ -132,8 +132,8 @@ class [[nodiscard]] Broadcast {
     using Waits = detail::Waits;
 
 public:
-    // `name`: how Coroscope shows it ("" = by number). `capacity`: items that the slowest subscriber may lag behind, at least 1. Ends the program with
-    // a sentence when no Runtime lives.
+    // `name`: how Coroscope shows it ("" = by number). `capacity`: items that the slowest subscriber may lag behind, at least 1. Ends the program
+    // with a sentence when no Runtime lives.
     explicit Broadcast(std::string_view name = {}, std::uint32_t capacity = 16,
                        BroadcastMode mode = BroadcastMode::waits, const Place& where = CPRIME_HERE) noexcept
         : channel_(detail::make_broadcast(name, capacity, kBytes ? sizeof(T) : 0,

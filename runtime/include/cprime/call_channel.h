@@ -17,6 +17,7 @@
 // Calls are taken in the order in which they came, by whichever server asks next, and may be answered in any order, by whoever holds the Call. A
 // call costs no memory and one wait of the caller: request and answer lie in its frame. Handles may be copied; a side closes with its last one.
 //
+// Callers, who may be many, fit a Micro stack in optimised code; a server's loop wants size_class::small.
 // Request and Response are nothrow-movable; their moves run on the stacks of those who take and reply, never under a lock, and must not themselves
 // wait for anything. A call channel ends with its Runtime.
 //
@@ -162,24 +163,20 @@ public:
     }
     [[gnu::always_inline]] ~Call() {
         if (taken_.channel == nullptr) return;
-        detail::AnswerRequest unanswered{taken_, nullptr, nullptr, 1, Status::closed};
-        detail::park<&detail::call_answer>(&unanswered);
-        detail::park<&detail::call_released>(taken_.channel);
+        detail::park<&detail::call_unanswered>(&taken_);
     }
 
     // Answers the caller; it then has its answer. `closed`: it waits no more (cancelled, or its time was over); nothing was sent. Does not wait.
     [[gnu::always_inline]] Result<void> reply(Response response) noexcept {
         constexpr bool kBytes = std::is_trivially_copyable_v<Response>;
-        detail::AnswerRequest answer{taken_, &response, nullptr, kBytes ? sizeof(Response) : 0, Status::ok};
+        detail::AnswerRequest answer{&taken_, &response, kBytes ? sizeof(Response) : 0, Status::closed};
         detail::park<&detail::call_answer>(&answer);
         if constexpr (!kBytes) {
             if (answer.status == Status::ok) {
-                ::new (answer.into) Response(std::move(response));
+                ::new (answer.answer) Response(std::move(response));
                 detail::park<&detail::call_answered>(&taken_);
             }
         }
-        detail::park<&detail::call_released>(taken_.channel);
-        taken_.channel = nullptr;
         return answer.status;
     }
     // Whether reply() was not called yet.
@@ -189,8 +186,6 @@ public:
 
 private:
     friend class Server<Request, Response>;
-    Call(Request&& asked, const detail::TakenCall& taken) noexcept
-        : request(std::move(asked)), taken_(taken) {}
 
     detail::TakenCall taken_;
 };
@@ -206,39 +201,39 @@ public:
 
     // The call that has waited longest. Waits while there is none. ok; closed: the last Caller is gone; cancelled.
     [[nodiscard]] [[gnu::always_inline]] Result<Taken> receive() const noexcept {
-        return receive_with<&detail::call_receive>(0);
+        return receive_with<&detail::call_receive, detail::ReceiveCallRequest>(0);
     }
     // ok, closed or would_block. Never waits.
     [[nodiscard]] [[gnu::always_inline]] Result<Taken> try_receive() const noexcept {
-        return receive_with<&detail::call_try_receive>(0);
+        return receive_with<&detail::call_try_receive, detail::ReceiveCallRequest>(0);
     }
     // ok, closed, cancelled or timed_out.
     template <typename Rep, typename Period>
     [[nodiscard]] [[gnu::always_inline]] Result<Taken> receive_for(
         std::chrono::duration<Rep, Period> most) const noexcept {
-        return receive_with<&detail::call_receive_for>(detail::timeout_ns(most));
+        return receive_with<&detail::call_receive_for, detail::TimedReceiveCallRequest>(
+            detail::timeout_ns(most));
     }
 
 private:
-    template <detail::ParkFunction kReceive>
+    template <detail::ParkFunction kReceive, typename ReceiveRequest>
     [[gnu::always_inline]] Result<Taken> receive_with(std::int64_t timeout_ns) const noexcept {
         constexpr bool kBytes = std::is_trivially_copyable_v<Request>;
         Result<Taken> result(Status::closed);
-        auto* const place = detail::ResultAccess::storage(result);
-        detail::ReceiveCallRequest received;
+        Taken* const place = detail::ResultAccess::storage(result);
+        ::new (&place->taken_) detail::TakenCall{this->channel_};
+        ReceiveRequest received;
+        received.call = &place->taken_;
         received.timeout_ns = timeout_ns;
-        received.call.channel = this->channel_;
-        received.bytes = kBytes ? sizeof(Request) : 0;
+        received.amount = kBytes ? sizeof(Request) : 0;
         do {
             if constexpr (kBytes) received.request = &place->request;
             detail::park<kReceive>(&received);
-        } while (received.state.status == Status::ok && received.call.coroutine == detail::kNoCoroutine);
-        if (received.state.status == Status::ok) {
-            if constexpr (kBytes) {
-                ::new (&place->taken_) detail::TakenCall(received.call);
-            } else {
-                ::new (place) Taken(std::move(*static_cast<Request*>(received.request)), received.call);
-                detail::park<&detail::call_taken>(&received.call);
+        } while (received.state.status == Status::ok && received.state.flag);
+        if constexpr (!kBytes) {
+            if (received.state.status == Status::ok) {
+                ::new (&place->request) Request(std::move(*static_cast<Request*>(received.request)));
+                detail::park<&detail::call_taken>(&place->taken_);
             }
         }
         detail::ResultAccess::set_status(result, received.state.status);

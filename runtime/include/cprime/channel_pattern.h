@@ -13,12 +13,12 @@
 //   none               none                                            Micro
 //   send_only          Sender, Broadcast                               Micro: a loop of send() takes 70 to 120 bytes
 //   receive_only       Receiver, Subscriber                            Micro: the same
-//   send_and_receive   all: both of these, Channel, Caller, Server     Micro
+//   send_and_receive   all: both of these, Channel, Caller, Server     Small: a server's loop takes 180 bytes
 //   select             all; never derived, only said                   Small: an arm takes about 40 bytes, and a select has up to 32
 //
 // What the class is based on is measured by tests/unit/runtime/channel_pattern_test.cpp; a body that also prints, allocates or throws
 // wants more and says so (`.size_class`). In code compiled without optimisation each is one class larger. The pattern of a site
-// is kept with it: `coroscope sizes` and `stat` show it beside the class.
+// is kept with it: `coroscope stat` shows it.
 //
 // Thread: as spawn(). Tested in tests/unit/runtime/channel_pattern_test.cpp; what must not compile in tests/build/must_not_compile.
 #pragma once
@@ -139,7 +139,7 @@ constexpr channel_pattern pattern_of() noexcept {
 
 // The class of stack that coroutines of a pattern get where nothing else is said.
 constexpr size_class class_of_pattern(channel_pattern pattern, bool unoptimised) noexcept {
-    const bool small = pattern == channel_pattern::select;
+    const bool small = pattern >= channel_pattern::send_and_receive;
     if (unoptimised) return small ? size_class::medium : size_class::small;
     return small ? size_class::small : size_class::micro;
 }
@@ -172,12 +172,12 @@ auto spawn_with(SpawnSite site, F&& function, Arguments&&... arguments) {
                                                   std::forward<Arguments>(arguments)...);
 }
 
-// A MicroPool whose coroutines keep to a pattern.
+// A MicroPool whose coroutines keep to a pattern: none, send_only or receive_only.
 template <channel_pattern kPattern, std::size_t N>
 class PatternPool {
     static_assert(
-        kPattern != channel_pattern::select,
-        "a select takes more than a micro slot; spawn_with<channel_pattern::select>() gives it a small one");
+        class_of_pattern(kPattern, false) == size_class::micro,
+        "coroutines of this pattern take more than a micro slot; spawn_with() gives them a small one");
 
 public:
     static constexpr channel_pattern pattern() noexcept { return kPattern; }

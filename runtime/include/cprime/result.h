@@ -23,7 +23,7 @@ enum class Status : std::uint8_t {
     closed,  // the channel is closed: nothing was sent; nothing is left to receive
     cancelled,  // somebody asked this coroutine to end (JoinHandle::cancel, shutdown), so it does not wait any more
     would_block,  // only from calls that try: they would have had to wait
-    timed_out,  // only from calls with a time limit: it passed before the call could do what it was asked to
+    timed_out,    // only from calls with a time limit: it passed before the call could do what it was asked to
 };
 
 // "ok", "closed", "cancelled", "would_block" or "timed_out".

@@ -36,8 +36,8 @@ template <typename T>
 struct Version {
     template <typename... Arguments>
     explicit Version(Arguments&&... arguments) : value(std::forward<Arguments>(arguments)...) {}
-    // Writers: whoever takes or lets go a reference. Relaxed to add (it is done by who has one, or under the bit); acq_rel to let go, so that the last
-    // one sees that all others have done reading.
+    // Writers: whoever takes or lets go a reference. Relaxed to add (it is done by who has one, or under the bit); acq_rel to let go, so that the
+    // last one sees that all others have done reading.
     std::atomic<std::uint32_t> references{1};
     const T value;
 };
@@ -168,7 +168,7 @@ private:
         word_.store(address(current), std::memory_order_release);  // [snapshot.word]
     }
 
-    // Address of the current version, which holds a reference to it; and the bit. Writers: whoever holds the bit, whoever wants it. Readers: the same.
+    // Address of the current version, which holds a reference to it; and the bit. Writers, and readers: who holds the bit, who wants it.
     mutable std::atomic<std::uintptr_t> word_;
 };
 

@@ -3,7 +3,7 @@
 #include <cprime/cprime.h>
 
 void body() {
-    cprime::PatternPool<cprime::channel_pattern::send_and_receive, 2> pool;
+    cprime::PatternPool<cprime::channel_pattern::receive_only, 2> pool;
 #ifdef FORBIDDEN
     cprime::PatternPool<cprime::channel_pattern::select, 2> selects;
 #endif

@@ -60,7 +60,7 @@ TEST_P(Synchronised, coroutines_run_on_the_class_of_their_pattern_and_their_site
             "merge", &merge, std::move(second_in), Receiver<int>(Channel<int>("idle")), std::move(third_out));
         auto relaying = spawn_with("relay", &relay, std::move(first_in), std::move(second_out));
         EXPECT_EQ(adding.size_class(), size_class::micro);
-        EXPECT_EQ(relaying.size_class(), size_class::micro);
+        EXPECT_EQ(relaying.size_class(), size_class::small);
         EXPECT_EQ(site_of(adding.id()).pattern, wire::ChannelPattern::kReceiveOnly);
         EXPECT_EQ(site_of(relaying.id()).pattern, wire::ChannelPattern::kSendAndReceive);
         merging.cancel();

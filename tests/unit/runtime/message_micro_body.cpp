@@ -1,4 +1,4 @@
-// Calls, broadcasts and waits for a token, which a Micro stack must hold at every level of optimisation: this file is compiled once for each.
+// Calls, broadcasts and waits for a token, which a Micro stack must hold at each level of optimisation: this file is compiled once for each.
 #include "message_micro_body.h"
 
 #define CONCATENATE_(a, b) a##b
@@ -18,7 +18,7 @@ MessageMicroBodies CONCATENATE(message_micro_bodies_, MICRO_LEVEL)() {
             });
         },
         .serve = [](const Server<int, int>& server) -> JoinHandle<void> {
-            return spawn({.name = "serve", .size_class = size_class::micro}, [&server] {
+            return spawn({.name = "serve", .size_class = size_class::small}, [&server] {
                 while (auto call = server.receive())
                     call->reply(call->request + 1);
             });

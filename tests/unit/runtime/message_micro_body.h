@@ -12,14 +12,13 @@ namespace cprime::test {
 struct MessageMicroBodies {
     // Adds up the answers to so many calls.
     JoinHandle<void> (*call)(const Caller<int, int>& caller, int calls, std::atomic<long>& sum);
-    // Answers each call with the next number.
+    // Answers each call with the next number; on a small stack.
     JoinHandle<void> (*serve)(const Server<int, int>& server);
     JoinHandle<void> (*publish)(const Broadcast<int>& numbers, int items);
     JoinHandle<void> (*read)(Subscriber<int>& inbox, std::atomic<long>& sum);
     // Adds one when the token is cancelled.
     JoinHandle<void> (*watch)(const CancelToken& token, std::atomic<long>& sum);
 };
-MessageMicroBodies message_micro_bodies_O0();
 MessageMicroBodies message_micro_bodies_Og();
 MessageMicroBodies message_micro_bodies_O1();
 MessageMicroBodies message_micro_bodies_O2();

@@ -1,4 +1,4 @@
-// Calls, broadcasts and tokens fit a Micro stack of 256 bytes, also when its code is not optimised.
+// Calls, broadcasts and tokens fit a Micro stack of 256 bytes, in code that is optimised, be it for debugging (-Og).
 #include <ostream>
 
 #include "instrumentation/wire/pool.h"
@@ -37,21 +37,19 @@ protected:
     }
 };
 INSTANTIATE_TEST_SUITE_P(levels, MicroMessages,
-                         testing::Values(Level{"O0", &message_micro_bodies_O0},
-                                         Level{"Og", &message_micro_bodies_Og},
+                         testing::Values(Level{"Og", &message_micro_bodies_Og},
                                          Level{"O1", &message_micro_bodies_O1},
                                          Level{"O2", &message_micro_bodies_O2},
                                          Level{"O3", &message_micro_bodies_O3}),
                          [](const auto& level) { return level.param.name; });
 
-TEST_P(MicroMessages, calling_and_answering_fit) {
+TEST_P(MicroMessages, calling_fits) {
     Runtime runtime({.workers = 1});
     const MessageMicroBodies bodies = GetParam().bodies();
     std::atomic<long> sum{0};
     runtime.run([&] {
         auto [caller, server] = call_channel<int, int>("numbers");
         auto serving = bodies.serve(server);
-        expect_to_fit(serving, "serve");
         auto unanswered = call_channel<int, int>("unanswered");
         auto waiting = bodies.call(unanswered.caller, 1, sum);
         expect_to_fit(waiting, "call");

@@ -60,14 +60,18 @@ TEST(WaitableStat, values_are_said_in_the_words_of_their_kind) {
                        waitable(6, WaitableKind::kEvent, 1),
                        waitable(7, WaitableKind::kEvent),
                        waitable(8, WaitableKind::kOnce, wire::kOnceDone),
-                       waitable(9, WaitableKind::kMutex)};
+                       waitable(9, WaitableKind::kMutex),
+                       waitable(10, WaitableKind::kCall),
+                       waitable(11, WaitableKind::kCall, 1),
+                       waitable(12, WaitableKind::kNursery, 3)};
     state.waitables[9].consistency = inspect::Consistency::kUnknown;
     state.index();
     std::vector<std::string> values;
     for (const WaitableStat& row : waitable_stats(state))
         values.push_back(row.value);
     EXPECT_EQ(values, (std::vector<std::string>{"2 readers", "3 of 8 permits", "3 permits", "1 of 4 arrived",
-                                                "2 of 3 to go", "open", "set", "not set", "done", "unknown"}));
+                                                "2 of 3 to go", "open", "set", "not set", "done", "unknown", "",
+                                                "closed", "3 live in it"}));
 }
 
 TEST(WaitableStat, who_waits_is_listed_and_a_crowd_is_counted) {

@@ -50,12 +50,14 @@ struct TakenCall {
     std::uint32_t coroutine = kNoCoroutine;
     std::uint32_t number = 0;
 };
+// `amount`, in: bytes of the request; 0: objects. state.flag, out with ok: nothing was taken yet, ask again.
 struct ReceiveCallRequest : WaitRequest {
-    TakenCall call;             // in: channel; out, with ok: the others. kNoCoroutine with ok: ask again
-    void* request;              // in, of bytes: where they go; out, of objects: the caller's
-    std::uint32_t bytes;        // in: of the request; 0: objects
-    bool begun = false;         // the runtime's: a time limit counts from the first time
-    std::int64_t until_ns = 0;  // the runtime's
+    TakenCall* call;  // in: its channel; out: the rest
+    void* request;    // of bytes, in: where they go; of objects, out: the caller's
+};
+struct TimedReceiveCallRequest : ReceiveCallRequest {
+    bool begun = false;  // the runtime's, both: the limit counts from the first time
+    std::int64_t until_ns = 0;
 };
 ResumePoint call_receive(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint call_try_receive(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
@@ -64,16 +66,15 @@ ResumePoint call_receive_for(Worker* worker, std::uint32_t coroutine, void* requ
 ResumePoint call_taken(Worker* worker, std::uint32_t coroutine, void* call) noexcept;
 
 struct AnswerRequest {
-    TakenCall call;
-    const void* answer;   // in: bytes
-    void* into;           // out, of objects: where the answer goes
+    TakenCall* call;  // in; its channel is null afterwards, but where call_answered() is to follow
+    void* answer;  // in, of bytes: they; out, of objects: where the answer goes, and call_answered() is to follow
     std::uint32_t bytes;  // in; 0: objects
     Status status;  // in: ok, or closed, without an answer; out: ok, or closed when the caller waits no more
 };
 ResumePoint call_answer(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
+// argument: TakenCall*. The caller goes on without an answer; its channel is null afterwards.
+ResumePoint call_unanswered(Worker* worker, std::uint32_t coroutine, void* call) noexcept;
 // argument: TakenCall*. The caller goes on.
 ResumePoint call_answered(Worker* worker, std::uint32_t coroutine, void* call) noexcept;
-// argument: CallChannel*. A taken call is done with.
-ResumePoint call_released(Worker* worker, std::uint32_t coroutine, void* channel) noexcept;
 
 }  // namespace cprime::detail

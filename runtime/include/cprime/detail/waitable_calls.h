@@ -72,10 +72,10 @@ struct Waitable {
 // stack. Wrappers fill what their call reads, and no more.
 struct WaitRequest {
     struct State {
-        std::uint32_t ticket;  // the runtime's: order of arrival
-        Status status;         // out
-        bool flag;  // out: barrier: the caller was last; once: the caller must run it. Firm: see waiting.h
-        bool firm;  // the runtime's: it waits even when it was cancelled
+        std::uint32_t ticket;   // the runtime's: order of arrival
+        Status status;          // out
+        bool flag;              // out: barrier: the caller was last; once: the caller must run it. Firm: see waiting.h
+        bool firm;              // the runtime's: it waits even when it was cancelled
         bool cancelled_before;  // the runtime's: while it waits firmly, that it had been cancelled
     };
     union {
