@@ -34,7 +34,7 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 #endif
 }
 
-[[gnu::always_inline]] inline void count_moved(wire::ChannelRecord& record, std::atomic<std::uint64_t>& moved,
+[[gnu::always_inline]] inline void count_moved(wire::ChannelRecord& record, wire::shown<std::uint64_t>& moved,
                                                std::uint32_t length) {
     const RecordChange change(record);
     record.length.store(length, kRelaxed);
