@@ -20,12 +20,12 @@
 // Tested in tests/unit/wire (layout), tests/unit/runtime (transitions), tests/unit/inspect (reading).
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include "instrumentation/wire/coroutine_offsets.h"
 #include "instrumentation/wire/limits.h"
+#include "instrumentation/wire/shared.h"
 
 namespace coroscope::wire {
 
@@ -87,53 +87,66 @@ inline constexpr std::uint16_t kAnyWorker = 0;
 // How a coroutine ended (EXIT events; join).
 enum class ExitStatus : std::uint8_t { kFinished = 0, kFailed = 1, kCancelled = 2, kAbandoned = 3 };
 
+// Who writes: see above, but for the flags. Shared fields are read by those who have no right to the coroutine yet: cancellers, timers and
+// resumers, who look here whether it waits, and for what (runtime/scheduler/parking.h).
+//   state            stored as kParked with release, so that who acquires it reads the reason and what it waits for [park.cancel]; its other
+//                    values publish nothing
+//   reason,
+//   wait_object      relaxed: a hint where to look; believed under the lock of what they name
+//   flags            writers: whoever asks it to end, and whoever owns it, by locked instructions; [park.cancel] orders the request against
+//                    state, by a pair of fences
+//   previous         of who stands in no list it is its own index, stored with release: a canceller that finds it acquires that the
+//                    coroutine was taken out [channel.unlinked]
+// Relaxed stores of the others are ordered by the lock of the list it stands in, or by the queue that hands it on.
 struct alignas(64) CoroutineRecord {
-    std::atomic<std::uint32_t> sequence;  // see above
-    std::atomic<CoroutineState> state;
-    std::atomic<WaitReason> reason;
-    std::uint8_t pool;                // index into kPools; constant from spawn to exit
-    std::atomic<std::uint8_t> flags;  // CoroutineFlag
-    std::atomic<std::uint64_t> rsp;   // while parked: address of the SavedFrame
-    std::atomic<std::uint64_t> rip;   // while parked: where it continues = return address in user code
-    std::atomic<std::uint32_t> next;  // links of the one queue or wait list it stands in; kNone
-    std::atomic<std::uint32_t> previous;
-    std::atomic<std::uint32_t> wait_object;  // by reason; kNone
-    std::uint32_t slot;                      // in its pool; constant from spawn to exit
+    shared<std::uint32_t> sequence;  // see above
+    shared<CoroutineState> state;
+    shared<WaitReason> reason;
+    std::uint8_t pool;           // index into kPools; constant from spawn to exit
+    shared<std::uint8_t> flags;  // CoroutineFlag
+    shown<std::uint64_t> rsp;    // while parked: address of the SavedFrame
+    shown<std::uint64_t> rip;    // while parked: where it continues = return address in user code
+    shown<std::uint32_t> next;   // links of the one queue or wait list it stands in; kNone
+    shared<std::uint32_t> previous;
+    shared<std::uint32_t> wait_object;  // by reason; kNone
+    std::uint32_t slot;                 // in its pool; constant from spawn to exit
     std::uint64_t caught_exceptions;  // __cxa_eh_globals of this coroutine: head of the chain (private address)
     std::uint32_t uncaught_exceptions;
-    std::atomic<std::uint32_t> first_joiner;  // list of coroutines that wait for this one to end; kNone
-    std::uint64_t transfer;  // private: address or small value handed over by whoever wakes it
+    shown<std::uint32_t> first_joiner;  // list of coroutines that wait for this one to end; kNone
+    std::uint64_t transfer;             // private: address or small value handed over by whoever wakes it
 };
-static_assert(sizeof(CoroutineRecord) == 64);
-static_assert(offsetof(CoroutineRecord, sequence) == COROSCOPE_COROUTINE_SEQUENCE);
-static_assert(offsetof(CoroutineRecord, rsp) == COROSCOPE_COROUTINE_RSP);
-static_assert(offsetof(CoroutineRecord, rip) == COROSCOPE_COROUTINE_RIP);
-static_assert(offsetof(CoroutineRecord, state) == COROSCOPE_COROUTINE_STATE);
-static_assert(offsetof(CoroutineRecord, reason) == COROSCOPE_COROUTINE_STATE + 1);
-static_assert(offsetof(CoroutineRecord, pool) == COROSCOPE_COROUTINE_POOL);
-static_assert(offsetof(CoroutineRecord, flags) == COROSCOPE_COROUTINE_FLAGS);
-static_assert(offsetof(CoroutineRecord, caught_exceptions) == COROSCOPE_COROUTINE_CAUGHT);
-static_assert(offsetof(CoroutineRecord, uncaught_exceptions) == COROSCOPE_COROUTINE_UNCAUGHT);
-static_assert(COROSCOPE_COROUTINE_STATE_YIELDED == (static_cast<int>(CoroutineState::kReady) |
-                                                    static_cast<int>(WaitReason::kYield) << 8));
+static_assert(kModelled || sizeof(CoroutineRecord) == 64);
+static_assert(kModelled || offsetof(CoroutineRecord, sequence) == COROSCOPE_COROUTINE_SEQUENCE);
+static_assert(kModelled || offsetof(CoroutineRecord, rsp) == COROSCOPE_COROUTINE_RSP);
+static_assert(kModelled || offsetof(CoroutineRecord, rip) == COROSCOPE_COROUTINE_RIP);
+static_assert(kModelled || offsetof(CoroutineRecord, state) == COROSCOPE_COROUTINE_STATE);
+static_assert(kModelled || offsetof(CoroutineRecord, reason) == COROSCOPE_COROUTINE_STATE + 1);
+static_assert(kModelled || offsetof(CoroutineRecord, pool) == COROSCOPE_COROUTINE_POOL);
+static_assert(kModelled || offsetof(CoroutineRecord, flags) == COROSCOPE_COROUTINE_FLAGS);
+static_assert(kModelled || offsetof(CoroutineRecord, caught_exceptions) == COROSCOPE_COROUTINE_CAUGHT);
+static_assert(kModelled || offsetof(CoroutineRecord, uncaught_exceptions) == COROSCOPE_COROUTINE_UNCAUGHT);
+static_assert(COROSCOPE_COROUTINE_STATE_YIELDED ==
+              (static_cast<int>(CoroutineState::kReady) | static_cast<int>(WaitReason::kYield) << 8));
 static_assert(COROSCOPE_COROUTINE_STATE_RUNNING == static_cast<int>(CoroutineState::kRunning));
 static_assert(COROSCOPE_COROUTINE_FLAGS_UNUSUAL ==
               (kCoroutineCancelRequested | kCoroutineSpecial | kCoroutineSegments));
 static_assert(COROSCOPE_COROUTINE_FLAG_NEVER_RAN == kCoroutineNeverRan);
 
+// `identity` is stored before the state that publishes the record (release), and read after it (acquire): a canceller that finds another one has come
+// too late. The rest is written by whoever owns the coroutine, relaxed: for people, and for its own worker.
 struct CoroutineDetail {
-    std::atomic<std::uint64_t> identity;          // 0 = never used; written before the record is published
-    std::atomic<std::uint64_t> spawner;           // identity; 0 = spawned by a thread that is no worker
-    std::atomic<std::uint32_t> site;              // index into kSites
-    std::atomic<std::uint32_t> name;              // string; kNone = the site's name
-    std::atomic<std::uint32_t> high_water_bytes;  // deepest use of the stack seen by a scan; 0 = not measured
-    std::atomic<Priority> priority;
-    std::atomic<std::uint8_t> worker;             // that ran it last (low 8 bits of its index)
-    std::atomic<std::uint16_t> only_worker;     // index + 1 of the one worker it may run on; kAnyWorker
-    std::atomic<std::uint64_t> deadline_ticks;  // sleep or timed wait: TSC; 0 = none
-    std::uint64_t private_word;                 // the runtime's own
+    shared<std::uint64_t> identity;          // 0 = never used; written before the record is published
+    shared<std::uint64_t> spawner;           // identity; 0 = spawned by a thread that is no worker
+    shared<std::uint32_t> site;              // index into kSites
+    shared<std::uint32_t> name;              // string; kNone = the site's name
+    shared<std::uint32_t> high_water_bytes;  // deepest use of the stack seen by a scan; 0 = not measured
+    shared<Priority> priority;
+    shared<std::uint8_t> worker;           // that ran it last (low 8 bits of its index)
+    shared<std::uint16_t> only_worker;     // index + 1 of the one worker it may run on; kAnyWorker
+    shared<std::uint64_t> deadline_ticks;  // sleep or timed wait: TSC; 0 = none
+    std::uint64_t private_word;            // the runtime's own
 };
-static_assert(sizeof(CoroutineDetail) == 48);
+static_assert(kModelled || sizeof(CoroutineDetail) == 48);
 
 // What lies at `rsp` while a coroutine is parked (layout 2). The limit of the stack it is on (stack_segment.h), the registers a call
 // must preserve, then the address at which its caller goes on. The caller's rsp is the address after this frame.

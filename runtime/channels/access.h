@@ -48,7 +48,7 @@ inline Found find_channel(HandleId id, const char* call) {
 // The handle was last used by this one.
 inline void note_user(HandleId id, const Worker* worker, std::uint32_t coroutine) {
     const std::uint64_t identity = current_identity(worker, coroutine);
-    std::atomic<std::uint64_t>& holder = g_channels.handle(handle_of(id)).holder;
+    wire::shared<std::uint64_t>& holder = g_channels.handle(handle_of(id)).holder;
     // Written only when it changes: a handle that one coroutine keeps stays a shared line.
     if (holder.load(std::memory_order_relaxed) != identity) holder.store(identity, std::memory_order_relaxed);
 }

@@ -1,8 +1,6 @@
 // The free list of arms, and claims from outside a channel.
 #include "runtime/channels/arms.h"
 
-#include <immintrin.h>
-
 #include <mutex>
 
 #include "runtime/scheduler/parking.h"
@@ -74,7 +72,7 @@ void ArmTable::give(std::uint32_t first) {
 }
 
 ArmState* ArmTable::find_state(std::uint32_t arm) {
-    if (arm >= wire::kSelectArmRecordsMax) return nullptr;
+    if (arm >= kChunksMost * kStatesPerChunk) return nullptr;
     ArmState* chunk = chunks_[arm / kStatesPerChunk].load(std::memory_order_acquire);  // [select.states]
     return chunk == nullptr ? nullptr : &chunk[arm % kStatesPerChunk];
 }
@@ -88,7 +86,7 @@ bool ArmTable::claim_for(std::uint32_t first_arm, std::uint32_t coroutine, std::
         if (first->claim.compare_exchange_strong(open, closed, std::memory_order_acq_rel)) return true;
         if (open == closed) return false;  // somebody else was first
         if (!still_parked(coroutine, wire::WaitReason::kSelect, first_arm, sequence)) return false;
-        _mm_pause();  // it has been suspended, and its worker is about to open the claim
+        sync::pause();  // it has been suspended, and its worker is about to open the claim
     }
 }
 

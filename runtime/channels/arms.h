@@ -11,16 +11,16 @@
 // (retire_select), gives the chain back, and only then wakes: until then the frame stands still.
 //
 // Thread: any, on a worker's own stack or on a thread that is none. Blocks for spin locks only. Tested in
-// tests/unit/runtime/select_test.cpp and tests/model.
+// tests/unit/runtime/select_test.cpp and tests/model/select_model.cpp.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
 #include "cprime/detail/channel_calls.h"
 #include "instrumentation/emit/state_segment.h"
 #include "instrumentation/wire/select_arm.h"
+#include "runtime/scheduler/atomics.h"
 #include "runtime/scheduler/spin_lock.h"
 #include "runtime/scheduler/tables.h"
 #include "runtime/scheduler/thread_waiter.h"
@@ -32,11 +32,13 @@ inline constexpr std::uint32_t kArmBit = 1U << 31;
 static_assert(wire::kCoroutinesMax <= kArmBit && wire::kSelectArmRecordsMax <= kArmBit);
 
 struct ArmState {
-    ChannelRequest* request = nullptr;    // in the waiter's frame
-    SelectRequest* select = nullptr;      // the same; null: a thread that waits for one channel
-    ThreadWaiter* thread = nullptr;       // null: a coroutine
-    std::uint32_t first = wire::kNone;    // of the chain
-    std::atomic<std::uint64_t> claim{0};  // [select.claim], of the first arm only; see above
+    ChannelRequest* request = nullptr;  // in the waiter's frame
+    SelectRequest* select = nullptr;    // the same; null: a thread that waits for one channel
+    ThreadWaiter* thread = nullptr;     // null: a coroutine
+    std::uint32_t first = wire::kNone;  // of the chain
+    // [select.claim], of the first arm only; see above. Writers: who waits opens it by a release store, which publishes the requests and arms
+    // to who claims; claimers exchange it, acquire for those, release so that a claimer who fails sees it closed after all that came before.
+    sync::atomic<std::uint64_t> claim{0};
 };
 
 inline constexpr std::uint64_t kClaimOpen = 1;
@@ -65,7 +67,7 @@ public:
 
     // Takes the right to end the wait of the select to which a linked arm belongs. Under the lock of the arm's channel.
     bool claim(std::uint32_t arm) {
-        std::atomic<std::uint64_t>& word = state(state(arm).first).claim;
+        sync::atomic<std::uint64_t>& word = state(state(arm).first).claim;
         std::uint64_t open = word.load(std::memory_order_acquire);
         return (open & kClaimOpen) != 0 &&
                word.compare_exchange_strong(open, open & ~kClaimOpen, std::memory_order_acq_rel);
@@ -74,15 +76,18 @@ public:
     bool claim_for(std::uint32_t first_arm, std::uint32_t coroutine, std::uint32_t sequence);
 
 private:
-    static constexpr std::uint32_t kStatesPerChunk = 1024;
+    static constexpr std::uint32_t kStatesPerChunk = sync::kModelled ? 8 : 1024;
+    static constexpr std::uint32_t kChunksMost = sync::kModelled
+                                                     ? 1
+                                                     : wire::kSelectArmRecordsMax / kStatesPerChunk;
 
     coroscope::emit::StateSegment* segment_ = nullptr;
     wire::SelectArmRecord* records_ = nullptr;
     SpinLock lock_;  // guards the free list
     std::uint32_t free_ = wire::kNone;
-    std::atomic<std::uint32_t> thread_sequence_{0};  // only uniqueness matters
-    // Writer: holder of lock_ [select.states]; never replaced, never freed.
-    std::array<std::atomic<ArmState*>, wire::kSelectArmRecordsMax / kStatesPerChunk> chunks_{};
+    sync::atomic<std::uint32_t> thread_sequence_{0};  // only uniqueness matters
+    // Writer: holder of lock_, release: the states are made [select.states]. Readers: anybody, acquire. Never replaced, never freed.
+    std::array<sync::atomic<ArmState*>, kChunksMost> chunks_{};
 };
 
 extern ArmTable g_arms;

@@ -36,7 +36,7 @@ void ChannelTables::stop() {
 }
 
 ChannelState* ChannelTables::find_state(std::uint32_t index) {
-    if (index >= wire::kChannelsMax) return nullptr;
+    if (index >= kChunksMost * kStatesPerChunk) return nullptr;
     ChannelState* chunk = chunks_[index / kStatesPerChunk].load(std::memory_order_acquire);  // [channel.states]
     return chunk == nullptr ? nullptr : &chunk[index % kStatesPerChunk];
 }

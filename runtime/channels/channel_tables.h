@@ -18,7 +18,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,6 +29,7 @@
 #include "cprime/detail/channel_calls.h"
 #include "instrumentation/emit/state_segment.h"
 #include "instrumentation/wire/channel.h"
+#include "runtime/scheduler/atomics.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/spin_lock.h"
 
@@ -51,7 +51,7 @@ public:
         : record_(record), before_(record.sequence.load(std::memory_order_relaxed)) {
         record_.sequence.store(before_ + 1, std::memory_order_relaxed);
         // Whoever sees a later store of this change sees the odd sequence as well; free on x86.
-        std::atomic_thread_fence(std::memory_order_release);
+        sync::fence(std::memory_order_release);
     }
     ~RecordChange() { record_.sequence.store(before_ + 2, std::memory_order_release); }
     RecordChange(const RecordChange&) = delete;
@@ -61,7 +61,7 @@ public:
     std::uint32_t operation() const { return add(record_.operations, 1U); }
     // Adds to a counter that only the lock's holder writes.
     template <typename Number>
-    static Number add(std::atomic<Number>& counter, Number difference) {
+    static Number add(wire::shown<Number>& counter, Number difference) {
         const auto after = static_cast<Number>(counter.load(std::memory_order_relaxed) + difference);
         counter.store(after, std::memory_order_relaxed);
         return after;
@@ -165,8 +165,11 @@ public:
     void count_gone(std::uint32_t totals, std::uint64_t sent, std::uint64_t received);
 
 private:
-    static constexpr std::uint32_t kStatesPerChunk = 1024;
-    static constexpr std::uint32_t kHandlesPerRefill = 64;
+    static constexpr std::uint32_t kStatesPerChunk = sync::kModelled ? 4 : 1024;
+    static constexpr std::uint32_t kChunksMost = sync::kModelled
+                                                     ? 1
+                                                     : coroscope::wire::kChannelsMax / kStatesPerChunk;
+    static constexpr std::uint32_t kHandlesPerRefill = sync::kModelled ? 2 : 64;
 
     // A list of unused handle records.
     struct HandleList {
@@ -190,15 +193,15 @@ private:
 
     // Writer: start and stop. Readers: any thread, to tell stale handles; relaxed, since whoever has a handle of this
     // generation got it from a thread that saw the runtime start.
-    std::atomic<std::uint32_t> generation_{0};
+    sync::atomic<std::uint32_t> generation_{0};
     std::uint32_t generations_ = 0;
-    std::atomic<bool> threads_cancelled_{
+    sync::atomic<bool> threads_cancelled_{
         false};  // writer: shutdown, before it takes each channel's lock in turn
     // Writers: such threads. Reader: the end of the runtime, which takes the records away when it is 0 [channel.threads].
-    std::atomic<std::uint32_t> threads_waiting_{0};
-    std::atomic<std::uint32_t> channels_count_{
+    sync::atomic<std::uint32_t> threads_waiting_{0};
+    sync::atomic<std::uint32_t> channels_count_{
         0};  // records ever used; writer: holder of lock_, after state and record stand
-    std::atomic<std::uint64_t> next_identity_{1};  // of channels; only uniqueness matters
+    sync::atomic<std::uint64_t> next_identity_{1};  // of channels; only uniqueness matters
 
     SpinLock lock_;  // guards the free lists
     std::vector<std::uint32_t> free_channels_;
@@ -207,8 +210,8 @@ private:
     std::mutex names_lock_;
     std::unique_ptr<std::unordered_map<std::uint32_t, std::uint32_t>> totals_of_name_;  // lives from start to stop
 
-    // Writer: holder of lock_ [channel.states]; never replaced, never freed.
-    std::array<std::atomic<ChannelState*>, coroscope::wire::kChannelsMax / kStatesPerChunk> chunks_{};
+    // Writer: holder of lock_, release: the states are made [channel.states]. Readers: anybody, acquire. Never replaced, never freed.
+    std::array<sync::atomic<ChannelState*>, kChunksMost> chunks_{};
 };
 
 // Hidden, here and elsewhere: found without a look at the global offset table.

@@ -1,6 +1,4 @@
 // Close, and what wakes everybody who waits.
-#include <sched.h>
-
 #include <mutex>
 
 #include "runtime/channels/access.h"
@@ -67,7 +65,7 @@ void cancel_channel_threads() {
     }
     // Those who were woken, or whose time was over just now, still give their arms back.
     while (g_channels.threads_waiting() != 0)
-        sched_yield();
+        sync::yield_thread();
 }
 
 void retire_select(Worker* worker, std::uint32_t first_arm, wire::WakeCause cause, std::uint64_t stamp) {

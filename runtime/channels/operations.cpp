@@ -14,7 +14,8 @@
 //       took it out until the owner is woken.
 //
 // Thread: on a worker's stack, or on a thread that is none (worker == nullptr), which blocks on a futex instead of parking.
-// Tested in tests/unit/runtime/channel_*_test.cpp, tests/model/channel_model.cpp, tests/stress/channel_stress.cpp.
+// Tested in tests/unit/runtime/channel_*_test.cpp, tests/model/channel_model.cpp, tests/stress/channel_stress.cpp; every
+// interleaving of small cases: tests/model/channel_protocol_model.cpp.
 #include "runtime/channels/access.h"
 #include "runtime/channels/transfer.h"
 #include "runtime/scheduler/timers.h"

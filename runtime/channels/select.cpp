@@ -8,7 +8,8 @@
 // Because all locks are held from 2 to 3, nobody comes between "no arm is ready" and "all arms are linked"; and because the caller stands in
 // no list while it looks, it never meets itself. So a claim concerns one select at a time, and needs no order among them.
 //
-// Thread: on a worker's stack, or on a thread that is none, which blocks. Tested in tests/unit/runtime/select_test.cpp and tests/stress.
+// Thread: on a worker's stack, or on a thread that is none, which blocks. Tested in tests/unit/runtime/select_test.cpp and tests/stress; every
+// interleaving of small cases: tests/model/select_model.cpp.
 #include <algorithm>
 #include <array>
 #include <mutex>

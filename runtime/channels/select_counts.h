@@ -7,12 +7,12 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
 #include "cprime/detail/channel_calls.h"
 #include "instrumentation/emit/state_segment.h"
 #include "instrumentation/wire/select_arm.h"
+#include "runtime/scheduler/atomics.h"
 #include "runtime/scheduler/spin_lock.h"
 
 namespace cprime::detail {
@@ -40,7 +40,7 @@ public:
         if (fired != kNoArmFired) count(counts->fired[column(fired)]);
     }
 
-    static void count(std::atomic<std::uint64_t>& counter) {
+    static void count(coroscope::wire::shared<std::uint64_t>& counter) {
         counter.fetch_add(1, std::memory_order_relaxed);
     }
     static std::uint32_t column(std::uint32_t position) {
@@ -49,16 +49,17 @@ public:
     }
 
 private:
-    static constexpr std::uint32_t kEntries = 1U << 13;  // at most half full
+    static constexpr std::uint32_t kEntriesShift = sync::kModelled ? 3 : 13;
+    static constexpr std::uint32_t kEntries = 1U << kEntriesShift;  // at most half full
     static std::uint32_t hash(std::uint64_t address) {
-        return static_cast<std::uint32_t>((address * 0x9e3779b97f4a7c15ULL) >> 51);
+        return static_cast<std::uint32_t>((address * 0x9e3779b97f4a7c15ULL) >> (64 - kEntriesShift));
     }
     coroscope::wire::SelectRecord* find_slowly(std::uint64_t address, std::uint32_t arms);
 
     coroscope::emit::StateSegment* segment_ = nullptr;
     SpinLock lock_;  // guards additions
     // Writer: holder of lock_, once an entry [selects.publish]; readers: selects. Open addressing.
-    std::array<std::atomic<coroscope::wire::SelectRecord*>, kEntries> entries_{};
+    std::array<sync::atomic<coroscope::wire::SelectRecord*>, kEntries> entries_{};
 };
 
 extern SelectCounts g_selects;

@@ -49,7 +49,7 @@ template <Side kSide>
 [[gnu::always_inline]] inline std::uint32_t hand_over_shortly(Worker& worker, wire::ChannelRecord& channel,
                                                               std::uint32_t bytes, void* item) {
     constexpr bool kReceives = kSide == Side::receive;
-    std::atomic<std::uint32_t>& first = kReceives ? channel.first_sender : channel.first_receiver;
+    auto& first = kReceives ? channel.first_sender : channel.first_receiver;
     const std::uint32_t index = first.load(kRelaxed);
     if ((index & kArmBit) != 0) return wire::kNone;
     wire::CoroutineRecord& other = worker.records[index];

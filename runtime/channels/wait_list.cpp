@@ -6,10 +6,10 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-std::atomic<std::uint32_t>& next_of(std::uint32_t number) {
+wire::shown<std::uint32_t>& next_of(std::uint32_t number) {
     return (number & kArmBit) != 0 ? g_arms.record(number & ~kArmBit).next : record(number).next;
 }
-std::atomic<std::uint32_t>& previous_of(std::uint32_t number) {
+wire::shared<std::uint32_t>& previous_of(std::uint32_t number) {
     return (number & kArmBit) != 0 ? g_arms.record(number & ~kArmBit).previous : record(number).previous;
 }
 bool counts(std::uint32_t number) {
@@ -76,7 +76,11 @@ void WaitList::remove(std::uint32_t number) {
     const std::uint32_t next = next_of(number).load(kRelaxed);
     const std::uint32_t previous = previous_of(number).load(kRelaxed);
     (previous == wire::kNone ? first_ : next_of(previous)).store(next, kRelaxed);
-    (next == wire::kNone ? last_ : previous_of(next)).store(previous, std::memory_order_release);
+    if (next == wire::kNone) {
+        last_.store(previous, kRelaxed);
+    } else {
+        previous_of(next).store(previous, std::memory_order_release);  // [channel.unlinked] as in add()
+    }
     previous_of(number).store(number, std::memory_order_release);  // [channel.unlinked]
     if (counts(number)) RecordChange::add(waiting_, ~0U);
 }

@@ -78,13 +78,13 @@ public:
     void remove(std::uint32_t number);
 
 private:
-    WaitList(std::atomic<std::uint32_t>& first, std::atomic<std::uint32_t>& last,
-             std::atomic<std::uint32_t>& waiting)
+    WaitList(wire::shown<std::uint32_t>& first, wire::shown<std::uint32_t>& last,
+             wire::shown<std::uint32_t>& waiting)
         : first_(first), last_(last), waiting_(waiting) {}
 
-    std::atomic<std::uint32_t>& first_;
-    std::atomic<std::uint32_t>& last_;
-    std::atomic<std::uint32_t>& waiting_;
+    wire::shown<std::uint32_t>& first_;
+    wire::shown<std::uint32_t>& last_;
+    wire::shown<std::uint32_t>& waiting_;
 };
 
 // Whether a coroutine that seems to wait was taken out already. Before still_parked(): the acquire orders what that reads.

@@ -13,6 +13,7 @@
 //   sync::shake                     may waste some time, where chaos is on (chaos.h); else it is not called
 //   sync::pause, yield_thread       in loops that wait for another thread's store; every such loop needs one of them
 //   sync::futex_wait, futex_wake    in futex.h
+//   (wire/shared.h says the same of the records that viewers read)
 //   sync::kModelled                 this is a model test: containers begin small there, so that it ends
 //
 // Thread: any. Blocks: never, but for heavy_fence (a system call of microseconds).

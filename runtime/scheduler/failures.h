@@ -6,12 +6,13 @@
 // Thread: any; a lock inside. Tested in tests/unit/runtime/exceptions_test.cpp.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+
+#include "runtime/scheduler/atomics.h"
 
 namespace cprime::detail {
 
@@ -31,7 +32,7 @@ private:
         std::exception_ptr exception;
         std::string name;
     };
-    std::atomic<std::size_t> count_{
+    sync::atomic<std::size_t> count_{
         0};  // writer: holders of lock_; readers: "is there any?", ordered by the join
     std::mutex lock_;
     std::unordered_map<std::uint64_t, Failure> failures_;

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "instrumentation/wire/coroutine.h"
+#include "runtime/scheduler/atomics.h"
 #include "runtime/scheduler/spin_lock.h"
 #include "runtime/scheduler/tables.h"
 #include "runtime/scheduler/thread_waiter.h"
@@ -26,11 +27,11 @@ struct ThreadJoiner {
 };
 
 struct Joiners {
-    LockShards<256> locks;
+    LockShards<sync::kModelled ? 4 : 256> locks;
     // Outside threads are few: one list for all targets, under its own lock, taken inside a shard's.
     SpinLock threads_lock;
     ThreadJoiner* threads = nullptr;
-    std::atomic<std::uint32_t> threads_count{
+    sync::atomic<std::uint32_t> threads_count{
         0};  // writer: holders of threads_lock; exit reads it under its shard's lock
 };
 

@@ -26,7 +26,8 @@
 //   P2  A coroutine stands in at most one list: a ready queue or a wait list.
 //   P3  Only suspend_current() makes a sequence even, only resuming makes it odd, and make_ready() adds two in between.
 //
-// Thread: functions that take a Worker& run on that worker's own stack. Tested in tests/unit/runtime and tests/stress.
+// Thread: functions that take a Worker& run on that worker's own stack. Tested in tests/unit/runtime and tests/stress; every interleaving of
+// small cases: tests/model/parking_model.cpp.
 #pragma once
 
 #include <cstdint>

@@ -126,7 +126,8 @@ private:
 };
 
 struct RunQueueLayout {
-    static_assert(offsetof(RunQueue, deque_) == 0 && offsetof(RunQueue, next_) == CPRIME_QUEUE_NEXT);
+    static_assert(sync::kModelled ||
+                  (offsetof(RunQueue, deque_) == 0 && offsetof(RunQueue, next_) == CPRIME_QUEUE_NEXT));
 };
 
 }  // namespace cprime::detail

@@ -36,6 +36,7 @@
 #include <vector>
 
 #include "cprime/detail/park.h"
+#include "runtime/scheduler/atomics.h"
 #include "runtime/scheduler/policy_queue.h"
 #include "runtime/scheduler/ready_queue.h"
 #include "runtime/scheduler/spin_lock.h"
@@ -145,9 +146,10 @@ private:
     Worker* watcher_ = nullptr;  // sleeps until watcher_deadline_ (ticks); null: nobody watches the timers
     std::uint64_t watcher_deadline_ = 0;
     // Writer: holders of lock_; readers: hints, relaxed. queued_: lengths of the queues.
-    std::array<std::atomic<std::uint32_t>, wire::kPrioritiesCount> queued_{};
-    std::atomic<bool> stopping_{false};  // writer: stop(), under lock_
-    std::atomic<std::uint32_t> finished_epoch_{
+    std::array<sync::atomic<std::uint32_t>, wire::kPrioritiesCount> queued_{};
+    // Writer: stop(), under lock_. Readers: workers under it, before they sleep; and as a hint, relaxed, for which the lock comes later.
+    sync::atomic<bool> stopping_{false};
+    sync::atomic<std::uint32_t> finished_epoch_{
         0};  // futex: grows when somebody sees the end [scheduler.finished]
     std::atomic<std::uint32_t> threads_that_wait_{0};  // writers: those threads; a hint for the deadlock watch
 };

@@ -4,12 +4,12 @@
 // Thread: the worker's, on its own stack. Private to this folder.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/scheduler/atomics.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/switch_histogram.h"
 #include "runtime/stacks/high_water.h"
@@ -62,7 +62,7 @@ void resume_first_time(Worker& worker, wire::CoroutineRecord& next);
     const std::uint32_t sequence = next.sequence.load(std::memory_order_relaxed) + 1;
     // [coroutine.sequence] odd before anything of it changes; the release fence keeps the later stores behind it.
     next.sequence.store(sequence, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_release);
+    sync::fence(std::memory_order_release);
     next.state.store(wire::CoroutineState::kRunning, std::memory_order_relaxed);
     next.reason.store(wire::WaitReason::kNothing, std::memory_order_relaxed);
     worker.eh_globals->caught_exceptions = reinterpret_cast<void*>(next.caught_exceptions);

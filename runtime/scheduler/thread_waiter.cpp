@@ -30,7 +30,7 @@ bool ThreadWaiter::wait_for(std::int64_t duration_ns) noexcept {
 }
 
 void ThreadWaiter::wake() noexcept {
-    std::atomic<std::uint32_t>& word = woken_;
+    sync::atomic<std::uint32_t>& word = woken_;
     word.store(1, std::memory_order_release);  // [waiter.woken]; the waiter may return and be gone from here on
     futex_wake(word, 1);                       // only an address: waking a word that is gone is harmless
 }

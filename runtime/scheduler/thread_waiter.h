@@ -5,8 +5,9 @@
 // after that call it touches nothing of the waiter.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+
+#include "runtime/scheduler/atomics.h"
 
 namespace cprime::detail {
 
@@ -25,7 +26,8 @@ public:
     void wake() noexcept;
 
 private:
-    std::atomic<std::uint32_t> woken_{0};  // futex [waiter.woken]: the waker's writes are visible after wait()
+    // Futex [waiter.woken]. Writer: the waker, release; reader: who waits, acquire: what the waker left in the request is visible after wait().
+    sync::atomic<std::uint32_t> woken_{0};
 };
 
 }  // namespace cprime::detail

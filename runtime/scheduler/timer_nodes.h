@@ -10,10 +10,10 @@
 // Tested in tests/unit/runtime/timing_wheel_test.cpp.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
 #include "instrumentation/wire/limits.h"
+#include "runtime/scheduler/atomics.h"
 #include "runtime/scheduler/zero_pages.h"
 
 namespace cprime::detail {
@@ -27,9 +27,9 @@ struct TimerNode {
     // find the lock, and then looks again; relaxed: the right to wake a coroutine came to it through a lock that was released after arming.
     // 0 is stored with release, and read with acquire before the node is armed anew, maybe in another wheel [timers.place]. A node that moves
     // to another slot of its wheel is never 0 meanwhile: who cancels it then would take it for one that fires.
-    std::atomic<std::uint32_t> place;
+    sync::atomic<std::uint32_t> place;
 };
-static_assert(sizeof(TimerNode) == 24);
+static_assert(sync::kModelled || sizeof(TimerNode) == 24);
 
 class TimerNodes {
 public:
@@ -63,7 +63,7 @@ public:
     void forget(std::uint32_t chunk_number);
 
 private:
-    using Chunk = std::atomic<TimerNode*>;  // [timer.chunk] writer: whoever maps it first; then constant
+    using Chunk = sync::atomic<TimerNode*>;  // [timer.chunk] writer: whoever maps it first; then constant
     Chunk& chunk(std::uint32_t number) { return chunks_.at<Chunk>(number); }
     void map(std::uint32_t chunk_number);
 

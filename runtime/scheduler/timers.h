@@ -18,10 +18,10 @@
 // Tested in tests/unit/runtime/timers_test.cpp, timing_wheel_test.cpp and cancel_sleep_test.cpp.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 
+#include "runtime/scheduler/atomics.h"
 #include "runtime/scheduler/clock.h"
 #include "runtime/scheduler/spin_lock.h"
 #include "runtime/scheduler/timer_nodes.h"
@@ -68,7 +68,7 @@ private:
     struct alignas(64) Shard {
         SpinLock lock;  // guards wheel, and the nodes that stand in it
         // wheel.next(). Writer: holders of lock; readers: a hint for everybody, relaxed [timers.next].
-        std::atomic<std::uint64_t> next_ticks{kNoDeadline};
+        sync::atomic<std::uint64_t> next_ticks{kNoDeadline};
         wire::WorkerRecord* record = nullptr;  // where viewers see it
         TimingWheel wheel;
         void publish();  // under lock

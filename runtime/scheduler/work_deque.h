@@ -225,11 +225,11 @@ private:
 
 // The short yield (switch/park_x86_64.S) pushes and takes by itself.
 struct DequeLayout {
-    static_assert(offsetof(WorkDeque, bottom_) == CPRIME_DEQUE_BOTTOM);
-    static_assert(offsetof(WorkDeque, slots_) == CPRIME_DEQUE_SLOTS);
-    static_assert(offsetof(WorkDeque, mask_) == CPRIME_DEQUE_MASK);
-    static_assert(offsetof(WorkDeque, room_until_) == CPRIME_DEQUE_ROOM_UNTIL);
-    static_assert(offsetof(WorkDeque, top_) == CPRIME_DEQUE_TOP);
+    static_assert(sync::kModelled || offsetof(WorkDeque, bottom_) == CPRIME_DEQUE_BOTTOM);
+    static_assert(sync::kModelled || offsetof(WorkDeque, slots_) == CPRIME_DEQUE_SLOTS);
+    static_assert(sync::kModelled || offsetof(WorkDeque, mask_) == CPRIME_DEQUE_MASK);
+    static_assert(sync::kModelled || offsetof(WorkDeque, room_until_) == CPRIME_DEQUE_ROOM_UNTIL);
+    static_assert(sync::kModelled || offsetof(WorkDeque, top_) == CPRIME_DEQUE_TOP);
 };
 
 inline WorkDeque::Ring* WorkDeque::Ring::make(std::uint32_t slots_count) noexcept {

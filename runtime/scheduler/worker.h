@@ -9,7 +9,6 @@
 
 #include <pthread.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,6 +16,7 @@
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/histogram.h"
 #include "instrumentation/wire/worker.h"
+#include "runtime/scheduler/atomics.h"
 #include "runtime/scheduler/idle_workers.h"
 #include "runtime/scheduler/ready_queue.h"
 #include "runtime/scheduler/run_queue.h"
@@ -88,32 +88,34 @@ struct alignas(64) Worker {
     void* asan_fake_stack = nullptr;     // of the worker's own stack while a coroutine runs
 
     // --- shared
-    alignas(64) Sleeper sleeper;                 // how it searches, sleeps and is woken
-    std::atomic<std::uint32_t> bound_length{0};  // of `bound`; writer: holders of the Scheduler's lock; a hint
+    alignas(64) Sleeper sleeper;  // how it searches, sleeps and is woken
+    // Of `bound`. Writer: holders of the Scheduler's lock. Reader: the worker, as a hint, relaxed: what it announces is looked up under the lock.
+    sync::atomic<std::uint32_t> bound_length{0};
     // Last request that it has trimmed its stacks for, and how many bytes that gave; futex. Writer: the worker, and trim() called by it.
-    std::atomic<std::uint32_t> trim_served{0};
+    sync::atomic<std::uint32_t> trim_served{0};
     std::uint64_t trim_bytes = 0;
-    std::atomic<std::uint32_t> ready_to_run{0};  // futex [worker.ready]: the thread has set itself up
+    // Futex [worker.ready]: the thread has set itself up. Writer: the worker, release; reader: who starts the workers, acquire.
+    sync::atomic<std::uint32_t> ready_to_run{0};
     pthread_t thread{};
     std::uint64_t stack_low = 0, stack_high = 0;  // the thread's own stack; constant
     void* tsan_fiber = nullptr;                   // TSan's name of the thread's own stack; constant
 };
-static_assert(offsetof(Worker, stack_top) == CPRIME_WORKER_STACK_TOP);
-static_assert(offsetof(Worker, current) == CPRIME_WORKER_CURRENT);
-static_assert(offsetof(Worker, current_index) == CPRIME_WORKER_CURRENT_INDEX);
-static_assert(offsetof(Worker, sampling) == CPRIME_WORKER_SAMPLING);
-static_assert(offsetof(Worker, stamp_in) == CPRIME_WORKER_STAMP_IN);
-static_assert(offsetof(Worker, stamp_out) == CPRIME_WORKER_STAMP_OUT);
-static_assert(offsetof(Worker, attention) == CPRIME_WORKER_SAMPLING + 4);
-static_assert(offsetof(Worker, home) == CPRIME_WORKER_HOME);
-static_assert(offsetof(Worker, records) == CPRIME_WORKER_RECORDS);
-static_assert(offsetof(Worker, eh_globals) == CPRIME_WORKER_EH_GLOBALS);
-static_assert(offsetof(Worker, record) == CPRIME_WORKER_SHOWN);
-static_assert(offsetof(Worker, picks_left) == CPRIME_WORKER_PICKS_LEFT);
-static_assert(offsetof(Worker, parks_until_depth) == CPRIME_WORKER_PARKS_UNTIL_DEPTH);
-static_assert(offsetof(Worker, resumed_rsp) == CPRIME_WORKER_RESUMED_RSP);
-static_assert(offsetof(Worker, slice_began) == CPRIME_WORKER_SLICE_BEGAN);
-static_assert(offsetof(Worker, queue) == CPRIME_WORKER_QUEUE);
+static_assert(sync::kModelled || offsetof(Worker, stack_top) == CPRIME_WORKER_STACK_TOP);
+static_assert(sync::kModelled || offsetof(Worker, current) == CPRIME_WORKER_CURRENT);
+static_assert(sync::kModelled || offsetof(Worker, current_index) == CPRIME_WORKER_CURRENT_INDEX);
+static_assert(sync::kModelled || offsetof(Worker, sampling) == CPRIME_WORKER_SAMPLING);
+static_assert(sync::kModelled || offsetof(Worker, stamp_in) == CPRIME_WORKER_STAMP_IN);
+static_assert(sync::kModelled || offsetof(Worker, stamp_out) == CPRIME_WORKER_STAMP_OUT);
+static_assert(sync::kModelled || offsetof(Worker, attention) == CPRIME_WORKER_SAMPLING + 4);
+static_assert(sync::kModelled || offsetof(Worker, home) == CPRIME_WORKER_HOME);
+static_assert(sync::kModelled || offsetof(Worker, records) == CPRIME_WORKER_RECORDS);
+static_assert(sync::kModelled || offsetof(Worker, eh_globals) == CPRIME_WORKER_EH_GLOBALS);
+static_assert(sync::kModelled || offsetof(Worker, record) == CPRIME_WORKER_SHOWN);
+static_assert(sync::kModelled || offsetof(Worker, picks_left) == CPRIME_WORKER_PICKS_LEFT);
+static_assert(sync::kModelled || offsetof(Worker, parks_until_depth) == CPRIME_WORKER_PARKS_UNTIL_DEPTH);
+static_assert(sync::kModelled || offsetof(Worker, resumed_rsp) == CPRIME_WORKER_RESUMED_RSP);
+static_assert(sync::kModelled || offsetof(Worker, slice_began) == CPRIME_WORKER_SLICE_BEGAN);
+static_assert(sync::kModelled || offsetof(Worker, queue) == CPRIME_WORKER_QUEUE);
 static_assert(CPRIME_WORKER_HOME_RSP == CPRIME_WORKER_HOME + COROSCOPE_COROUTINE_RSP);
 
 }  // namespace cprime::detail

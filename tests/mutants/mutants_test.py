@@ -1,9 +1,9 @@
 """Each planted bug of mutants.toml is caught by its model, and as what it is.
 
 A model test that no bug can make fail proves nothing; here the source that ships is broken on purpose, one change at a time.
-For each mutant the changed file is written into a folder of its own, the model's sources are compiled as the build compiles
-them (compile_commands.json) but with that folder first among the include folders, linked, and run: the program must fail, and
-its report must say what the mutant's entry expects. MUTANTS=NAME runs one and prints its report.
+For each mutant the changed file is written into a folder of its own; those of the model's sources that read it are compiled as the
+build compiles them (compile_commands.json) but with that folder first among the include folders; the others' objects are the
+build's. The program must fail, and its report must say what the mutant's entry expects. MUTANTS=NAME runs one and prints its report.
 
 Arguments: the compiler, then what to link a model with.
 """
@@ -26,13 +26,24 @@ COMPILER, *LIBRARIES = sys.argv[1:]
 SECONDS_MOST = 60  # of one compilation, and of one run
 
 
-def compilations(model):
-    """The commands that make the objects of a model test, in the order of the build's list."""
-    commands = json.loads((BUILD / "compile_commands.json").read_text())
-    mine = [c for c in commands if f"tests/model/CMakeFiles/{model}.dir/" in c["command"]]
-    if not mine:
+def ninja(*words):
+    return subprocess.run(["ninja", "-C", str(BUILD), "-t", *words], check=True, capture_output=True, text=True, timeout=SECONDS_MOST).stdout
+
+
+def objects_of(model):
+    """The objects of a model test, relative to the build folder, and those of its sources and headers that lie in the tree."""
+    inputs = [line.strip() for line in ninja("query", f"bin/{model}").splitlines()]
+    objects = [word for word in inputs if word.endswith(".o")]
+    if not objects:
         raise AssertionError(f"the build has no model {model}: tests/model/CMakeLists.txt declares none of that name")
-    return mine
+    known, present = {}, None
+    for line in ninja("deps", *objects).splitlines():
+        if line.startswith("    "):
+            known[present].add(line.strip())
+        elif ": #deps" in line:
+            present = line.split(":")[0]
+            known[present] = set()
+    return {name: known[name] for name in objects}
 
 
 def changed_copy(mutant, folder):
@@ -50,10 +61,16 @@ def changed_copy(mutant, folder):
 
 def build(mutant, folder):
     copy = changed_copy(mutant, folder)
+    commands = json.loads((BUILD / "compile_commands.json").read_text())
     objects = []
-    for number, entry in enumerate(compilations(mutant["model"])):
+    for name, sources in objects_of(mutant["model"]).items():
+        # Headers are reached by the layers' folders, which are links: the end of the path says which one it is.
+        if not any(source.endswith("/" + mutant["file"]) for source in sources):
+            objects.append(str(BUILD / name))  # as the build made it
+            continue
+        entry = next(c for c in commands if f"-o {name} " in c["command"])
         command = shlex.split(entry["command"])
-        objects.append(str(folder / f"{number}.o"))
+        objects.append(str(folder / f"{len(objects)}.o"))
         command[command.index("-o") + 1] = objects[-1]
         if pathlib.Path(entry["file"]) == SOURCE / mutant["file"]:
             command[command.index("-c") + 1] = str(copy)

@@ -40,8 +40,14 @@ void crashed(int signal) {
 
 }  // namespace
 
-std::uint32_t new_location(std::uint64_t value) {
-    return engine().new_location(value);
+void note_made(Registration& made) {
+    if (g_engine != nullptr) g_engine->note_made(made);
+}
+std::uint32_t location_of(Registration& made, const void* address, std::uint64_t initial) {
+    return engine().location_of(made, address, initial);
+}
+bool is_location(const Registration& made) {
+    return engine().is_location(made);
 }
 void perform(Operation& operation) {
     engine().perform(operation);
@@ -87,6 +93,11 @@ Result Engine::explore() {
         const bool to_its_end = run_once();
         ++(to_its_end ? result_.executions : result_.cut_short);
         if (result_.failure) break;
+        if (met_contention_) {
+            choices_.clear();
+            result_ = {};
+            continue;
+        }
         if (!next_path()) {
             result_.complete = true;
             break;
@@ -107,6 +118,9 @@ void Engine::reset() {
     threads_count_ = last_ = preemptions_ = stale_reads_ = 0;
     cursor_ = 0;
     sleeping_ = 0;
+    ++execution_;
+    met_contention_ = false;
+    users_ = {};
     for (std::size_t i = 0; i < kClocks; ++i) {
         Thread& thread = threads_[i];
         thread.state = State::kDone;
@@ -238,7 +252,34 @@ Engine::Threads Engine::runnable() {
     return pausing;
 }
 
+// Whether nobody else can see the thread's next step, as far as is known.
+bool Engine::is_private(int thread) const {
+    const Operation& operation = *threads_[thread].pending;
+    return operation.is_local() && (!operation.has_location() || !users_[operation.location].contended);
+}
+
+// A thread whose next step needs no choice; -1: none.
+int Engine::without_choice(Threads able) const {
+    if (options_.preemptions >= 0) return ((able >> last_) & 1U) != 0 && is_private(last_) ? last_ : -1;
+    for (int i = 1; i <= threads_count_; ++i)
+        if ((((able & ~sleeping_) >> i) & 1U) != 0 && is_private(i)) return i;
+    return -1;
+}
+
+void Engine::note_use(int thread, const Operation& operation) {
+    Users& users = users_[operation.location];
+    users.threads |= 1U << thread;
+    users.changed |= operation.writes();
+    if (users.contended || !users.changed || std::has_single_bit(users.threads)) return;
+    users.contended = met_contention_ = true;
+    contended_.insert(operation.address);
+}
+
 int Engine::choose_thread(Threads able) {
+    if (const int thread = without_choice(able); thread >= 0) {
+        last_ = thread;
+        return thread;
+    }
     const bool bounded = options_.preemptions >= 0;
     const bool last_is_able = ((able >> last_) & 1U) != 0 && threads_[last_].pending->kind != Kind::kPause;
     Threads candidates = able & ~sleeping_;
@@ -290,6 +331,7 @@ void Engine::step(int number) {
         if (!memory_.knows_location(number, operation))
             return fail("data race",
                         "an atomic is used before its construction is known, at " + place(operation.where));
+        note_use(number, operation);
         memory_.readable_ages(number, operation, ages_);
     } else {
         ages_.assign(1, 0);
@@ -354,18 +396,33 @@ void Engine::perform(Operation& operation) {
     threads_[current_].fiber.suspend();
 }
 
-std::uint32_t Engine::new_location(std::uint64_t value) {
+void Engine::note_made(Registration& made) {
+    made = {.execution = execution_,
+            .time = memory_.time_of(current_),
+            .maker = static_cast<std::uint8_t>(current_)};
+}
+
+std::uint32_t Engine::location_of(Registration& made, const void* address, std::uint64_t initial) {
+    if (is_location(made)) return made.location;
     const OutsideProgram outside;
     if (memory_.full()) fail_here("broken model", "more atomics than the checker has room for");
-    return memory_.add_location(current_, value);
+    if (made.execution != execution_) made = {.execution = execution_};
+    made.location = memory_.add_location(initial, made.maker, made.time);
+    users_[made.location].contended = contended_.contains(address);
+    return made.location;
+}
+
+bool Engine::is_location(const Registration& made) const {
+    return made.execution == execution_ && made.location < memory_.locations_count();
 }
 
 void Engine::use_plain(PlainUses& uses, const void* address, bool write) {
+    const bool freed = arena::is_freed(address);
+    const Memory::Race race = freed ? Memory::Race{} : memory_.use_plain(current_, uses, write);
+    if (!freed && !race.found) return;
     const OutsideProgram outside;
     const std::string near = steps_.empty() ? "" : ", after " + place(steps_.back().operation.where);
-    if (arena::is_freed(address)) fail_here("use after free", "of plain data" + near);
-    const Memory::Race race = memory_.use_plain(current_, uses, write);
-    if (!race.found) return;
+    if (freed) fail_here("use after free", "of plain data" + near);
     fail_here("data race", std::string(write ? "writes" : "reads") + " plain data that thread " +
                                std::to_string(race.other) +
                                (race.other_wrote ? " has written" : " has read") + ", unordered" + near);

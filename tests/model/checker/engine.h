@@ -7,16 +7,23 @@
 // Sleep sets: once all that can follow a step of thread t at some point has been tried, t sleeps in what is tried next there,
 // until somebody makes a step that depends on t's; an execution in which every thread that could go on sleeps is cut short,
 // as one equal to it has been tried. (Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996.)
+//
+// Contended locations: a step at an atomic that one thread alone uses, or that nobody changes, is made at once, without a choice. Which
+// ones are contended is found out on the way: the exploration begins with none, and begins anew each time that it meets another one. When it ends,
+// no execution in it has met one that it did not know; nor could another one have, which would differ from one of these by steps
+// that nobody else can see.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "fiber.h"
 #include "memory.h"
 #include "model.h"
+#include "model_atomics.h"
 #include "operation.h"
 #include "trace.h"
 
@@ -31,7 +38,9 @@ public:
 
     // On a thread of the model.
     void perform(Operation& operation);
-    std::uint32_t new_location(std::uint64_t value);
+    void note_made(Registration& made);
+    std::uint32_t location_of(Registration& made, const void* address, std::uint64_t initial);
+    bool is_location(const Registration& made) const;
     int current_thread() const { return current_; }
     void use_plain(PlainUses& uses, const void* address, bool write);
     [[noreturn]] void fail_here(const char* kind, const std::string& what);
@@ -67,6 +76,9 @@ private:
     bool next_path();
     Threads runnable();
     int choose_thread(Threads runnable);
+    int without_choice(Threads able) const;
+    bool is_private(int thread) const;
+    void note_use(int thread, const Operation& operation);
     std::uint32_t choose_age(std::size_t count);
     void step(int thread);
     void wake(std::uint32_t location, std::uint64_t most);
@@ -82,9 +94,18 @@ private:
     std::array<Thread, kClocks> threads_;
     std::array<Entry, kClocks> entries_{};
     std::vector<Choice> choices_;
+    std::unordered_set<const void*> contended_;  // addresses of atomics: the same in each execution
+    std::uint32_t execution_ = 0;                // number of the present one
 
     // Of the present execution.
-    Program* program_ = nullptr;  // on the stack of thread 0
+    struct Users {
+        Threads threads = 0;
+        bool changed = false;
+        bool contended = false;
+    };
+    std::array<Users, kLocationsMost> users_;
+    bool met_contention_ = false;  // that was not known
+    Program* program_ = nullptr;   // on the stack of thread 0
     int threads_count_ = 0;
     int current_ = 0;
     int last_ = 0;

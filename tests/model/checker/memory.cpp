@@ -60,9 +60,9 @@ void Memory::join_all(int threads_count) {
         threads_[0].now.view.oldest[i] = static_cast<std::uint16_t>(locations_[i].size() - 1);
 }
 
-std::uint32_t Memory::add_location(int thread, std::uint64_t value) {
-    made_[locations_count_] = {thread, threads_[thread].now.clock[thread]};
-    locations_[locations_count_].push_back({value, threads_[thread].released});
+std::uint32_t Memory::add_location(std::uint64_t value, int maker, std::uint32_t time) {
+    made_[locations_count_] = {maker, time};
+    locations_[locations_count_].push_back({value, {}});  // its construction is no release
     return static_cast<std::uint32_t>(locations_count_++);
 }
 

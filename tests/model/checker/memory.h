@@ -58,7 +58,10 @@ public:
     }
     void join_all(int threads_count);
 
-    std::uint32_t add_location(int thread, std::uint64_t value);
+    // Made by `maker` when its clock showed `time`.
+    std::uint32_t add_location(std::uint64_t value, int maker, std::uint32_t time);
+    std::uint32_t time_of(int thread) const { return threads_[thread].now.clock[thread]; }
+    std::size_t locations_count() const { return locations_count_; }
     bool full() const { return locations_count_ == kLocationsMost; }
 
     // Which stores the operation may read, by age: 0 = the newest, which is always first. Only {0} where nothing is read.

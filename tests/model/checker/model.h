@@ -11,12 +11,14 @@
 // What it tries. Threads are fibers of one thread. Each operation on sync::atomic, each fence, futex call and pause
 // (runtime/scheduler/atomics.h, compiled with CPRIME_MODEL_ATOMICS) is a step; a depth-first search over a stack of choices
 // runs the program anew for every order of steps, and for every value that a load may answer with. Orders that differ only in
-// steps that cannot influence each other are tried once (sleep sets); with a bound on preemptions there are no sleep sets.
+// steps that cannot influence each other are tried once (sleep sets); with a bound on preemptions there are no sleep sets. A step at an atomic that
+// one thread alone uses, or that nobody changes, is no choice (engine.h, contended locations).
 //
 // The memory model (memory.h) is that of C++20 but for load buffering: a load may answer with any store that nothing
 // forbids it to see, so store buffers (a store that is late behind a later load: the missing StoreLoad fence) and everything
 // weaker hardware does with relaxed, acquire and release are found; release sequences are those of C++20. Every
-// sync::plain<T> (model::Plain) is checked for two uses that happens-before does not order.
+// sync::plain<T> (model::Plain), and every field of a record that is an atomic for viewers only (wire/shared.h, model::Guarded), is checked for two
+// uses that happens-before does not order.
 //
 // What is a failure: check() that does not hold; a data race; use of freed memory; a deadlock (all that is left sleeps in a
 // futex or pauses for a store that nobody will make: a lost wake); more steps than allowed (a livelock); an exception. The
@@ -30,8 +32,9 @@
 // program keeps outside of itself must not allocate.
 //
 // To add a model: write tests/model/NAME_model.cpp with gtest tests as above and `coroscope_add_model(NAME_model)` in
-// tests/model/CMakeLists.txt (SOURCES: further sources of the runtime, compiled with the replaced atomics). Keep the programs small:
-// ten atomic operations a thread. To add a mutant: see tests/mutants/mutants.toml.
+// tests/model/CMakeLists.txt (SOURCES: further sources of the runtime, compiled with the replaced atomics; WORLD: coroutines on workers that
+// park, use channels and select, see ../world/world.h). Keep the programs small: ten atomic operations a thread, or a bound of two or three
+// preemptions. To add a mutant: see tests/mutants/mutants.toml.
 //
 // Thread: one exploration at a time, on the thread that calls explore().
 #pragma once

@@ -15,8 +15,19 @@
 
 namespace model {
 
-// Implemented by the engine; each is called by a thread of the model.
-std::uint32_t new_location(std::uint64_t value);
+// Who made an atomic, and which location of the memory it is: it becomes one when it is used first in an execution. An atomic
+// that is older than the execution (a variable of the program, not of the model) begins each with the value it was made with.
+struct Registration {
+    std::uint32_t execution = 0;  // in which it was made, or first used; 0: none
+    std::uint32_t time = 0;       // of its maker's clock
+    std::uint32_t location = kNoLocation;
+    std::uint8_t maker = 0;
+};
+
+// Implemented by the engine; each but the first is called by a thread of the model.
+void note_made(Registration& made);
+std::uint32_t location_of(Registration& made, const void* address, std::uint64_t initial);
+bool is_location(const Registration& made);
 void perform(Operation& operation);
 void use_plain(PlainUses& uses, const void* address, bool write);
 
@@ -27,8 +38,10 @@ class Atomic {
     using Where = std::source_location;
 
 public:
-    Atomic() noexcept : Atomic(T{}) {}
-    Atomic(T value) noexcept : location_(new_location(bits(value))) {}
+    constexpr Atomic() noexcept : Atomic(T{}) {}
+    constexpr Atomic(T value) noexcept : initial_(value) {
+        if (!std::is_constant_evaluated()) note_made(registration_);
+    }
     Atomic(const Atomic&) = delete;
     Atomic& operator=(const Atomic&) = delete;
 
@@ -86,12 +99,13 @@ public:
         return compare_exchange_strong(expected, desired, order, on_failure(order), where);
     }
 
-    // For futexes.
+    // For futexes. A wake-up may come when the word is gone, and its memory something else.
+    bool is_there() const noexcept { return is_location(registration_); }
     Operation make(Kind kind, Order order, Where where) const noexcept {
         return {.kind = kind,
                 .bytes = sizeof(T),
                 .order = order,
-                .location = location_,
+                .location = location_of(registration_, this, bits(initial_)),
                 .address = this,
                 .where = where};
     }
@@ -118,15 +132,18 @@ private:
         perform(operation);
         return of(operation.result);
     }
-    std::uint32_t location_;
+    T initial_;
+    mutable Registration registration_;
 };
 
 // Data without atomics. Each use is checked against the earlier ones; none is a step.
 template <typename T>
 class Plain {
 public:
-    Plain() : Plain(T{}) {}
-    Plain(T value) : value_(value) { use_plain(uses_, this, true); }
+    constexpr Plain() : Plain(T{}) {}
+    constexpr Plain(T value) : value_(value) {
+        if (!std::is_constant_evaluated()) use_plain(uses_, this, true);
+    }
     Plain(const Plain& other) : Plain(other.get()) {}
     Plain& operator=(const Plain& other) { return *this = other.get(); }
     Plain& operator=(T value) {
@@ -144,6 +161,23 @@ public:
 private:
     T value_;
     mutable PlainUses uses_;
+};
+
+// An atomic that is one for readers outside of the program only: whoever runs here must have ordered its uses otherwise. So it is checked like
+// plain data, and none of its uses is a step.
+template <typename T>
+class Guarded {
+public:
+    constexpr Guarded() = default;
+    constexpr Guarded(T value) : value_(value) {}
+    Guarded(const Guarded&) = delete;
+    Guarded& operator=(const Guarded&) = delete;
+
+    T load(std::memory_order = std::memory_order_seq_cst) const { return value_.get(); }
+    void store(T value, std::memory_order = std::memory_order_seq_cst) { value_ = value; }
+
+private:
+    Plain<T> value_;
 };
 
 }  // namespace model
@@ -185,6 +219,7 @@ inline void futex_wait(const atomic<std::uint32_t>& word, std::uint32_t expected
 }
 inline void futex_wake(atomic<std::uint32_t>& word, int count,
                        std::source_location where = std::source_location::current()) noexcept {
+    if (!word.is_there()) return;
     model::Operation operation = word.make(model::Kind::kFutexWake, std::memory_order_relaxed, where);
     operation.value = static_cast<std::uint32_t>(count);
     model::perform(operation);

@@ -22,6 +22,8 @@ enum class Kind : std::uint8_t {
 
 enum class Change : std::uint8_t { kSet, kAdd, kSubtract, kAnd, kOr, kXor };
 
+inline constexpr std::uint32_t kNoLocation = 0xffffffffU;
+
 struct Operation {
     Kind kind;
     Change change = Change::kSet;
@@ -43,6 +45,11 @@ struct Operation {
     bool writes() const {
         return kind == Kind::kStore || kind == Kind::kExchange || kind == Kind::kCompareExchange ||
                kind == Kind::kFutexWake;
+    }
+    // May matter to somebody else only through its location.
+    bool is_local() const {
+        if (kind == Kind::kFence) return order != std::memory_order_seq_cst;
+        return kind <= Kind::kCompareExchange && !is_total_access();
     }
     // Takes part in the order of all seq_cst fences as a fence.
     bool is_total_fence() const {
