@@ -21,6 +21,7 @@
 #include "runtime/entry/worker_threads.h"
 #include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/clock.h"
+#include "runtime/scheduler/late_drops.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/sleepers.h"
 #include "runtime/scheduler/suspended.h"
@@ -262,6 +263,7 @@ Runtime::Runtime(const RuntimeOptions& options)
     }
     detail::start_workers(state);
     if (detail::g_chaos.on()) detail::g_chaos.settle();
+    detail::g_late_drops.open();
     state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kRunning),
                                             std::memory_order_release);
     if (environment.state_plane) {
@@ -309,7 +311,8 @@ Runtime::~Runtime() {
     detail::join_workers(state);
     detail::g_chaos.begin(std::nullopt, false);
     state.blocking.stop();
-    // 6. What they used goes, in reverse order.
+    // 6. What they used goes, in reverse order, when nobody lets go of a handle any more.
+    detail::g_late_drops.close();
     detail::check_no_hand_stacks_left();
     detail::stop_waitables();
     detail::stop_channels();
