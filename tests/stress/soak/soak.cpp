@@ -2,14 +2,15 @@
 //
 //   soak [SECONDS] [SEED]      8 s and a seed from the clock where nothing is said
 //
-// A round: some dozen actors (actors.cpp) play a random script over shared channels and locks, scenes (scenes.cpp) play theirs, two threads that are no
-// workers join in, and a director cancels, closes and wakes at random moments; at its end it closes everything and joins whom it holds. Rounds run
-// in Runtimes of 1, 2, 4 and 8 workers, under chaos with another seed each (one in four without), some in virtual time.
+// A round: some dozen actors (actors.cpp) play a random script over shared channels and locks, scenes (scenes.cpp) play theirs, two
+// threads that are no workers join in, and a director cancels, closes and wakes at random moments; at its end it closes everything and
+// joins whom it holds. Rounds run in Runtimes of 1, 2, 4 and 8 workers, under chaos with another seed each (one in four without), some
+// in virtual time.
 //
-// Checked: what actors can see (one owner a lock, no item lost); after each round the ledger of the runtime (ledger.h): no coroutine, slot, arm, deadline,
-// channel, handle, object or item; after each Runtime the process: no thread more than before, no
-// descriptor more than after the first, and the bytes of the heap and of
-// memory do not grow from the first quarter to the end. Nothing relies on sleeping: a round that does not end is ended by the watchdog.
+// Checked: what actors can see (one owner a lock, no item lost); after each round the ledger of the runtime (ledger.h): no coroutine,
+// slot, arm, deadline, channel, handle, object or item; after each Runtime the process: no thread more than before, no descriptor more
+// than after the first, and the bytes of the heap and of memory do not grow from the first quarter to the end. Nothing relies on
+// sleeping: a round that does not end is ended by the watchdog.
 //
 // The last line sums up. A failure names the seed and the round; the interleaving of several workers it cannot name.
 #include <unistd.h>
