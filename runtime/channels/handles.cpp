@@ -57,7 +57,7 @@ ResumePoint make_channel_call(Worker* worker, std::uint32_t me, void* argument) 
     const std::uint64_t holder = holder_identity(worker, me);
     const Found channel{index, g_channels.channel(index), g_channels.state(index)};
     wire::ChannelRecord& record = channel.record;
-    const std::lock_guard<SpinLock> hold(channel.state.lock);
+    channel.state.lock.lock();
     make_buffer(channel.state, request);
     const std::uint32_t handle = g_channels.take_handle(worker, index, kMaySend | kMayReceive, holder);
     if (handle == wire::kNone) no_room("channel handle");
@@ -89,6 +89,7 @@ ResumePoint make_channel_call(Worker* worker, std::uint32_t me, void* argument) 
     emit::probe::channel_create(ring_for(worker), emit::stamp_ordered(), index, request.capacity,
                                 record.identity.load(kRelaxed), name.string, operation, record.creator,
                                 name.totals);
+    channel.state.lock.unlock();  // before it goes on: that may be a switch
     request.made = make_handle_id(g_channels.generation(), request.capacity != 0, index, handle);
     return go_on(worker);
 }
@@ -198,8 +199,8 @@ struct StatisticsRequest {
 ResumePoint statistics_call(Worker* worker, std::uint32_t, void* argument) noexcept {
     auto& request = *static_cast<StatisticsRequest*>(argument);
     const Found channel = find_channel(request.handle, "statistics");
-    const std::lock_guard<SpinLock> hold(channel.state.lock);
     const wire::ChannelRecord& record = channel.record;
+    channel.state.lock.lock();
     request.statistics = {record.sent.load(kRelaxed),
                           record.received.load(kRelaxed),
                           record.length.load(kRelaxed),
@@ -207,6 +208,7 @@ ResumePoint statistics_call(Worker* worker, std::uint32_t, void* argument) noexc
                           record.senders_waiting.load(kRelaxed),
                           record.receivers_waiting.load(kRelaxed),
                           channel.closed()};
+    channel.state.lock.unlock();
     return go_on(worker);
 }
 

@@ -47,7 +47,8 @@ using plain = T;
 // the light one is only an order to the compiler; elsewhere both are full fences. Two light ones order nothing.
 //
 // True once membarrier is registered, during static initialisation, and while chaos does not want to be asked. Before that, false: the full fence,
-// which is right beside either form of the heavy one. Writers: that initialisation, chaos; readers: everybody, relaxed: both forms are right at any time.
+// which is right beside either form of the heavy one. Writers: that initialisation, chaos; readers: everybody, relaxed: both forms are
+// right at any time.
 extern constinit std::atomic<bool> g_light_fence_is_free;
 
 // Where the light fence is not free: the full one; or, for chaos, the light one and then a delay, so that what stands between the store and the

@@ -12,14 +12,15 @@
 //
 // Priorities, and the order in channels and wait lists, are promises and stay.
 //
-// Deterministic mode is chaos on one worker, without delays, in virtual time (clock.h): a seed is an order, and the same one in each run of a program
-// that is given the same input. What is beyond it: threads that are no workers, cprime::blocking(), signals, and whatever the program asks the machine
-// for (its clock, addresses, files). While a blocking call is under way time stands still.
+// Deterministic mode is chaos on one worker, without delays, in virtual time (clock.h): a seed is an order, and the same one in each run
+// of a program that is given the same input. What is beyond it: threads that are no workers, cprime::blocking(), signals, and whatever the
+// program asks the machine for (its clock, addresses, files). While a blocking call is under way time stands still.
 //
-// What it costs when it is off: nothing on ways that are short. It comes in through gates that are there for others: cprime_urgent (parking.h), the light
-// fence that is not free (atomics.h), the locks' bias (worker_bias.h), one flag on ways that are long.
+// What it costs when it is off: nothing on ways that are short. It comes in through gates that are there for others: cprime_urgent
+// (parking.h), the light fence that is not free (atomics.h), the locks' bias (worker_bias.h), one flag on ways that are long.
 //
-// Thread: as marked. Tested in tests/unit/runtime/chaos_test.cpp; what it finds, in every test that takes seeds (tests/unit/runtime/seeds.h) and the soak.
+// Thread: as marked. Tested in tests/unit/runtime/chaos_test.cpp; what it finds, in every test that takes seeds
+// (tests/unit/runtime/seeds.h) and the soak.
 #pragma once
 
 #include <atomic>
@@ -37,8 +38,8 @@ public:
     // The same for a runtime that lives on, in which no coroutine does. A thread that is no worker; for tests, which are then as they would be in a
     // runtime of their own.
     void change(std::optional<std::uint64_t> seed, bool deterministic);
-    // With one worker: waits until it sleeps, if nobody is alive: so that it does not depend on its pace where it meets the next coroutine. A thread that
-    // is no worker.
+    // With one worker: waits until it sleeps, if nobody is alive: so that where it meets the next coroutine does not depend on its pace. A
+    // thread that is no worker.
     void settle() const;
 
     // Any thread.

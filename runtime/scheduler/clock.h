@@ -11,9 +11,9 @@
 // through. Where a machine's counter starts anew with it (suspend to RAM on some), deadlines armed before are late, at
 // most by the time that the machine had been up: such a machine cannot be traced across its sleep either.
 //
-// Virtual time (deterministic mode, chaos.h) goes by in two ways: a microsecond a pick, and, when nobody is ready, at one bound to the first deadline.
-// Its ticks are nanoseconds, from a fixed number on, so that runs are alike; viewers show its deadlines as they are. Only coroutines live in it: threads
-// that are no workers keep the time of the machine, also in calls that take a time.
+// Virtual time (deterministic mode, chaos.h) goes by in two ways: a microsecond a pick, and, when nobody is ready, at one bound to the
+// first deadline. Its ticks are nanoseconds, from a fixed number on, so that runs are alike; viewers show its deadlines as they are. Only
+// coroutines live in it: threads that are no workers keep the time of the machine, also in calls that take a time.
 //
 // Thread: any, while a Runtime lives. Blocks never. Tested in tests/unit/runtime/cancel_sleep_test.cpp.
 #pragma once

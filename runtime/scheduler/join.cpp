@@ -6,12 +6,15 @@
 #include "cprime/detail/spawn_request.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/joiners.h"
+#include "runtime/scheduler/late_drops.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/watch/describe.h"
 
 namespace cprime::detail {
 
 using wire::CoroutineRecord;
+
+constinit LateDrops g_late_drops;
 
 TakenJoiners take_joiners(std::uint32_t target) {
     Joiners& joiners = g_runtime->joiners;
@@ -159,10 +162,9 @@ ResumePoint cancel_coroutine(Worker* worker, std::uint32_t, void* argument) noex
     return worker != nullptr ? keep_running(*worker) : nullptr;
 }
 
-ResumePoint drop_handle(Worker* worker, std::uint32_t, void* argument) noexcept {
-    const auto& request = *static_cast<HandleRequest*>(argument);
-    // A handle in a static variable may be dropped after the runtime is gone: then there is nothing to let go of.
-    if (g_runtime == nullptr || emit::forked_child()) return nullptr;
+namespace {
+
+void let_go(const HandleRequest& request) {
     {
         const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[request.target]);
         if (still_alive(request.target, request.identity)) {
@@ -172,7 +174,21 @@ ResumePoint drop_handle(Worker* worker, std::uint32_t, void* argument) noexcept 
         }
     }
     g_runtime->failures.drop(request.identity);
-    return worker != nullptr ? keep_running(*worker) : nullptr;
+}
+
+}  // namespace
+
+ResumePoint drop_handle(Worker* worker, std::uint32_t, void* argument) noexcept {
+    const auto& request = *static_cast<HandleRequest*>(argument);
+    if (worker != nullptr) {
+        let_go(request);
+        return keep_running(*worker);
+    }
+    // By a thread it may be dropped while the runtime ends, and in a static variable when it is gone: then there is nothing to let go of.
+    if (emit::forked_child()) return nullptr;
+    if (g_late_drops.enter()) let_go(request);
+    g_late_drops.leave();
+    return nullptr;
 }
 
 }  // namespace cprime::detail

@@ -62,12 +62,14 @@ struct RuntimeOptions {
     // Each worker runs what it spawned last first, and what it spawned first when others steal it: for programs of forks and joins, which then
     // have few stacks alive at once. Otherwise ready coroutines run in the order in which they became ready.
     bool newest_first = false;
-    // To find what goes wrong once a year. Order and timing are drawn by this seed: ready coroutines run in any order, calls that would go on let others run
-    // first, steals, timers and locks come early and late. All promises hold: priorities, the order in channels, times. Costs a multiple of the time.
+    // To find what goes wrong once a year. Order and timing are drawn by this seed: ready coroutines run in any order, calls that would go
+    // on let others run first, steals, timers and locks come early and late. All promises hold: priorities, the order in channels, times.
+    // Costs a multiple of the time.
     std::optional<std::uint64_t> chaos = {};
-    // The same order in each run: one worker, whatever `workers` says, and order drawn by this seed; sleeps and timeouts count a time of their own, which is
-    // at the next deadline as soon as nobody is ready: so they take no time. Deadline and Interval read it, std::chrono::steady_clock does not. What threads
-    // that are no workers, blocking() and signals do comes when it comes, and threads' own waits last as long as ever.
+    // The same order in each run: one worker, whatever `workers` says, and order drawn by this seed; sleeps and timeouts count a time of
+    // their own, which is at the next deadline as soon as nobody is ready: so they take no time. Deadline and Interval read it,
+    // std::chrono::steady_clock does not. What threads that are no workers, blocking() and signals do comes when it comes, and threads' own
+    // waits last as long as ever.
     std::optional<std::uint64_t> deterministic = {};
     OnDeadlock on_deadlock = OnDeadlock::by_environment;
     // A coroutine that keeps its worker from others for so long, because it blocks the thread or computes without a call that waits, is named on
