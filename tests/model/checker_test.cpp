@@ -368,6 +368,58 @@ TEST(Checker, a_program_that_throws_fails_and_one_that_differs_between_execution
     EXPECT_EQ(kind(result), "broken model");
 }
 
+TEST(Checker, a_field_for_viewers_is_a_race_where_nothing_orders_its_uses) {
+    const auto run = [](Order publish) {
+        struct Record {
+            Guarded<int> shown{0};
+            Word word{0};
+        };
+        return explore({}, [=](Program& program) {
+            auto& record = program.make<Record>();
+            program.thread([&record, publish] {
+                record.shown.store(1, Order::relaxed);
+                record.word.store(1, publish);
+            });
+            program.thread([&record] {
+                if (record.word.load(Order::acquire) == 1)
+                    check(record.shown.load(Order::relaxed) == 1, "not seen");
+            });
+        });
+    };
+    EXPECT_EQ(kind(run(Order::release)), "passed");
+    EXPECT_EQ(kind(run(Order::relaxed)), "data race");
+}
+
+TEST(Checker, steps_that_nobody_else_can_see_are_no_choices) {
+    const auto executions = [](int own_steps) {
+        const Result result = explore({.preemptions = 2}, [=](Program& program) {
+            auto& shared = program.make<Word>(0U);
+            for (int i = 0; i < 2; ++i) {
+                program.thread([&shared, own_steps] {
+                    Word own{0};
+                    for (int step = 0; step < own_steps; ++step)
+                        own.fetch_add(1, Order::relaxed);
+                    shared.fetch_add(1, Order::relaxed);
+                });
+            }
+        });
+        EXPECT_TRUE(result.passed()) << result.report();
+        return result.executions;
+    };
+    EXPECT_EQ(executions(9), executions(1));
+}
+
+TEST(Checker, an_atomic_that_is_older_than_the_execution_begins_each_with_its_first_value) {
+    static constinit Word word{7};
+    const Result result = explore({}, [](Program& program) {
+        for (int i = 0; i < 2; ++i)
+            program.thread([] { word.fetch_add(1, Order::relaxed); });
+        program.finally([] { check(word.load(Order::relaxed) == 9, "what an earlier execution left"); });
+    });
+    EXPECT_TRUE(result.passed()) << result.report();
+    EXPECT_GE(result.executions, 2U);
+}
+
 TEST(Checker, a_failure_tells_the_steps_that_led_to_it) {
     const Result result = message(Order::relaxed, Order::acquire);
     ASSERT_TRUE(result.failure);

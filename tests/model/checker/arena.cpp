@@ -65,6 +65,10 @@ void reset() {
     freed_count = 0;
 }
 
+std::size_t freed_times() {
+    return freed_count;
+}
+
 bool is_freed(const void* address) {
     const auto place = reinterpret_cast<std::uintptr_t>(address);
     for (std::size_t i = 0; i < freed_count; ++i)

@@ -13,6 +13,8 @@ namespace model::arena {
 void set_active(bool active);
 // Forgets everything that was allocated.
 void reset();
+// How often this execution has freed something.
+std::size_t freed_times();
 // Whether `address` lies in memory that this execution has freed.
 bool is_freed(const void* address);
 

@@ -163,8 +163,10 @@ void Engine::run(int thread) {
     current_ = thread;
     threads_[thread].pending = nullptr;
     arena::set_active(true);
+    const std::size_t freed_before = arena::freed_times();
     threads_[thread].fiber.resume();
     arena::set_active(false);
+    if (thread != 0 && arena::freed_times() != freed_before) note_freed(thread);
 }
 
 // Setup, or finally: thread 0 with nobody beside it, up to its next suspend() without a step.
@@ -266,13 +268,19 @@ int Engine::without_choice(Threads able) const {
     return -1;
 }
 
-void Engine::note_use(int thread, const Operation& operation) {
-    Users& users = users_[operation.location];
+void Engine::note_use(int thread, std::uint32_t location, bool changes) {
+    Users& users = users_[location];
     users.threads |= 1U << thread;
-    users.changed |= operation.writes();
+    users.changed |= changes;
     if (users.contended || !users.changed || std::has_single_bit(users.threads)) return;
     users.contended = met_contention_ = true;
-    contended_.insert(operation.address);
+    contended_.insert(users.address);
+}
+
+// The thread has freed memory: that changes the atomics in it.
+void Engine::note_freed(int thread) {
+    for (std::uint32_t i = 0; i < memory_.locations_count(); ++i)
+        if (users_[i].threads != 0 && arena::is_freed(users_[i].address)) note_use(thread, i, true);
 }
 
 int Engine::choose_thread(Threads able) {
@@ -331,7 +339,7 @@ void Engine::step(int number) {
         if (!memory_.knows_location(number, operation))
             return fail("data race",
                         "an atomic is used before its construction is known, at " + place(operation.where));
-        note_use(number, operation);
+        note_use(number, operation.location, operation.writes());
         memory_.readable_ages(number, operation, ages_);
     } else {
         ages_.assign(1, 0);
@@ -408,7 +416,7 @@ std::uint32_t Engine::location_of(Registration& made, const void* address, std::
     if (memory_.full()) fail_here("broken model", "more atomics than the checker has room for");
     if (made.execution != execution_) made = {.execution = execution_};
     made.location = memory_.add_location(initial, made.maker, made.time);
-    users_[made.location].contended = contended_.contains(address);
+    users_[made.location] = {.address = address, .contended = contended_.contains(address)};
     return made.location;
 }
 

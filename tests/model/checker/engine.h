@@ -8,7 +8,7 @@
 // until somebody makes a step that depends on t's; an execution in which every thread that could go on sleeps is cut short,
 // as one equal to it has been tried. (Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996.)
 //
-// Contended locations: a step at an atomic that one thread alone uses, or that nobody changes, is made at once, without a choice. Which
+// Contended locations: a step at an atomic that one thread alone uses, or that nobody changes or frees, is made at once, without a choice. Which
 // ones are contended is found out on the way: the exploration begins with none, and begins anew each time that it meets another one. When it ends,
 // no execution in it has met one that it did not know; nor could another one have, which would differ from one of these by steps
 // that nobody else can see.
@@ -78,7 +78,8 @@ private:
     int choose_thread(Threads runnable);
     int without_choice(Threads able) const;
     bool is_private(int thread) const;
-    void note_use(int thread, const Operation& operation);
+    void note_use(int thread, std::uint32_t location, bool changes);
+    void note_freed(int thread);
     std::uint32_t choose_age(std::size_t count);
     void step(int thread);
     void wake(std::uint32_t location, std::uint64_t most);
@@ -99,6 +100,7 @@ private:
 
     // Of the present execution.
     struct Users {
+        const void* address = nullptr;
         Threads threads = 0;
         bool changed = false;
         bool contended = false;

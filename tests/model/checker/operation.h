@@ -29,7 +29,7 @@ struct Operation {
     Change change = Change::kSet;
     std::uint8_t bytes = 8;  // of the value
     std::memory_order order = std::memory_order_seq_cst;
-    std::memory_order failure_order = std::memory_order_seq_cst;  // of a compare-exchange that fails
+    std::memory_order failure_order = std::memory_order_relaxed;  // of a compare-exchange that fails
     std::uint32_t location = 0;
     const void* address = nullptr;  // of the atomic
     std::uint64_t value = 0;        // stored, added …; how many a futex wake wakes
