@@ -47,7 +47,7 @@ enum class WaitReason : std::uint8_t {
     kJoin = 3,            // wait_object = coroutine index
     kChannelSend = 4,     // wait_object = channel index
     kChannelReceive = 5,  // wait_object = channel index
-    kSelect = 6,          // reserved: wait_object = first select arm
+    kSelect = 6,          // wait_object = first select arm (select_arm.h)
     kMutex = 7,           // from here to kOnce: wait_object = waitable index (waitable.h)
     kSharedMutex = 8,
     kCondition = 9,
@@ -70,8 +70,8 @@ inline constexpr std::uint8_t kWaitReasonsCount = 24;
 
 enum CoroutineFlag : std::uint8_t {
     kCoroutineCancelRequested = 1U << 0,
-    kCoroutineTimedWait = 1U << 1,   // a deadline may wake it as well (deadline_ticks)
-    kCoroutineSpecial = 1U << 2,     // its priority is not normal, or it runs on one worker only: see its detail
+    kCoroutineTimedWait = 1U << 1,  // a deadline may wake it as well (deadline_ticks)
+    kCoroutineSpecial = 1U << 2,  // its priority is not normal, or it runs on one worker only: see its detail
     kCoroutineSegments = 1U << 3,    // it has stack segments (stack_segment.h)
     kCoroutineGrown = 1U << 4,       // its stack grew in place
     kCoroutineNeverRan = 1U << 5,    // rip is the trampoline
@@ -114,8 +114,8 @@ static_assert(offsetof(CoroutineRecord, pool) == COROSCOPE_COROUTINE_POOL);
 static_assert(offsetof(CoroutineRecord, flags) == COROSCOPE_COROUTINE_FLAGS);
 static_assert(offsetof(CoroutineRecord, caught_exceptions) == COROSCOPE_COROUTINE_CAUGHT);
 static_assert(offsetof(CoroutineRecord, uncaught_exceptions) == COROSCOPE_COROUTINE_UNCAUGHT);
-static_assert(COROSCOPE_COROUTINE_STATE_YIELDED == (static_cast<int>(CoroutineState::kReady) |
-                                                    static_cast<int>(WaitReason::kYield) << 8));
+static_assert(COROSCOPE_COROUTINE_STATE_YIELDED ==
+              (static_cast<int>(CoroutineState::kReady) | static_cast<int>(WaitReason::kYield) << 8));
 static_assert(COROSCOPE_COROUTINE_STATE_RUNNING == static_cast<int>(CoroutineState::kRunning));
 static_assert(COROSCOPE_COROUTINE_FLAGS_UNUSUAL ==
               (kCoroutineCancelRequested | kCoroutineSpecial | kCoroutineSegments));
@@ -128,7 +128,7 @@ struct CoroutineDetail {
     std::atomic<std::uint32_t> name;              // string; kNone = the site's name
     std::atomic<std::uint32_t> high_water_bytes;  // deepest use of the stack seen by a scan; 0 = not measured
     std::atomic<Priority> priority;
-    std::atomic<std::uint8_t> worker;             // that ran it last (low 8 bits of its index)
+    std::atomic<std::uint8_t> worker;           // that ran it last (low 8 bits of its index)
     std::atomic<std::uint16_t> only_worker;     // index + 1 of the one worker it may run on; kAnyWorker
     std::atomic<std::uint64_t> deadline_ticks;  // sleep or timed wait: TSC; 0 = none
     std::uint64_t private_word;                 // the runtime's own

@@ -73,6 +73,7 @@ void make_segments(RuntimeState& state, const Environment& environment, bool siz
 void make_tables(RuntimeState& state, SizeTable table) {
     emit::StateSegment& segment = *state.segment;
     if (!segment.ensure_records(SectionKind::kWorkers, state.workers_count) ||
+        !segment.ensure_records(SectionKind::kWorkerQueues, state.workers_count) ||
         !segment.ensure_records(SectionKind::kHistograms, state.workers_count)) {
         fatal("there is no memory for the worker records", 1);
     }
@@ -87,6 +88,7 @@ void make_tables(RuntimeState& state, SizeTable table) {
         worker.attention = worker.several_workers || state.profile_always ? 1 : 0;
         worker.profile_always = state.profile_always;
         worker.record = &records[i];
+        worker.shown_queues = segment.records<wire::WorkerQueuesRecord>(SectionKind::kWorkerQueues) + i;
         worker.histogram = &histograms[i];
         worker.record->current.store(wire::kNone, std::memory_order_relaxed);
         worker.record->ring.store(wire::kNone, std::memory_order_relaxed);
