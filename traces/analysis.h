@@ -59,6 +59,48 @@ struct WaitableStat {
 std::vector<WaitableStat> waitable_stats(const inspect::StateImage& state);
 nlohmann::json to_json(const std::vector<WaitableStat>& waitables);
 std::string to_text(const std::vector<WaitableStat>& waitables);  // "" when there are none
+// A worker: what it does, what stands in its queues, whom it took coroutines from.
+struct WorkerStat {
+    inspect::WorkerImage worker;
+    std::uint64_t current = 0;  // identity of the coroutine it runs; 0 = none
+    std::string current_name;
+    std::uint64_t taken_by_others = 0;   // coroutines that other workers took from its queue
+    std::int64_t timer_next_in_ns = -1;  // as in Stat
+};
+std::vector<WorkerStat> worker_stats(const inspect::StateImage& state, TimeNs t);
+// "12 from worker 0, 3 from worker 2"; "" when it never took any. wire::WorkerQueuesRecord counts to 2^32.
+std::string taken_from_text(const inspect::WorkerImage& worker);
+nlohmann::json to_json(const std::vector<WorkerStat>& workers);
+std::string to_text(const std::vector<WorkerStat>& workers);
+
+// A select in the program's code, and what becomes of its arms.
+enum class ArmLuck : std::uint8_t {
+    kFires,
+    kNotYet,      // it never fired; nor did the others often
+    kNeverReady,  // others fired, and this one was never ready
+    kStarves,     // it is ready and others are drawn, far more often than chance would have it
+};
+const char* luck_name(ArmLuck luck);  // "fires" "not yet" "never ready" "starves"
+struct SelectArmStat {
+    std::string does;     // "receive" "send" "timeout" "otherwise"
+    std::string channel;  // that somebody waits for there now; "" = nobody does
+    std::uint64_t fired = 0, passed_over = 0;
+    ArmLuck luck = ArmLuck::kNotYet;
+};
+struct SelectStat {
+    std::uint64_t address = 0;        // where it returns to
+    std::string site, function;       // "file:line"; "" = not known (yet)
+    std::uint64_t waiting = 0;        // coroutines that are parked in it now
+    std::uint64_t first_waiting = 0;  // identity of the one that was spawned first; 0 = nobody is
+    std::uint64_t parked = 0, timed_out = 0, declined = 0;
+    std::vector<SelectArmStat> arms;
+    bool more_arms = false;  // the last one stands for all that follow
+};
+// In the order in which they ran first. Names come from the session; those it does not know yet are asked for. Does not block.
+std::vector<SelectStat> select_stats(Session& session, const inspect::StateImage& state);
+nlohmann::json to_json(const std::vector<SelectStat>& selects);
+std::string to_text(const std::vector<SelectStat>& selects);
+
 struct Stat {
     std::uint64_t events = 0, lost = 0;
     std::int64_t duration_ns = 0;
@@ -71,11 +113,13 @@ struct Stat {
     std::vector<PoolStat> pools;
     std::vector<SiteStat> sites;
     std::vector<WaitableStat> waitables;
+    std::vector<WorkerStat> per_worker;
+    std::vector<SelectStat> selects;
     Percentiles switch_cycles;  // TSC ticks
     Percentiles wake_to_run_ns;
     double ns_per_event = -1;
     std::uint64_t peak_rss_kib = 0, stack_bytes_peak = 0;
-    std::uint64_t timers_armed = 0;  // parked coroutines that a deadline will wake
+    std::uint64_t timers_armed = 0;      // parked coroutines that a deadline will wake
     std::int64_t timer_next_in_ns = -1;  // from the moment to the first of them, 0 when it has passed; -1 = none
     inspect::BlockingImage blocking;
 };
@@ -91,11 +135,14 @@ std::string stacks_text(Session& session, const Moment& moment);
 struct WaitEdge {
     std::string from;  // coroutine identity as decimal text
     std::string to;    // "channel:NAME", "mutex:NAME" or a coroutine identity
-    std::string kind;  // "send" "receive" "join" "lock" "acquire" "pass" "sleep" "signal" ...; "could-wake" for the dashed ones
+    // "send" "receive" "select-send" "select-receive" (an edge an arm) "join" "lock" "acquire" "pass" "sleep" "signal" ...; "could-wake" for the
+    // dashed ones
+    std::string kind;
 };
 struct WaitCycle {
     std::vector<std::string> ids;  // coroutine identities, channels and locks, in order
     bool certain = false;          // deadlock; else suspected
+    bool by_select = false;  // one of them waits in a select, of which no arm can fire any more (`ids` names one arm's channel)
     std::string sentence;  // "3 (left) waits to receive from a, which only 4 (right) can send to, ..."
 };
 struct Waits {

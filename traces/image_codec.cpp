@@ -6,6 +6,7 @@
 #include "traces/bytes.h"
 #include "traces/growth_codec.h"
 #include "traces/pending_codec.h"
+#include "traces/scheduling_codec.h"
 #include "traces/waitable_codec.h"
 
 namespace coroscope::traces {
@@ -404,13 +405,15 @@ std::vector<std::uint8_t> encode_image(const StateImage& image) {
     put_workers(out, image.workers);
     put_histograms(out, image.histograms);
     // Each part at the end is there only if it, or one after it, says anything.
-    const bool pending = has_pending(image);
+    const bool scheduling = has_scheduling(image);
+    const bool pending = scheduling || has_pending(image);
     const bool waitables = pending || !image.waitables.empty();
     const bool growth = waitables || has_growth(image);
     if (growth || !image.stack_segments.empty()) put_stack_segments(out, image.stack_segments);
     if (growth) put_growth(out, image);
     if (waitables) put_waitables(out, image.waitables);
     if (pending) put_pending(out, image);
+    if (scheduling) put_scheduling(out, image);
     return std::move(out.bytes());
 }
 
@@ -428,6 +431,7 @@ base::Result<StateImage> decode_image(std::span<const std::uint8_t> bytes, std::
     if (in.ok()) get_growth(in, image);
     if (in.ok()) get_waitables(in, image.waitables);
     if (in.ok()) get_pending(in, image);
+    if (in.ok()) get_scheduling(in, image);
     if (!in.ok()) return base::error(base::ErrorCode::kCorrupt, "a keyframe does not decode");
     image.index();
     return image;

@@ -11,6 +11,11 @@ namespace {
 
 using wire::EventType;
 
+void forget_waker(inspect::CoroutineImage& image) {
+    image.woken_ticks = image.woken_by = 0;
+    image.woken_cause = wire::WakeCause::kCoroutine;
+}
+
 }  // namespace
 
 Model::Model(inspect::StateImage keyframe)
@@ -43,7 +48,10 @@ Model::Model(inspect::StateImage keyframe)
     }
     for (const inspect::StackSegmentImage& segment : image_.stack_segments)
         segments_[slot_key(segment.pool, segment.slot)] = segment.coroutine;
+    for (const inspect::SelectArmImage& arm : image_.select_arms)
+        coroutines_[arm.coroutine].arms.push_back(arm);
     image_.coroutines.clear();
+    image_.select_arms.clear();
     image_.channels.clear();
     image_.waitables.clear();
 }
@@ -62,10 +70,10 @@ void Model::apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::u
             resume(event, owner_index);
             break;
         case EventType::kSuspend:
-            suspend(event);
+            suspend(event, owner_index);
             break;
         case EventType::kWake:
-            wake(event);
+            wake(event, owner_index);
             break;
         case EventType::kExit:
             exit(event);
@@ -74,10 +82,13 @@ void Model::apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::u
         case EventType::kChannelSend:
         case EventType::kChannelReceive:
         case EventType::kChannelBlock:
-        case EventType::kSelectArm:
         case EventType::kChannelClose:
         case EventType::kChannelDestroy:
             channel(event);
+            break;
+        case EventType::kSelectArm:
+            channel(event);
+            select_arm(event);
             break;
         case EventType::kLockAcquire:
         case EventType::kLockRelease:
@@ -88,6 +99,7 @@ void Model::apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::u
             break;
         case EventType::kLoss:
             lose(event.tsc);
+            lost_since_resume_.insert(owner_index);
             break;
         case EventType::kSignal:
             if (event.tsc > keyframe_end_ticks_ && event.object < image_.signals_delivered.size()) {
@@ -124,6 +136,7 @@ Model::Place Model::advance(Coroutine& coroutine, std::uint32_t sequence, std::u
     coroutine.image.sequence = sequence;
     coroutine.image.since_ticks = ticks;
     coroutine.image.consistency = inspect::Consistency::kExact;
+    coroutine.arms.clear();
     return Place::kNewest;
 }
 
@@ -156,6 +169,7 @@ void Model::spawn(const wire::DecodedEvent& event) {
     image.flags = wire::spawn_flags(event);
     image.high_water_bytes = 0;
     image.rsp = 0;
+    if (!newer(coroutine.woken_at, sequence)) forget_waker(image);
     if (place == Place::kLate) return;
     image.state = wire::CoroutineState::kReady;
     image.reason = wire::WaitReason::kNothing;
@@ -167,6 +181,8 @@ void Model::spawn(const wire::DecodedEvent& event) {
 }
 
 void Model::resume(const wire::DecodedEvent& event, std::uint32_t worker) {
+    lost_since_resume_.erase(worker);
+    resumed_identity8_[worker] = wire::high8(event.argument);
     Coroutine& coroutine = coroutines_[event.object];
     const std::uint32_t sequence = widen(wire::low24(event.argument), coroutine.top);
     if (!begin_unseen(coroutine, sequence, 1, event.tsc)) return;
@@ -187,12 +203,16 @@ void Model::resume(const wire::DecodedEvent& event, std::uint32_t worker) {
     coroutine.in_use = true;
 }
 
-void Model::suspend(const wire::DecodedEvent& event) {
+void Model::suspend(const wire::DecodedEvent& event, std::uint32_t worker) {
     if (!event.current_known || event.current == wire::kNone) return;
+    std::vector<inspect::SelectArmImage> arms = take_arms(event.current, worker);
     Coroutine& coroutine = coroutines_[event.current];
     const std::uint32_t sequence = widen(wire::low24(event.argument), coroutine.top);
     if (!begin_unseen(coroutine, sequence, 1, event.tsc)) return;
     const Place place = advance(coroutine, sequence, 1, event.tsc);
+    // It is still this wait, and the keyframe could not read its arms.
+    if (place == Place::kOld && sequence == coroutine.top && coroutine.arms.empty())
+        coroutine.arms = std::move(arms);
     if (place == Place::kOld) return;
     inspect::CoroutineImage& image = coroutine.image;
     if (place == Place::kNewest || newer(sequence, coroutine.suspended_at)) {
@@ -208,15 +228,22 @@ void Model::suspend(const wire::DecodedEvent& event) {
                                                            : wire::CoroutineState::kParked;
     image.wait_object = event.object;
     image.deadline_ticks = event.ext64[0];
+    if (image.reason == wire::WaitReason::kSelect) coroutine.arms = std::move(arms);
     if (!coroutine.in_use) coroutine.identity_known = false;
     coroutine.in_use = true;
 }
 
-void Model::wake(const wire::DecodedEvent& event) {
+void Model::wake(const wire::DecodedEvent& event, std::uint32_t worker) {
     Coroutine& coroutine = coroutines_[event.object];
     const std::uint32_t sequence = widen(wire::low24(event.argument), coroutine.top);
     if (!begin_unseen(coroutine, sequence, 2, event.tsc)) return;
-    if (advance(coroutine, sequence, 2, event.tsc) != Place::kNewest) return;
+    const Place place = advance(coroutine, sequence, 2, event.tsc);
+    if (place == Place::kOld) return;
+    if (place == Place::kNewest || newer(sequence, coroutine.woken_at)) {
+        coroutine.woken_at = sequence;
+        woken(event, worker, coroutine.image);
+    }
+    if (place != Place::kNewest) return;
     coroutine.image.index = event.object;
     coroutine.image.state = wire::CoroutineState::kReady;
     coroutine.image.reason = wire::WaitReason::kNothing;

@@ -8,6 +8,7 @@
 //              WAKE 2, EXIT 1), so the sum of the steps seen tells whether one is missing in between.
 //   channel    sends and receives are counted, each once: an event is taken if its operation number is above the keyframe's.
 //   waitable   the newest event by operation number says owner and value.
+//   select     the arms told right before a SUSPEND are those of that wait, and over with it.
 //   pool       a slot is used while a coroutine has it.
 //   worker     the last event of its own ring says what it does.
 //
@@ -25,6 +26,8 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
+#include <vector>
 
 #include "instrumentation/inspect/state_image.h"
 #include "instrumentation/wire/event_decoder.h"
@@ -52,7 +55,9 @@ private:
         std::uint32_t base = 0, top = 0;  // sequence in the keyframe, and of the newest event
         std::uint32_t steps = 0;          // that the events seen after `base` account for
         std::uint32_t spawned_at = 0, suspended_at = 0;
-        std::uint64_t changed_ticks = 0;  // stamp of the newest event; 0 = none seen
+        std::uint64_t changed_ticks = 0;            // stamp of the newest event; 0 = none seen
+        std::uint32_t woken_at = 0;                 // sequence of its newest wake-up
+        std::vector<inspect::SelectArmImage> arms;  // of its present wait
         bool sequence_known = false;
         bool base_assumed = false;  // the first event seen was not its spawn, which may come a moment later
         bool in_keyframe = false;
@@ -87,8 +92,12 @@ private:
     bool begin_unseen(Coroutine& coroutine, std::uint32_t sequence, std::uint32_t step, std::uint64_t ticks);
     void spawn(const wire::DecodedEvent& event);
     void resume(const wire::DecodedEvent& event, std::uint32_t worker);
-    void suspend(const wire::DecodedEvent& event);
-    void wake(const wire::DecodedEvent& event);
+    void suspend(const wire::DecodedEvent& event, std::uint32_t worker);
+    void wake(const wire::DecodedEvent& event, std::uint32_t worker);
+    std::uint64_t current_identity(const wire::DecodedEvent& event, std::uint32_t worker) const;
+    void woken(const wire::DecodedEvent& event, std::uint32_t worker, inspect::CoroutineImage& image);
+    void select_arm(const wire::DecodedEvent& event);
+    std::vector<inspect::SelectArmImage> take_arms(std::uint32_t coroutine, std::uint32_t worker);
     void exit(const wire::DecodedEvent& event);
     void channel(const wire::DecodedEvent& event);
     void channel_create(Channel& channel, const wire::DecodedEvent& event, bool late);
@@ -96,7 +105,7 @@ private:
     void waitable(const wire::DecodedEvent& event);
     void worker(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
 
-    void settle(Coroutine& coroutine, const inspect::CoroutineImage* proof);
+    void settle(Coroutine& coroutine, const inspect::StateImage* later);
     void collect_coroutines(const inspect::StateImage* later);
     void collect_channels(const inspect::StateImage* later);
     void collect_waitables(const inspect::StateImage* later);
@@ -112,6 +121,10 @@ private:
     SparseTable<Coroutine> coroutines_;
     SparseTable<Channel> channels_;
     SparseTable<Waitable> waitables_;
+    std::map<std::uint32_t, std::vector<inspect::SelectArmImage>>
+        arms_told_;                                            // coroutine -> of the SUSPEND that follows
+    std::set<std::uint32_t> lost_since_resume_;                // workers
+    std::map<std::uint32_t, std::uint8_t> resumed_identity8_;  // worker -> of the last RESUME there
     std::map<std::uint64_t, std::uint32_t> segments_;  // slot_key -> coroutine whose stack goes on there
     std::map<std::uint32_t, std::uint64_t> last_allocated_;  // worker -> slot_key
     std::uint64_t lost_until_ticks_ = 0;  // of the latest loss that reaches beyond the keyframe's begin; 0 = none

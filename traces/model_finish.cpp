@@ -9,13 +9,23 @@
 namespace coroscope::traces {
 
 // Decides how far a coroutine's record can be trusted (M2).
-void Model::settle(Coroutine& coroutine, const inspect::CoroutineImage* proof) {
+void Model::settle(Coroutine& coroutine, const inspect::StateImage* later) {
+    const inspect::CoroutineImage* const proof = later == nullptr ? nullptr
+                                                                  : later->coroutine_at(coroutine.image.index);
     const bool gap = coroutine.sequence_known && coroutine.steps < coroutine.top - coroutine.base;
     const bool stale = lost_until_ticks_ != 0 && coroutine.changed_ticks <= lost_until_ticks_;
     if (coroutine.identity_known && !gap && !stale) return;
     if (proof != nullptr && proof->sequence == coroutine.top &&
         proof->consistency != inspect::Consistency::kTorn) {
-        if (coroutine.identity_known && proof->identity == coroutine.image.identity) return;
+        const auto arms = later->arms_of(*proof);
+        coroutine.arms.assign(arms.begin(), arms.end());
+        if (coroutine.identity_known && proof->identity == coroutine.image.identity) {
+            // A wake-up may be among what was lost.
+            coroutine.image.woken_ticks = proof->woken_ticks;
+            coroutine.image.woken_by = proof->woken_by;
+            coroutine.image.woken_cause = proof->woken_cause;
+            return;
+        }
         // Its spawn was lost, but the record has not changed since: all of it is in the later keyframe.
         const std::uint64_t since = coroutine.image.since_ticks;
         coroutine.image = *proof;
@@ -31,13 +41,18 @@ void Model::collect_coroutines(const inspect::StateImage* later) {
         if (!coroutine.in_use) return;
         // Free in the keyframe, and nothing is known of it since: its end was lost.
         if (lost_any_ && !coroutine.in_keyframe && coroutine.changed_ticks < keyframe_begin_ticks_) return;
-        settle(coroutine, later == nullptr ? nullptr : later->coroutine_at(index));
+        coroutine.image.index = index;
+        settle(coroutine, later);
         // Without an identity there is nobody to show; the loss itself is counted.
-        if (coroutine.identity_known && coroutine.image.identity != 0)
-            image_.coroutines.push_back(coroutine.image);
+        if (!coroutine.identity_known || coroutine.image.identity == 0) return;
+        image_.coroutines.push_back(coroutine.image);
+        if (coroutine.image.consistency == inspect::Consistency::kUnknown) return;
+        image_.select_arms.insert(image_.select_arms.end(), coroutine.arms.begin(), coroutine.arms.end());
     });
     std::sort(image_.coroutines.begin(), image_.coroutines.end(),
               [](const auto& a, const auto& b) { return a.index < b.index; });
+    std::stable_sort(image_.select_arms.begin(), image_.select_arms.end(),
+                     [](const auto& a, const auto& b) { return a.coroutine < b.coroutine; });
 }
 
 void Model::collect_channels(const inspect::StateImage* later) {
@@ -71,6 +86,11 @@ void Model::collect_channels(const inspect::StateImage* later) {
         if (!sends && coroutine.reason != wire::WaitReason::kChannelReceive) continue;
         const auto at = by_index.find(coroutine.wait_object);
         if (at != by_index.end()) ++(sends ? at->second->senders_waiting : at->second->receivers_waiting);
+    }
+    for (const inspect::SelectArmImage& arm : image_.select_arms) {
+        const auto at = by_index.find(arm.channel);
+        if (at != by_index.end())
+            ++(arm.receives ? at->second->receivers_waiting : at->second->senders_waiting);
     }
 }
 

@@ -148,6 +148,8 @@ base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks, bool c
     }
     if (confirm) moment->moved = moved_between(before, moment->state);
     pump_->complete(moment->state);
+    for (; selects_seen_ < moment->state.selects.size(); ++selects_seen_)
+        new_selects_.push_back(moment->state.selects[selects_seen_].address);
     if (published_table_ == nullptr || published_table_->size() != table_.size()) {
         published_table_ = std::make_shared<inspect::StackTable>(table_);
     }
@@ -167,6 +169,7 @@ base::Status Observation::write_new_names() {
     for (; stacks_named_ < table_.size(); ++stacks_named_)
         names_->request(table_.pcs(static_cast<std::uint32_t>(stacks_named_)));
     names_->request(pump_->take_new_pcs());
+    names_->request(std::exchange(new_selects_, {}));
     const Symbols symbols = names_->take_new();
     return symbols.empty() ? base::ok_status() : writer_->add_symbols(symbols);
 }

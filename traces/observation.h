@@ -75,7 +75,9 @@ private:
     std::chrono::steady_clock::time_point modules_read_{};
     inspect::StackTable table_;
     std::shared_ptr<const inspect::StackTable> published_table_;  // copy of table_ that Moments share
-    std::size_t stacks_named_ = 0;                                // of table_: names asked for
+    std::size_t selects_seen_ = 0;            // of the program's: in new_selects_ at some time
+    std::vector<std::uint64_t> new_selects_;  // addresses whose names the file will want
+    std::size_t stacks_named_ = 0;            // of table_: names asked for
     inspect::StackSnapshot stacks_;
     std::uint64_t stacks_written_ticks_ = 0;  // taken_ticks of the snapshot that the file got last
     std::uint64_t trampoline_address_ = 0;

@@ -91,6 +91,27 @@ json segments_json(const inspect::StateImage& state, const CoroutineImage& corou
     return rows;
 }
 
+// What it waits for at once, in a select: [{"arm", "does": "receive"|"send", "channel"}].
+json arms_json(const inspect::StateImage& state, const CoroutineImage& coroutine) {
+    json rows = json::array();
+    for (const inspect::SelectArmImage& arm : state.arms_of(coroutine)) {
+        rows.push_back({{"arm", arm.position},
+                        {"does", arm.receives ? "receive" : "send"},
+                        {"channel", channel_at_text(state, arm.channel)}});
+    }
+    return rows;
+}
+
+// Who woke it last: {"cause", "id": null where it was no coroutine or is not known, "ago_ns", "text"}; null when nobody saw it.
+json woken_json(const Moment& moment, const CoroutineImage& coroutine) {
+    const inspect::StateImage& state = moment.state;
+    if (coroutine.woken_ticks == 0) return nullptr;
+    return {{"cause", inspect::wake_cause_name(coroutine.woken_cause)},
+            {"id", coroutine.woken_by == 0 ? json(nullptr) : json(coroutine.woken_by)},
+            {"ago_ns", std::max<TimeNs>(0, moment.t - state.since_start_ns(coroutine.woken_ticks))},
+            {"text", woken_text(state, coroutine)}};
+}
+
 json coroutine_json(const Moment& moment, const CoroutineImage& coroutine, const Shown& shown,
                     const json& frames) {
     const inspect::StateImage& state = moment.state;
@@ -105,6 +126,8 @@ json coroutine_json(const Moment& moment, const CoroutineImage& coroutine, const
         {"site", state.site_text(coroutine.site)},
         {"spawner", coroutine.spawner},
         {"waits_on", nullptr},
+        {"arms", coroutine.reason == wire::WaitReason::kSelect ? arms_json(state, coroutine) : json::array()},
+        {"woken_by", woken_json(moment, coroutine)},
         {"reason", inspect::reason_name(coroutine.reason)},
         {"stack_used_bytes", nullptr},
         {"stack_high_water_bytes", nullptr},
@@ -199,8 +222,14 @@ std::string stacks_text(Session& session, const Moment& moment) {
                                  : fmt::format("{} coroutines, one is {} \"{}\"", group.count,
                                                group.example->identity, name);
         text += fmt::format(", {}", inspect::state_name(group.example->state));
-        if (!awaited.empty())
+        const std::string arms = arms_text(moment.state, *group.example);
+        if (!arms.empty()) {
+            text += ", select " + arms;
+        } else if (!awaited.empty()) {
             text += fmt::format(", {} {}", inspect::reason_name(group.example->reason), awaited);
+        }
+        if (const std::string woken = woken_text(moment.state, *group.example); !woken.empty())
+            text += ", woken last " + woken;
         text += "\n";
         for (const Frame& frame : cache.frames(group.pcs))
             text += frame_line(frame);

@@ -200,6 +200,8 @@ Stat compute_stat(Session& session, const Moment& moment) {
     }
     stat.sites = site_stats(session, state);
     stat.waitables = waitable_stats(state);
+    stat.per_worker = worker_stats(state, moment.t);
+    stat.selects = select_stats(session, state);
     inspect::HistogramImage switches;
     for (const inspect::HistogramImage& histogram : state.histograms) {
         if (histogram.kind == wire::HistogramKind::kSwitchTicks && histogram.sample_period != 0)
@@ -253,6 +255,8 @@ json to_json(const Stat& stat) {
             {"pools", pools},
             {"sites", to_json(stat.sites)},
             {"waitables", to_json(stat.waitables)},
+            {"per_worker", to_json(stat.per_worker)},
+            {"selects", to_json(stat.selects)},
             {"switch_cycles", to_json(stat.switch_cycles)},
             {"wake_to_run_ns", to_json(stat.wake_to_run_ns)},
             {"ns_per_event", stat.ns_per_event < 0 ? json(nullptr) : json(stat.ns_per_event)},
@@ -276,13 +280,13 @@ std::string to_text(const Stat& stat) {
     out += fmt::format("coroutines  {} spawned, {} exited\n", stat.spawned, stat.exited);
     for (const auto& [state, count] : stat.states)
         out += fmt::format("  {:<10} {:>12}\n", state, count);
-    out += pending_text(stat);
+    out += pending_text(stat) + to_text(stat.per_worker);
     if (!stat.channels.empty()) out += fmt::format("{:<24} {:>14} {:>14}\n", "channel", "sent", "received");
     for (const auto& [name, row] : stat.channels)
         out += fmt::format("{:<24} {:>14} {:>14}\n", name, row.first, row.second);
     for (const auto& [name, count] : stat.signals)
         out += fmt::format("{:<24} {:>14}\n", name, count);
-    out += pools_text(stat.pools) + sites_text(stat.sites) + to_text(stat.waitables);
+    out += pools_text(stat.pools) + sites_text(stat.sites) + to_text(stat.waitables) + to_text(stat.selects);
     out += line("switch      ", stat.switch_cycles, "ticks");
     out += line("wake to run ", stat.wake_to_run_ns, "ns");
     out += fmt::format("{:<20} {:>14} {:>10} {:>14}\n", "event", "read", "lost", "emitted");

@@ -1,6 +1,7 @@
 // See tally.h.
 #include "traces/tally.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "instrumentation/wire/histogram.h"
@@ -22,6 +23,25 @@ void Tally::enter(Entry& entry, std::uint32_t sequence24, std::uint64_t ticks) {
     if (entry.since_ticks != 0 && wire::distance24(sequence24, entry.since_sequence) < 0) return;
     entry.since_sequence = sequence24;
     entry.since_ticks = ticks;
+}
+
+// The spawn of who runs on this ring may have happened on another one, which is read later: then its identity is found when it is asked for. An
+// index that is somebody else's by now is told by the low bits that RESUME carries.
+std::uint64_t Tally::identity_at(std::uint32_t index, std::uint64_t ticks) const {
+    const Entry* entry = entries_.find(index);
+    if (entry == nullptr || entry->identity == 0 || entry->spawned_ticks > ticks) return 0;
+    return static_cast<std::uint8_t>(entry->identity) == entry->identity8 ? entry->identity : 0;
+}
+
+void Tally::woken(Entry& entry, const wire::DecodedEvent& event) {
+    const std::uint32_t sequence = wire::low24(event.argument);
+    if (entry.woken_ticks != 0 && wire::distance24(sequence, entry.woken_sequence) < 0) return;
+    entry.woken_sequence = sequence;
+    entry.woken_ticks = event.tsc;
+    entry.woken_cause = static_cast<wire::WakeCause>(
+        std::min<std::uint8_t>(wire::high8(event.argument), wire::kWakeCausesCount - 1));
+    entry.woken_by_index = event.current_known ? event.current : wire::kNone;
+    entry.woken_by = entry.woken_by_index == wire::kNone ? 0 : identity_at(entry.woken_by_index, event.tsc);
 }
 
 void Tally::add_wait(std::uint64_t wake_ticks, std::uint64_t resume_ticks) {
@@ -46,6 +66,9 @@ void Tally::take(const wire::DecodedEvent& event) {
             migrations_.spawned(event.object, event.tsc, event.argument);
             entry = Entry{};
             entry.site = event.argument;
+            entry.identity = wire::spawn_identity(event);
+            entry.identity8 = static_cast<std::uint8_t>(entry.identity);
+            entry.spawned_ticks = event.tsc;
             enter(entry, wire::spawn_sequence(event) & 0xffffffU, event.tsc);
             break;
         }
@@ -53,6 +76,7 @@ void Tally::take(const wire::DecodedEvent& event) {
             Entry& entry = entries_[event.object];
             const std::uint32_t sequence = wire::low24(event.argument);
             enter(entry, sequence, event.tsc);
+            entry.identity8 = wire::high8(event.argument);
             if (entry.wake_ticks != 0 && ((entry.wake_sequence + 1) & 0xffffffU) == sequence) {
                 add_wait(std::exchange(entry.wake_ticks, 0), event.tsc);
             } else {
@@ -71,6 +95,7 @@ void Tally::take(const wire::DecodedEvent& event) {
             Entry& entry = entries_[event.object];
             const std::uint32_t sequence = wire::low24(event.argument);
             enter(entry, sequence, event.tsc);
+            woken(entry, event);
             if (entry.resume_ticks != 0 && ((sequence + 1) & 0xffffffU) == entry.resume_sequence) {
                 add_wait(event.tsc, std::exchange(entry.resume_ticks, 0));
             } else {
@@ -94,6 +119,26 @@ void Tally::take(const wire::DecodedEvent& event) {
     }
 }
 
+void Tally::name_waker(const Entry& entry, const inspect::StateImage& image,
+                       inspect::CoroutineImage& coroutine) const {
+    const bool another = entry.identity != 0 && entry.identity != coroutine.identity;
+    // What happened after the image was copied is not in it.
+    if (entry.woken_ticks == 0 || another ||
+        wire::distance24(coroutine.sequence & 0xffffffU, entry.woken_sequence) < 0)
+        return;
+    coroutine.woken_ticks = entry.woken_ticks;
+    coroutine.woken_cause = entry.woken_cause;
+    coroutine.woken_by = entry.woken_by;
+    if (entry.woken_by != 0 || entry.woken_by_index == wire::kNone) return;
+    const Entry* waker = entries_.find(entry.woken_by_index);
+    if (waker == nullptr || waker->identity != 0) {
+        coroutine.woken_by = identity_at(entry.woken_by_index, entry.woken_ticks);
+    } else if (const auto* old = image.coroutine_at(entry.woken_by_index);
+               old != nullptr && static_cast<std::uint8_t>(old->identity) == waker->identity8) {
+        coroutine.woken_by = old->identity;  // it was there before anybody listened
+    }
+}
+
 void Tally::complete(inspect::StateImage& image) {
     for (inspect::CoroutineImage& coroutine : image.coroutines) {
         const Entry* entry = entries_.find(coroutine.index);
@@ -101,6 +146,7 @@ void Tally::complete(inspect::StateImage& image) {
             entry->since_sequence == (coroutine.sequence & 0xffffffU)) {
             coroutine.since_ticks = entry->since_ticks;
         }
+        if (entry != nullptr) name_waker(*entry, image, coroutine);
     }
     if (wake_to_run_.samples != 0) image.histograms.push_back(wake_to_run_);
     migrations_.complete(image);

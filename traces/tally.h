@@ -2,6 +2,7 @@
 //
 //   since when each coroutine is in its state      (a state image does not say)
 //   how long woken coroutines waited for a worker  (WAKE to RESUME, a histogram in ticks)
+//   who woke each coroutine last, and why
 //   where coroutines parked                        (addresses whose names a trace will want)
 //   whose stacks grew, how and for whom            (by spawn site; see migration_tally.h)
 //
@@ -25,10 +26,10 @@ namespace coroscope::traces {
 class Tally {
 public:
     Tally();
-    // Takes one event in. A few nanoseconds and one cache line of the coroutine it is about.
+    // Takes one event in. A few nanoseconds, and the entry of the coroutine it is about (and of its waker).
     void take(const wire::DecodedEvent& event);
 
-    // Fills since_ticks of the coroutines whose present state was entered in an event seen here, adds the wake-to-run
+    // Fills since_ticks of the coroutines whose present state was entered in an event seen here, says who woke each last, adds the wake-to-run
     // histogram (HistogramKind::kWakeToRunTicks) to image.histograms, and says how the stacks of each site grew.
     void complete(inspect::StateImage& image);
 
@@ -43,8 +44,21 @@ private:
         std::uint32_t since_sequence = 0;                // low 24 bits
         std::uint32_t wake_sequence = 0, resume_sequence = 0;
         std::uint32_t site = wire::kNone;  // kNone = its spawn was not seen
+        std::uint64_t identity = 0;        // 0 = its spawn was not seen
+        std::uint64_t spawned_ticks = 0;
+        // Its last wake-up. By whom: the identity, or, while that is not known, the index (kNone = no coroutine did it).
+        std::uint64_t woken_ticks = 0, woken_by = 0;
+        std::uint32_t woken_by_index = wire::kNone;
+        std::uint32_t woken_sequence = 0;
+        wire::WakeCause woken_cause = wire::WakeCause::kCoroutine;
+        std::uint8_t identity8 = 0;  // low bits of who ran here last
     };
     void enter(Entry& entry, std::uint32_t sequence24, std::uint64_t ticks);
+    void woken(Entry& entry, const wire::DecodedEvent& event);
+    // Identity of the coroutine that ran at this index at that time; 0 = not known.
+    std::uint64_t identity_at(std::uint32_t index, std::uint64_t ticks) const;
+    void name_waker(const Entry& entry, const inspect::StateImage& image,
+                    inspect::CoroutineImage& coroutine) const;
     void add_pc(std::uint64_t pc);
     void add_wait(std::uint64_t wake_ticks, std::uint64_t resume_ticks);
 

@@ -19,6 +19,7 @@ bool waits_without_deadline(const inspect::CoroutineImage& coroutine) {
         case wire::WaitReason::kJoin:
         case wire::WaitReason::kChannelSend:
         case wire::WaitReason::kChannelReceive:
+        case wire::WaitReason::kSelect:
             return true;
         default:
             return wire::waits_for_waitable(coroutine.reason);
@@ -115,37 +116,49 @@ void WaitGraph::add_waitables() {
     }
 }
 
-void WaitGraph::add_waits() {
-    const std::size_t coroutines = state_.coroutines.size();
-    const std::size_t waitables = coroutines + 2 * state_.channels.size();
-    std::unordered_map<std::uint32_t, std::uint32_t> position_of_channel;
-    for (std::size_t i = 0; i < state_.channels.size(); ++i) {
-        position_of_channel.emplace(state_.channels[i].index, static_cast<std::uint32_t>(i));
+// Which nodes could end the wait of a coroutine, each alone: several for a select, none when something else can.
+std::vector<std::uint32_t> WaitGraph::targets_of(const inspect::CoroutineImage& coroutine) const {
+    if (coroutine.reason == wire::WaitReason::kJoin) {
+        const auto* joined = state_.coroutine_at(coroutine.wait_object);
+        if (joined == nullptr) return {};
+        return {static_cast<std::uint32_t>(joined - state_.coroutines.data())};
     }
-    for (std::size_t i = 0; i < coroutines; ++i) {
+    if (wire::waits_for_waitable(coroutine.reason)) {
+        const auto* waitable = state_.waitable_at(coroutine.wait_object);
+        if (waitable == nullptr) return {};
+        const std::size_t first = state_.coroutines.size() + 2 * state_.channels.size();
+        return {
+            static_cast<std::uint32_t>(first + static_cast<std::size_t>(waitable - state_.waitables.data()))};
+    }
+    std::vector<std::uint32_t> targets;
+    // False: a wait at this side of the channel is no reason to be stuck.
+    const auto add_side = [&](std::uint32_t index, bool receives) {
+        const inspect::ChannelImage* channel = state_.channel_at(index);
+        if (channel == nullptr || about_to_release(*channel, receives)) return false;
+        const auto at = static_cast<std::size_t>(channel - state_.channels.data());
+        targets.push_back(static_cast<std::uint32_t>(state_.coroutines.size() + 2 * at + (receives ? 0 : 1)));
+        return true;
+    };
+    if (coroutine.reason != wire::WaitReason::kSelect) {
+        add_side(coroutine.wait_object, coroutine.reason == wire::WaitReason::kChannelReceive);
+        return targets;
+    }
+    for (const inspect::SelectArmImage& arm : state_.arms_of(coroutine)) {
+        if (!add_side(arm.channel, arm.receives)) return {};
+    }
+    std::sort(targets.begin(), targets.end());
+    targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+    return targets;
+}
+
+void WaitGraph::add_waits() {
+    for (std::size_t i = 0; i < state_.coroutines.size(); ++i) {
         const inspect::CoroutineImage& coroutine = state_.coroutines[i];
         if (!waits_without_deadline(coroutine)) continue;
         if (std::binary_search(moved_.begin(), moved_.end(), coroutine.index)) continue;
-        std::uint32_t target = wire::kNone;
-        if (coroutine.reason == wire::WaitReason::kJoin) {
-            if (const auto* joined = state_.coroutine_at(coroutine.wait_object)) {
-                target = static_cast<std::uint32_t>(joined - state_.coroutines.data());
-            }
-        } else if (wire::waits_for_waitable(coroutine.reason)) {
-            if (const auto* waitable = state_.waitable_at(coroutine.wait_object)) {
-                target = static_cast<std::uint32_t>(waitables + (waitable - state_.waitables.data()));
-            }
-        } else {
-            const auto found = position_of_channel.find(coroutine.wait_object);
-            const bool receives = coroutine.reason == wire::WaitReason::kChannelReceive;
-            if (found != position_of_channel.end() &&
-                !about_to_release(state_.channels[found->second], receives)) {
-                target = static_cast<std::uint32_t>(coroutines + 2 * found->second + (receives ? 0 : 1));
-            }
-        }
-        if (target == wire::kNone) continue;
-        nodes_[i].to.push_back(target);
-        nodes_[target].from.push_back(static_cast<std::uint32_t>(i));
+        nodes_[i].to = targets_of(coroutine);
+        for (const std::uint32_t target : nodes_[i].to)
+            nodes_[target].from.push_back(static_cast<std::uint32_t>(i));
     }
 }
 
@@ -230,10 +243,19 @@ std::vector<std::vector<std::uint32_t>> WaitGraph::rings() const {
     return rings;
 }
 
-// The shortest ring through the component's smallest node: what a person should read, however large the component is.
+// The shortest ring through the component's smallest node: what a person should read, however large the component is. That somebody holds the
+// very handle which would release it is a ring of one, and the whole story only where nobody else holds one.
 std::vector<std::uint32_t> WaitGraph::walk_ring(const std::vector<std::uint32_t>& component,
                                                 const std::vector<std::uint32_t>& component_of) const {
     const std::uint32_t start = *std::min_element(component.begin(), component.end());
+    const std::vector<std::uint32_t> ring = shortest_ring(start, component_of, false);
+    return ring.empty() ? shortest_ring(start, component_of, true) : ring;
+}
+
+// `by_oneself`: over a side that start waits at and holds itself as well. Empty when there is none.
+std::vector<std::uint32_t> WaitGraph::shortest_ring(std::uint32_t start,
+                                                    const std::vector<std::uint32_t>& component_of,
+                                                    bool by_oneself) const {
     std::unordered_map<std::uint32_t, std::uint32_t> came_from;
     std::vector<std::uint32_t> frontier{start};
     for (std::size_t i = 0; i < frontier.size(); ++i) {
@@ -241,6 +263,9 @@ std::vector<std::uint32_t> WaitGraph::walk_ring(const std::vector<std::uint32_t>
         for (const std::uint32_t to : nodes_[id].to) {
             if (component_of[to] != component_of[start]) continue;
             if (to == start) {
+                const bool next_to_start = id != start && came_from.at(id) == start;
+                if (!by_oneself && (id == start || (next_to_start && nodes_[id].what != What::kCoroutine)))
+                    continue;
                 std::vector<std::uint32_t> ring;
                 for (std::uint32_t back = id; back != start; back = came_from.at(back))
                     ring.push_back(back);
@@ -251,7 +276,7 @@ std::vector<std::uint32_t> WaitGraph::walk_ring(const std::vector<std::uint32_t>
             if (came_from.emplace(to, id).second) frontier.push_back(to);
         }
     }
-    return {start};
+    return {};
 }
 
 }  // namespace coroscope::traces

@@ -4,9 +4,10 @@
 // the other). A coroutine that waits points at the side it stands in (or at the coroutine it joins, or at the mutex); a mutex points at
 // the coroutine that holds it, a side points at every coroutine that holds a handle of
 // the opposite right. So a ring of arrows is a ring of waiting, and 100,000 receivers of one channel cost 100,000 arrows, not 100,000
-// times its senders.
+// times its senders. A coroutine in a select points at the side of each arm.
 //
-// A coroutine is *stuck* when nobody who could release it can act: the greatest set in which every waker of every member is a member.
+// A coroutine is *stuck* when nobody who could release it can act: the greatest set in which every waker of every member is a member. So a
+// select is stuck only if every arm of it is, and never when its arms are not known.
 // It is computed twice: once counting holders that nobody knows (outside threads, handles of coroutines that ended) as able to act — what
 // remains is certain — and once as unable — what remains besides is suspected. A member whose wait has a deadline can always act, and so
 // can whoever is ready, running or asleep.
@@ -48,8 +49,12 @@ private:
     void add_sides();
     void add_waitables();
     void add_waits();
+    std::vector<std::uint32_t> targets_of(const inspect::CoroutineImage& coroutine) const;
     void find_stuck();
     std::vector<std::uint8_t> greatest_stuck_set(bool unknown_can_act) const;
+    std::vector<std::uint32_t> shortest_ring(std::uint32_t start,
+                                             const std::vector<std::uint32_t>& component_of,
+                                             bool by_oneself) const;
     std::vector<std::uint32_t> walk_ring(const std::vector<std::uint32_t>& component,
                                          const std::vector<std::uint32_t>& component_of) const;
 

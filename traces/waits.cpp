@@ -1,7 +1,9 @@
 // compute_waits: the wait graph as edges, cycles with their sentences, and orphans; its JSON, text and dot.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
+#include <span>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -54,6 +56,13 @@ std::string called(const StateImage& state, const CoroutineImage& coroutine) {
 void add_edges(const StateImage& state, Waits& waits) {
     for (const CoroutineImage& coroutine : state.coroutines) {
         if (coroutine.state != wire::CoroutineState::kParked) continue;
+        const auto arms = coroutine.reason == WaitReason::kSelect ? state.arms_of(coroutine)
+                                                                  : std::span<const inspect::SelectArmImage>();
+        for (const inspect::SelectArmImage& arm : arms) {
+            waits.edges.push_back({identity_text(coroutine), channel_at_text(state, arm.channel),
+                                   arm.receives ? "select-receive" : "select-send"});
+        }
+        if (!arms.empty()) continue;
         waits.edges.push_back(
             {identity_text(coroutine), awaited_text(state, coroutine), edge_kind(coroutine.reason)});
     }
@@ -86,33 +95,46 @@ void add_could_wake(const StateImage& state, const WaitGraph& graph, Waits& wait
     }
 }
 
+// "receive from channel:a, which only right (4) can send to"; `who` waits there.
+std::string side_sentence(const StateImage& state, const WaitGraph& graph, const WaitGraph::Node& side,
+                          std::uint32_t who) {
+    std::vector<std::uint32_t> others;
+    std::copy_if(side.to.begin(), side.to.end(), std::back_inserter(others),
+                 [&](std::uint32_t holder) { return holder != who; });
+    const bool alone = others.empty();
+    if (alone) others = side.to;
+    std::string holders;
+    constexpr std::size_t kNamed = 3;
+    for (std::size_t i = 0; i < std::min(kNamed, others.size()); ++i) {
+        if (i > 0) holders += i + 1 == others.size() ? " and " : ", ";
+        holders += called(state, state.coroutines[graph.nodes()[others[i]].position]);
+    }
+    if (others.size() > kNamed) holders += fmt::format(" and {} more", others.size() - kNamed);
+    if (side.unknown_holder)
+        holders += side.outside_holder ? ", or a thread outside," : ", or a holder nobody knows,";
+    return fmt::format("{} {}, which only {} can {}{}", side.waits_to_receive ? "receive from" : "send to",
+                       state.channel_text(state.channels[side.position]), holders,
+                       side.waits_to_receive ? "send to" : "receive from",
+                       alone || others.size() == side.to.size() ? "" : ", besides itself");
+}
+
 // "left (3) waits to receive from channel:a, which only right (4) can send to"
 std::string step_sentence(const StateImage& state, const WaitGraph& graph, std::uint32_t id) {
     const WaitGraph::Node& node = graph.nodes()[id];
-    const CoroutineImage& coroutine = state.coroutines[node.position];
+    const std::string who = called(state, state.coroutines[node.position]);
     const WaitGraph::Node& next = graph.nodes()[node.to.front()];
-    if (next.what == What::kCoroutine) {
-        return fmt::format("{} waits for {} to end", called(state, coroutine),
-                           called(state, state.coroutines[next.position]));
-    }
-    const ChannelImage& channel = state.channels[next.position];
+    if (next.what == What::kCoroutine)
+        return fmt::format("{} waits for {} to end", who, called(state, state.coroutines[next.position]));
     if (next.what == What::kWaitable) {
-        return fmt::format("{} waits for {}, which {} holds", called(state, coroutine),
+        return fmt::format("{} waits for {}, which {} holds", who,
                            state.waitable_text(state.waitables[next.position]),
                            called(state, state.coroutines[next.to.front()]));
     }
-    std::string holders;
-    constexpr std::size_t kNamed = 3;
-    for (std::size_t i = 0; i < std::min(kNamed, next.to.size()); ++i) {
-        if (i > 0) holders += i + 1 == next.to.size() ? " and " : ", ";
-        holders += called(state, state.coroutines[next.to[i]]);
-    }
-    if (next.to.size() > kNamed) holders += fmt::format(" and {} more", next.to.size() - kNamed);
-    if (next.unknown_holder)
-        holders += next.outside_holder ? ", or a thread outside," : ", or a holder nobody knows,";
-    return fmt::format("{} waits to {} {}, which only {} can {}", called(state, coroutine),
-                       next.waits_to_receive ? "receive from" : "send to", state.channel_text(channel),
-                       holders, next.waits_to_receive ? "send to" : "receive from");
+    const bool selects = state.coroutines[node.position].reason == WaitReason::kSelect;
+    std::string text = who + (selects ? " waits in a select to " : " waits to ");
+    for (std::size_t i = 0; i < node.to.size(); ++i)
+        text += (i == 0 ? "" : ", or to ") + side_sentence(state, graph, graph.nodes()[node.to[i]], id);
+    return text;
 }
 
 void add_cycles(const StateImage& state, const WaitGraph& graph, Waits& waits,
@@ -129,11 +151,13 @@ void add_cycles(const StateImage& state, const WaitGraph& graph, Waits& waits,
                 cycle.ids.push_back(node.what == What::kSide
                                         ? state.channel_text(state.channels[node.position])
                                         : state.waitable_text(state.waitables[node.position]));
+                objects.insert(cycle.ids.back());
                 continue;
             }
             const CoroutineImage& coroutine = state.coroutines[node.position];
             cycle.ids.push_back(identity_text(coroutine));
-            objects.insert(awaited_text(state, coroutine));
+            cycle.by_select = cycle.by_select || coroutine.reason == WaitReason::kSelect;
+            if (coroutine.reason == WaitReason::kJoin) objects.insert(awaited_text(state, coroutine));
             steps += (steps.empty() ? "" : "; ") + step_sentence(state, graph, id);
         }
         // Workers that share one channel both ways and are fed from outside look like a ring of one object; that is how they rest.
@@ -151,10 +175,12 @@ void add_orphans(const StateImage& state, const WaitGraph& graph,
         if (in_ring.count(id) != 0 || graph.stuck()[id] == 0) continue;
         const WaitGraph::Node& node = graph.nodes()[id];
         bool orphan = graph.stuck()[id] == 2;
-        if (!orphan && node.to.size() == 1) {
-            const WaitGraph::Node& side = graph.nodes()[node.to.front()];
-            orphan = side.what != What::kCoroutine && side.to.empty() && side.unknown_holder &&
-                     !side.outside_holder;
+        if (!orphan && !node.to.empty()) {
+            orphan = std::all_of(node.to.begin(), node.to.end(), [&](std::uint32_t at) {
+                const WaitGraph::Node& side = graph.nodes()[at];
+                return side.what != What::kCoroutine && side.to.empty() && side.unknown_holder &&
+                       !side.outside_holder;
+            });
         }
         if (orphan) waits.orphans.push_back(identity_text(state.coroutines[id]));
     }
@@ -196,6 +222,7 @@ nlohmann::json to_json(const Waits& waits) {
             ids.push_back(id_json(id));
         cycles.push_back({{"ids", ids},
                           {"certainty", cycle.certain ? "deadlock" : "suspected"},
+                          {"by_select", cycle.by_select},
                           {"sentence", cycle.sentence}});
     }
     nlohmann::json orphans = nlohmann::json::array();
@@ -218,9 +245,9 @@ std::string to_text(const Waits& waits) {
     for (const WaitCycle& cycle : waits.cycles)
         text += cycle.sentence + "\n";
     if (!waits.cycles.empty()) text += "\n";
-    text += fmt::format("{:>10}  {:<10} {}\n", "coroutines", "wait to", "object");
+    text += fmt::format("{:>10}  {:<14} {}\n", "coroutines", "wait to", "object");
     for (const auto& [object, who] : by_object) {
-        text += fmt::format("{:>10}  {:<10} {}{}\n", who.first, object.first, object.second,
+        text += fmt::format("{:>10}  {:<14} {}{}\n", who.first, object.first, object.second,
                             who.first == 1 ? fmt::format("   (coroutine {})", who.second) : "");
     }
     if (waits.edges.empty()) text += "nobody waits\n";

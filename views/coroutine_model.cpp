@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "traces/awaited.h"
 #include "views/describe.h"
 #include "views/format.h"
 
@@ -161,6 +162,8 @@ std::vector<std::uint64_t> sort_keys(const traces::Moment& moment, TableColumn c
             return text_keys(
                 rows, [](const CoroutineImage& c) { return std::uint64_t{c.site}; },
                 [&](const CoroutineImage& c) { return state.site_text(c.site); });
+        case TableColumn::kWokenBy:
+            return numbers([](const CoroutineImage& c) { return c.woken_by != 0 ? c.woken_by : kLast; });
     }
     return numbers([](const CoroutineImage& c) { return c.identity; });
 }
@@ -226,13 +229,16 @@ std::string table_cell(const traces::Moment& moment, const CoroutineImage& corou
             return std::to_string(coroutine.worker);
         case TableColumn::kSite:
             return state.site_text(coroutine.site);
+        case TableColumn::kWokenBy:
+            return traces::woken_text(state, coroutine);
     }
     return {};
 }
 
 const char* column_title(TableColumn column) {
-    static constexpr const char* kTitles[kTableColumnsCount] = {
-        "State", "Id", "Name", "Waits on", "In state", "Class", "Stack", "High water", "Worker", "Site"};
+    static constexpr const char* kTitles[kTableColumnsCount] = {"State",    "Id",    "Name",  "Waits on",
+                                                                "In state", "Class", "Stack", "High water",
+                                                                "Worker",   "Site",  "Woken"};
     return kTitles[static_cast<std::size_t>(column)];
 }
 
@@ -260,6 +266,8 @@ nlohmann::json to_json(const TableModel& model, std::size_t rows_max) {
             {"slot", coroutine.slot},
             {"worker", coroutine.worker},
             {"spawner", coroutine.spawner},
+            {"woken_by", coroutine.woken_by},
+            {"woken", traces::woken_text(moment.state, coroutine)},
             {"site", moment.state.site_text(coroutine.site)},
             {"in_state_ns", in_state_ns(moment, coroutine)},
             {"high_water_bytes", moment.high_water_of(coroutine)},

@@ -29,9 +29,10 @@ enum class TableColumn : std::uint8_t {
     kStack,
     kHighWater,
     kWorker,
-    kSite
+    kSite,
+    kWokenBy
 };
-inline constexpr int kTableColumnsCount = 10;
+inline constexpr int kTableColumnsCount = 11;
 
 struct TableQuery {
     TableColumn column = TableColumn::kIdentity;

@@ -18,10 +18,10 @@ constexpr float kRowUnits = 24;
 constexpr std::size_t kDumpRowsMax = 1000;
 
 // Widths at scale 1; 0 = shares what is left, by weight.
-constexpr float kColumnUnits[kTableColumnsCount] = {140, 64, 0, 0, 72, 152, 68, 72, 52, 0};
-constexpr float kColumnWeights[kTableColumnsCount] = {0, 0, 1.0F, 1.2F, 0, 0, 0, 0, 0, 1.2F};
+constexpr float kColumnUnits[kTableColumnsCount] = {140, 64, 0, 0, 72, 152, 68, 72, 52, 0, 0};
+constexpr float kColumnWeights[kTableColumnsCount] = {0, 0, 1.0F, 1.2F, 0, 0, 0, 0, 0, 1.2F, 1.0F};
 // From which width of the table a column is shown: the first things first where there is little room.
-constexpr float kShownFromUnits[kTableColumnsCount] = {0, 0, 0, 0, 500, 1060, 780, 860, 960, 640};
+constexpr float kShownFromUnits[kTableColumnsCount] = {0, 0, 0, 0, 500, 1060, 780, 860, 960, 640, 1240};
 
 }  // namespace
 

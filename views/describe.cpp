@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "traces/awaited.h"
 #include "views/format.h"
 
 namespace coroscope::views {
@@ -37,6 +38,8 @@ std::string waits_on_text(const inspect::StateImage& state, const inspect::Corou
             return coroutine.deadline_ticks == 0
                        ? std::string()
                        : "until " + format_time(state.since_start_ns(coroutine.deadline_ticks));
+        case wire::WaitReason::kSelect:
+            return traces::arms_text(state, coroutine);
         case wire::WaitReason::kSignal:
             return fmt::format("signal {}", coroutine.wait_object);
         case wire::WaitReason::kDescriptor:

@@ -127,11 +127,16 @@ std::vector<std::string> visible_views(const LayoutNode& node) {
 const std::vector<Preset>& presets() {
     static const std::vector<Preset> all = {
         {"overview", "Overview",
-         "h(58,v(54,t(coroutines,output),t(pools)),v(54,t(stack),t(waits,locks,histograms)))"},
-        {"latency", "Latency", "h(56,t(histograms),v(50,t(coroutines,output),t(stack,waits,locks,pools)))"},
-        {"memory", "Memory", "h(64,t(pools),v(50,t(coroutines,output),t(stack,waits,locks,histograms)))"},
-        {"waits", "Waits", "h(66,t(waits),v(50,t(coroutines,locks,output),t(stack,pools,histograms)))"},
-        {"stacks", "Stacks", "h(44,v(70,t(coroutines,output),t(pools,waits,locks,histograms)),t(stack))"},
+         "h(58,v(54,t(coroutines,output),t(pools)),v(54,t(stack),t(waits,locks,workers,selects,histograms))"
+         ")"},
+        {"latency", "Latency",
+         "h(56,t(histograms),v(50,t(coroutines,output),t(stack,waits,locks,workers,selects,pools)))"},
+        {"memory", "Memory",
+         "h(64,t(pools),v(50,t(coroutines,output),t(stack,waits,locks,workers,selects,histograms)))"},
+        {"waits", "Waits",
+         "h(66,t(waits),v(50,t(coroutines,locks,selects,output),t(stack,workers,pools,histograms)))"},
+        {"stacks", "Stacks",
+         "h(44,v(70,t(coroutines,output),t(pools,waits,locks,workers,selects,histograms)),t(stack))"},
     };
     return all;
 }

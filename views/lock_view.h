@@ -5,6 +5,7 @@
 // The frame's thread.
 #pragma once
 
+#include "views/columns.h"
 #include "views/view.h"
 
 namespace coroscope::views {
@@ -17,7 +18,8 @@ public:
     nlohmann::json dump(Workspace& ws) override;
 
 private:
-    void draw_row(Workspace& ws, const traces::WaitableStat& row, std::size_t number, float height);
+    void draw_row(Workspace& ws, const traces::WaitableStat& row, std::span<const PlacedColumn> places,
+                  std::size_t number, float height);
 };
 
 }  // namespace coroscope::views

@@ -59,6 +59,7 @@ void MainWindow::add_actions() {
                   },
                   {},
                   true});
+    add_relation_actions();
     actions_.add({"copy",
                   "Copy what is hovered, or the selected stack",
                   "Selection",
@@ -140,6 +141,29 @@ void MainWindow::add_actions() {
     actions_.add({"quit", "Quit", "Window", {"ctrl+q"}, [request] { request(RequestKind::kQuit); }, {}, true});
 }
 
+// From the selected coroutine to those it has to do with.
+void MainWindow::add_relation_actions() {
+    const auto add = [this](const char* id, const char* title, const char* key,
+                            std::uint64_t inspect::CoroutineImage::*identity) {
+        actions_.add({id,
+                      title,
+                      "Selection",
+                      {key},
+                      [this, identity] { ws_.select_coroutine(ws_.selected()->*identity); },
+                      [this, identity] { return ws_.selected() != nullptr && ws_.selected()->*identity != 0; },
+                      false});
+    };
+    add("select.waker", "Go to who woke it last", "u", &inspect::CoroutineImage::woken_by);
+    add("select.spawner", "Go to who spawned it", "p", &inspect::CoroutineImage::spawner);
+    actions_.add({"select.awaited",
+                  "Go to what it waits for; again: the next arm of a select",
+                  "Selection",
+                  {"o"},
+                  [this] { ws_.select_awaited(); },
+                  [this] { return ws_.selected() != nullptr || !ws_.selection().channel.empty(); },
+                  false});
+}
+
 void MainWindow::add_view_actions() {
     const auto has_session = [this] { return ws_.session != nullptr; };
     int number = 1;
@@ -152,10 +176,9 @@ void MainWindow::add_view_actions() {
                       has_session,
                       true});
     }
-    const std::pair<const char*, const char*> shown[] = {{"coroutines", "1"}, {"pools", "2"},
-                                                         {"stack", "3"},      {"waits", "4"},
-                                                         {"histograms", "5"}, {"output", "6"},
-                                                         {"locks", "7"}};
+    const std::pair<const char*, const char*> shown[] = {
+        {"coroutines", "1"}, {"pools", "2"}, {"stack", "3"},   {"waits", "4"},  {"histograms", "5"},
+        {"output", "6"},     {"locks", "7"}, {"workers", "8"}, {"selects", "9"}};
     for (const auto& [name, key] : shown) {
         actions_.add({std::string("view.") + name,
                       std::string("Show: ") + views_.at(name)->title(),

@@ -13,9 +13,11 @@
 #include "views/lock_view.h"
 #include "views/output_view.h"
 #include "views/pool_view.h"
+#include "views/select_view.h"
 #include "views/stack_view.h"
 #include "views/wait_view.h"
 #include "views/widgets.h"
+#include "views/worker_view.h"
 
 namespace coroscope::views {
 namespace {
@@ -45,6 +47,8 @@ void MainWindow::add_views() {
     add(std::make_unique<WaitView>());
     add(std::make_unique<HistogramView>());
     add(std::make_unique<LockView>());
+    add(std::make_unique<WorkerView>());
+    add(std::make_unique<SelectView>());
     add(std::make_unique<OutputView>());
 }
 

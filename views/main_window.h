@@ -64,6 +64,7 @@ private:
     void add_views();
     void add_actions();
     void add_view_actions();
+    void add_relation_actions();
     void take_newest();
     void draw_top_bar(Rect bar);
     void draw_session_title(Rect bar);

@@ -43,7 +43,12 @@ void Panels::set(std::unique_ptr<LayoutNode> root) {
 bool Panels::show(const std::string& view) {
     if (root_ == nullptr) return false;
     LayoutNode* leaf = find_leaf(*root_, view);
-    if (leaf == nullptr) return false;
+    if (leaf == nullptr) {  // the layout is of before this view: it joins those in use
+        if (views_->find(view) == views_->end()) return false;
+        leaf = find_leaf(*root_, focused_.empty() ? visible_views(*root_).back() : focused_);
+        if (leaf == nullptr) leaf = find_leaf(*root_, visible_views(*root_).back());
+        leaf->tabs.push_back(view);
+    }
     leaf->front = static_cast<std::size_t>(std::find(leaf->tabs.begin(), leaf->tabs.end(), view) -
                                            leaf->tabs.begin());
     if (!maximised_.empty()) maximised_ = view;

@@ -22,7 +22,7 @@ public:
     void set(std::unique_ptr<LayoutNode> root);
     bool has() const { return root_ != nullptr; }
     std::string layout_text() const { return root_ != nullptr ? to_text(*root_) : std::string(); }
-    // Brings a view to the front; false when the tree does not hold it.
+    // Brings a view to the front, into the tree first if that does not hold it; false when there is no such view.
     bool show(const std::string& view);
     // Draws one view alone, or the whole tree again when it is "" or already alone.
     void maximise(const std::string& view);

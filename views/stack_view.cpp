@@ -18,52 +18,6 @@ namespace {
 constexpr float kRowUnits = 24;
 constexpr std::size_t kMergedRowsMax = 400;
 
-// A word in a rounded frame.
-void pill(Workspace& ws, const char* word, ImU32 colour, const char* sentence) {
-    const float width = text_width(ws.fonts.small, word) + ws.px(16), height = ws.px(20);
-    const ImVec2 at = ImGui::GetCursorScreenPos();
-    ImDrawList* list = ImGui::GetWindowDrawList();
-    list->AddRectFilled(at, {at.x + width, at.y + height}, with_alpha(colour, 0.16F), height / 2);
-    draw_text(list, ws.fonts.small,
-              {at.x + width / 2, at.y + std::floor((height - ws.fonts.small->FontSize) / 2)}, colour, word,
-              0.5F);
-    ImGui::Dummy({width, height});
-    if (ImGui::IsItemHovered()) {
-        begin_tooltip(ws);
-        text(ws.fonts.text, ws.theme->text, sentence);
-        end_tooltip();
-        ws.hovered = fmt::format("{}: {}", word, sentence);
-    }
-}
-
-// Text that can be clicked.
-bool link(Workspace& ws, const std::string& name, std::string_view what) {
-    const ImVec2 at = ImGui::GetCursorScreenPos();
-    text(ws.fonts.text, ws.theme->accent, what);
-    publish_item(ws, name);
-    const bool hovered = ImGui::IsItemHovered();
-    if (hovered) {
-        ImGui::SetMouseCursor(ImGuiMouseCursor_Hand);
-        const float y = at.y + ws.fonts.text->FontSize - 1;
-        ImGui::GetWindowDrawList()->AddRectFilled({at.x, y}, {ImGui::GetItemRectMax().x, y + 1},
-                                                  ws.theme->accent);
-    }
-    return hovered && ImGui::IsMouseClicked(0);
-}
-
-// "micro to small, 1.2 KiB for climb, 312 ticks".
-std::string last_migration(const inspect::SiteMigrationsImage& grown,
-                           const std::vector<inspect::Frame>* frames) {
-    std::string what = grown.last_form == wire::MigrationForm::kInPlace
-                           ? std::string("in place")
-                           : fmt::format("{} to {}", inspect::size_class_name(grown.last_from),
-                                         inspect::size_class_name(grown.last_to));
-    what += ", " + format_bytes(grown.last_bytes);
-    if (frames != nullptr && !frames->empty()) what += " for " + function_text(frames->front());
-    if (grown.last_cost_ticks != 0) what += ", " + format_ticks(static_cast<double>(grown.last_cost_ticks));
-    return what;
-}
-
 }  // namespace
 
 void StackView::reset() {
@@ -117,129 +71,11 @@ void StackView::draw(Workspace& ws) {
     }
 }
 
-void StackView::draw_who(Workspace& ws, const inspect::CoroutineImage& coroutine,
-                         const inspect::StackRef* stack) {
-    const Theme& theme = *ws.theme;
-    const inspect::StateImage& state = ws.moment->state;
-    ImGui::SetCursorPos({ws.px(12), ws.px(10)});
-    swatch(ws, look_of(coroutine), 14);
-    ImGui::SameLine(0, ws.px(8));
-    text(ws.fonts.strong, theme.text, cut_to(ws.fonts.strong, state.coroutine_name(coroutine), ws.px(200)));
-    ImGui::SameLine(0, ws.px(8));
-    text(ws.fonts.mono, theme.text_dim, std::to_string(coroutine.identity));
-    ImGui::SameLine(0, ws.px(12));
-    const ConsistencyLabel label = consistency_label(coroutine, stack);
-    ImGui::SetCursorPosY(ws.px(8));
-    pill(ws, label.word, label.good ? theme.good : theme.warn, label.sentence);
-}
-
-void StackView::draw_links(Workspace& ws, const inspect::CoroutineImage& coroutine) {
-    const Theme& theme = *ws.theme;
-    const inspect::StateImage& state = ws.moment->state;
-    ImGui::SetCursorPos({ws.px(12), ws.px(36)});
-    text(ws.fonts.text, theme.text_dim, state_text(coroutine));
-    if (const std::string object = waits_on_text(state, coroutine); !object.empty()) {
-        ImGui::SameLine(0, ws.px(6));
-        if (coroutine.reason == wire::WaitReason::kJoin &&
-            state.coroutine_at(coroutine.wait_object) != nullptr) {
-            if (link(ws, "stack.waits_on", object))
-                ws.select_coroutine(state.coroutine_at(coroutine.wait_object)->identity);
-        } else if (object.starts_with("channel:")) {
-            if (link(ws, "stack.waits_on", object)) ws.select_channel(object);
-        } else {
-            text(ws.fonts.text, theme.text, object);
-        }
-    }
-    if (const std::int64_t ns = in_state_ns(*ws.moment, coroutine); ns >= 0) {
-        ImGui::SameLine(0, ws.px(6));
-        text(ws.fonts.text, theme.text_dim, "for " + format_duration(ns));
-    }
-    ImGui::SetCursorPos({ws.px(12), ws.px(56)});
-    text(ws.fonts.small, theme.text_faint, "spawned at");
-    ImGui::SameLine(0, ws.px(6));
-    text(ws.fonts.small, theme.text_dim, short_path(state.site_text(coroutine.site)));
-    ImGui::SameLine(0, ws.px(6));
-    text(ws.fonts.small, theme.text_faint, "by");
-    ImGui::SameLine(0, ws.px(6));
-    if (coroutine.spawner == 0) {
-        text(ws.fonts.small, theme.text_dim, "a thread outside");
-    } else if (const auto* spawner = state.coroutine_of(coroutine.spawner); spawner != nullptr) {
-        ImGui::PushFont(ws.fonts.small);
-        if (link(ws, "stack.spawner", fmt::format("{} {}", spawner->identity, state.coroutine_name(*spawner))))
-            ws.select_coroutine(spawner->identity);
-        ImGui::PopFont();
-    } else {
-        text(ws.fonts.small, theme.text_dim, fmt::format("{}, which has ended", coroutine.spawner));
-    }
-}
-
-// How much of its slot the coroutine uses: now, at most, and of how much. Returns where the next line begins.
-float StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine,
-                          const inspect::StackRef* stack) {
-    const Theme& theme = *ws.theme;
-    const std::uint64_t slot = slot_bytes_of(ws.moment->state, coroutine);
-    ImGui::SetCursorPos({ws.px(12), ws.px(76)});
-    text(ws.fonts.small, theme.text_faint, "stack");
-    const float width = ws.px(120), height = ws.px(6);
-    const float x0 = ImGui::GetItemRectMax().x + ws.px(8), y = ImGui::GetItemRectMin().y + ws.px(5);
-    ImDrawList* list = ImGui::GetWindowDrawList();
-    list->AddRectFilled({x0, y}, {x0 + width, y + height}, theme.look(Look::kFree), height / 2);
-    const auto share = [&](std::uint64_t bytes) {
-        return slot == 0 ? 0 : std::min(1.0F, static_cast<float>(bytes) / static_cast<float>(slot));
-    };
-    std::string numbers = format_bytes(slot);
-    if (stack != nullptr && stack->used_bytes != 0) {
-        list->AddRectFilled({x0, y},
-                            {x0 + std::max(height, std::floor(width * share(stack->used_bytes))), y + height},
-                            theme.accent, height / 2);
-        numbers = fmt::format("{} of {}", format_bytes(stack->used_bytes), numbers);
-    }
-    if (const std::uint64_t deepest = ws.moment->high_water_of(coroutine); deepest != 0) {
-        const float at = x0 + std::floor((width - ws.px(2)) * share(deepest));
-        list->AddRectFilled({at, y - ws.px(2)}, {at + ws.px(2), y + height + ws.px(2)}, theme.text_dim);
-        numbers += fmt::format(", at most {}", format_bytes(deepest));
-    }
-    const float x = x0 + width + ws.px(8), line = ImGui::GetItemRectMin().y;
-    draw_text(list, ws.fonts.mono_small, {x, line}, theme.text_dim, numbers);
-    const std::string classes = stack_classes_text(ws.moment->state, coroutine);
-    const float beside = x + text_width(ws.fonts.mono_small, numbers) + ws.px(8);
-    const float end = ImGui::GetWindowPos().x + ImGui::GetWindowContentRegionMax().x - ws.px(12);
-    const bool fits = beside + text_width(ws.fonts.small, classes) <= end;
-    draw_text(list, ws.fonts.small, fits ? ImVec2{beside, line} : ImVec2{x0, line + ws.px(20)},
-              theme.text_faint, cut_to(ws.fonts.small, classes, end - (fits ? beside : x0)));
-    return fits ? ws.px(96) : ws.px(116);
-}
-
-// What was seen of all stacks of its site, and how the last of them grew. Returns where the next line begins.
-float StackView::draw_site_use(Workspace& ws, const inspect::CoroutineImage& coroutine, float top) {
-    const Theme& theme = *ws.theme;
-    const inspect::StateImage& state = ws.moment->state;
-    const inspect::StackRef* stack = ws.moment->stack_of(coroutine);
-    const std::string use = site_use_text(state, coroutine.site, stack != nullptr ? stack->used_bytes : 0);
-    if (use.empty()) return top;
-    ImGui::SetCursorPos({ws.px(12), top});
-    text(ws.fonts.small, theme.text_faint, "site");
-    ImGui::SameLine(0, ws.px(8));
-    const float indent = ImGui::GetCursorPosX(), end = ImGui::GetWindowContentRegionMax().x - ws.px(12);
-    text_cut(ws.fonts.small, theme.text_dim, use, end - indent);
-    top += ws.px(20);
-    const inspect::SiteMigrationsImage* grown = state.migrations_of(coroutine.site);
-    if (grown == nullptr) return top;
-    const std::vector<inspect::Frame>* frames = ws.session->frames({grown->last_address});
-    if (frames == nullptr) waiting_ = true;
-    const std::string last = "last " + last_migration(*grown, frames);
-    ImGui::SameLine(0, ws.px(16));
-    const bool fits = ImGui::GetCursorPosX() + text_width(ws.fonts.small, last) <= end;
-    if (!fits) ImGui::SetCursorPos({indent, top});
-    text_cut(ws.fonts.small, theme.text_faint, last, end - ImGui::GetCursorPosX());
-    return fits ? top : top + ws.px(20);
-}
-
 void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine) {
     const inspect::StackRef* stack = ws.moment->stack_of(coroutine);
     draw_who(ws, coroutine, stack);
-    draw_links(ws, coroutine);
-    ImGui::SetCursorPosY(draw_site_use(ws, coroutine, draw_use(ws, coroutine, stack)) + ws.px(4));
+    const float used = draw_use(ws, coroutine, stack, draw_links(ws, coroutine));
+    ImGui::SetCursorPosY(draw_site_use(ws, coroutine, used) + ws.px(4));
     const ConsistencyLabel label = consistency_label(coroutine, stack);
     const bool unwound = stack != nullptr && stack->stack != wire::kNone && ws.moment->table != nullptr;
     const bool running = coroutine.state == wire::CoroutineState::kRunning;

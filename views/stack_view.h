@@ -34,9 +34,12 @@ public:
 private:
     void draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine);
     void draw_who(Workspace& ws, const inspect::CoroutineImage& coroutine, const inspect::StackRef* stack);
-    void draw_links(Workspace& ws, const inspect::CoroutineImage& coroutine);
+    float draw_links(Workspace& ws, const inspect::CoroutineImage& coroutine);
+    float draw_arms(Workspace& ws, const inspect::CoroutineImage& coroutine, float top);
+    float draw_waker(Workspace& ws, const inspect::CoroutineImage& coroutine, float top);
     float draw_site_use(Workspace& ws, const inspect::CoroutineImage& coroutine, float top);
-    float draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine, const inspect::StackRef* stack);
+    float draw_use(Workspace& ws, const inspect::CoroutineImage& coroutine, const inspect::StackRef* stack,
+                   float top);
     void draw_frames(Workspace& ws, const std::vector<inspect::Frame>& frames,
                      const std::string& ended_because, float height);
     void draw_frame_row(Workspace& ws, const inspect::Frame& frame, std::size_t index, float width);

@@ -38,19 +38,24 @@ public:
             channels_.try_emplace(moment.state.channel_text(channel), &channel);
         for (const traces::WaitableStat& lock : lock_rows_)
             locks_.try_emplace(lock.kind + ":" + lock.name, &lock);
-        for (const traces::WaitEdge& edge : waits.edges)
-            waits_for_.try_emplace(edge.from, &edge);
+        for (const traces::WaitEdge& edge : waits.edges) {
+            std::string& wait = waits_for_[edge.from];
+            wait += (wait.empty() ? "" : ", ") + edge.kind + " " + edge.to;  // a select has an edge an arm
+        }
     }
 
     WaitGraph run() {
         graph_.cycles = waits_.cycles;
         graph_.orphans = waits_.orphans.size();
+        const std::string* before = nullptr;
         for (const traces::WaitEdge& edge : waits_.edges) {
             if (edge.kind == "sleep" || edge.to.empty()) {
                 ++graph_.sleeping;
                 continue;
             }
-            ++graph_.waiting;
+            if (before == nullptr || *before != edge.from)
+                ++graph_.waiting;  // the arms of a select are one wait
+            before = &edge.from;
             add_link(node_of(edge.from), node_of(edge.to), edge.kind, false);
         }
         if (query_.could_wake) {
@@ -98,10 +103,9 @@ private:
         std::string key = "coroutine " + text;
         if (!alone && coroutine != nullptr) {
             const auto wait = waits_for_.find(text);
-            key = fmt::format(
-                "group {} | {} | {} | {}", node.title, state.site_text(coroutine->site),
-                static_cast<int>(node.look),
-                wait != waits_for_.end() ? wait->second->kind + " " + wait->second->to : std::string("-"));
+            key = fmt::format("group {} | {} | {} | {}", node.title, state.site_text(coroutine->site),
+                              static_cast<int>(node.look),
+                              wait != waits_for_.end() ? wait->second : std::string("-"));
         }
         const std::size_t at = add_node(key, std::move(node));
         WaitNode& group = graph_.nodes[at];
@@ -219,7 +223,7 @@ private:
     std::unordered_set<std::string> cycle_members_, orphans_;
     std::unordered_map<std::string, const inspect::ChannelImage*> channels_;
     std::unordered_map<std::string, const traces::WaitableStat*> locks_;  // by "mutex:NAME"; into lock_rows_
-    std::unordered_map<std::string, const traces::WaitEdge*> waits_for_;
+    std::unordered_map<std::string, std::string> waits_for_;
     std::unordered_map<std::string, std::size_t> by_key_, by_text_;
     std::map<std::tuple<std::size_t, std::size_t, std::string, bool>, std::size_t> links_;
 };

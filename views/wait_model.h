@@ -47,7 +47,7 @@ struct WaitGraph {
     std::vector<WaitNode> nodes;
     std::vector<WaitLink> links;
     std::vector<traces::WaitCycle> cycles;
-    std::uint64_t waiting = 0;       // edges before collapsing, without sleepers
+    std::uint64_t waiting = 0;       // coroutines, without sleepers
     std::uint64_t sleeping = 0;      // left out: they wait for time alone
     std::uint64_t hidden_nodes = 0;  // left out: beyond the busiest resources
     std::uint64_t orphans = 0;

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "traces/awaited.h"
+
 namespace coroscope::views {
 namespace {
 
@@ -86,6 +88,7 @@ void Workspace::select(Selection next) {
     const Selection& now = selection_;
     if (next.coroutine == now.coroutine && next.slot == now.slot && next.channel == now.channel) return;
     next.changes = now.changes + 1;
+    arms_of_ = 0;
     selection_ = std::move(next);
     history_.resize(history_position_ + 1);
     history_.push_back(selection_);
@@ -128,6 +131,34 @@ void Workspace::select_frame(std::size_t frame) {
 
 void Workspace::clear_selection() {
     select({});
+}
+
+void Workspace::select_awaited() {
+    if (moment == nullptr) return;
+    const inspect::StateImage& state = moment->state;
+    const inspect::CoroutineImage* from = selected();
+    const bool next_arm = from == nullptr && arms_of_ != 0;
+    if (next_arm) from = state.coroutine_of(arms_of_);
+    if (from == nullptr || from->state != wire::CoroutineState::kParked) return;
+    if (from->reason == wire::WaitReason::kSelect) {
+        const auto arms = state.arms_of(*from);
+        if (arms.empty()) return;
+        arm_ = next_arm ? (arm_ + 1) % arms.size() : 0;
+        const std::uint64_t whose = from->identity;
+        select_channel(traces::channel_at_text(state, arms[arm_].channel));
+        arms_of_ = whose;
+        return;
+    }
+    if (from->reason == wire::WaitReason::kJoin) {
+        if (const auto* joined = state.coroutine_at(from->wait_object)) select_coroutine(joined->identity);
+    } else if (wire::waits_for_waitable(from->reason)) {
+        const auto* waitable = state.waitable_at(from->wait_object);
+        if (waitable != nullptr && state.coroutine_of(waitable->owner) != nullptr)
+            select_coroutine(waitable->owner);
+    } else if (const std::string object = traces::awaited_text(state, *from);
+               object.starts_with("channel:")) {
+        select_channel(object);
+    }
 }
 
 bool Workspace::go_back() {
@@ -206,6 +237,11 @@ nlohmann::json Workspace::facts() const {
         facts["spawned"] = stat->spawned;
         facts["exited"] = stat->exited;
         facts["duration_ns"] = stat->duration_ns;
+        facts["selects"] = stat->selects.size();
+        std::uint64_t steals = 0;
+        for (const traces::WorkerStat& worker : stat->per_worker)
+            steals += worker.worker.steals;
+        facts["steals"] = steals;
         facts["switch_samples"] = stat->switch_cycles.samples;
         for (const auto& [name, count] : stat->states)
             facts["states." + name] = count;

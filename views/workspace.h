@@ -80,6 +80,9 @@ public:
     void select_channel(const std::string& channel);
     void select_frame(std::size_t frame);
     void clear_selection();
+    // What the selected coroutine waits for: a coroutine that it joins, who holds the lock, or a channel; called again while that channel is
+    // selected, the next arm's of the select that one came from. Nothing where there is no such thing.
+    void select_awaited();
     // Undo and redo of selections (navigation). False when there is nothing to go to.
     bool go_back();
     bool go_forward();
@@ -116,6 +119,8 @@ private:
 
     std::function<void()> wake_;
     Selection selection_;
+    std::uint64_t arms_of_ = 0;  // whose select select_awaited() walks through; 0 = nobody's
+    std::size_t arm_ = 0;        // which of its arms was selected last
     std::vector<Selection> history_;
     std::size_t history_position_ = 0;
     std::map<std::string, Rect> widgets_, widgets_before_;

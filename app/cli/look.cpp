@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -50,6 +52,8 @@ void wait_for_names(traces::Session& session, const traces::Moment& moment) {
     for (const inspect::SiteMigrationsImage& row : moment.state.migrations) {
         if (row.last_address != 0) (void)session.wait_frames({row.last_address});
     }
+    for (const inspect::SelectImage& select : moment.state.selects)
+        (void)session.wait_frames({select.address});
 }
 
 // The text to print; *code becomes kExitFinding where the answer is one.
@@ -74,6 +78,19 @@ std::string answer(traces::Session& session, const traces::Moment& moment, const
     return "";
 }
 
+// A program that has ended has nothing to show at its end: says when it had. "" where there is something, or never was.
+std::string ended_hint(const traces::Session& session, const traces::Moment& moment, const LookWish& wish) {
+    const traces::SessionInfo info = session.info();
+    if (wish.at_ns || !moment.state.coroutines.empty() || info.kind != traces::SessionKind::kRecorded ||
+        info.populated >= info.end)
+        return "";
+    const char* word = wish.what == LookWish::What::kStacks ? "stacks" : "waits";
+    const double at_ms = std::floor(static_cast<double>(info.populated) / 1e3) / 1e3;
+    return fmt::format(
+        "the program had ended by then; for its last look with coroutines: coroscope {} {} --at {:.3f}ms\n",
+        word, wish.file, at_ms);
+}
+
 }  // namespace
 
 int run_look(const LookWish& wish) {
@@ -86,6 +103,8 @@ int run_look(const LookWish& wish) {
     int code = kExitGood;
     if (auto status = write_stdout(answer(**session, **moment, wish, &code)); !status)
         return fail(status.error());
+    if (wish.what != LookWish::What::kStat && !wish.json && !wish.dot)
+        std::fputs(ended_hint(**session, **moment, wish).c_str(), stderr);
     return code;
 }
 

@@ -39,6 +39,7 @@ struct Layout {
 
 constexpr Layout kLayouts[] = {
     {SectionKind::kWorkers, sizeof(wire::WorkerRecord), 16, wire::kWorkersMax, false},
+    {SectionKind::kWorkerQueues, sizeof(wire::WorkerQueuesRecord), 8, wire::kWorkersMax, false},
     {SectionKind::kHistograms, sizeof(wire::HistogramRecord), 4, 4 * wire::kWorkersMax, false},
     {SectionKind::kPools, sizeof(wire::PoolRecord), 64, 64, false},
     {SectionKind::kSites, sizeof(wire::SiteRecord), 64, wire::kSitesMax, true},

@@ -66,6 +66,19 @@ const char* waitable_kind_name(wire::WaitableKind kind) {
     return reason_name(wire::reason_of(kind));
 }
 
+const char* wake_cause_name(wire::WakeCause cause) {
+    constexpr const char* kNames[] = {"coroutine", "timer", "signal", "outside",
+                                      "cancel",    "close", "exit",   "resume"};
+    const auto number = static_cast<std::size_t>(cause);
+    return number < std::size(kNames) ? kNames[number] : "?";
+}
+
+const char* worker_state_name(wire::WorkerState state) {
+    constexpr const char* kNames[] = {"absent", "scheduling", "running", "parked", "ended"};
+    const auto number = static_cast<std::size_t>(state);
+    return number < std::size(kNames) ? kNames[number] : "?";
+}
+
 const char* size_class_name(wire::SizeClass size_class) {
     switch (size_class) {
         case wire::SizeClass::kMicro:
@@ -251,6 +264,13 @@ const ChannelImage* StateImage::channel_at(std::uint32_t record) const {
 
 const WaitableImage* StateImage::waitable_at(std::uint32_t record) const {
     return at_or_null(waitables, waitable_by_index_.find(record));
+}
+
+std::span<const SelectArmImage> StateImage::arms_of(const CoroutineImage& coroutine) const {
+    const auto [first, last] = std::equal_range(
+        select_arms.begin(), select_arms.end(), SelectArmImage{.coroutine = coroutine.index},
+        [](const SelectArmImage& a, const SelectArmImage& b) { return a.coroutine < b.coroutine; });
+    return {first, last};
 }
 
 const CoroutineImage* StateImage::owner_of(std::uint8_t pool, std::uint32_t slot) const {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/inspect/index_map.h"
 #include "instrumentation/inspect/pool_image.h"
+#include "instrumentation/inspect/select_image.h"
+#include "instrumentation/inspect/worker_image.h"
 #include "instrumentation/wire/channel.h"
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/event.h"
@@ -24,7 +27,6 @@
 #include "instrumentation/wire/segment.h"
 #include "instrumentation/wire/site.h"
 #include "instrumentation/wire/waitable.h"
-#include "instrumentation/wire/worker.h"
 
 namespace coroscope::inspect {
 
@@ -42,6 +44,8 @@ const char* size_class_name(wire::SizeClass size_class);  // "micro" "small" "me
 const char* evidence_name(
     wire::ClassEvidence evidence);  // "unknown" "wish" "profiled" "proven" "grown" "hint" "declared"
 const char* pattern_name(wire::ChannelPattern pattern);  // "none" "send-only" ...; "" where none was said
+const char* wake_cause_name(wire::WakeCause cause);         // "coroutine" "timer" "close" ...
+const char* worker_state_name(wire::WorkerState state);     // "running" "scheduling" "parked" ...
 const char* waitable_kind_name(wire::WaitableKind kind);    // "mutex" "shared-mutex" ... as reason_name()
 const char* migration_form_name(wire::MigrationForm form);  // "in-place" "segment" "wish" "site-raised"
 
@@ -65,6 +69,10 @@ struct CoroutineImage {
     std::uint64_t rip = 0;
     std::uint64_t deadline_ticks = 0;
     std::uint64_t since_ticks = 0;  // when it entered its state; 0 = not known (nobody listened)
+    // Its last wake-up that somebody saw: when (0 = none was seen), why, and by whom.
+    std::uint64_t woken_ticks = 0;
+    std::uint64_t woken_by = 0;  // identity of the coroutine that did it; 0 = none did, or it is not known
+    wire::WakeCause woken_cause = wire::WakeCause::kCoroutine;
 };
 
 struct ChannelImage {
@@ -143,25 +151,6 @@ struct SiteMigrationsImage {
     std::uint64_t count() const { return in_place + segments + wishes; }
 };
 
-struct WorkerImage {
-    std::uint32_t index = 0;
-    std::uint32_t thread_id = 0;
-    wire::WorkerState state = wire::WorkerState::kAbsent;
-    std::uint32_t current = wire::kNone;  // coroutine index
-    std::uint32_t histogram_switch = wire::kNone;
-    std::uint64_t stack_low = 0, stack_high = 0;
-    std::uint64_t spawned = 0, exited = 0, switches = 0, parks = 0, wakes = 0, failed = 0, cancelled = 0;
-    std::uint64_t timers_armed = 0;
-    std::uint64_t timers_next_ticks = 0;  // 0 = none
-};
-
-// The side pool of blocking calls (wire::SegmentHeader says what each is).
-struct BlockingImage {
-    std::uint32_t threads = 0, busy = 0, queued = 0, threads_most = 0;
-    std::uint64_t calls = 0;
-    bool operator==(const BlockingImage&) const = default;
-};
-
 struct HistogramImage {
     wire::HistogramKind kind = wire::HistogramKind::kFree;
     std::uint32_t worker = wire::kNone;
@@ -203,7 +192,9 @@ struct StateImage {
     std::vector<CoroutineImage> coroutines;  // in use only, ascending index
     std::vector<ChannelImage> channels;      // live only, ascending index
     std::vector<HandleImage> handles;        // in use only
-    std::vector<WaitableImage> waitables;    // live only, ascending index
+    std::vector<SelectArmImage> select_arms;  // of coroutines parked in a select; ascending by coroutine, then position
+    std::vector<SelectImage> selects;      // in the order in which they ran first
+    std::vector<WaitableImage> waitables;  // live only, ascending index
     std::vector<ChannelTotalsImage> channel_totals;
     std::vector<SiteImage> sites;                   // index = position
     std::vector<SiteMigrationsImage> migrations;    // of sites whose stacks grew; ascending by site
@@ -238,6 +229,8 @@ struct StateImage {
     const CoroutineImage* coroutine_of(std::uint64_t identity) const;
     const ChannelImage* channel_at(std::uint32_t index) const;
     const WaitableImage* waitable_at(std::uint32_t index) const;
+    // Arms of a coroutine that is parked in a select; none when they are not known.
+    std::span<const SelectArmImage> arms_of(const CoroutineImage& coroutine) const;
     // The coroutine that owns a slot, or has a segment there; nullptr when free.
     const CoroutineImage* owner_of(std::uint8_t pool, std::uint32_t slot) const;
     // How stacks of a site grew; nullptr when none did that anybody saw.

@@ -147,6 +147,7 @@ base::Result<StateImage> StateReader::read_once() const {
     read_header(image);
     read_coroutines(image);
     if (auto status = read_channels(image); !status) return status.error();
+    if (auto status = read_selects(image); !status) return status.error();
     if (auto status = read_waitables(image); !status) return status.error();
     if (auto status = read_pools(image); !status) return status.error();
     if (auto status = read_workers(image); !status) return status.error();

@@ -207,6 +207,10 @@ base::Status StateReader::read_workers(StateImage& image) const {
     auto workers = view({wire::SectionKind::kWorkers, sizeof(wire::WorkerRecord), alignof(wire::WorkerRecord),
                          wire::kWorkersMax, "workers"});
     if (!workers) return workers.error();
+    // A runtime of wire 1.0 has none.
+    auto queues = view({wire::SectionKind::kWorkerQueues, sizeof(wire::WorkerQueuesRecord),
+                        alignof(wire::WorkerQueuesRecord), wire::kWorkersMax, "worker queues"});
+    if (!queues) return queues.error();
     for (std::uint32_t i = 0; i < workers->count(); ++i) {
         WorkerImage copied;
         copied.index = i;
@@ -226,6 +230,16 @@ base::Status StateReader::read_workers(StateImage& image) const {
             copied.cancelled = record->cancelled.load(kRelaxed);
             copied.timers_armed = record->timers_armed.load(kRelaxed);
             copied.timers_next_ticks = record->timers_next_ticks.load(kRelaxed);
+            copied.ready_length = record->ready_length.load(kRelaxed);
+            copied.injected = record->injected.load(kRelaxed);
+            copied.steals = record->steals.load(kRelaxed);
+        }
+        if (const auto* record = queues->record<wire::WorkerQueuesRecord>(i)) {
+            copied.bound_length = record->bound_length.load(kRelaxed);
+            if (copied.steals != 0) {
+                for (std::uint32_t other = 0; other < workers->count(); ++other)
+                    copied.taken_from.push_back(record->taken_from[other].load(kRelaxed));
+            }
         }
         image.workers.push_back(copied);
     }

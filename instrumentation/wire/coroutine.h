@@ -47,7 +47,7 @@ enum class WaitReason : std::uint8_t {
     kJoin = 3,            // wait_object = coroutine index
     kChannelSend = 4,     // wait_object = channel index
     kChannelReceive = 5,  // wait_object = channel index
-    kSelect = 6,          // reserved: wait_object = first select arm
+    kSelect = 6,          // wait_object = first select arm (select_arm.h)
     kMutex = 7,           // from here to kOnce: wait_object = waitable index (waitable.h)
     kSharedMutex = 8,
     kCondition = 9,

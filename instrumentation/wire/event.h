@@ -52,7 +52,7 @@ enum class EventType : std::uint8_t {
     kChannelBlock = 23,  // object = channel, argument = ops24 | 0 (sends) or 1 (receives) << 24; precedes its SUSPEND
     kChannelClose = 24,    // object = channel, argument = ops24
     kChannelDestroy = 25,  // object = channel, argument = ops24;  ext: 48 = identity, 64 = 0
-    kSelectBegin = 26,  // reserved
+    kSelectBegin = 26,     // reserved
     kSelectArm = 27,  // object = channel, argument = ops24 | (receives | position << 1) << 24; precedes the SUSPEND of a waiting select
     kSelectFire = 28,  // object = coroutine or kNone, argument = position | arms << 8 | waited << 16
     kBroadcast = 29,
@@ -75,7 +75,7 @@ enum class EventType : std::uint8_t {
     kWorkerPark = 52,    // object = worker
     kWorkerUnpark = 53,  // object = worker
     kSteal = 54,         // object = worker they were taken from, argument = coroutines
-    kInject = 55,        // object = coroutines taken from the shared queues, argument = how many are left there
+    kInject = 55,  // object = coroutines taken from the shared queues, argument = how many are left there
     kBlockingBegin = 56,  // object = coroutine, argument = thread of the side pool, which emits it;  ext: 48 = identity, 64 = ticks it waited
     kBlockingEnd = 57,  // object = coroutine, argument = thread | 1 << 31 when the call threw; precedes its WAKE
 
@@ -83,7 +83,7 @@ enum class EventType : std::uint8_t {
     // record holds after it: owner (waitable.h) and value
     kLockAcquire = 64,  // object = waitable, argument = ops24;  ext: 48 = owner, 64 = value: somebody got it, or got past it
     kLockRelease = 65,  // the same: somebody gave it back
-    kNotify = 66,  // the same: a signal to those who wait; set, reset, arrived, counted down, notified
+    kNotify = 66,       // the same: a signal to those who wait; set, reset, arrived, counted down, notified
     kWaitableCreate = 67,  // object = waitable, argument = WaitableKind;
     //   ext 1: 48 = identity, 64 = name string:32 | operations:32;  ext 2: 48 = site, 64 = value:32 | limit:32
     kWaitableDestroy = 68,  // object = waitable, argument = ops24;  ext: 48 = identity, 64 = 0
@@ -113,6 +113,7 @@ enum class WakeCause : std::uint8_t {
     kExit = 6,  // a join whose target ended
     kResume = 7,
 };
+inline constexpr std::uint8_t kWakeCausesCount = 8;
 
 inline constexpr std::uint32_t kBlockingThrew = 1U << 31;  // in BLOCKING_END's argument
 

@@ -14,7 +14,7 @@ enum class FieldSource : std::uint8_t {
 };
 
 struct FieldRow {
-    const char* record;  // "coroutine", "channel", "waitable", "pool", "worker", "site", "header"
+    const char* record;  // "coroutine", "channel", "select-arm", "select", "waitable", "pool", "worker", "site", "header"
     const char* field;
     FieldSource source;
     const char* events;  // names of the events that carry it, space separated; "" unless replayed
@@ -50,11 +50,18 @@ inline constexpr FieldRow kFields[] = {
     {"channel", "sent", FieldSource::kReplayed, "channel-send"},
     {"channel", "received", FieldSource::kReplayed, "channel-receive"},
     {"channel", "closed", FieldSource::kReplayed, "channel-close"},
-    {"channel", "senders_waiting", FieldSource::kReplayed, "suspend wake"},
-    {"channel", "receivers_waiting", FieldSource::kReplayed, "suspend wake"},
+    {"channel", "senders_waiting", FieldSource::kReplayed, "select-arm suspend wake"},
+    {"channel", "receivers_waiting", FieldSource::kReplayed, "select-arm suspend wake"},
     {"channel", "sender_handles", FieldSource::kSampled, ""},
     {"channel", "receiver_handles", FieldSource::kSampled, ""},
     {"handle", "holder", FieldSource::kSampled, ""},
+    {"select-arm", "channel", FieldSource::kReplayed, "select-arm suspend wake"},
+    {"select-arm", "position", FieldSource::kReplayed, "select-arm suspend wake"},
+    {"select-arm", "receives", FieldSource::kReplayed, "select-arm suspend wake"},
+    {"select-arm", "next_arm", FieldSource::kLive, ""},
+    {"select", "address", FieldSource::kSampled, ""},
+    {"select", "arms", FieldSource::kSampled, ""},
+    {"select", "counts", FieldSource::kSampled, ""},
     {"waitable", "identity", FieldSource::kReplayed, "waitable-create waitable-destroy"},
     {"waitable", "kind", FieldSource::kReplayed, "waitable-create"},
     {"waitable", "name", FieldSource::kReplayed, "waitable-create"},
@@ -77,6 +84,9 @@ inline constexpr FieldRow kFields[] = {
     {"worker", "current", FieldSource::kReplayed, "resume suspend exit"},
     {"worker", "state", FieldSource::kReplayed, "resume suspend exit worker-park worker-unpark"},
     {"worker", "counters", FieldSource::kSampled, ""},
+    {"worker", "ready_length", FieldSource::kSampled, ""},
+    {"worker", "bound_length", FieldSource::kSampled, ""},
+    {"worker", "taken_from", FieldSource::kSampled, ""},
     {"worker", "timers_armed", FieldSource::kSampled, ""},
     {"worker", "timers_next_ticks", FieldSource::kSampled, ""},
     {"site", "size_class", FieldSource::kSampled, ""},

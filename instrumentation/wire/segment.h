@@ -38,7 +38,7 @@ inline constexpr std::uint64_t kSegmentMagic = 0x31474553'4f524f43ULL;  // "CORO
 // Major: readers of another major refuse, with a sentence that says which side to upgrade. Minor: fields were added at
 // the end or taken from reserved ones.
 inline constexpr std::uint16_t kWireMajor = 1;
-inline constexpr std::uint16_t kWireMinor = 0;
+inline constexpr std::uint16_t kWireMinor = 1;  // 1: section kWorkerQueues, SelectRecord::receives, other_arm
 
 enum class SectionKind : std::uint32_t {
     kNothing = 0,
@@ -58,6 +58,7 @@ enum class SectionKind : std::uint32_t {
     kForeignCoroutines = 14,  // reserved: coroutines of other runtimes
     kSelects = 15,            // SelectRecord (select_arm.h): one a select in the code
     kStackSegments = 32,      // StackSegmentRecord (stack_segment.h)
+    kWorkerQueues = 33,       // WorkerQueuesRecord (worker.h), index = worker
     kSlabsFirst = 16,         // SlabRecord (pool.h) of pool p in section kSlabsFirst + p, p < kPoolsMax
 };
 

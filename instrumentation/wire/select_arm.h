@@ -32,11 +32,13 @@ inline constexpr std::uint32_t kSelectArmsCounted = 8;
 struct alignas(64) SelectRecord {   // 192 bytes
     shared<std::uint64_t> address;  // where the call returns to, in user code; 0 = free record
     shared<std::uint32_t> arms;     // of the call; more than kSelectArmsCounted: see above
-    std::uint32_t reserved0;
+    std::uint32_t receives;         // bit n: arm n receives; 0 bits send; constant once the address is there
     shared<std::uint64_t> parked;     // times that no arm was ready and it waited
     shared<std::uint64_t> timed_out;  // times that it waited as long as it should
     shared<std::uint64_t> declined;   // times that otherwise() fired
-    std::uint64_t reserved[3];
+    std::uint32_t other_arm;  // position + 1 of on_timeout() or otherwise(), which has no channel; 0 = there is none; constant
+    std::uint32_t reserved0;
+    std::uint64_t reserved[2];
     shared<std::uint64_t> fired[kSelectArmsCounted];        // times that the arm happened
     shared<std::uint64_t> passed_over[kSelectArmsCounted];  // times that it was ready and another one was drawn
 };

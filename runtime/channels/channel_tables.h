@@ -31,6 +31,7 @@
 #include "instrumentation/wire/channel.h"
 #include "runtime/scheduler/atomics.h"
 #include "runtime/scheduler/parking.h"
+#include "runtime/scheduler/sequenced_change.h"
 #include "runtime/scheduler/spin_lock.h"
 
 namespace cprime::detail {
@@ -44,33 +45,8 @@ struct alignas(64) ChannelState {
     void (*destroy)(void*) = nullptr;  // of a node
 };
 
-// Brackets a change of a channel header [channel.sequence]: odd while inside. The writer holds the channel's lock.
-class RecordChange {
-public:
-    explicit RecordChange(wire::ChannelRecord& record)
-        : record_(record), before_(record.sequence.load(std::memory_order_relaxed)) {
-        record_.sequence.store(before_ + 1, std::memory_order_relaxed);
-        // Whoever sees a later store of this change sees the odd sequence as well; free on x86.
-        sync::fence(std::memory_order_release);
-    }
-    ~RecordChange() { record_.sequence.store(before_ + 2, std::memory_order_release); }
-    RecordChange(const RecordChange&) = delete;
-    RecordChange& operator=(const RecordChange&) = delete;
-
-    // One more operation; its number.
-    std::uint32_t operation() const { return add(record_.operations, 1U); }
-    // Adds to a counter that only the lock's holder writes.
-    template <typename Number>
-    static Number add(wire::shown<Number>& counter, Number difference) {
-        const auto after = static_cast<Number>(counter.load(std::memory_order_relaxed) + difference);
-        counter.store(after, std::memory_order_relaxed);
-        return after;
-    }
-
-private:
-    wire::ChannelRecord& record_;
-    std::uint32_t before_;
-};
+// Brackets a change of a channel header [channel.sequence].
+using RecordChange = SequencedChange<wire::ChannelRecord>;
 
 // Adds `difference` to the counts of handles that may do what `rights` says. Inside a RecordChange.
 [[gnu::always_inline]] inline void count_handle(wire::ChannelRecord& record, std::uint32_t rights,

@@ -88,8 +88,8 @@ void retire_select(Worker* worker, std::uint32_t first_arm, wire::WakeCause caus
     ThreadWaiter* const thread = g_arms.state(first_arm).thread;
     const SelectRequest& request = *g_arms.state(first_arm).select;
     if (coroutine != wire::kNone) {
-        g_selects.count_waited(record(coroutine).rip.load(std::memory_order_relaxed), request.count,
-                               request.fired, request.status == Status::timed_out);
+        g_selects.count_waited(record(coroutine).rip.load(std::memory_order_relaxed), request, request.fired,
+                               request.status == Status::timed_out);
     }
     if (request.fired != kNoArmFired)
         emit::probe::select_fire(ring_for(worker), stamp, coroutine, request.fired, request.count, true);

@@ -266,8 +266,7 @@ ResumePoint channel_select(Worker* worker, std::uint32_t me, void* argument) noe
     }
     wire::SelectRecord* counts = worker == nullptr
                                      ? nullptr
-                                     : g_selects.find(record(me).rip.load(std::memory_order_relaxed),
-                                                      request.count);
+                                     : g_selects.find(record(me).rip.load(std::memory_order_relaxed), request);
     for (std::uint32_t left = ready; left != 0;) {
         const std::uint32_t arm = draw_arm(worker, left);
         const Moved moved = do_arm(worker, request, arm, stamp);

@@ -19,7 +19,7 @@ void SelectCounts::stop() {
     segment_ = nullptr;
 }
 
-wire::SelectRecord* SelectCounts::find_slowly(std::uint64_t address, std::uint32_t arms) {
+wire::SelectRecord* SelectCounts::find_slowly(std::uint64_t address, const SelectRequest& request) {
     const std::lock_guard<SpinLock> hold(lock_);
     std::uint32_t at = hash(address);
     for (;; at = (at + 1) % kEntries) {
@@ -30,7 +30,11 @@ wire::SelectRecord* SelectCounts::find_slowly(std::uint64_t address, std::uint32
     const std::uint32_t index = segment_->allocate_records(wire::SectionKind::kSelects, 1);
     if (index == wire::kNone) return nullptr;
     wire::SelectRecord& made = segment_->records<wire::SelectRecord>(wire::SectionKind::kSelects)[index];
-    made.arms.store(arms, std::memory_order_relaxed);
+    made.arms.store(request.count, std::memory_order_relaxed);
+    made.receives = request.receives;
+    for (std::uint32_t n = 0; n < request.count; ++n) {
+        if (request.arms[n] == nullptr) made.other_arm = n + 1;
+    }
     made.address.store(address, std::memory_order_release);
     entries_[at].store(&made, std::memory_order_release);  // [selects.publish]
     return &made;

@@ -23,18 +23,18 @@ public:
     void stop();
 
     // The record of the select that returns to `address`; null when there is no room for another one.
-    coroscope::wire::SelectRecord* find(std::uint64_t address, std::uint32_t arms) {
+    coroscope::wire::SelectRecord* find(std::uint64_t address, const SelectRequest& request) {
         const std::uint32_t at = hash(address);
         coroscope::wire::SelectRecord* known = entries_[at].load(
             std::memory_order_acquire);  // [selects.publish]
         if (__builtin_expect(known != nullptr && known->address.load(std::memory_order_relaxed) == address, 1))
             return known;
-        return find_slowly(address, arms);
+        return find_slowly(address, request);
     }
 
     // A select that waited has ended: arm `fired` happened (kNoArmFired: none), or the time was over.
-    void count_waited(std::uint64_t address, std::uint32_t arms, std::uint8_t fired, bool timed_out) {
-        coroscope::wire::SelectRecord* counts = find(address, arms);
+    void count_waited(std::uint64_t address, const SelectRequest& request, std::uint8_t fired, bool timed_out) {
+        coroscope::wire::SelectRecord* counts = find(address, request);
         if (counts == nullptr) return;
         if (timed_out) count(counts->timed_out);
         if (fired != kNoArmFired) count(counts->fired[column(fired)]);
@@ -54,7 +54,7 @@ private:
     static std::uint32_t hash(std::uint64_t address) {
         return static_cast<std::uint32_t>((address * 0x9e3779b97f4a7c15ULL) >> (64 - kEntriesShift));
     }
-    coroscope::wire::SelectRecord* find_slowly(std::uint64_t address, std::uint32_t arms);
+    coroscope::wire::SelectRecord* find_slowly(std::uint64_t address, const SelectRequest& request);
 
     coroscope::emit::StateSegment* segment_ = nullptr;
     SpinLock lock_;  // guards additions

@@ -92,6 +92,7 @@ void make_tables(RuntimeState& state, const Environment& environment, SizeTable 
                  const WatchOptions& watch) {
     emit::StateSegment& segment = *state.segment;
     if (!segment.ensure_records(SectionKind::kWorkers, state.workers_count) ||
+        !segment.ensure_records(SectionKind::kWorkerQueues, state.workers_count) ||
         !segment.ensure_records(SectionKind::kHistograms, state.workers_count)) {
         fatal("there is no memory for the worker records", 1);
     }
@@ -107,6 +108,7 @@ void make_tables(RuntimeState& state, const Environment& environment, SizeTable 
                            (state.profile_always || !sync::g_light_fence_is_free ? kLongWays : 0);
         worker.profile_always = state.profile_always;
         worker.record = &records[i];
+        worker.shown_queues = segment.records<wire::WorkerQueuesRecord>(SectionKind::kWorkerQueues) + i;
         worker.histogram = &histograms[i];
         worker.record->current.store(wire::kNone, std::memory_order_relaxed);
         worker.record->ring.store(wire::kNone, std::memory_order_relaxed);

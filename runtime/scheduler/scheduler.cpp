@@ -30,6 +30,11 @@ void add(std::atomic<Number>& counter, Number amount) {
     counter.store(counter.load(kRelaxed) + amount, kRelaxed);
 }
 
+void publish_bound(Worker& worker) {
+    worker.bound_length.store(worker.bound.length(), kRelaxed);
+    worker.shown_queues->bound_length.store(worker.bound.length(), kRelaxed);
+}
+
 }  // namespace
 
 void Scheduler::publish_lengths() {
@@ -62,7 +67,7 @@ void Scheduler::inject(std::uint32_t index) {
         if (only != wire::kAnyWorker) {
             Worker& worker = workers_[only - 1];
             worker.bound.push(index);
-            worker.bound_length.store(worker.bound.length(), kRelaxed);
+            publish_bound(worker);
             if (idle_.remove(worker.sleeper)) sleeper = &worker.sleeper;
         } else {
             push_shared(index, about.priority.load(kRelaxed));
@@ -131,7 +136,7 @@ std::uint32_t Scheduler::take_bound(Worker& worker) {
     const std::lock_guard<SpinLock> hold(lock_);
     if (worker.bound.empty()) return wire::kNone;
     const std::uint32_t index = worker.bound.pop();
-    worker.bound_length.store(worker.bound.length(), kRelaxed);
+    publish_bound(worker);
     return index;
 }
 

@@ -38,6 +38,8 @@ std::uint32_t Scheduler::steal(Worker& worker) {
                 if (!worker.queue.push(stolen[n])) inject(stolen[n]);
             std::atomic<std::uint64_t>& steals = worker.record->steals;
             steals.store(steals.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+            std::atomic<std::uint32_t>& taken = worker.shown_queues->taken_from[victim];
+            taken.store(taken.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
             emit::probe::steal(worker.ring, victim, count);
             return stolen[0];
         }

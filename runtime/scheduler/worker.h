@@ -62,14 +62,15 @@ struct alignas(64) Worker {
 
     // --- the scheduler's
     std::uint32_t index = 0;
-    bool several_workers = false;                  // constant
-    bool profile_always = false;                   // CPRIME_PROFILE=1; constant
-    std::uint32_t parks_until_next = 61;           // what parks_until_depth becomes next
-    std::uint32_t urgent_in_a_row = 0;             // picks of higher priority while others stood in `queue`
-    std::uint32_t chaos_round = 0;                 // of the seed that `random` comes from (chaos.h)
-    ReadyQueue bound;                              // that may run here only; under the Scheduler's lock
-    std::uint64_t random = 0x9e3779b97f4a7c15ULL;  // state of a xorshift; not 0
-    emit::RingWriter* ring = nullptr;              // for the probes
+    bool several_workers = false;         // constant
+    bool profile_always = false;          // CPRIME_PROFILE=1; constant
+    std::uint32_t parks_until_next = 61;  // what parks_until_depth becomes next
+    std::uint32_t urgent_in_a_row = 0;    // picks of higher priority while others stood in `queue`
+    std::uint32_t chaos_round = 0;        // of the seed that `random` comes from (chaos.h)
+    ReadyQueue bound;                     // that may run here only; under the Scheduler's lock
+    wire::WorkerQueuesRecord* shown_queues = nullptr;  // in the segment; constant
+    std::uint64_t random = 0x9e3779b97f4a7c15ULL;      // state of a xorshift; not 0
+    emit::RingWriter* ring = nullptr;                  // for the probes
     std::uint64_t switch_stamp = 0;  // taken by the suspend, shared by the resume after it; 0 = none
 
     // --- spawn's

@@ -22,6 +22,7 @@
 #include "cprime/detail/waitable_calls.h"
 #include "instrumentation/emit/state_segment.h"
 #include "instrumentation/wire/waitable.h"
+#include "runtime/scheduler/sequenced_change.h"
 #include "runtime/scheduler/spin_lock.h"
 #include "runtime/scheduler/worker.h"
 
@@ -33,31 +34,8 @@ inline SpinLock& lock_of(wire::WaitableRecord& record) {
     return *std::launder(reinterpret_cast<SpinLock*>(record.lock));
 }
 
-// Brackets a change of a record [waitable.sequence]: odd while inside. The writer holds the record's lock.
-class WaitableChange {
-public:
-    explicit WaitableChange(wire::WaitableRecord& record)
-        : record_(record), before_(record.sequence.load(std::memory_order_relaxed)) {
-        record_.sequence.store(before_ + 1, std::memory_order_relaxed);
-        // Whoever sees a later store of this change sees the odd sequence as well; free on x86.
-        std::atomic_thread_fence(std::memory_order_release);
-    }
-    ~WaitableChange() { record_.sequence.store(before_ + 2, std::memory_order_release); }
-    WaitableChange(const WaitableChange&) = delete;
-    WaitableChange& operator=(const WaitableChange&) = delete;
-
-    // Adds to a counter that only the lock's holder writes.
-    template <typename Number>
-    static Number add(std::atomic<Number>& counter, Number difference) {
-        const auto after = static_cast<Number>(counter.load(std::memory_order_relaxed) + difference);
-        counter.store(after, std::memory_order_relaxed);
-        return after;
-    }
-
-private:
-    wire::WaitableRecord& record_;
-    std::uint32_t before_;
-};
+// Brackets a change of a record [waitable.sequence].
+using WaitableChange = SequencedChange<wire::WaitableRecord>;
 
 class WaitableTables {
 public:

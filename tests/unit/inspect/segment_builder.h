@@ -18,6 +18,7 @@
 #include "instrumentation/wire/histogram.h"
 #include "instrumentation/wire/pool.h"
 #include "instrumentation/wire/segment.h"
+#include "instrumentation/wire/select_arm.h"
 #include "instrumentation/wire/site.h"
 #include "instrumentation/wire/strings.h"
 #include "instrumentation/wire/worker.h"

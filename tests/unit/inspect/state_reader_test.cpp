@@ -48,8 +48,99 @@ std::uint64_t use(const StateImage& image) {
         sum += static_cast<std::uint64_t>(histogram.quantile(0.5) + 1);
     for (const WorkerImage& worker : image.workers)
         sum += image.coroutine_at(worker.current) != nullptr ? 1 : 0;
+    for (const SelectArmImage& arm : image.select_arms)
+        sum += image.channel_at(arm.channel) != nullptr ? 1 : 0;
     sum += static_cast<std::uint64_t>(image.since_start_ns(image.start_ticks + 100));
     return sum;
+}
+
+// Coroutine 2 (12, exact) waits in a select of two arms.
+SegmentBuilder segment_with_a_select() {
+    SegmentBuilder built = sample_segment();
+    using Kind = wire::SectionKind;
+    auto& record = built.record<wire::CoroutineRecord>(Kind::kCoroutines, 2);
+    record.reason.store(wire::WaitReason::kSelect);
+    record.wait_object.store(1);
+    built.add_chunk(Kind::kSelectArms, sizeof(wire::SelectArmRecord), 128);
+    const auto arm = [&](std::uint32_t index, std::uint32_t channel, std::uint8_t position,
+                         std::uint32_t next) {
+        auto& made = built.record<wire::SelectArmRecord>(Kind::kSelectArms, index);
+        made.channel.store(channel);
+        made.coroutine.store(2);
+        made.position.store(position);
+        made.receives.store(position == 0 ? 1 : 0);
+        made.next_arm.store(next);
+    };
+    arm(1, 1, 3, 0);
+    arm(0, 0, 0, wire::kNone);
+    built.add_chunk(Kind::kSelects, sizeof(wire::SelectRecord), 64);
+    auto& select = built.record<wire::SelectRecord>(Kind::kSelects, 0);
+    select.address.store(0x400123);
+    select.arms.store(4);
+    select.receives = 1;
+    select.other_arm = 2;
+    select.parked.store(7);
+    select.fired[0].store(5);
+    select.passed_over[3].store(6);
+    built.add_chunk(Kind::kWorkerQueues, sizeof(wire::WorkerQueuesRecord), 8);
+    auto& queues = built.record<wire::WorkerQueuesRecord>(Kind::kWorkerQueues, 0);
+    queues.bound_length.store(2);
+    queues.taken_from[1].store(9);
+    auto& worker = built.record<wire::WorkerRecord>(Kind::kWorkers, 0);
+    worker.ready_length.store(11);
+    worker.injected.store(12);
+    worker.steals.store(9);
+    return built;
+}
+
+TEST(StateReader, arms_of_a_parked_select_selects_and_queues_come_out_of_it) {
+    SegmentBuilder built = segment_with_a_select();
+    const auto image = read(built.bytes());
+    ASSERT_TRUE(image.ok()) << image.error().message;
+    const std::vector<SelectArmImage> arms = {{2, 0, 0, true}, {2, 1, 3, false}};
+    EXPECT_EQ(image->select_arms, arms) << "by position, whatever the chain's order";
+    EXPECT_EQ(image->arms_of(*image->coroutine_at(2)).size(), 2U);
+    ASSERT_EQ(image->selects.size(), 1U) << "records without an address are free";
+    EXPECT_EQ(image->selects[0].address, 0x400123U);
+    EXPECT_EQ(image->selects[0].other_arm, 2U);
+    EXPECT_EQ(image->selects[0].fired[0], 5U);
+    EXPECT_EQ(image->selects[0].passed_over[3], 6U);
+    EXPECT_EQ(image->workers[0].ready_length, 11U);
+    EXPECT_EQ(image->workers[0].bound_length, 2U);
+    EXPECT_EQ(image->workers[0].injected, 12U);
+    ASSERT_GT(image->workers[0].taken_from.size(), 1U);
+    EXPECT_EQ(image->workers[0].taken_from[1], 9U);
+}
+
+TEST(StateReader, a_chain_of_arms_that_is_not_one_waits_own_is_no_arms) {
+    using Kind = wire::SectionKind;
+    const auto arms_after = [](auto&& spoil) {
+        SegmentBuilder built = segment_with_a_select();
+        spoil(built);
+        const auto image = read(built.bytes());
+        EXPECT_TRUE(image.ok());
+        return image.ok() ? image->select_arms.size() : 99;
+    };
+    EXPECT_EQ(arms_after([](SegmentBuilder& built) {
+                  built.record<wire::SelectArmRecord>(Kind::kSelectArms, 0).coroutine.store(4);
+              }),
+              0U)
+        << "somebody else's by now";
+    EXPECT_EQ(arms_after([](SegmentBuilder& built) {
+                  built.record<wire::SelectArmRecord>(Kind::kSelectArms, 0).channel.store(wire::kNone);
+              }),
+              0U)
+        << "given back";
+    EXPECT_EQ(arms_after([](SegmentBuilder& built) {
+                  built.record<wire::SelectArmRecord>(Kind::kSelectArms, 0).next_arm.store(1);
+              }),
+              0U)
+        << "a ring";
+    EXPECT_EQ(arms_after([](SegmentBuilder& built) {
+                  built.record<wire::SelectArmRecord>(Kind::kSelectArms, 0).next_arm.store(4'000'000'000U);
+              }),
+              0U)
+        << "out of the section";
 }
 
 TEST(StateReader, everything_in_a_segment_comes_out_of_it) {

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/parking.h"
 #include "workers_fixture.h"
 
@@ -183,6 +184,45 @@ TEST_P(SchedulerOnWorkers, one_that_is_bound_runs_on_its_worker_only) {
         }
         for (auto& one : bound)
             one.join();
+    });
+}
+
+const coroscope::wire::WorkerQueuesRecord& shown_queues(unsigned worker) {
+    return *detail::g_runtime->workers[worker].shown_queues;
+}
+
+TEST_P(SchedulerOnWorkers, those_that_wait_for_their_only_worker_are_shown_to_viewers) {
+    run([] {
+        const unsigned here = my_worker();
+        std::vector<JoinHandle<void>> bound;
+        // This worker is in our hands, and they may run nowhere else.
+        auto by_whom_may_run_here_only = spawn({.name = "host", .worker = here}, [here, &bound] {
+            for (unsigned i = 0; i < 5; ++i)
+                bound.push_back(spawn({.name = "bound", .worker = here}, [] {}));
+            EXPECT_EQ(shown_queues(here).bound_length.load(), 5U);
+        });
+        by_whom_may_run_here_only.join();
+        for (auto& one : bound)
+            one.join();
+        EXPECT_EQ(shown_queues(here).bound_length.load(), 0U);
+    });
+}
+
+TEST_P(SchedulerOnWorkers, whom_a_worker_took_coroutines_from_is_shown_to_viewers) {
+    if (GetParam() == 1) GTEST_SKIP() << "nobody else is there";
+    run([] {
+        std::atomic<int> ran{0};
+        for (int i = 0; i < 100; ++i)
+            spawn_detached("behind", [&] { ++ran; });
+        const unsigned here = my_worker();
+        while (ran != 100) {  // without a runtime call
+        }
+        std::uint64_t taken_here = 0;
+        for (unsigned thief = 0; thief < GetParam(); ++thief) {
+            EXPECT_EQ(shown_queues(thief).taken_from[thief].load(), 0U);
+            taken_here += shown_queues(thief).taken_from[here].load();
+        }
+        EXPECT_GT(taken_here, 0U);
     });
 }
 

@@ -339,6 +339,8 @@ TEST_P(Selects, count_by_their_place_which_arms_fired_and_which_were_passed_over
         }
         const auto& counts = only_select();
         EXPECT_EQ(counts.arms.load(), 3U);
+        EXPECT_EQ(counts.receives, 0b011U);
+        EXPECT_EQ(counts.other_arm, 3U);
         EXPECT_EQ(counts.fired[0].load(), 50U);
         EXPECT_EQ(counts.fired[1].load(), 50U);
         EXPECT_EQ(counts.passed_over[0].load(), first_choice[1]);

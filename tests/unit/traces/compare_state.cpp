@@ -9,6 +9,7 @@ namespace {
 
 using inspect::ChannelImage;
 using inspect::CoroutineImage;
+using inspect::SelectArmImage;
 using inspect::StateImage;
 using inspect::WaitableImage;
 using inspect::WorkerImage;
@@ -61,6 +62,15 @@ const Fields<ChannelImage>& channel_fields() {
 // Counted over the coroutines that wait, which the channel's own number does not cover.
 bool follows_from_coroutines(const std::string& field) {
     return field == "senders_waiting" || field == "receivers_waiting";
+}
+
+const Fields<SelectArmImage>& arm_fields() {
+    static const Fields<SelectArmImage> fields = {
+        {"channel", [](const SelectArmImage& a) { return a.channel; }},
+        {"position", [](const SelectArmImage& a) { return a.position; }},
+        {"receives", [](const SelectArmImage& a) { return a.receives; }},
+    };
+    return fields;
 }
 
 const Fields<WaitableImage>& waitable_fields() {
@@ -131,6 +141,7 @@ private:
                 if (running && means_nothing_while_running(field)) continue;
                 if (get(*ours) != get(truth)) differ(who + " " + field, get(*ours), get(truth));
             }
+            waits_of(*ours, truth, who);
         }
         std::set<std::uint32_t> live;
         for (const CoroutineImage& truth : truth_.coroutines)
@@ -139,6 +150,28 @@ private:
             if (!live.contains(ours.index))
                 ++result_.coroutines_moved;  // spawned since, or ended just before
         }
+    }
+
+    // What is not known (nobody saw it, or the copy was not of one moment) is no difference.
+    void waits_of(const CoroutineImage& ours, const CoroutineImage& truth, const std::string& who) {
+        const auto mine = rebuilt_.arms_of(ours), theirs = truth_.arms_of(truth);
+        if (!theirs.empty()) {
+            if (mine.size() != theirs.size()) return differ(who + " select arms", mine.size(), theirs.size());
+            for (std::size_t i = 0; i < mine.size(); ++i) {
+                for (const auto& [field, get] : arm_fields()) {
+                    if (get(mine[i]) != get(theirs[i]))
+                        differ(who + " select arm " + field, get(mine[i]), get(theirs[i]));
+                }
+            }
+        }
+        if (truth.woken_ticks == 0) return;
+        if (ours.woken_ticks != truth.woken_ticks)
+            differ(who + " woken_ticks", ours.woken_ticks, truth.woken_ticks);
+        if (ours.woken_by != 0 && truth.woken_by != 0 && ours.woken_by != truth.woken_by)
+            differ(who + " woken_by", ours.woken_by, truth.woken_by);
+        if (ours.woken_cause != truth.woken_cause)
+            differ(who + " woken_cause", static_cast<std::uint64_t>(ours.woken_cause),
+                   static_cast<std::uint64_t>(truth.woken_cause));
     }
 
     void channels() {
@@ -227,6 +260,8 @@ std::vector<std::string> compared_fields() {
         names.push_back("coroutine." + field);
     for (const auto& [field, get] : channel_fields())
         names.push_back("channel." + field);
+    for (const auto& [field, get] : arm_fields())
+        names.push_back("select-arm." + field);
     for (const auto& [field, get] : waitable_fields())
         names.push_back("waitable." + field);
     for (const auto& [field, get] : worker_fields())

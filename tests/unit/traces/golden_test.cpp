@@ -109,9 +109,10 @@ TEST_F(Golden, state_between_two_keyframes) {
     const auto then = moment(middle);
     std::string text = fmt::format("t {}\n", then->t);
     for (const auto& c : then->state.coroutines) {
-        text += fmt::format("coroutine {:2} id {:3} seq {:3} {} {} on {:#x} since {}\n", c.index, c.identity,
-                            c.sequence, inspect::state_name(c.state), inspect::reason_name(c.reason),
-                            c.wait_object, c.since_ticks);
+        text += fmt::format("coroutine {:2} id {:3} seq {:3} {} {} on {:#x} since {} woken {} by {} ({})\n",
+                            c.index, c.identity, c.sequence, inspect::state_name(c.state),
+                            inspect::reason_name(c.reason), c.wait_object, c.since_ticks, c.woken_ticks,
+                            c.woken_by, inspect::wake_cause_name(c.woken_cause));
     }
     for (const auto& c : then->state.channels) {
         text += fmt::format("channel {} id {} operations {} length {} sent {} received {} waiting {} {}{}\n",

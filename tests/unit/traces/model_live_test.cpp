@@ -143,5 +143,20 @@ TEST(ModelLive, each_keyframe_of_the_dining_philosophers_follows_from_the_one_be
     unlink(path.c_str());
 }
 
+TEST(ModelLive, each_keyframe_of_a_crossroads_of_selects_follows_from_the_one_before_and_the_events) {
+    const std::string path = record_program("crossroads", {"busy", "2"});
+    const auto opened = TraceReader::open(path);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    ASSERT_GE((*opened)->keyframes().size(), 4U);
+    Seen seen;
+    expect_each_keyframe_to_follow(**opened, seen);
+    EXPECT_GT(seen.coroutines_same, 1000U);
+    const auto middle = (*opened)->read_keyframe((*opened)->chunks()[(*opened)->keyframes()[2]]);
+    ASSERT_TRUE(middle.ok());
+    EXPECT_GE(middle->select_arms.size(), 3U) << "two that wait for good have three arms between them";
+    EXPECT_EQ(middle->selects.size(), 3U);
+    unlink(path.c_str());
+}
+
 }  // namespace
 }  // namespace coroscope::traces

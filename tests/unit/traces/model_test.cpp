@@ -55,7 +55,7 @@ void expect_same(const inspect::StateImage& rebuilt, const inspect::StateImage& 
 
 TEST(Model, any_state_follows_from_a_keyframe_copied_while_running_and_the_events_around_it) {
     EXPECT_TRUE(rc::check("state at t = keyframe + events", [] {
-        SyntheticProgram program(*rc::gen::inRange<std::uint32_t>(1, 4), true);
+        SyntheticProgram program(*rc::gen::inRange<std::uint32_t>(1, 4), true, true);
         run(program, *choices(300));
         const inspect::StateImage first = keyframe_over(program, *choices(60),
                                                         *rc::gen::arbitrary<std::uint64_t>());
@@ -74,7 +74,7 @@ TEST(Model, any_state_follows_from_a_keyframe_copied_while_running_and_the_event
 
 TEST(Model, what_is_known_after_a_loss_is_true_and_the_next_keyframe_ends_the_doubt) {
     EXPECT_TRUE(rc::check("no wrong state after losses", [] {
-        SyntheticProgram program(*rc::gen::inRange<std::uint32_t>(1, 4), true);
+        SyntheticProgram program(*rc::gen::inRange<std::uint32_t>(1, 4), true, true);
         run(program, *choices(200));
         const inspect::StateImage first = keyframe_over(program, *choices(30),
                                                         *rc::gen::arbitrary<std::uint64_t>());
@@ -106,6 +106,12 @@ TEST(Model, what_is_known_after_a_loss_is_true_and_the_next_keyframe_ends_the_do
             RC_ASSERT(row.state == real->state);
             RC_ASSERT(row.wait_object == real->wait_object);
             RC_ASSERT(row.slot == real->slot);
+            const auto arms = moment->state.arms_of(row), real_arms = truth.arms_of(*real);
+            // Rather none than half of them.
+            RC_ASSERT(arms.empty() ||
+                      std::equal(arms.begin(), arms.end(), real_arms.begin(), real_arms.end()));
+            if (row.woken_ticks != 0) RC_ASSERT(row.woken_ticks == real->woken_ticks);
+            if (row.woken_by != 0) RC_ASSERT(row.woken_by == real->woken_by);
         }
         for (const inspect::ChannelImage& row : moment->state.channels) {
             if (row.consistency == inspect::Consistency::kUnknown) continue;

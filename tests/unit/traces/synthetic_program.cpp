@@ -2,6 +2,8 @@
 #include "synthetic_program.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "instrumentation/wire/limits.h"
 
@@ -22,7 +24,8 @@ std::uint32_t at24(std::uint32_t count, std::uint8_t high) {
 
 }  // namespace
 
-SyntheticProgram::SyntheticProgram(std::uint32_t workers_count, bool locks) : has_locks_(locks) {
+SyntheticProgram::SyntheticProgram(std::uint32_t workers_count, bool locks, bool selects)
+    : has_locks_(locks), has_selects_(selects) {
     workers_.resize(workers_count);
     rings_.resize(workers_count);
     for (std::uint32_t w = 0; w < workers_count; ++w) {
@@ -117,6 +120,7 @@ void SyntheticProgram::resume_somebody(std::uint32_t w, std::uint16_t choice) {
 
 void SyntheticProgram::run(std::uint32_t worker, std::uint16_t choice) {
     if (has_locks_ && choice % 5 == 0) return use_lock(worker, choice / 5);
+    if (has_selects_ && choice % 7 == 0) return use_select(worker, choice / 7);
     const std::uint16_t rest = choice / 8;
     Channel* channel = pick_channel(rest);
     switch (choice % 8) {
@@ -189,6 +193,13 @@ void SyntheticProgram::suspend(std::uint32_t w, WaitReason reason, std::uint32_t
 
 void SyntheticProgram::wake(std::uint32_t w, std::uint32_t index, wire::WakeCause cause) {
     inspect::CoroutineImage& coroutine = coroutines_[index];
+    if (coroutine.reason == WaitReason::kSelect) retire_select(index);
+    if (has_selects_) {
+        coroutine.woken_ticks = ticks_;
+        coroutine.woken_cause = cause;
+        const std::uint32_t waker = workers_[w].current;
+        coroutine.woken_by = waker == wire::kNone ? 0 : coroutines_[waker].identity;
+    }
     coroutine.sequence += 2;
     coroutine.state = CoroutineState::kReady;
     coroutine.reason = WaitReason::kNothing;
@@ -287,12 +298,13 @@ void SyntheticProgram::close(std::uint32_t w, Channel& channel) {
     channel.image.closed = true;
     ++channel.image.operations;
     emit(w, EventType::kChannelClose, channel.image.index, at24(channel.image.operations, 0));
-    for (auto* waiting : {&channel.senders, &channel.receivers}) {
-        for (const std::uint32_t index : *waiting)
-            wake(w, index, wire::WakeCause::kClose);
-        waiting->clear();
-    }
     channel.image.senders_waiting = channel.image.receivers_waiting = 0;
+    const auto senders = std::exchange(channel.senders, {}), receivers = std::exchange(channel.receivers, {});
+    for (const auto* waiting : {&senders, &receivers}) {
+        for (const std::uint32_t index : *waiting) {  // one that selects may stand in both, or twice
+            if (coroutines_[index].state == CoroutineState::kParked) wake(w, index, wire::WakeCause::kClose);
+        }
+    }
 }
 
 void SyntheticProgram::destroy(std::uint32_t w, Channel& channel) {
@@ -330,6 +342,8 @@ inspect::StateImage SyntheticProgram::truth() const {
     for (const auto& [index, channel] : channels_) {
         if (channel.image.identity != 0) image.channels.push_back(channel.image);
     }
+    for (const auto& [index, arms] : arms_)
+        image.select_arms.insert(image.select_arms.end(), arms.begin(), arms.end());
     for (const auto& [index, lock] : locks_) {
         if (lock.image.identity != 0) image.waitables.push_back(lock.image);
     }
@@ -352,6 +366,11 @@ inspect::StateImage SyntheticProgram::copied_while_running(const inspect::StateI
         std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
     };
     mix(image.coroutines, before.coroutines);
+    std::erase_if(image.select_arms, [&](const auto& arm) { return early(arm.coroutine); });
+    std::copy_if(before.select_arms.begin(), before.select_arms.end(), std::back_inserter(image.select_arms),
+                 [&](const auto& arm) { return early(arm.coroutine); });
+    std::stable_sort(image.select_arms.begin(), image.select_arms.end(),
+                     [](const auto& a, const auto& b) { return a.coroutine < b.coroutine; });
     mix(image.channels, before.channels);
     mix(image.waitables, before.waitables);
     mix(image.workers, before.workers);

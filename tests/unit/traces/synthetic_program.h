@@ -17,8 +17,9 @@ namespace coroscope::traces {
 
 class SyntheticProgram {
 public:
-    // `locks`: some of its steps use mutexes and events (wire/waitable.h).
-    explicit SyntheticProgram(std::uint32_t workers_count, bool locks = false);
+    // `locks`: some of its steps use mutexes and events (wire/waitable.h). `selects`: some wait in selects, and its state says
+    // who woke whom.
+    explicit SyntheticProgram(std::uint32_t workers_count, bool locks = false, bool selects = false);
 
     // One step: the worker chosen does something that it may do now.
     void step(std::uint16_t choice);
@@ -80,6 +81,9 @@ private:
     void close(std::uint32_t worker, Channel& channel);
     void destroy(std::uint32_t worker, Channel& channel);
     void moved(std::uint32_t worker, Channel& channel, wire::EventType type, std::uint64_t other_party);
+    // synthetic_selects.cpp
+    void use_select(std::uint32_t worker, std::uint16_t choice);
+    void retire_select(std::uint32_t coroutine);
     // synthetic_locks.cpp
     void use_lock(std::uint32_t worker, std::uint16_t choice);
     void create_lock(std::uint32_t worker, std::uint16_t choice);
@@ -98,7 +102,8 @@ private:
     std::map<std::uint32_t, inspect::CoroutineImage> coroutines_;  // by index; free ones keep their sequence
     std::map<std::uint32_t, Channel> channels_;  // by index; dead ones keep their operation number
     std::map<std::uint32_t, Lock> locks_;        // the same
-    bool has_locks_;
+    std::map<std::uint32_t, std::vector<inspect::SelectArmImage>> arms_;  // by coroutine that waits in a select
+    bool has_locks_, has_selects_;
     std::uint64_t next_lock_identity_ = 1;
     std::vector<std::uint32_t> ready_, sleeping_;
     std::vector<inspect::WorkerImage> workers_;

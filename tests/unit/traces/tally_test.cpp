@@ -79,6 +79,86 @@ TEST(Tally, each_park_address_is_handed_out_once) {
     EXPECT_TRUE(tally.take_new_pcs().empty());
 }
 
+wire::DecodedEvent spawned_as(std::uint64_t tsc, std::uint32_t coroutine, std::uint64_t identity) {
+    wire::DecodedEvent e = event(wire::EventType::kSpawn, tsc, coroutine, 0);
+    e.ext48[0] = identity;
+    return e;
+}
+wire::DecodedEvent resumed(std::uint64_t tsc, std::uint32_t coroutine, std::uint64_t identity) {
+    wire::DecodedEvent e = event(wire::EventType::kResume, tsc, coroutine, 1);
+    e.argument = wire::pack24(1, static_cast<std::uint8_t>(identity));
+    return e;
+}
+wire::DecodedEvent woken(std::uint64_t tsc, std::uint32_t coroutine, std::uint32_t sequence, std::uint32_t by) {
+    wire::DecodedEvent e = event(wire::EventType::kWake, tsc, coroutine, sequence);
+    e.current = by;
+    e.current_known = true;
+    return e;
+}
+// A coroutine with index 3, identity 30, at that sequence; beside it one with index 4.
+inspect::StateImage two(std::uint32_t sequence, std::uint64_t identity_of_4) {
+    inspect::StateImage image;
+    image.coroutines.resize(2);
+    image.coroutines[0].index = 3;
+    image.coroutines[0].identity = 30;
+    image.coroutines[0].sequence = sequence;
+    image.coroutines[1].index = 4;
+    image.coroutines[1].identity = identity_of_4;
+    image.index();
+    return image;
+}
+
+TEST(Tally, the_waker_is_named_whichever_ring_is_read_first) {
+    for (const bool spawn_first : {true, false}) {
+        Tally tally;
+        if (spawn_first) tally.take(spawned_as(100, 4, 40));
+        tally.take(resumed(200, 4, 40));
+        tally.take(woken(300, 3, 8, 4));
+        if (!spawn_first) tally.take(spawned_as(100, 4, 40));
+        inspect::StateImage image = two(8, 40);
+        tally.complete(image);
+        EXPECT_EQ(image.coroutines[0].woken_by, 40U);
+        EXPECT_EQ(image.coroutines[0].woken_ticks, 300U);
+        EXPECT_EQ(image.coroutines[0].woken_cause, wire::WakeCause::kCoroutine);
+    }
+}
+
+TEST(Tally, a_waker_that_was_there_before_anybody_listened_is_named_by_the_image) {
+    Tally tally;
+    tally.take(resumed(200, 4, 40));
+    tally.take(woken(300, 3, 8, 4));
+    inspect::StateImage image = two(8, 40);
+    tally.complete(image);
+    EXPECT_EQ(image.coroutines[0].woken_by, 40U);
+    inspect::StateImage another = two(8, 41);
+    tally.complete(another);
+    EXPECT_EQ(another.coroutines[0].woken_by, 0U) << "that one is not who ran there";
+}
+
+TEST(Tally, who_follows_at_the_wakers_index_is_not_the_waker) {
+    Tally tally;
+    tally.take(spawned_as(100, 4, 40));
+    tally.take(resumed(200, 4, 40));
+    tally.take(woken(300, 3, 8, 4));
+    tally.take(spawned_as(400, 4, 41));
+    tally.take(resumed(500, 4, 41));
+    inspect::StateImage image = two(9, 41);
+    tally.complete(image);
+    EXPECT_EQ(image.coroutines[0].woken_by, 40U);
+}
+
+TEST(Tally, a_wake_up_that_the_image_has_not_seen_is_not_told) {
+    Tally tally;
+    tally.take(woken(300, 3, 8, 4));
+    inspect::StateImage before = two(6, 40);
+    tally.complete(before);
+    EXPECT_EQ(before.coroutines[0].woken_ticks, 0U);
+    inspect::StateImage somebody_else = two(8, 40);
+    tally.take(spawned_as(400, 3, 31));
+    tally.complete(somebody_else);
+    EXPECT_EQ(somebody_else.coroutines[0].woken_ticks, 0U);
+}
+
 wire::DecodedEvent spawn(std::uint64_t tsc, std::uint32_t coroutine, std::uint32_t site) {
     wire::DecodedEvent e = event(wire::EventType::kSpawn, tsc, coroutine, 0);
     e.argument = site;

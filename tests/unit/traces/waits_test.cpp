@@ -60,6 +60,17 @@ public:
         if (reason == WaitReason::kChannelSend) ++moment_.state.channels[object].senders_waiting;
         if (wire::waits_for_waitable(reason)) ++moment_.state.waitables[object].waiting;
     }
+    // Parks it in a select: an arm each, receiving (true) or sending.
+    void selects(std::uint32_t coroutine, const std::vector<std::pair<std::uint32_t, bool>>& arms) {
+        parks(coroutine, WaitReason::kSelect, 0);
+        std::uint8_t position = 0;
+        for (const auto& [channel, receives] : arms) {
+            moment_.state.select_arms.push_back({coroutine, channel, position++, receives});
+            auto& image = moment_.state.channels[channel];
+            ++(receives ? image.receivers_waiting : image.senders_waiting);
+        }
+    }
+    void forget_arms() { moment_.state.select_arms.clear(); }
     inspect::CoroutineImage& at(std::uint32_t coroutine) { return moment_.state.coroutines[coroutine]; }
     inspect::ChannelImage& channel_at(std::uint32_t channel) { return moment_.state.channels[channel]; }
     Waits waits() {
@@ -298,6 +309,101 @@ TEST(Waits, who_waits_for_permits_or_a_condition_can_be_released_by_anybody) {
     EXPECT_EQ(waits.edges[0].kind, "acquire");
     EXPECT_EQ(waits.edges[0].to, "semaphore:#1");
     EXPECT_EQ(waits.edges[1].kind, "pass");
+}
+
+// north selects on a and b, which only south can send to; south receives from c, which only north can send to.
+struct CrossedBySelect : Program {
+    std::uint32_t north = coroutine(), south = coroutine();
+    std::uint32_t a = channel(), b = channel(), c = channel();
+    CrossedBySelect() {
+        for (const std::uint32_t one : {a, b}) {
+            holds_receiver(id(north), one);
+            holds_sender(id(south), one);
+        }
+        holds_sender(id(north), c);
+        holds_receiver(id(south), c);
+        selects(north, {{a, true}, {b, true}});
+        parks(south, WaitReason::kChannelReceive, c);
+    }
+};
+
+TEST(Waits, a_select_of_which_every_arm_is_stuck_is_part_of_the_deadlock) {
+    const Waits waits = CrossedBySelect().waits();
+    ASSERT_EQ(waits.cycles.size(), 1U);
+    EXPECT_TRUE(waits.cycles[0].certain);
+    EXPECT_TRUE(waits.cycles[0].by_select);
+    EXPECT_NE(waits.cycles[0].sentence.find(
+                  "coroutine (100) waits in a select to receive from channel:#1, which only "
+                  "coroutine (101) can send to, or to receive from channel:#2"),
+              std::string::npos)
+        << waits.cycles[0].sentence;
+}
+
+TEST(Waits, one_arm_that_can_fire_makes_a_select_no_cycle) {
+    CrossedBySelect held_by_another;
+    held_by_another.holds_sender(Program::id(held_by_another.coroutine(CoroutineState::kRunning)),
+                                 held_by_another.b);
+    EXPECT_TRUE(held_by_another.waits().cycles.empty());
+    CrossedBySelect closed;
+    closed.channel_at(closed.a).closed = true;
+    EXPECT_TRUE(closed.waits().cycles.empty());
+    CrossedBySelect limited;
+    limited.at(limited.north).deadline_ticks = 12345;
+    EXPECT_TRUE(limited.waits().cycles.empty());
+}
+
+TEST(Waits, a_select_whose_arms_are_not_known_makes_no_cycle) {
+    CrossedBySelect program;
+    program.forget_arms();
+    const Waits waits = program.waits();
+    EXPECT_TRUE(waits.cycles.empty());
+    EXPECT_TRUE(waits.orphans.empty());
+    EXPECT_EQ(waits.edges[0].to, "select");
+}
+
+TEST(Waits, a_select_has_an_edge_an_arm_and_whoever_could_fire_one_could_wake_it) {
+    const Waits waits = CrossedBySelect().waits();
+    ASSERT_EQ(waits.edges.size(), 3U);
+    EXPECT_EQ(waits.edges[0].to, "channel:#1");
+    EXPECT_EQ(waits.edges[0].kind, "select-receive");
+    EXPECT_EQ(waits.edges[1].to, "channel:#2");
+    EXPECT_EQ(waits.could_wake.size(), 3U);
+}
+
+TEST(Waits, a_select_that_only_ended_coroutines_could_have_fired_is_an_orphan) {
+    Program program;
+    const std::uint32_t me = program.coroutine(), other = program.coroutine();
+    for (const std::uint32_t waiting : {me, other}) {
+        const std::uint32_t first = program.channel(), second = program.channel();
+        program.holds_sender(4711, first);
+        program.holds_receiver(waiting == me ? 4712 : wire::kHolderOutside, second);
+        program.selects(waiting, {{first, true}, {second, false}});
+    }
+    EXPECT_EQ(program.waits().orphans, std::vector<std::string>{"100"})
+        << "a thread outside could fire the other one";
+}
+
+// Each fork is a channel of one item, and both its neighbours can put it back: who waits for it could, too.
+TEST(Waits, philosophers_over_channels_are_one_ring_and_not_each_its_own) {
+    Program program;
+    constexpr std::uint32_t kSeats = 5;
+    for (std::uint32_t seat = 0; seat < kSeats; ++seat) {
+        program.coroutine();
+        program.channel(1);
+    }
+    for (std::uint32_t seat = 0; seat < kSeats; ++seat) {
+        for (const std::uint32_t fork : {seat, (seat + 1) % kSeats})
+            program.hold(Program::id(seat), fork, wire::kHandleSend | wire::kHandleReceive);
+        program.parks(seat, WaitReason::kChannelReceive, (seat + 1) % kSeats);
+    }
+    const Waits waits = program.waits();
+    ASSERT_EQ(waits.cycles.size(), 1U);
+    EXPECT_TRUE(waits.cycles[0].certain);
+    EXPECT_EQ(waits.cycles[0].ids.size(), 10U);
+    EXPECT_NE(waits.cycles[0].sentence.find(
+                  "which only coroutine (101) can send to, besides itself; coroutine (101)"),
+              std::string::npos)
+        << waits.cycles[0].sentence;
 }
 
 TEST(Waits, could_wake_names_the_holders_and_the_joined) {

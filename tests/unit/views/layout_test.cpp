@@ -20,7 +20,8 @@ TEST(Layout, every_preset_parses_and_shows_each_view_once) {
     for (const Preset& preset : presets()) {
         auto parsed = parse_layout(preset.layout);
         ASSERT_TRUE(parsed.ok()) << preset.name;
-        for (const char* view : {"coroutines", "pools", "stack", "waits", "histograms", "output"})
+        for (const char* view :
+             {"coroutines", "pools", "stack", "waits", "locks", "workers", "selects", "histograms", "output"})
             EXPECT_NE(find_leaf(**parsed, view), nullptr) << preset.name << view;
     }
 }

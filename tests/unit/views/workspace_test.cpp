@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "fake_session.h"
@@ -51,6 +53,35 @@ TEST(Selection, a_coroutine_that_ended_stays_selected_so_that_its_absence_can_be
     ws.refresh();
     EXPECT_EQ(ws.selection().coroutine, kFakeSwarmFirst + 900);
     EXPECT_EQ(ws.selected(), nullptr);
+}
+
+TEST(Selection, what_a_coroutine_waits_for_can_be_selected_and_of_a_select_one_arm_after_the_other) {
+    auto moment = std::make_shared<traces::Moment>(*make_fake_moment(FakeOptions{}));
+    inspect::StateImage& state = moment->state;
+    ASSERT_GE(state.channels.size(), 2U);
+    auto parser = std::find_if(state.coroutines.begin(), state.coroutines.end(),
+                               [](const auto& row) { return row.identity == kFakeParser; });
+    parser->state = wire::CoroutineState::kParked;
+    parser->reason = wire::WaitReason::kSelect;
+    state.select_arms = {{parser->index, state.channels[0].index, 0, true},
+                         {parser->index, state.channels[1].index, 2, false}};
+    state.index();
+    auto session = std::make_shared<FakeSession>(FakeOptions{});
+    session->publish(moment);
+    Workspace ws([] {});
+    ws.open(session);
+    ws.refresh();
+    ws.select_awaited();
+    EXPECT_EQ(ws.selection().coroutine, 0U) << "nobody is selected";
+    ws.select_coroutine(kFakeParser);
+    for (const std::size_t arm : {0, 1, 0}) {
+        ws.select_awaited();
+        EXPECT_EQ(ws.selection().channel, state.channel_text(state.channels[arm]));
+    }
+    ws.clear_selection();
+    ws.select_channel(state.channel_text(state.channels[0]));
+    ws.select_awaited();
+    EXPECT_EQ(ws.selection().channel, state.channel_text(state.channels[0])) << "it was chosen for itself";
 }
 
 TEST(Selection, goes_back_and_forward_through_what_was_selected) {
