@@ -56,7 +56,6 @@ void Chaos::begin(std::optional<std::uint64_t> seed, bool deterministic) {
     seed_.store(seed.value_or(0), kRelaxed);
     round_.fetch_add(1, std::memory_order_release);  // [chaos.seed]
     on_.store(seed.has_value(), kRelaxed);
-    lets_go_.store(false, kRelaxed);
     delays_.store(delays, kRelaxed);
     sync::shake_light_fence(delays);
     g_worker_bias.shake(delays);
@@ -82,23 +81,12 @@ void Chaos::take_seed(Worker& worker) const {
     if (time_is_virtual()) start_virtual_time(true);
 }
 
-void Chaos::take_hold() {
-    if (!lets_go_.load(kRelaxed)) return;
-    lets_go_.store(false, kRelaxed);
-    g_runtime->scheduler.publish();
-}
-
-std::uint32_t Chaos::pick(Worker& worker) {
+std::uint32_t Chaos::pick(Worker& worker) const {
     constexpr std::uint32_t kPickTicks = 1000;
     constexpr std::uint32_t kPicksPerLookMost = 32;
     if (time_is_virtual()) pass_virtual_time_until(now_ticks() + kPickTicks);
     sync::shake();
     if (one_in(worker, 16)) worker.picks_left = 1 + draw_below(worker.random, kPicksPerLookMost);
-    // Virtual time needs it to hold on: what loops over a clock that stands still makes no picks.
-    if (!time_is_virtual() && one_in(worker, 16)) {
-        lets_go_.store(true, kRelaxed);
-        g_runtime->scheduler.publish();
-    }
     if (!worker.several_workers) return worker.queue.pop_any<true>(worker.random);
     Scheduler& scheduler = g_runtime->scheduler;
     if (one_in(worker, 32)) {

@@ -7,7 +7,6 @@
 //   steals            some where there is work at home; some refused, some of a few, the one that follows at any time
 //   timers            some of those that are due wait for the next look; some sleeps are armed too early, and have to arm the rest
 //   select            which of the ready arms (as always, but the seed decides)
-//   letting go        until the next look around everything goes as without chaos, the short ways of short_ways.h included
 //   delays            at picks, before locks, and between the store and the load of each light fence
 //
 // Priorities, and the order in channels and wait lists, are promises and stay.
@@ -45,16 +44,12 @@ public:
     // Any thread.
     bool on() const noexcept { return on_.load(std::memory_order_relaxed); }
     bool delays() const noexcept { return delays_.load(std::memory_order_relaxed); }
-    // On, and it has not let go: runtime calls and picks come to it.
-    bool holds() const noexcept { return on() && !lets_go_.load(std::memory_order_relaxed); }
 
     // The rest: the worker itself, on its own stack, while chaos is on.
     // It has found work after it had none: it draws by the newest seed from now on, and virtual time begins anew with it.
     void take_seed(Worker& worker) const;
-    // It looks around: chaos that has let go takes hold again.
-    void take_hold();
     // Who runs next: of its own queue, or stolen; kNone: whoever would without chaos.
-    std::uint32_t pick(Worker& worker);
+    std::uint32_t pick(Worker& worker) const;
     // Whether a runtime call that would go on lets others run first.
     bool switches(Worker& worker) const;
     // How many to take from a victim, of `most`; 0: it is not asked for now.
@@ -70,7 +65,6 @@ private:
     // Writer: begin(); readers: everybody. Relaxed, but for round_, which publishes seed_ [chaos.seed].
     std::atomic<bool> on_{false};
     std::atomic<bool> delays_{false};
-    std::atomic<bool> lets_go_{false};  // writers: workers; readers: the scheduler under its lock, which publishes it (cprime_urgent)
     std::atomic<std::uint64_t> seed_{0};
     std::atomic<std::uint32_t> round_{0};  // how many seeds there were
 };

@@ -24,7 +24,6 @@ constexpr std::int64_t kSliceNs = 50'000;
 // What a busy worker does every kPicksPerLook picks: look beyond its own queue.
 [[gnu::noinline]] void look_around(Worker& worker) {
     worker.picks_left = kPicksPerLook;
-    if (g_chaos.on()) g_chaos.take_hold();
     g_runtime->trimmer.serve(worker);
     Scheduler& scheduler = g_runtime->scheduler;
     if (scheduler.anything_injected() || scheduler.anything_low()) {

@@ -31,7 +31,7 @@ public:
     // The coroutine that runs has woken this one: it follows, if nobody follows already. False: the queue is full.
     [[gnu::always_inline]] bool push_next(std::uint32_t index) {
         if (next_.load(std::memory_order_relaxed) != wire::kNone) return deque_.push(index);
-        next_.store(index, std::memory_order_release);  // [queue.next]
+        put_next(index);
         return true;
     }
 
@@ -42,7 +42,7 @@ public:
         if (next_.load(std::memory_order_relaxed) != wire::kNone) {
             deque_.push_into_room(index);
         } else {
-            next_.store(index, std::memory_order_release);  // [queue.next]
+            put_next(index);
         }
     }
 
@@ -108,6 +108,9 @@ private:
     friend struct RunQueueLayout;
     static constexpr std::uint32_t kNewestInARow = 61;  // then the oldest: nobody is left at the bottom for ever
 
+    [[gnu::always_inline]] void put_next(std::uint32_t index) {
+        next_.store(index, std::memory_order_release);  // [queue.next]
+    }
     // [queue.next] acquire: who takes the index sees what its waker wrote.
     template <bool kAlone>
     [[gnu::always_inline]] std::uint32_t take_next() {

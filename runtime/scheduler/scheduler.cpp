@@ -41,7 +41,7 @@ void Scheduler::publish_lengths() {
     for (std::size_t i = 0; i < queues_.size(); ++i)
         queued_[i].store(length_of(i), kRelaxed);
     cprime_urgent.store(
-        (queues_[kSignal].length() + queues_[kHigh].length()) | (g_chaos.holds() ? kUrgentChaos : 0), kRelaxed);
+        (queues_[kSignal].length() + queues_[kHigh].length()) | (g_chaos.on() ? kUrgentChaos : 0), kRelaxed);
 }
 
 void Scheduler::publish() {

@@ -38,7 +38,7 @@ public:
             worker_bias().leave();
             return;
         }
-        held_.store(false, std::memory_order_release);
+        unlock_among_several();
         if (worker_bias().possible() && !on_worker()) worker_bias().turn_on();
     }
 

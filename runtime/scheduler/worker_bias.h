@@ -52,8 +52,7 @@ public:
         const std::uint32_t inside = inside_.load(std::memory_order_relaxed);
         set_inside(inside, inside + 1);
         sync::light_fence_in_place();  // [bias.fence]
-        // [bias.hand] acquire: what other threads did before they turned the bias on.
-        if (state_.load(std::memory_order_acquire) == kOn) [[likely]]
+        if (is_still_on()) [[likely]]
             return true;
         inside_.store(inside, std::memory_order_release);
         return false;
@@ -67,9 +66,9 @@ public:
     [[gnu::always_inline]] bool enter_outermost() noexcept {
         inside_.store(1, std::memory_order_release);  // [bias.hand]
         sync::free_light_fence();                     // [bias.fence]
-        if (state_.load(std::memory_order_acquire) == kOn) [[likely]]  // [bias.hand]
+        if (is_still_on()) [[likely]]
             return true;
-        inside_.store(0, std::memory_order_release);
+        leave_outermost();
         return false;
     }
     [[gnu::always_inline]] void leave_outermost() noexcept {
@@ -81,13 +80,17 @@ public:
     void turn_on() noexcept;
 
 private:
+    // [bias.hand] acquire: what other threads did before they turned the bias on.
+    [[gnu::always_inline]] bool is_still_on() const noexcept {
+        return state_.load(std::memory_order_acquire) == kOn;
+    }
     // Mostly from 0 to 1 and back: as a constant behind a branch, the store does not wait for the load, which waits for the store before it.
     [[gnu::always_inline]] void set_inside(std::uint32_t from, std::uint32_t to) noexcept {
         // [bias.hand] release: what was done inside is visible to whoever waits for it to end.
         if (from == 0) [[likely]] {
             inside_.store(1, std::memory_order_release);
         } else if (to == 0) {
-            inside_.store(0, std::memory_order_release);
+            leave_outermost();
         } else {
             inside_.store(to, std::memory_order_release);
         }

@@ -7,6 +7,7 @@
 
 #include <array>
 
+#include "runtime/channels/access.h"
 #include "world.h"
 
 namespace cprime::detail {

@@ -4,10 +4,12 @@
 #include <new>
 
 #include "instrumentation/base/check.h"
+#include "runtime/channels/access.h"
 #include "runtime/channels/arms.h"
 #include "runtime/channels/channel_tables.h"
 #include "runtime/channels/channels.h"
 #include "runtime/channels/select_counts.h"
+#include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/clock.h"
 #include "runtime/scheduler/switching.h"
 #include "runtime/scheduler/timers.h"
@@ -90,7 +92,12 @@ World::Coroutine& World::make_coroutine(std::function<void()> body, wire::Corout
     record.previous.store(wire::kNone, std::memory_order_relaxed);
     record.wait_object.store(wire::kNone, std::memory_order_relaxed);
     record.rip.store(index, std::memory_order_relaxed);  // each coroutine's selects are counted apart
-    g_selects.find(index, 2);
+    ChannelRequest arm{};
+    ChannelRequest* const two_arms[] = {&arm, &arm};
+    SelectRequest select{};
+    select.arms = two_arms;
+    select.count = 2;
+    g_selects.find(index, select);
     details_[index].identity.store(identity(index), std::memory_order_relaxed);
     return made;
 }
@@ -261,6 +268,19 @@ void timer_cancel(std::uint32_t index) {
 // It is 0 for everybody, and later for whoever fires timers.
 std::int64_t monotonic_ns() {
     return World::present().time_has_passed() ? 1'000'000 : 0;
+}
+std::int64_t real_monotonic_ns() {
+    return monotonic_ns();
+}
+constinit std::atomic<std::uint64_t> g_virtual_ticks{0};
+// The checker leaves nothing to chance.
+constinit Chaos g_chaos;
+std::int64_t Chaos::shortened(Worker&, std::int64_t duration_ns) const {
+    return duration_ns;
+}
+// All calls go the long way.
+HandleId copy_handle_shortly(HandleId, std::uint32_t) noexcept {
+    return 0;
 }
 std::uint64_t deadline_after_ns(std::int64_t duration_ns) {
     return static_cast<std::uint64_t>(duration_ns) + 1;

@@ -57,7 +57,7 @@ Fixture fake(std::uint32_t swarm = 500, bool deadlock = true) {
                                 {"2", "channel:nobody-waits-for-this", "could-wake"}};
     if (deadlock) {
         fixture.waits.cycles.push_back(
-            {{"6", "channel:left", "7", "channel:right"}, true, "6 and 7 wait for each other"});
+            {{"6", "channel:left", "7", "channel:right"}, true, false, "6 and 7 wait for each other"});
         fixture.waits.could_wake.push_back({"7", "channel:left", "could-wake"});
         fixture.waits.could_wake.push_back({"6", "channel:right", "could-wake"});
     }
