@@ -46,8 +46,10 @@ __attribute__((noinline)) void wait_an_hour(const cprime::Receiver<int>& orders)
     cprime::select(cprime::on_receive(orders, order), cprime::on_timeout(hours(1)));
 }
 
+// With a pause now and then, so that a worker comes to look for work elsewhere.
 void drive(const cprime::Sender<int>& street) {
-    while (street.send(1)) {
+    for (int cars = 1; street.send(1); ++cars) {
+        if (cars % 1000 == 0 && !cprime::sleep_for(milliseconds(1))) return;
     }
 }
 

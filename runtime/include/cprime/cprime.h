@@ -8,7 +8,8 @@
 // of a service), snapshot.h (a state replaced as a whole), mutex.h, shared_mutex.h, condition_variable.h, semaphore.h, barrier.h, latch.h, event.h,
 // once.h (synchronise), signal.h (signals as coroutines), shutdown.h (what to finish first), scheduling_policy.h and policies.h (the order in which
 // coroutines run), schedulable.h and hand_scheduler.h (one scheduler for kinds of one's own), coroutine_view.h (what one does now), idle.h (those
-// that wait for too long), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory goes back). C: co.h.
+// that wait for too long), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory goes back).
+// C: co.h.
 #pragma once
 
 #include "cprime/any_coroutine.h"
