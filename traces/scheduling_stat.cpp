@@ -99,9 +99,16 @@ std::vector<SelectStat> select_stats(Session& session, const StateImage& state) 
             std::tie(row.waiting, row.first_waiting) = here->second;
         const std::vector<inspect::Frame>* frames = session.frames({select.address});
         if (frames != nullptr && !frames->empty()) {
-            row.function = frames->front().function;
-            if (!frames->front().file.empty())
-                row.site = fmt::format("{}:{}", frames->front().file, frames->front().line);
+            // The innermost one that is the program's: the call's own wrappers are inlined into it.
+            const auto of_program = [](const inspect::Frame& frame) {
+                const std::string_view name = std::string_view(frame.function)
+                                                  .substr(0, frame.function.find_first_of("(<"));
+                return !name.substr(name.rfind(' ') + 1).starts_with("cprime::");
+            };
+            auto frame = std::find_if(frames->begin(), frames->end(), of_program);
+            if (frame == frames->end()) frame = frames->end() - 1;
+            row.function = frame->function;
+            if (!frame->file.empty()) row.site = fmt::format("{}:{}", frame->file, frame->line);
         }
         rows.push_back(std::move(row));
     }

