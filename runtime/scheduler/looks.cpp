@@ -54,8 +54,8 @@ std::string_view reason_text(wire::WaitReason reason) {
 
 Origin origin_of(std::uint32_t index) {
     const wire::CoroutineDetail& about = detail(index);
-    const std::uint32_t site = about.site.load(kRelaxed);
-    std::uint32_t name = about.name.load(kRelaxed);
+    const std::uint32_t site = about.site.load(std::memory_order_acquire);
+    std::uint32_t name = about.name.load(std::memory_order_acquire);
     Origin origin;
     if (site != wire::kNone) {
         const wire::SiteRecord& place = g_runtime->sites.record(site);

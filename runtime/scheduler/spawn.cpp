@@ -143,8 +143,9 @@ void fill_detail(const SpawnRequest& request, const Worker* worker, std::uint64_
     // Release: who learns from it that the index has a new owner sees what the earlier one did [join.ended].
     child.identity.store(request.identity, std::memory_order_release);
     child.spawner.store(spawner, std::memory_order_relaxed);
-    child.site.store(site, std::memory_order_relaxed);
-    child.name.store(g_runtime->sites.name_of(site, request.name), std::memory_order_relaxed);
+    // [coroutine.site] release: who reads a number of somebody else's coroutine reads what it names.
+    child.site.store(site, std::memory_order_release);
+    child.name.store(g_runtime->sites.name_of(site, request.name), std::memory_order_release);
     child.high_water_bytes.store(0, std::memory_order_relaxed);
     child.priority.store(priority_of(request), std::memory_order_relaxed);
     child.only_worker.store(static_cast<std::uint16_t>(request.only_worker), std::memory_order_relaxed);

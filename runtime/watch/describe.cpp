@@ -50,8 +50,8 @@ const char* verb_of(wire::WaitReason reason) {
 
 std::string name_of_coroutine(std::uint32_t index) {
     const wire::CoroutineDetail& about = detail(index);
-    const std::uint32_t site = about.site.load(kRelaxed);
-    const std::uint32_t own = about.name.load(kRelaxed);
+    const std::uint32_t site = about.site.load(std::memory_order_acquire);  // [coroutine.site]
+    const std::uint32_t own = about.name.load(std::memory_order_acquire);
     const std::uint32_t name = own != wire::kNone || site == wire::kNone ? own
                                                                          : g_runtime->sites.record(site).name;
     return std::string(g_runtime->segment->string(name));
@@ -63,7 +63,8 @@ std::string coroutine_text(std::uint32_t index) {
 }
 
 std::string coroutine_and_site_text(std::uint32_t index) {
-    return coroutine_text(index) + " spawned at " + g_runtime->sites.text(detail(index).site.load(kRelaxed));
+    return coroutine_text(index) + " spawned at " +
+           g_runtime->sites.text(detail(index).site.load(std::memory_order_acquire));  // [coroutine.site]
 }
 
 std::string channel_text(std::uint32_t index) {

@@ -123,7 +123,7 @@ void StallWatch::judge(const Worker& worker, Seen& seen) {
     if (thread.asleep) thread.in_kernel = read_of_thread(thread_id, "wchan");
     // Acquire: its record and its name were written before it was made ready, or parked last.
     static_cast<void>(record(seen.coroutine).sequence.load(std::memory_order_acquire));
-    const std::uint32_t site = detail(seen.coroutine).site.load(kRelaxed);
+    const std::uint32_t site = detail(seen.coroutine).site.load(std::memory_order_acquire);
     const std::string who = coroutine_and_site_text(seen.coroutine);
     if (worker.record->switches.load(kRelaxed) != seen.switches) return;
     seen.judged = true;
