@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 
 #include "instrumentation/wire/segment.h"
 #include "runtime/channels/arms.h"
@@ -43,7 +44,9 @@ void check_runtime() {
         expect_none(state.pools.used(pool), "slots are");
     expect_none(state.timers.armed(), "deadlines are");
     expect_none(state.failures.any() ? 1 : 0, "failure that nobody was told is");
-    expect_none(state.blocking.anybody_calls() ? 1 : 0, "blocking call is");
+    // The pool's thread counts its caller out after it has made it ready; one that never does is the watchdog's.
+    while (state.blocking.anybody_calls())
+        std::this_thread::yield();
     if (const std::uint32_t known = records_used(wire::SectionKind::kSelectArms); known != 0) {
         const std::uint32_t all = detail::g_arms.take(known);
         expect_none(records_used(wire::SectionKind::kSelectArms) - known, "arms of selects are");
