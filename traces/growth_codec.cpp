@@ -9,7 +9,7 @@ namespace {
 using inspect::SiteMigrationsImage;
 using inspect::StateImage;
 
-constexpr std::uint8_t kVersion = 1;  // more columns may follow those known
+constexpr std::uint8_t kGrowthVersion = 1;  // more columns may follow those known
 
 template <typename Enum>
 Enum get_enum(ByteReader& in, Enum last) {
@@ -73,7 +73,7 @@ bool has_growth(const StateImage& image) {
 }
 
 void put_growth(ByteWriter& out, const StateImage& image) {
-    out.put(kVersion);
+    out.put(kGrowthVersion);
     for (const inspect::PoolImage& pool : image.pools) {
         out.put_varint(pool.trimmed_bytes);
         for (const inspect::SlabImage& slab : pool.slabs) {

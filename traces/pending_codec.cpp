@@ -9,7 +9,7 @@ namespace {
 using inspect::BlockingImage;
 using inspect::StateImage;
 
-constexpr std::uint8_t kVersion = 1;  // more may follow what is known
+constexpr std::uint8_t kPendingVersion = 1;  // more may follow what is known
 
 std::uint32_t get_count32(ByteReader& in) {
     const std::uint64_t value = in.get_varint();
@@ -26,7 +26,7 @@ bool has_pending(const StateImage& image) {
 }
 
 void put_pending(ByteWriter& out, const StateImage& image) {
-    out.put(kVersion);
+    out.put(kPendingVersion);
     for (const inspect::WorkerImage& worker : image.workers) {
         out.put_varint(worker.timers_armed);
         out.put(worker.timers_next_ticks);

@@ -12,7 +12,7 @@ using inspect::SelectImage;
 using inspect::StateImage;
 using inspect::WorkerImage;
 
-constexpr std::uint8_t kVersion = 1;  // more may follow what is known
+constexpr std::uint8_t kSchedulingVersion = 1;  // more may follow what is known
 constexpr std::size_t kSelectBytesMin = 8 + 4 + 4 + 4 + 3 + 2 * wire::kSelectArmsCounted;
 constexpr std::uint8_t kReceives = 1;
 
@@ -133,7 +133,7 @@ bool has_scheduling(const StateImage& image) {
 }
 
 void put_scheduling(ByteWriter& out, const StateImage& image) {
-    out.put(kVersion);
+    out.put(kSchedulingVersion);
     put_workers(out, image.workers);
     put_wakers(out, image.coroutines);
     put_arms(out, image.select_arms);

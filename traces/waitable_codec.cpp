@@ -8,7 +8,7 @@ namespace {
 
 using inspect::WaitableImage;
 
-constexpr std::uint8_t kVersion = 1;  // another one is of a later coroscope, which wrote more than this one can know
+constexpr std::uint8_t kWaitableVersion = 1;  // another one is of a later coroscope, which wrote more than this one can know
 constexpr std::size_t kWaitableBytesMin = 4 + 1 + 1 + 4 + 4 + 4 + 6 * 1 + 1 + 1;
 
 std::uint32_t get_count32(ByteReader& in) {
@@ -20,7 +20,7 @@ std::uint32_t get_count32(ByteReader& in) {
 }  // namespace
 
 void put_waitables(ByteWriter& out, const std::vector<WaitableImage>& waitables) {
-    out.put(kVersion);
+    out.put(kWaitableVersion);
     out.put_varint(waitables.size());
     for (const WaitableImage& w : waitables) {
         out.put(w.index);

@@ -30,7 +30,10 @@ constexpr std::int64_t kSliceNs = 50'000;
         scheduler.take_injected(worker);
         worker.switch_stamp = 0;  // what comes from others is stamped after it was taken
     }
-    if (worker.several_workers && !worker.queue.empty()) scheduler.notify();
+    if (worker.several_workers) {
+        if (!worker.queue.empty()) scheduler.notify();
+        scheduler.relieve(worker);
+    }
     if (timers_next() != kNoDeadline) {
         const std::uint64_t now = now_ticks();
         if (now >= timers_next()) {

@@ -84,6 +84,9 @@ public:
 
     // Looks for work in other workers' queues, and takes half of one. The first is returned, the others stand in the worker's own queue.
     std::uint32_t steal(Worker& worker);
+    // Watches one other worker at a time; when a coroutine there has run for a millisecond while others stand behind it, moves half of those into
+    // the worker's own queue: one that computes without end keeps its worker and nobody else. A busy worker, every few picks.
+    void relieve(Worker& worker);
 
     // The worker has something to run: it searches no longer.
     void found_work(Worker& worker) {
@@ -129,6 +132,7 @@ private:
     void publish_lengths();                                          // the same
     std::uint32_t age(Worker& worker, std::size_t served);           // the same
     bool anything_to_steal() const;
+    static void note_stolen(Worker& worker, std::uint32_t victim, std::uint32_t count);
     // `last`: nobody else has anything to do, nor will by a deadline, and somebody is alive.
     void sleep(Worker& worker, std::uint64_t deadline, bool last);
     bool sleep_virtually(Worker& worker, std::uint64_t deadline);  // false: it is the deadline

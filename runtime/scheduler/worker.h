@@ -67,6 +67,9 @@ struct alignas(64) Worker {
     std::uint32_t parks_until_next = 61;  // what parks_until_depth becomes next
     std::uint32_t urgent_in_a_row = 0;    // picks of higher priority while others stood in `queue`
     std::uint32_t chaos_round = 0;        // of the seed that `random` comes from (chaos.h)
+    std::uint32_t watched = 0;            // the other worker that Scheduler::relieve() looks at,
+    std::uint64_t watched_switches = 0;   // what it had switched by then,
+    std::uint64_t watched_since = 0;      // and when that was, in ticks
     ReadyQueue bound;                     // that may run here only; under the Scheduler's lock
     wire::WorkerQueuesRecord* shown_queues = nullptr;  // in the segment; constant
     std::uint64_t random = 0x9e3779b97f4a7c15ULL;      // state of a xorshift; not 0

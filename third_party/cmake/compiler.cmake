@@ -31,7 +31,8 @@ add_compile_options(
 # A header found through a layer's include root (below) is shown under its true path, and the debug information says
 # that the compiler ran in the root of the tree. The last map that fits wins. Each stands here a second time with the
 # relative path that ccache makes of it, which lets all build folders share one cache.
-add_compile_options("$<$<COMPILE_LANGUAGE:C,CXX>:-fdebug-prefix-map=${CMAKE_BINARY_DIR}=${CMAKE_SOURCE_DIR}>")
+add_compile_options("$<$<COMPILE_LANGUAGE:C,CXX>:-fdebug-prefix-map=${CMAKE_BINARY_DIR}=${CMAKE_SOURCE_DIR}>"
+  "$<$<COMPILE_LANGUAGE:C,CXX>:-fmacro-prefix-map=../=;-fdebug-prefix-map=../=${CMAKE_SOURCE_DIR}/>")
 foreach(layer IN ITEMS base wire emit inspect runtime traces views app)
   foreach(root IN ITEMS ${CMAKE_BINARY_DIR}/layers/${layer}/ layers/${layer}/)
     add_compile_options(
@@ -67,9 +68,13 @@ endif()
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # The sloppiness is what ccache asks for where precompiled headers are in use.
-  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_BASEDIR=${CMAKE_BINARY_DIR}
-               ${CCACHE_PROGRAM})
+  # The sloppiness is what ccache asks for where precompiled headers are in use. Builds that are made for their tests share objects with
+  # other clones of this tree: what was compiled there is not compiled again here (its debug information then names that clone).
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_BASEDIR=${CMAKE_SOURCE_DIR})
+  if(COROSCOPE_TOGETHER)
+    list(APPEND launcher CCACHE_NOHASHDIR=1)
+  endif()
+  list(APPEND launcher ${CCACHE_PROGRAM})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
@@ -86,12 +91,12 @@ function(coroscope_sources out folder)
   set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
-# coroscope_compile_together(TARGET): in the sanitizers' builds, which are made from scratch more often than after a change, the target's
-# sources are compiled some at a time, so that headers are read and templates instantiated once for several. The other builds compile
-# each by itself, which shows a header that is missing. Two sources that give a name of theirs to different things: rename one,
-# or set its property SKIP_UNITY_BUILD_INCLUSION.
+# coroscope_compile_together(TARGET): with COROSCOPE_TOGETHER (the presets ci, asan and tsan: made from scratch more often than after a
+# change) the target's sources are compiled some at a time, so that headers are read and templates instantiated once for several. The
+# default build compiles each by itself, which shows a header that is missing. Two sources that give a name of theirs to different things:
+# rename one, or set its property SKIP_UNITY_BUILD_INCLUSION.
 function(coroscope_compile_together target)
-  if(COROSCOPE_SANITIZE)
+  if(COROSCOPE_TOGETHER)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 7)
   endif()
 endfunction()

@@ -13,7 +13,7 @@ namespace {
 
 constexpr cprime::SpawnOptions kTimer = {.name = "timer", .size_class = cprime::size_class::micro};
 
-struct Tally {
+struct TimerTally {
     std::uint64_t count = 0;
     std::uint64_t armed = 0;
     std::uint64_t ended = 0;
@@ -25,7 +25,7 @@ struct Tally {
     }
 };
 
-void spawn_sleeping(Tally& tally, std::uint64_t duration_ns) {
+void spawn_sleeping(TimerTally& tally, std::uint64_t duration_ns) {
     cprime::spawn_detached(kTimer, [&tally, duration_ns] {
         ++tally.armed;
         cprime::sleep_for(std::chrono::nanoseconds(duration_ns));
@@ -33,7 +33,7 @@ void spawn_sleeping(Tally& tally, std::uint64_t duration_ns) {
     });
 }
 
-cprime::JoinHandle<void> spawn_cancelled(Tally& tally) {
+cprime::JoinHandle<void> spawn_cancelled(TimerTally& tally) {
     return cprime::spawn(kTimer, [&tally] {
         ++tally.armed;
         if (cprime::sleep_for(std::chrono::nanoseconds(TimerPlan::kNeverNs)).status() ==
@@ -46,7 +46,7 @@ cprime::JoinHandle<void> spawn_cancelled(Tally& tally) {
 }  // namespace
 
 Measured timers_fire(std::uint64_t count) {
-    Tally tally{.count = count};
+    TimerTally tally{.count = count};
     const TimerPlan plan(count);
     for (std::uint64_t i = 0; i < count; ++i) {
         const std::uint64_t now = now_ns();
@@ -65,7 +65,7 @@ Measured timers_fire(std::uint64_t count) {
 }
 
 Measured timers_cancelled(std::uint64_t count) {
-    Tally tally{.count = count};
+    TimerTally tally{.count = count};
     std::vector<cprime::JoinHandle<void>> handles;
     handles.reserve(count);
     const std::uint64_t begin_ns = now_ns();

@@ -256,6 +256,31 @@ TEST_P(SchedulerOnWorkers, idle_workers_take_whom_a_computing_one_has_just_woken
     });
 }
 
+TEST_P(SchedulerOnWorkers, busy_workers_relieve_one_that_a_coroutine_keeps) {
+    if (GetParam() == 1) GTEST_SKIP() << "nobody else is there";
+    std::atomic<unsigned> others_run{0};
+    std::atomic<bool> done{false};
+    std::atomic<int> ran{0};
+    Runtime runtime({.workers = GetParam()});
+    runtime.run([&] {
+        // Two on each of the other workers, so that none of these is ever without work.
+        for (std::uint32_t worker = 1; worker < GetParam(); ++worker) {
+            for (int i = 0; i < 2; ++i) {
+                spawn_detached({.worker = worker}, [&] {
+                    for (++others_run; !done;) yield();
+                });
+            }
+        }
+        spawn_detached({.worker = 0}, [&] {
+            while (others_run != 2 * (GetParam() - 1)) yield();
+            for (int i = 0; i < 100; ++i) spawn_detached("behind", [&] { ++ran; });
+            while (ran != 100) {  // without a runtime call
+            }
+            done = true;
+        });
+    });
+}
+
 TEST_P(SchedulerOnWorkers, many_more_than_a_queue_holds_all_run) {
     std::atomic<int> ran{0};
     constexpr int kCount = kManyCoroutines;
