@@ -64,7 +64,7 @@ void Model::lose(std::uint64_t until_ticks) {
 void Model::apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index) {
     switch (event.type) {
         case EventType::kSpawn:
-            spawn(event);
+            spawn(event, owner, owner_index);
             break;
         case EventType::kResume:
             resume(event, owner_index);
@@ -140,7 +140,7 @@ Model::Place Model::advance(Coroutine& coroutine, std::uint32_t sequence, std::u
     return Place::kNewest;
 }
 
-void Model::spawn(const wire::DecodedEvent& event) {
+void Model::spawn(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index) {
     Coroutine& coroutine = coroutines_[event.object];
     const std::uint32_t sequence = wire::spawn_sequence(event);
     if (!coroutine.sequence_known) {
@@ -155,8 +155,9 @@ void Model::spawn(const wire::DecodedEvent& event) {
         coroutine.steps = 0;
     }
     const Place place = advance(coroutine, sequence, 2, event.tsc);
-    if (place == Place::kOld || (place == Place::kLate && !newer(sequence, coroutine.spawned_at))) return;
     inspect::CoroutineImage& image = coroutine.image;
+    if (place == Place::kOld && image.woken_ticks < event.tsc) forget_waker(image);
+    if (place == Place::kOld || (place == Place::kLate && !newer(sequence, coroutine.spawned_at))) return;
     coroutine.spawned_at = sequence;
     coroutine.identity_known = true;
     image.index = event.object;
@@ -176,7 +177,7 @@ void Model::spawn(const wire::DecodedEvent& event) {
     image.wait_object = wire::kNone;
     image.deadline_ticks = 0;
     image.rip = image_.trampoline_address;
-    image.worker = 0;
+    image.worker = owner == wire::RingOwner::kWorker ? static_cast<std::uint8_t>(owner_index) : 0;
     coroutine.in_use = true;
 }
 
@@ -238,7 +239,10 @@ void Model::wake(const wire::DecodedEvent& event, std::uint32_t worker) {
     const std::uint32_t sequence = widen(wire::low24(event.argument), coroutine.top);
     if (!begin_unseen(coroutine, sequence, 2, event.tsc)) return;
     const Place place = advance(coroutine, sequence, 2, event.tsc);
-    if (place == Place::kOld) return;
+    if (place == Place::kOld) {  // the keyframe's writer may not have read it yet
+        if (coroutine.in_keyframe && event.tsc > coroutine.image.woken_ticks) woken(event, worker, coroutine.image);
+        return;
+    }
     if (place == Place::kNewest || newer(sequence, coroutine.woken_at)) {
         coroutine.woken_at = sequence;
         woken(event, worker, coroutine.image);

@@ -90,7 +90,7 @@ private:
 
     Place advance(Coroutine& coroutine, std::uint32_t sequence, std::uint32_t step, std::uint64_t ticks);
     bool begin_unseen(Coroutine& coroutine, std::uint32_t sequence, std::uint32_t step, std::uint64_t ticks);
-    void spawn(const wire::DecodedEvent& event);
+    void spawn(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
     void resume(const wire::DecodedEvent& event, std::uint32_t worker);
     void suspend(const wire::DecodedEvent& event, std::uint32_t worker);
     void wake(const wire::DecodedEvent& event, std::uint32_t worker);

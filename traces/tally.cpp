@@ -19,8 +19,16 @@ Tally::Tally() {
     wake_to_run_.sample_period = 1;
 }
 
-void Tally::enter(Entry& entry, std::uint32_t sequence24, std::uint64_t ticks) {
-    if (entry.since_ticks != 0 && wire::distance24(sequence24, entry.since_sequence) < 0) return;
+void Tally::enter(Entry& entry, std::uint32_t sequence24, std::uint32_t step, std::uint64_t ticks) {
+    const bool first = entry.since_ticks == 0;
+    const std::int32_t ahead = first ? 0 : wire::distance24(sequence24, entry.since_sequence);
+    if (ahead < 0) {
+        const bool after_wake = entry.woken_ticks != 0 &&
+                                wire::distance24(sequence24, entry.woken_sequence) > 0;
+        if (after_wake) entry.unseen_steps -= std::min(entry.unseen_steps, step);
+        return;
+    }
+    if (ahead > 0) entry.unseen_steps += static_cast<std::uint32_t>(ahead) - std::min<std::uint32_t>(step, ahead);
     entry.since_sequence = sequence24;
     entry.since_ticks = ticks;
 }
@@ -36,6 +44,7 @@ std::uint64_t Tally::identity_at(std::uint32_t index, std::uint64_t ticks) const
 void Tally::woken(Entry& entry, const wire::DecodedEvent& event) {
     const std::uint32_t sequence = wire::low24(event.argument);
     if (entry.woken_ticks != 0 && wire::distance24(sequence, entry.woken_sequence) < 0) return;
+    if (sequence == entry.since_sequence) entry.unseen_steps = 0;
     entry.woken_sequence = sequence;
     entry.woken_ticks = event.tsc;
     entry.woken_cause = static_cast<wire::WakeCause>(
@@ -69,13 +78,13 @@ void Tally::take(const wire::DecodedEvent& event) {
             entry.identity = wire::spawn_identity(event);
             entry.identity8 = static_cast<std::uint8_t>(entry.identity);
             entry.spawned_ticks = event.tsc;
-            enter(entry, wire::spawn_sequence(event) & 0xffffffU, event.tsc);
+            enter(entry, wire::spawn_sequence(event) & 0xffffffU, 2, event.tsc);
             break;
         }
         case EventType::kResume: {
             Entry& entry = entries_[event.object];
             const std::uint32_t sequence = wire::low24(event.argument);
-            enter(entry, sequence, event.tsc);
+            enter(entry, sequence, 1, event.tsc);
             entry.identity8 = wire::high8(event.argument);
             if (entry.wake_ticks != 0 && ((entry.wake_sequence + 1) & 0xffffffU) == sequence) {
                 add_wait(std::exchange(entry.wake_ticks, 0), event.tsc);
@@ -87,14 +96,14 @@ void Tally::take(const wire::DecodedEvent& event) {
         }
         case EventType::kSuspend: {
             if (!event.current_known || event.current == wire::kNone) break;
-            enter(entries_[event.current], wire::low24(event.argument), event.tsc);
+            enter(entries_[event.current], wire::low24(event.argument), 1, event.tsc);
             add_pc(event.ext48[0]);
             break;
         }
         case EventType::kWake: {
             Entry& entry = entries_[event.object];
             const std::uint32_t sequence = wire::low24(event.argument);
-            enter(entry, sequence, event.tsc);
+            enter(entry, sequence, 2, event.tsc);
             woken(entry, event);
             if (entry.resume_ticks != 0 && ((sequence + 1) & 0xffffffU) == entry.resume_sequence) {
                 add_wait(event.tsc, std::exchange(entry.resume_ticks, 0));
@@ -122,9 +131,10 @@ void Tally::take(const wire::DecodedEvent& event) {
 void Tally::name_waker(const Entry& entry, const inspect::StateImage& image,
                        inspect::CoroutineImage& coroutine) const {
     const bool another = entry.identity != 0 && entry.identity != coroutine.identity;
-    // What happened after the image was copied is not in it.
-    if (entry.woken_ticks == 0 || another ||
-        wire::distance24(coroutine.sequence & 0xffffffU, entry.woken_sequence) < 0)
+    const std::uint32_t sequence = coroutine.sequence & 0xffffffU;
+    // What happened after the image was copied is not in it; and until every event up to that has been read, another one may have woken it since.
+    if (entry.woken_ticks == 0 || another || wire::distance24(sequence, entry.woken_sequence) < 0 ||
+        wire::distance24(sequence, entry.since_sequence) > 0 || entry.unseen_steps != 0)
         return;
     coroutine.woken_ticks = entry.woken_ticks;
     coroutine.woken_cause = entry.woken_cause;

@@ -50,10 +50,12 @@ private:
         std::uint64_t woken_ticks = 0, woken_by = 0;
         std::uint32_t woken_by_index = wire::kNone;
         std::uint32_t woken_sequence = 0;
+        std::uint32_t unseen_steps = 0;  // of its sequence between that and since_sequence: events that have not been read, or were lost
         wire::WakeCause woken_cause = wire::WakeCause::kCoroutine;
         std::uint8_t identity8 = 0;  // low bits of who ran here last
     };
-    void enter(Entry& entry, std::uint32_t sequence24, std::uint64_t ticks);
+    // An event that takes the sequence `step` further, to sequence24.
+    void enter(Entry& entry, std::uint32_t sequence24, std::uint32_t step, std::uint64_t ticks);
     void woken(Entry& entry, const wire::DecodedEvent& event);
     // Identity of the coroutine that ran at this index at that time; 0 = not known.
     std::uint64_t identity_at(std::uint32_t index, std::uint64_t ticks) const;

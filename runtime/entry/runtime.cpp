@@ -23,7 +23,7 @@
 #include "runtime/entry/worker_threads.h"
 #include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/clock.h"
-#include "runtime/scheduler/late_drops.h"
+#include "runtime/scheduler/late_calls.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/sleepers.h"
 #include "runtime/scheduler/suspended.h"
@@ -228,7 +228,7 @@ void start(RuntimeState& state, const RuntimeOptions& options) {
     set_order(state, options);
     start_workers(state);
     if (g_chaos.on()) g_chaos.settle();
-    g_late_drops.open();
+    g_late_calls.open();
     state.segment->header().lifecycle.store(static_cast<std::uint32_t>(wire::Lifecycle::kRunning),
                                             std::memory_order_release);
     if (options.reap_idle_after.count() > 0 &&
@@ -348,7 +348,7 @@ Runtime::~Runtime() {
     state.blocking.stop();
     // 6. What they used goes, in reverse order, when nobody lets go of a handle any more.
     detail::g_shutdown_steps.stop();
-    detail::g_late_drops.close();
+    detail::g_late_calls.close();
     detail::check_no_hand_stacks_left();
     detail::stop_waitables();
     detail::stop_channels();

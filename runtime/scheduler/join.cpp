@@ -6,7 +6,7 @@
 #include "cprime/detail/spawn_request.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/joiners.h"
-#include "runtime/scheduler/late_drops.h"
+#include "runtime/scheduler/late_calls.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/watch/describe.h"
 
@@ -14,7 +14,7 @@ namespace cprime::detail {
 
 using wire::CoroutineRecord;
 
-constinit LateDrops g_late_drops;
+constinit LateCalls g_late_calls;
 
 TakenJoiners take_joiners(std::uint32_t target) {
     Joiners& joiners = g_runtime->joiners;
@@ -176,6 +176,19 @@ void let_go(const HandleRequest& request) {
     g_runtime->failures.drop(request.identity);
 }
 
+void describe(DescribeRequest& request) {
+    if (request.identity == 0) return;
+    const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[request.target]);
+    if (!still_alive(request.target, request.identity)) return;
+    const wire::CoroutineDetail& about = detail(request.target);
+    const std::uint32_t site = about.site.load(std::memory_order_relaxed);
+    const std::uint32_t own = about.name.load(std::memory_order_relaxed);
+    request.alive = true;
+    request.size_class = static_cast<std::uint8_t>(g_runtime->pools.size_class(record(request.target).pool));
+    request.name = g_runtime->segment->string(
+        own != wire::kNone || site == wire::kNone ? own : g_runtime->sites.record(site).name);
+}
+
 }  // namespace
 
 ResumePoint drop_handle(Worker* worker, std::uint32_t, void* argument) noexcept {
@@ -186,8 +199,21 @@ ResumePoint drop_handle(Worker* worker, std::uint32_t, void* argument) noexcept 
     }
     // By a thread it may be dropped while the runtime ends, and in a static variable when it is gone: then there is nothing to let go of.
     if (emit::forked_child()) return nullptr;
-    if (g_late_drops.enter()) let_go(request);
-    g_late_drops.leave();
+    if (g_late_calls.enter()) let_go(request);
+    g_late_calls.leave();
+    return nullptr;
+}
+
+ResumePoint describe_coroutine(Worker* worker, std::uint32_t, void* argument) noexcept {
+    auto& request = *static_cast<DescribeRequest*>(argument);
+    if (worker != nullptr) {
+        describe(request);
+        return keep_running(*worker);
+    }
+    // When the runtime is gone the coroutine is, too.
+    if (emit::forked_child()) return nullptr;
+    if (g_late_calls.enter()) describe(request);
+    g_late_calls.leave();
     return nullptr;
 }
 

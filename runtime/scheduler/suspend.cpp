@@ -68,24 +68,4 @@ ResumePoint resume_coroutine(Worker* worker, std::uint32_t, void* argument) noex
     return worker != nullptr ? keep_running(*worker) : nullptr;
 }
 
-ResumePoint describe_coroutine(Worker* worker, std::uint32_t, void* argument) noexcept {
-    auto& request = *static_cast<DescribeRequest*>(argument);
-    // A handle in a static variable may ask when the runtime is gone, and with it the coroutine.
-    if (g_runtime == nullptr || emit::forked_child()) return nullptr;
-    if (request.identity != 0) {
-        const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[request.target]);
-        if (still_alive(request.target, request.identity)) {
-            const wire::CoroutineDetail& about = detail(request.target);
-            const std::uint32_t site = about.site.load(std::memory_order_relaxed);
-            const std::uint32_t own = about.name.load(std::memory_order_relaxed);
-            request.alive = true;
-            request.size_class = static_cast<std::uint8_t>(
-                g_runtime->pools.size_class(record(request.target).pool));
-            request.name = g_runtime->segment->string(
-                own != wire::kNone || site == wire::kNone ? own : g_runtime->sites.record(site).name);
-        }
-    }
-    return worker != nullptr ? keep_running(*worker) : nullptr;
-}
-
 }  // namespace cprime::detail

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "bank.h"
 #include "climbers.h"
 #include "deadlock.h"
 #include "edges.h"
+#include "exchange.h"
 #include "fan_in.h"
 #include "parser.h"
 #include "pipeline.h"
@@ -30,6 +32,8 @@ void Demo::open() {
     parts_.push_back(std::make_unique<FanIn>(schedule_));
     parts_.push_back(std::make_unique<Parser>(schedule_, options_.seed));
     parts_.push_back(std::make_unique<Climbers>(schedule_));
+    parts_.push_back(std::make_unique<Exchange>(schedule_, options_.seed));
+    parts_.push_back(std::make_unique<Bank>(schedule_));
     if (options_.deadlock) parts_.push_back(std::make_unique<Deadlock>(Deadlock::Kind::certain));
     if (options_.near_miss) parts_.push_back(std::make_unique<Deadlock>(Deadlock::Kind::near_miss));
     parts_.push_back(std::make_unique<Swarm>(schedule_, options_.swarm, options_.hints));

@@ -15,6 +15,15 @@ public:
     void sends(std::uint64_t coroutine, const std::string& channel) {
         add(coroutine, "\"channel:" + channel + '"', "send");
     }
+    void selects_to_receive(std::uint64_t coroutine, const std::string& channel) {
+        add(coroutine, "\"channel:" + channel + '"', "select-receive");
+    }
+    void locks(std::uint64_t coroutine, const std::string& mutex) {
+        add(coroutine, "\"mutex:" + mutex + '"', "lock");
+    }
+    void acquires(std::uint64_t coroutine, const std::string& semaphore) {
+        add(coroutine, "\"semaphore:" + semaphore + '"', "acquire");
+    }
     void joins(std::uint64_t coroutine, std::uint64_t other) {
         add(coroutine, std::to_string(other), "join");
     }

@@ -164,7 +164,8 @@ private:
                 }
             }
         }
-        if (truth.woken_ticks == 0) return;
+        if (truth.woken_ticks == 0 || ours.woken_ticks == 0) return;
+        ++result_.wakers_same;
         if (ours.woken_ticks != truth.woken_ticks)
             differ(who + " woken_ticks", ours.woken_ticks, truth.woken_ticks);
         if (ours.woken_by != 0 && truth.woken_by != 0 && ours.woken_by != truth.woken_by)

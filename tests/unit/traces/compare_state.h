@@ -19,6 +19,7 @@ struct Comparison {
     std::vector<std::string> differences;  // at most kDifferencesMax
     std::uint64_t coroutines_same = 0;     // compared at the same sequence
     std::uint64_t coroutines_moved = 0;  // changed while the keyframe was copied: the rebuilt state is newer
+    std::uint64_t wakers_same = 0;       // of those, compared who woke them
     std::uint64_t channels_same = 0, channels_moved = 0;
     std::uint64_t waitables_same = 0, waitables_moved = 0;
     bool quiet = false;  // nothing moved: everything was compared, pools bit for bit

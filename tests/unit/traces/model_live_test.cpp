@@ -81,7 +81,7 @@ TEST(ModelFields, every_replayed_field_of_the_table_is_compared) {
 
 // What all keyframes of a trace together had.
 struct Seen {
-    std::uint64_t coroutines_same = 0, channels_same = 0, waitables_same = 0, quiet = 0;
+    std::uint64_t coroutines_same = 0, channels_same = 0, waitables_same = 0, wakers_same = 0, quiet = 0;
 };
 
 // From each keyframe and the events after it the next one must follow.
@@ -112,6 +112,7 @@ void expect_each_keyframe_to_follow(const TraceReader& trace, Seen& seen) {
                 << "waitable " << row.index << " though nothing was lost";
         }
         seen.coroutines_same += comparison.coroutines_same;
+        seen.wakers_same += comparison.wakers_same;
         seen.channels_same += comparison.channels_same;
         seen.waitables_same += comparison.waitables_same;
         seen.quiet += comparison.quiet ? 1 : 0;
@@ -151,6 +152,7 @@ TEST(ModelLive, each_keyframe_of_a_crossroads_of_selects_follows_from_the_one_be
     Seen seen;
     expect_each_keyframe_to_follow(**opened, seen);
     EXPECT_GT(seen.coroutines_same, 1000U);
+    EXPECT_GT(seen.wakers_same, 100U);
     const auto middle = (*opened)->read_keyframe((*opened)->chunks()[(*opened)->keyframes()[2]]);
     ASSERT_TRUE(middle.ok());
     EXPECT_GE(middle->select_arms.size(), 3U) << "two that wait for good have three arms between them";

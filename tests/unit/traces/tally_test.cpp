@@ -142,6 +142,7 @@ TEST(Tally, who_follows_at_the_wakers_index_is_not_the_waker) {
     tally.take(woken(300, 3, 8, 4));
     tally.take(spawned_as(400, 4, 41));
     tally.take(resumed(500, 4, 41));
+    tally.take(event(wire::EventType::kResume, 600, 3, 9));
     inspect::StateImage image = two(9, 41);
     tally.complete(image);
     EXPECT_EQ(image.coroutines[0].woken_by, 40U);
@@ -157,6 +158,29 @@ TEST(Tally, a_wake_up_that_the_image_has_not_seen_is_not_told) {
     tally.take(spawned_as(400, 3, 31));
     tally.complete(somebody_else);
     EXPECT_EQ(somebody_else.coroutines[0].woken_ticks, 0U);
+}
+
+TEST(Tally, while_a_later_wake_up_may_not_have_been_read_nobody_is_named) {
+    Tally tally;
+    const auto ticks_at = [&tally](std::uint32_t sequence) {
+        inspect::StateImage image = two(sequence, 40);
+        tally.complete(image);
+        return image.coroutines[0].woken_ticks;
+    };
+    tally.take(woken(300, 3, 8, 4));
+    tally.take(event(wire::EventType::kResume, 310, 3, 9));
+    tally.take(suspend(320, 3, 10, 0x401000));
+    EXPECT_EQ(ticks_at(10), 300U);
+    EXPECT_EQ(ticks_at(12), 0U) << "it was woken, or ran, since: the event is still in its ring";
+    tally.take(event(wire::EventType::kResume, 410, 3, 13));
+    EXPECT_EQ(ticks_at(13), 0U) << "the wake-up stands in another worker's ring";
+    tally.take(woken(400, 3, 12, 4));
+    EXPECT_EQ(ticks_at(13), 400U);
+    tally.take(suspend(420, 3, 14, 0x401000));
+    tally.take(suspend(440, 3, 16, 0x401000));  // the resume between the two is lost
+    EXPECT_EQ(ticks_at(16), 0U);
+    tally.take(woken(500, 3, 18, 4));
+    EXPECT_EQ(ticks_at(18), 500U);
 }
 
 wire::DecodedEvent spawn(std::uint64_t tsc, std::uint32_t coroutine, std::uint32_t site) {

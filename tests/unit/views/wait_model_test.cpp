@@ -30,7 +30,7 @@ struct Fixture {
 };
 
 // Edges as the analysis gives them, written by hand so that this test needs no analysis.
-Fixture fake(std::uint32_t swarm = 500, bool deadlock = true) {
+Fixture fake_waits(std::uint32_t swarm = 500, bool deadlock = true) {
     FakeOptions options;
     options.swarm = swarm;
     options.deadlock = deadlock;
@@ -65,7 +65,7 @@ Fixture fake(std::uint32_t swarm = 500, bool deadlock = true) {
 }
 
 TEST(WaitGraph, a_mutex_is_a_node_that_says_who_holds_it) {
-    Fixture fixture = fake(10, false);
+    Fixture fixture = fake_waits(10, false);
     auto moment = std::make_shared<traces::Moment>(*fixture.moment);
     inspect::WaitableImage mutex;
     mutex.index = 3;
@@ -83,7 +83,7 @@ TEST(WaitGraph, a_mutex_is_a_node_that_says_who_holds_it) {
 }
 
 TEST(WaitGraph, a_swarm_on_one_channel_is_one_node_with_its_count) {
-    const Fixture fixture = fake();
+    const Fixture fixture = fake_waits();
     const WaitGraph graph = compute_wait_graph(*fixture.moment, fixture.waits, {});
     ASSERT_EQ(count_nodes(graph, "swarm"), 1U);
     const WaitNode* swarm = find_node(graph, "swarm");
@@ -94,7 +94,7 @@ TEST(WaitGraph, a_swarm_on_one_channel_is_one_node_with_its_count) {
 }
 
 TEST(WaitGraph, counts_of_links_add_up_to_the_edges) {
-    const Fixture fixture = fake();
+    const Fixture fixture = fake_waits();
     const WaitGraph graph = compute_wait_graph(*fixture.moment, fixture.waits, {});
     std::uint64_t sum = 0;
     for (const WaitLink& link : graph.links) {
@@ -105,7 +105,7 @@ TEST(WaitGraph, counts_of_links_add_up_to_the_edges) {
 }
 
 TEST(WaitGraph, members_of_a_cycle_stay_by_themselves_though_they_look_alike) {
-    const Fixture fixture = fake();
+    const Fixture fixture = fake_waits();
     const WaitGraph graph = compute_wait_graph(*fixture.moment, fixture.waits, {});
     EXPECT_EQ(count_nodes(graph, "philosopher"), 2U);
     const auto marked = std::count_if(graph.nodes.begin(), graph.nodes.end(),
@@ -117,7 +117,7 @@ TEST(WaitGraph, members_of_a_cycle_stay_by_themselves_though_they_look_alike) {
 }
 
 TEST(WaitGraph, the_selected_coroutine_leaves_its_group) {
-    const Fixture fixture = fake();
+    const Fixture fixture = fake_waits();
     const WaitGraph graph = compute_wait_graph(*fixture.moment, fixture.waits,
                                                {kFakeSwarmFirst + 1, "", true});
     EXPECT_EQ(count_nodes(graph, "swarm"), 2U);
@@ -129,7 +129,7 @@ TEST(WaitGraph, the_selected_coroutine_leaves_its_group) {
 }
 
 TEST(WaitGraph, could_wake_is_drawn_only_to_what_somebody_waits_for) {
-    const Fixture fixture = fake();
+    const Fixture fixture = fake_waits();
     const WaitGraph with = compute_wait_graph(*fixture.moment, fixture.waits, {});
     EXPECT_EQ(find_node(with, "nobody-waits-for-this"), nullptr);
     EXPECT_NE(find_node(with, "parser"), nullptr);
@@ -139,7 +139,7 @@ TEST(WaitGraph, could_wake_is_drawn_only_to_what_somebody_waits_for) {
 }
 
 TEST(WaitGraph, an_orphan_is_marked_and_stands_alone) {
-    Fixture fixture = fake(100, false);
+    Fixture fixture = fake_waits(100, false);
     fixture.waits.orphans = {std::to_string(kFakeSwarmFirst)};
     const WaitGraph graph = compute_wait_graph(*fixture.moment, fixture.waits, {});
     const auto orphan = std::find_if(graph.nodes.begin(), graph.nodes.end(),
@@ -150,7 +150,7 @@ TEST(WaitGraph, an_orphan_is_marked_and_stands_alone) {
 }
 
 TEST(WaitGraph, beyond_the_busiest_resources_nodes_are_left_out_and_counted_but_never_a_cycle) {
-    Fixture fixture = fake(2000);
+    Fixture fixture = fake_waits(2000);
     for (std::size_t i = 0; i < 1000; ++i)
         fixture.waits.edges[300 + i].to = fmt::format("channel:c{}", i);
     const WaitGraph graph = compute_wait_graph(*fixture.moment, fixture.waits, {});
@@ -164,7 +164,7 @@ TEST(WaitGraph, beyond_the_busiest_resources_nodes_are_left_out_and_counted_but_
 }
 
 TEST(WaitGraph, an_edge_to_a_coroutine_that_is_gone_is_kept) {
-    Fixture fixture = fake(10, false);
+    Fixture fixture = fake_waits(10, false);
     fixture.waits.edges.push_back({"100", "999999", "join"});
     const WaitGraph graph = compute_wait_graph(*fixture.moment, fixture.waits, {});
     EXPECT_TRUE(std::any_of(graph.nodes.begin(), graph.nodes.end(),
@@ -172,7 +172,7 @@ TEST(WaitGraph, an_edge_to_a_coroutine_that_is_gone_is_kept) {
 }
 
 TEST(WaitGraph, keys_of_nodes_are_the_same_for_the_same_program) {
-    const Fixture fixture = fake();
+    const Fixture fixture = fake_waits();
     const WaitGraph a = compute_wait_graph(*fixture.moment, fixture.waits, {}),
                     b = compute_wait_graph(*fixture.moment, fixture.waits, {});
     ASSERT_EQ(a.nodes.size(), b.nodes.size());
@@ -181,7 +181,7 @@ TEST(WaitGraph, keys_of_nodes_are_the_same_for_the_same_program) {
 }
 
 TEST(WaitGraph, the_dump_carries_the_sentence_of_a_cycle) {
-    const Fixture fixture = fake();
+    const Fixture fixture = fake_waits();
     const nlohmann::json json = to_json(compute_wait_graph(*fixture.moment, fixture.waits, {}));
     ASSERT_EQ(json["cycles"].size(), 1U);
     EXPECT_EQ(json["cycles"][0]["certainty"], "deadlock");
