@@ -63,6 +63,10 @@ inline emit::RingWriter* ring_for(const Worker* worker) {
 inline ResumePoint go_on(Worker* worker) {
     return worker != nullptr ? keep_running(*worker) : nullptr;
 }
+// The same while the peer of a transfer that the caller is to complete waits for it: nobody else runs before that.
+inline ResumePoint go_on_at_once(Worker* worker) {
+    return worker != nullptr ? worker->current : nullptr;
+}
 
 // What a call of short_ways.cpp that has to wait hands to cprime_park; leaves the section that was entered there.
 template <Side>

@@ -110,7 +110,9 @@ bool unlink_waiting(Worker* worker, std::uint32_t index, std::uint32_t object, s
     if (state == nullptr) return false;
     {
         const std::lock_guard<SpinLock> hold(state->lock);
-        if (is_unlinked(index) || !still_parked(index, kReason, object, sequence)) return false;
+        const bool is_taken = is_unlinked(index);
+        if (!still_parked(index, kReason, object, sequence)) return false;
+        if (is_taken) return true;  // by somebody who wakes it, as soon as its item is moved: that is not waited for
         wire::ChannelRecord& channel = g_channels.channel(object);
         const RecordChange change(channel);
         (kReason == WaitReason::kChannelSend ? WaitList::senders(channel) : WaitList::receivers(channel))
@@ -142,8 +144,9 @@ ResumePoint channel_call(Worker* worker, std::uint32_t me, void* argument) noexc
     // Frames: the caller moves the item, and then calls channel_complete. A buffer's items are bytes.
     const bool complete_later = kItems == Items::frames;
     request.link = complete_later ? reinterpret_cast<std::uint64_t>(moved.other.request) : 0;
-    if (!complete_later && moved.other.request != nullptr)
-        wake(worker, moved.other, waker_kind(worker), stamp);
+    if (moved.other.request == nullptr) return go_on(worker);
+    if (complete_later) return go_on_at_once(worker);
+    wake(worker, moved.other, waker_kind(worker), stamp);
     return go_on(worker);
 }
 

@@ -130,7 +130,9 @@ ResumePoint fired_at_once(Worker* worker, std::uint32_t me, SelectRequest& reque
     arm.link = frames ? reinterpret_cast<std::uint64_t>(moved.other.request) : 0;
     request.status = moved.status;
     request.fired = static_cast<std::uint8_t>(fired);
-    if (!frames && moved.other.request != nullptr) wake(worker, moved.other, waker_kind(worker), stamp);
+    if (moved.other.request == nullptr) return go_on(worker);
+    if (frames) return go_on_at_once(worker);
+    wake(worker, moved.other, waker_kind(worker), stamp);
     return go_on(worker);
 }
 
@@ -244,7 +246,8 @@ ResumePoint wait_for_any(Worker* worker, std::uint32_t me, SelectRequest& reques
 // A canceller or a timer wants a coroutine out of its select (scheduler/parking.h).
 bool unlink_selecting(Worker* worker, std::uint32_t index, std::uint32_t first_arm, std::uint32_t sequence,
                       wire::WakeCause cause) {
-    if (!g_arms.claim_for(first_arm, index, sequence)) return false;
+    if (!g_arms.claim_for(first_arm, index, sequence))  // by somebody else, who wakes it: that is not waited for
+        return still_parked(index, WaitReason::kSelect, first_arm, sequence);
     auto& request = *reinterpret_cast<SelectRequest*>(record(index).transfer);
     request.status = status_of(cause);
     retire_select(worker, first_arm, cause, 0);

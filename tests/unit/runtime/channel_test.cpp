@@ -364,6 +364,54 @@ TEST(ChannelLifetime, items_left_in_a_channel_are_destroyed_once_even_if_it_outl
     EXPECT_FALSE(innocent.statistics().closed);
 }
 
+// Cancels a coroutine while it is moved, which is while the one who receives it has been taken out and has not been woken.
+struct Meddler {
+    explicit Meddler(JoinHandle<void>* target) : whom(target) {}
+    Meddler(Meddler&& other) noexcept : whom(other.whom) {
+        if (whom != nullptr) whom->cancel();
+    }
+    Meddler& operator=(Meddler&& other) noexcept {
+        whom = other.whom;
+        if (whom != nullptr) whom->cancel();
+        return *this;
+    }
+    ~Meddler() {}
+    JoinHandle<void>* whom;
+};
+
+TEST_P(Channels, serve_whoever_is_cancelled_while_the_item_moves) {
+    runtime_.run([] {
+        auto [sender, receiver] = make_channel<Meddler>("meddler");
+        auto waiting = spawn("waits", [in = std::move(receiver)] {
+            EXPECT_TRUE(in.receive());
+            EXPECT_EQ(in.receive().status(), Status::cancelled);
+        });
+        while (sender.statistics().receivers_waiting == 0)
+            static_cast<void>(yield());
+        Meddler item(nullptr);
+        item.whom = &waiting;
+        EXPECT_TRUE(sender.send(std::move(item)));
+        waiting.join();
+    });
+}
+
+TEST_P(Channels, serve_whoever_is_cancelled_in_a_select_while_the_item_moves) {
+    runtime_.run([] {
+        auto [sender, receiver] = make_channel<Meddler>("meddler");
+        auto waiting = spawn("waits", [in = std::move(receiver)] {
+            Meddler item(nullptr);
+            EXPECT_TRUE(select(on_receive(in, item)));
+            EXPECT_EQ(select(on_receive(in, item)).status, Status::cancelled);
+        });
+        while (sender.statistics().receivers_waiting == 0)
+            static_cast<void>(yield());
+        Meddler item(nullptr);
+        item.whom = &waiting;
+        EXPECT_TRUE(sender.send(std::move(item)));
+        waiting.join();
+    });
+}
+
 TEST(ChannelLifetime, a_thread_that_waits_is_let_go_when_the_runtime_ends) {
     std::thread outside;
     Sender<int> keeps_it_open;
