@@ -60,7 +60,7 @@ bool unlink_joiner(Worker* worker, std::uint32_t index, std::uint32_t target, st
         std::atomic<std::uint32_t>* link = &record(target).first_joiner;
         while (link->load(std::memory_order_relaxed) != index) {
             const std::uint32_t here = link->load(std::memory_order_relaxed);
-            if (here == wire::kNone) return false;  // the target has ended: its exit wakes the joiner
+            if (here == wire::kNone) return true;  // the target has ended: its exit wakes the joiner
             link = &record(here).next;
         }
         link->store(record(index).next.load(std::memory_order_relaxed), std::memory_order_relaxed);

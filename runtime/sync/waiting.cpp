@@ -56,9 +56,11 @@ bool unlink_waiting(Worker* worker, std::uint32_t index, std::uint32_t waitable,
                     wire::WakeCause cause) {
     if (waitable >= g_waitables.count()) return false;
     Locked object(waitable, worker);
-    if (is_taken_out(index) || !still_parked(index, kReason, waitable, sequence)) {
+    const bool is_taken = is_taken_out(index);
+    const bool is_parked = still_parked(index, kReason, waitable, sequence);
+    if (is_taken || !is_parked) {
         object.unlock();
-        return false;
+        return is_parked;  // somebody wakes it, as soon as its answer is moved: that is not waited for
     }
     WaitRequest& request = request_of(index);
     if (request.state.firm) {  // it does not end for that; the mark stays
