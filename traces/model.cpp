@@ -155,9 +155,8 @@ void Model::spawn(const wire::DecodedEvent& event, wire::RingOwner owner, std::u
         coroutine.steps = 0;
     }
     const Place place = advance(coroutine, sequence, 2, event.tsc);
-    inspect::CoroutineImage& image = coroutine.image;
-    if (place == Place::kOld && image.woken_ticks < event.tsc) forget_waker(image);
     if (place == Place::kOld || (place == Place::kLate && !newer(sequence, coroutine.spawned_at))) return;
+    inspect::CoroutineImage& image = coroutine.image;
     coroutine.spawned_at = sequence;
     coroutine.identity_known = true;
     image.index = event.object;
@@ -239,10 +238,7 @@ void Model::wake(const wire::DecodedEvent& event, std::uint32_t worker) {
     const std::uint32_t sequence = widen(wire::low24(event.argument), coroutine.top);
     if (!begin_unseen(coroutine, sequence, 2, event.tsc)) return;
     const Place place = advance(coroutine, sequence, 2, event.tsc);
-    if (place == Place::kOld) {  // the keyframe's writer may not have read it yet
-        if (coroutine.in_keyframe && event.tsc > coroutine.image.woken_ticks) woken(event, worker, coroutine.image);
-        return;
-    }
+    if (place == Place::kOld) return;
     if (place == Place::kNewest || newer(sequence, coroutine.woken_at)) {
         coroutine.woken_at = sequence;
         woken(event, worker, coroutine.image);

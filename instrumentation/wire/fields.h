@@ -32,7 +32,7 @@ inline constexpr FieldRow kFields[] = {
     {"coroutine", "name", FieldSource::kReplayed, "spawn"},
     {"coroutine", "pool", FieldSource::kReplayed, "spawn"},
     {"coroutine", "slot", FieldSource::kReplayed, "spawn"},
-    {"coroutine", "worker", FieldSource::kReplayed, "resume"},
+    {"coroutine", "worker", FieldSource::kReplayed, "spawn resume"},
     {"coroutine", "rsp", FieldSource::kSampled, ""},
     {"coroutine", "rip", FieldSource::kReplayed, "suspend"},
     {"coroutine", "high_water_bytes", FieldSource::kSampled, ""},

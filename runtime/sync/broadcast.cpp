@@ -132,7 +132,7 @@ ResumePoint make_core(Worker* worker, std::uint32_t, void* argument) noexcept {
     void* const memory = std::malloc(sizeof(BroadcastCore) + request.name.size());
     if (memory == nullptr) fatal("there is no memory for another Broadcast", 1);
     char* const name = static_cast<char*>(memory) + sizeof(BroadcastCore);
-    std::memcpy(name, request.name.data(), request.name.size());
+    std::copy_n(request.name.data(), request.name.size(), name);
     auto* const core = ::new (memory) BroadcastCore({name, request.name.size()}, *request.where);
     core->capacity = request.capacity;
     core->nodes = request.item_bytes == 0;

@@ -13,6 +13,7 @@
 // Trade-off: to take a call costs a step for each that was taken and not answered yet, or for each that was not taken, whichever are fewer.
 //
 // Thread: as in waiting.h. Tested in tests/unit/runtime/call_channel_test.cpp.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -202,7 +203,7 @@ ResumePoint make_call(Worker* worker, std::uint32_t, void* argument) noexcept {
     void* const memory = std::malloc(sizeof(CallCore) + request.name.size());
     if (memory == nullptr) fatal("there is no memory for another call channel", 1);
     char* const name = static_cast<char*>(memory) + sizeof(CallCore);
-    std::memcpy(name, request.name.data(), request.name.size());
+    std::copy_n(request.name.data(), request.name.size(), name);
     request.made = ::new (memory) CallCore({name, request.name.size()}, *request.where);
     return carry_on(worker);
 }

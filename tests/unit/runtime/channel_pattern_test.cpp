@@ -55,9 +55,10 @@ TEST_P(Synchronised, coroutines_run_on_the_class_of_their_pattern_and_their_site
         auto [first_out, first_in] = make_channel<int>("first");
         auto [second_out, second_in] = make_channel<int>("second");
         auto [third_out, third_in] = make_channel<int>("third");
+        const Channel<int> idle("idle");  // as long as it is open nobody ends
         auto adding = spawn_with("add", &add, std::move(third_in), &sum);
-        auto merging = spawn_with<channel_pattern::select>(
-            "merge", &merge, std::move(second_in), Receiver<int>(Channel<int>("idle")), std::move(third_out));
+        auto merging = spawn_with<channel_pattern::select>("merge", &merge, std::move(second_in), Receiver<int>(idle),
+                                                           std::move(third_out));
         auto relaying = spawn_with("relay", &relay, std::move(first_in), std::move(second_out));
         EXPECT_EQ(adding.size_class(), size_class::micro);
         EXPECT_EQ(relaying.size_class(), size_class::small);
@@ -100,11 +101,11 @@ TEST_P(Synchronised, a_pool_holds_coroutines_of_its_pattern) {
         PatternPool<channel_pattern::receive_only, 3> consumers;
         PatternPool<channel_pattern::send_only, 3> producers;
         std::vector<JoinHandle<void>> all;
-        for (int i = 0; i < 3; ++i) {
-            all.push_back(consumers.spawn("consumer", &add, in, &sum));
+        for (int i = 0; i < 3; ++i)
             all.push_back(producers.spawn("producer", &produce, out, 100));
-        }
         EXPECT_THROW(static_cast<void>(producers.spawn("too many", &produce, out, 1)), MicroPoolFull);
+        for (int i = 0; i < 3; ++i)
+            all.push_back(consumers.spawn("consumer", &add, in, &sum));
         in.reset();
         out.reset();
         for (auto& one : all)

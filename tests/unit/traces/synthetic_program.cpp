@@ -160,6 +160,7 @@ void SyntheticProgram::spawn(std::uint32_t w) {
     child.sequence = sequence;
     child.identity = next_identity_++;
     child.spawner = running(w).identity;
+    child.worker = static_cast<std::uint8_t>(w);
     child.state = CoroutineState::kReady;
     child.site = index % 5;
     child.name = index % 3 == 0 ? wire::kNone : 0;
