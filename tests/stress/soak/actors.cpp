@@ -319,8 +319,11 @@ void act_outside(World& world, Random random, const std::atomic<bool>& stop) {
                 world.changed.notify_all();
                 break;
             case 5:
+                if (world.guests >= World::kGuestsMost) break;
+                ++world.guests;
                 guests.push_back(spawn("guest", [&world, guest = random.another()] {
                     soak::act(world, guest, 2, false);
+                    --world.guests;
                     return 2;
                 }));
                 break;

@@ -63,6 +63,7 @@ inline Counters counters;
 // One round's. Made and destroyed by a thread that is no worker, while no coroutine lives.
 struct World {
     static constexpr std::uint32_t kLines = 4, kTapes = 3;
+    static constexpr std::uint32_t kGuestsMost = 64;
 
     std::array<Channel<Item>, kLines> lines{Channel<Item>("line"), Channel<Item>("line", 1),
                                             Channel<Item>("line", 5), Channel<Item>("line")};
@@ -77,6 +78,7 @@ struct World {
     std::uint64_t guarded[2] = {0, 0};  // [i] by mutexes[i]
     std::uint64_t shared_guarded = 0;   // by shared_mutex
     std::atomic<int> inside_semaphore{0};
+    std::atomic<std::uint32_t> guests{0};  // coroutines spawned by threads that have not ended: a slow worker does not drown in them
     std::atomic<bool> ending{false};  // written under mutexes[0] too
     unsigned workers = 1;
 
