@@ -57,6 +57,8 @@ constexpr Layout kLayouts[] = {
 constexpr Layout kSlabLayout = {SectionKind::kSlabsFirst, sizeof(wire::SlabRecord), 64,
                                 wire::kSlabsPerPoolMax, true};
 
+constexpr std::uint64_t kSmallWindowBytes = 4 << 20;
+
 constexpr std::uint64_t to_pages(std::uint64_t bytes) {
     return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
 }
@@ -144,6 +146,12 @@ base::Status StateSegment::map(std::uint64_t bytes_max) {
         }
         file_bytes_ = std::max(file_bytes_, first);
         include_in_core(base_, first);
+        // Small windows go into core dumps as a whole: what is left out lies in a mapping of its own, and a process has 65,530 of these.
+        for (const Window& window : windows_) {
+            if (window.record_bytes == 0) continue;
+            const std::uint64_t size = window.records_max / window.records_per_chunk * window.chunk_bytes;
+            if (size <= kSmallWindowBytes) include_in_core(window.base, size);
+        }
         return base::ok_status();
     }
     return base::error(base::ErrorCode::kRefused,

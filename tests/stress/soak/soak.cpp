@@ -203,6 +203,13 @@ void sum_up(double seconds, std::uint64_t runtimes, const Process& early, const 
         static_cast<unsigned long long>(late.resident_bytes >> 10));
 }
 
+// Four times through all numbers of workers, so that there is something to compare. Under TSan a runtime takes seconds, and memory is its own.
+#if defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kRuntimesLeast = 4;
+#else
+constexpr std::uint64_t kRuntimesLeast = 16;
+#endif
+
 void soak(double seconds) {
     const Watchdog watchdog;
     const auto begin = Clock::now();
@@ -216,8 +223,7 @@ void soak(double seconds) {
     std::optional<Process> early;
     Process late;
     std::uint64_t runtimes = 0;
-    // Twice through all numbers of workers at least, so that there is something to compare.
-    while (runtimes < 16 || Clock::now() < after(1)) {
+    while (runtimes < kRuntimesLeast || Clock::now() < after(1)) {
         play_runtime(runtimes, random.another(), after(1));
         ++runtimes;
         // A thread that was joined is shown by the kernel for a moment longer; the watchdog ends the wait for others.
