@@ -23,7 +23,7 @@ Bank::Bank(Schedule& schedule) {
 void Bank::open(Schedule& schedule) {
     const cprime::MutexLock locked(vault_);
     if (!locked) return;
-    watch_ = spawn_counted({.name = "night watch"}, [this] { watch(); });
+    watch_ = spawn_counted({.name = "watchman"}, [this] { watch(); });
     schedule.play([this] {
         handed_in_ += kSlipsPerBeat;
         slips_.release(kSlipsPerBeat);
