@@ -39,9 +39,10 @@ bool run_pool() {
     auto jobs = cprime::make_channel<Job>("jobs", 16);
     auto results = cprime::make_channel<Done>("results", 16);
     for (int worker = 0; worker < kWorkers; ++worker) {
-        // What is captured last goes first: whoever sees "results" closed knows that nobody takes jobs any more.
-        cprime::spawn_detached("worker",
-                               [worker, out = results.sender, in = jobs.receiver] { work(worker, in, out); });
+        cprime::spawn_detached("worker", [worker, in = jobs.receiver, out = results.sender]() mutable {
+            work(worker, in, out);
+            in.reset();  // first: whoever sees "results" closed knows that nobody takes jobs any more
+        });
     }
     // The workers have copies of their own: without ours, "results" ends with the last of them.
     jobs.receiver.reset();
