@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <unistd.h>
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <string>
@@ -31,8 +32,10 @@ constexpr bool kThreadOfTheSanitizer = false;
 struct TwoMutexes {
     Mutex left{"left fork"}, right{"right fork"};
     Barrier both{2, "both"};
+    std::atomic<int> seated{0};  // who hold their first
     void take(Mutex& first, Mutex& second) {
         const MutexLock one(first);
+        ++seated;
         if (!one || !both.arrive_and_wait()) return;
         const MutexLock other(second);
     }
@@ -174,6 +177,8 @@ TEST_P(Deadlock, of_a_crowd_is_told_in_a_few_lines) {
             static TwoMutexes table;
             for (auto& handle : table.sit_down())
                 handle.detach();
+            while (table.seated != 2)
+                static_cast<void>(yield());
             for (int i = 0; i < 1000; ++i)
                 spawn_detached("crowd", [] { const MutexLock hold(table.left); });
         },
