@@ -379,36 +379,35 @@ struct Meddler {
     JoinHandle<void>* whom;
 };
 
+// receive(receiver) is done by a coroutine that the item cancels while it moves to it.
+template <typename F>
+void send_a_meddler(F receive) {
+    auto [sender, receiver] = make_channel<Meddler>("meddler");
+    auto waiting = spawn("waits", [receive, in = std::move(receiver)] { receive(in); });
+    while (sender.statistics().receivers_waiting == 0)
+        static_cast<void>(yield());
+    Meddler item(nullptr);
+    item.whom = &waiting;
+    EXPECT_TRUE(sender.send(std::move(item)));
+    waiting.join();
+}
+
 TEST_P(Channels, serve_whoever_is_cancelled_while_the_item_moves) {
     runtime_.run([] {
-        auto [sender, receiver] = make_channel<Meddler>("meddler");
-        auto waiting = spawn("waits", [in = std::move(receiver)] {
+        send_a_meddler([](const Receiver<Meddler>& in) {
             EXPECT_TRUE(in.receive());
             EXPECT_EQ(in.receive().status(), Status::cancelled);
         });
-        while (sender.statistics().receivers_waiting == 0)
-            static_cast<void>(yield());
-        Meddler item(nullptr);
-        item.whom = &waiting;
-        EXPECT_TRUE(sender.send(std::move(item)));
-        waiting.join();
     });
 }
 
 TEST_P(Channels, serve_whoever_is_cancelled_in_a_select_while_the_item_moves) {
     runtime_.run([] {
-        auto [sender, receiver] = make_channel<Meddler>("meddler");
-        auto waiting = spawn("waits", [in = std::move(receiver)] {
+        send_a_meddler([](const Receiver<Meddler>& in) {
             Meddler item(nullptr);
             EXPECT_TRUE(select(on_receive(in, item)));
             EXPECT_EQ(select(on_receive(in, item)).status, Status::cancelled);
         });
-        while (sender.statistics().receivers_waiting == 0)
-            static_cast<void>(yield());
-        Meddler item(nullptr);
-        item.whom = &waiting;
-        EXPECT_TRUE(sender.send(std::move(item)));
-        waiting.join();
     });
 }
 
