@@ -322,7 +322,7 @@ void get_workers(ByteReader& in, std::vector<inspect::WorkerImage>& workers) {
     for (inspect::WorkerImage& w : workers) {
         w.index = index++;
         w.thread_id = in.get<std::uint32_t>();
-        set_enum(in, w.state, in.get<std::uint8_t>(), static_cast<std::uint32_t>(wire::WorkerState::kEnded));
+        set_enum(in, w.state, in.get<std::uint8_t>(), static_cast<std::uint32_t>(wire::WorkerState::kHeld));
         w.current = in.get<std::uint32_t>();
         w.histogram_switch = in.get<std::uint32_t>();
         w.stack_low = in.get<std::uint64_t>();

@@ -78,6 +78,10 @@ void Model::apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::u
         case EventType::kExit:
             exit(event);
             break;
+        case EventType::kPause:
+        case EventType::kUnpause:
+            if (event.object != wire::kNone) hold(event, event.type == EventType::kPause);
+            break;
         case EventType::kChannelCreate:
         case EventType::kChannelSend:
         case EventType::kChannelReceive:
@@ -224,8 +228,8 @@ void Model::suspend(const wire::DecodedEvent& event, std::uint32_t worker) {
                                                        wire::kWaitReasonsCount - 1);
     image.index = event.current;
     image.reason = static_cast<wire::WaitReason>(reason);
-    image.state = image.reason == wire::WaitReason::kYield ? wire::CoroutineState::kReady
-                                                           : wire::CoroutineState::kParked;
+    const bool ready = image.reason == wire::WaitReason::kYield || image.reason == wire::WaitReason::kPause;
+    image.state = ready ? wire::CoroutineState::kReady : wire::CoroutineState::kParked;
     image.wait_object = event.object;
     image.deadline_ticks = event.ext64[0];
     if (image.reason == wire::WaitReason::kSelect) coroutine.arms = std::move(arms);
@@ -247,6 +251,21 @@ void Model::wake(const wire::DecodedEvent& event, std::uint32_t worker) {
     coroutine.image.index = event.object;
     coroutine.image.state = wire::CoroutineState::kReady;
     coroutine.image.reason = wire::WaitReason::kNothing;
+    coroutine.image.wait_object = wire::kNone;
+    coroutine.image.deadline_ticks = 0;
+    if (!coroutine.in_use) coroutine.identity_known = false;
+    coroutine.in_use = true;
+}
+
+// A viewer keeps it from running, or lets it go.
+void Model::hold(const wire::DecodedEvent& event, bool held) {
+    Coroutine& coroutine = coroutines_[event.object];
+    const std::uint32_t sequence = widen(wire::low24(event.argument), coroutine.top);
+    if (!begin_unseen(coroutine, sequence, 2, event.tsc)) return;
+    if (advance(coroutine, sequence, 2, event.tsc) != Place::kNewest) return;
+    coroutine.image.index = event.object;
+    coroutine.image.state = held ? wire::CoroutineState::kPaused : wire::CoroutineState::kReady;
+    coroutine.image.reason = held ? wire::WaitReason::kPause : wire::WaitReason::kNothing;
     coroutine.image.wait_object = wire::kNone;
     coroutine.image.deadline_ticks = 0;
     if (!coroutine.in_use) coroutine.identity_known = false;
@@ -388,6 +407,12 @@ void Model::worker(const wire::DecodedEvent& event, wire::RingOwner owner, std::
             break;
         case EventType::kWorkerUnpark:
             does(wire::WorkerState::kScheduling, wire::kNone);
+            break;
+        case EventType::kPause:
+            if (event.object == wire::kNone) does(wire::WorkerState::kHeld, wire::kNone);
+            break;
+        case EventType::kUnpause:
+            if (event.object == wire::kNone) does(wire::WorkerState::kScheduling, wire::kNone);
             break;
         case EventType::kPoolAllocate:
             last_allocated_[owner_index] = slot_key(event.argument, event.object);

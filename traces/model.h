@@ -5,7 +5,7 @@
 // 24 bits of the number that the change gave it.
 //
 //   coroutine  the newest event by sequence says the state. Every event adds a known step to the sequence (SPAWN 2, RESUME 1, SUSPEND 1,
-//              WAKE 2, EXIT 1), so the sum of the steps seen tells whether one is missing in between.
+//              WAKE 2, PAUSE 2, UNPAUSE 2, EXIT 1), so the sum of the steps seen tells whether one is missing in between.
 //   channel    sends and receives are counted, each once: an event is taken if its operation number is above the keyframe's.
 //   waitable   the newest event by operation number says owner and value.
 //   select     the arms told right before a SUSPEND are those of that wait, and over with it.
@@ -98,6 +98,7 @@ private:
     void woken(const wire::DecodedEvent& event, std::uint32_t worker, inspect::CoroutineImage& image);
     void select_arm(const wire::DecodedEvent& event);
     std::vector<inspect::SelectArmImage> take_arms(std::uint32_t coroutine, std::uint32_t worker);
+    void hold(const wire::DecodedEvent& event, bool held);
     void exit(const wire::DecodedEvent& event);
     void channel(const wire::DecodedEvent& event);
     void channel_create(Channel& channel, const wire::DecodedEvent& event, bool late);

@@ -113,6 +113,12 @@ void Tally::take(const wire::DecodedEvent& event) {
             }
             break;
         }
+        case EventType::kPause:
+        case EventType::kUnpause: {
+            if (event.object != wire::kNone)
+                enter(entries_[event.object], wire::low24(event.argument), 2, event.tsc);
+            break;
+        }
         case EventType::kExit: {
             if (entries_.find(event.object) != nullptr) entries_[event.object].site = wire::kNone;
             break;

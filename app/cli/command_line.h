@@ -54,11 +54,22 @@ struct SizesWish {
     bool json = false;
 };
 
+// ctl --pid PID (pause|resume|step|stop) [ID…]
+struct CtlWish {
+    enum class What : std::uint8_t { kPause, kResume, kStep, kStop };
+    What what = What::kPause;
+    std::uint32_t pid = 0;
+    std::vector<std::uint64_t> coroutines;  // none = everything; kStep: whomever the scheduler picks; kStop: one
+    bool keep = false;                      // kPause: it stays when we have gone
+    int patience_ms = 1000;                 // how long it is waited for, before it is said who keeps it from taking effect
+    bool json = false;
+};
+
 struct DoctorWish {
     bool json = false;
 };
 
-using Wish = std::variant<HelpWish, WindowOptions, RecordWish, LsWish, LookWish, SizesWish, DoctorWish>;
+using Wish = std::variant<HelpWish, WindowOptions, RecordWish, LsWish, LookWish, CtlWish, SizesWish, DoctorWish>;
 
 // `arguments` are those after the program's own name. Errors: kUsage.
 base::Result<Wish> parse_command_line(const std::vector<std::string>& arguments);

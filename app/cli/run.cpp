@@ -37,6 +37,7 @@ struct Doer {
     int operator()(const RecordWish& wish) const { return run_record(wish); }
     int operator()(const LsWish& wish) const { return run_ls(wish); }
     int operator()(const LookWish& wish) const { return run_look(wish); }
+    int operator()(const CtlWish& wish) const { return run_ctl(wish); }
     int operator()(const SizesWish& wish) const { return run_sizes(wish); }
     int operator()(const DoctorWish& wish) const { return run_doctor(wish); }
 };

@@ -11,6 +11,7 @@ namespace coroscope::app {
 int run_record(const RecordWish& wish);
 int run_ls(const LsWish& wish);
 int run_look(const LookWish& wish);
+int run_ctl(const CtlWish& wish);
 int run_sizes(const SizesWish& wish);
 int run_doctor(const DoctorWish& wish);
 

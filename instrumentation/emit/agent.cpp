@@ -112,6 +112,14 @@ void Agent::Implementation::announce_end() {
     settled_changed_.wait_for(hold, std::chrono::milliseconds(grace_ms), [this] { return settled_; });
 }
 
+void Agent::Implementation::nobody_came() {
+    {
+        std::lock_guard hold(lock_);
+        nobody_came_ = true;
+    }
+    ring_doorbell();
+}
+
 void Agent::Implementation::shutdown() {
     if (!thread_runs_) return;
     {
@@ -145,8 +153,13 @@ void Agent::Implementation::serve() {
             std::unique_lock hold(lock_);
             const bool stop = stop_;
             const bool ending = ending_;
+            const bool nobody_came = nobody_came_;
             hold.unlock();
             if (stop) break;
+            if (nobody_came && paused_by_nobody_) {
+                paused_by_nobody_ = false;
+                apply_holds();
+            }
             if (ending && !ending_told_) tell_ending();
         }
         // From the last to the first: ending one moves only those after it.
@@ -197,6 +210,7 @@ void Agent::Implementation::end(std::size_t index) {
     if (!gone->greeted) return;
     const bool listened = gone->mask != 0 || gone->recorder;
     if (listened) apply_wishes();
+    if (gone->pauses_everything || !gone->pauses.empty()) apply_holds();
     if (gone->recorder) {
         options_.rings->detach_reader();
         if (ending_told_) settle_end();
@@ -267,6 +281,10 @@ base::Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options) {
 
 void Agent::announce_end() {
     if (!forked_child()) implementation_->announce_end();
+}
+
+void Agent::nobody_came() {
+    if (!forked_child()) implementation_->nobody_came();
 }
 
 void Agent::shutdown() {

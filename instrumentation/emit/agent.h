@@ -7,7 +7,8 @@
 // blocked in it.
 //
 //   A1  Whatever a viewer sends, the worst that happens is that its connection ends.
-//   A2  A connection that ends, in whatever way, takes back all it asked for: mask, tails, PR_SET_PTRACER.
+//   A2  A connection that ends, in whatever way, takes back all it asked for: mask, tails, PR_SET_PTRACER, what it
+//       paused (unless it said kPauseKeep).
 //   A3  One recorder at a time; watchers besides.
 //   A4  In a forked child there is no agent: its descriptors are closed, probes are dormant.
 //
@@ -17,11 +18,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "instrumentation/base/result.h"
 #include "instrumentation/emit/ring_writer.h"
 #include "instrumentation/emit/state_segment.h"
+#include "instrumentation/wire/handshake.h"
 
 namespace coroscope::emit {
 
@@ -32,6 +35,19 @@ struct AgentOptions {
     // period (one switch in this many); null = not called. Must not block.
     void (*changed)(void* context, std::uint32_t mask, std::uint32_t sample_period) = nullptr;
     void* context = nullptr;
+    // Whoever keeps coroutines from running when viewers ask for it; null functions: nobody, and such requests are refused.
+    // Called on the agent's thread; must not block.
+    struct Control {
+        // What all viewers together hold from now on.
+        wire::ReplyStatus (*hold)(void* context, bool everything, std::span<const wire::CoroutineName> chosen) =
+            nullptr;
+        // Begins a step; *detail is what Reply::detail says.
+        wire::ReplyStatus (*step)(void* context, const wire::CoroutineName& coroutine,
+                                  std::uint32_t* detail) = nullptr;
+        void* context = nullptr;
+    };
+    Control control{};
+    bool paused_at_start = false;  // everything is held already; the first viewer that comes has asked for it
     std::uint32_t end_grace_ms = 0;  // 0 = wire::kEndGraceMs
 };
 
@@ -48,6 +64,9 @@ public:
     // viewers get a notice, and the call blocks until the recorder said Done or left, at most the grace.
     // Returns at once without one.
     void announce_end();
+
+    // With paused_at_start: no viewer is waited for any longer. Lets everything go, if none has come.
+    void nobody_came();
 
     // Ends all connections (as if the viewers had left), stops listening, joins the thread. Idempotent.
     void shutdown();

@@ -19,7 +19,8 @@ namespace coroscope::emit {
 
 class Agent::Implementation {
 public:
-    explicit Implementation(const AgentOptions& options) : options_(options) {}
+    explicit Implementation(const AgentOptions& options)
+        : options_(options), paused_by_nobody_(options.paused_at_start) {}
     ~Implementation() {
         for (const base::FileDescriptor* fd : {&listener_, &doorbell_, &spare_}) {
             if (fd->valid()) unguard_descriptor(fd->get());
@@ -28,6 +29,7 @@ public:
 
     base::Status open();
     void announce_end();
+    void nobody_came();
     void shutdown();
     const std::string& name() const { return name_; }
 
@@ -50,6 +52,10 @@ private:
     bool handle_listen(Connection& viewer, const Message& message);
     bool handle_copy_area(Connection& viewer, Message& message);
     bool handle_copy_stacks(Connection& viewer, const Message& message);
+    bool handle_pause(Connection& viewer, const Message& message);
+    bool handle_resume(Connection& viewer, const Message& message);
+    bool handle_step(Connection& viewer, const Message& message);
+    wire::ReplyStatus apply_holds();
     const Connection* recorder() const;
     void apply_wishes();
     void allow_tracer() const;
@@ -65,11 +71,16 @@ private:
     bool thread_runs_ = false;
     std::vector<std::unique_ptr<Connection>> viewers_;  // agent's thread only
     bool ending_told_ = false;                          // agent's thread only
+    // Agent's thread only: what is held for viewers that have left, or have not come yet.
+    bool paused_by_nobody_;
+    bool keeps_everything_ = false;
+    std::vector<wire::CoroutineName> keeps_;
 
     std::mutex lock_;  // guards what follows
     std::condition_variable settled_changed_;
     bool stop_ = false;
     bool ending_ = false;
+    bool nobody_came_ = false;
     bool settled_ = false;  // the recorder has taken what it wants, or there is none
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "instrumentation/emit/agent_implementation.h"
 #include "instrumentation/emit/stack_copier.h"
@@ -43,9 +44,11 @@ bool Agent::Implementation::handle(Connection& viewer, Message& message) {
             if (viewer.recorder && ending_told_) settle_end();
             return message.body.empty();
         case MessageType::kPause:
+            return handle_pause(viewer, message);
         case MessageType::kResume:
+            return handle_resume(viewer, message);
         case MessageType::kStep:
-        case MessageType::kStop:
+            return handle_step(viewer, message);
         case MessageType::kRules:
             return viewer.reply(ReplyStatus::kNotSupported);
         default:
@@ -70,6 +73,7 @@ bool Agent::Implementation::handle_hello(Connection& viewer, const Message& mess
     welcome.ring_bytes = options_.rings->file_bytes();
     const int fds[] = {options_.state->read_only_fd(), options_.rings->read_only_fd()};
     viewer.greeted = true;
+    viewer.pauses_everything = std::exchange(paused_by_nobody_, false);
     allow_tracer();  // before the answer: the viewer may read memory as soon as it has it
     return viewer.send(MessageType::kWelcome, &welcome, sizeof welcome, fds);
 }

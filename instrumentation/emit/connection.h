@@ -52,6 +52,8 @@ public:
     std::uint32_t sample_period = 0;
     base::FileDescriptor copy_area;
     std::uint64_t copy_area_bytes = 0;
+    bool pauses_everything = false;
+    std::vector<wire::CoroutineName> pauses;
 
 private:
     base::FileDescriptor socket_;

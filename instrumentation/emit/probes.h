@@ -104,6 +104,15 @@ inline void cancel(RingWriter* writer, std::uint64_t stamp, std::uint32_t corout
     write_event(writer, stamp, EventType::kCancel,
                 make_word1(coroutine, static_cast<std::uint32_t>(identity)));
 }
+// A viewer keeps a coroutine from running, or lets it go.
+inline void pause(RingWriter* writer, std::uint32_t coroutine, std::uint32_t sequence) {
+    if (!listening(wire::kCategoryCoroutine)) return;
+    write_event(writer, 0, EventType::kPause, make_word1(coroutine, pack24(sequence, 0)));
+}
+inline void unpause(RingWriter* writer, std::uint32_t coroutine, std::uint32_t sequence) {
+    if (!listening(wire::kCategoryCoroutine)) return;
+    write_event(writer, 0, EventType::kUnpause, make_word1(coroutine, pack24(sequence, 0)));
+}
 inline void migrate(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine, std::uint8_t from_class,
                     std::uint8_t to_class, wire::MigrationForm form, std::uint64_t address,
                     std::uint32_t bytes, std::uint32_t ticks) {
@@ -263,6 +272,20 @@ inline void worker_park(RingWriter* writer, std::uint64_t stamp, std::uint32_t w
 inline void worker_unpark(RingWriter* writer, std::uint64_t stamp, std::uint32_t worker) {
     if (!listening(wire::kCategoryWorker)) return;
     write_event(writer, stamp, EventType::kWorkerUnpark, make_word1(worker, 0));
+}
+
+// A worker of a paused program comes to a scheduling point, leaves it, or leaves it for one step.
+inline void pause_worker(RingWriter* writer, std::uint32_t worker) {
+    if (!listening(wire::kCategoryCoroutine)) return;
+    write_event(writer, 0, EventType::kPause, make_word1(wire::kNone, worker));
+}
+inline void unpause_worker(RingWriter* writer, std::uint32_t worker) {
+    if (!listening(wire::kCategoryCoroutine)) return;
+    write_event(writer, 0, EventType::kUnpause, make_word1(wire::kNone, worker));
+}
+inline void step(RingWriter* writer, std::uint32_t worker) {
+    if (!listening(wire::kCategoryCoroutine)) return;
+    write_event(writer, 0, EventType::kStep, make_word1(worker, 0));
 }
 
 inline void steal(RingWriter* writer, std::uint32_t from_worker, std::uint32_t coroutines) {

@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/stack_segment.h"
@@ -28,11 +29,8 @@ bool read(std::uint32_t pid, std::uint64_t address, T& to) {
 
 // The used parts of the stacks, innermost first. Empty when something does not fit together.
 std::vector<Span> follow(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
-                         std::uint64_t rsp) {
+                         std::uint64_t rsp, std::uint64_t limit) {
     std::vector<Span> spans;
-    wire::SavedFrame saved;
-    if (!read(pid, rsp, saved)) return {};
-    std::uint64_t limit = saved.stack_limit;
     while (rsp < own.low || rsp >= own.high) {
         wire::StackSegmentHeader header;
         if (spans.size() == kSegmentsMax || !read(pid, wire::segment_header_address(limit), header))
@@ -50,12 +48,8 @@ std::vector<Span> follow(std::uint32_t pid, const StateImage& state, const wire:
     return spans;
 }
 
-}  // namespace
-
-GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
-                            std::uint64_t rsp) {
+GrownStack copy(std::uint32_t pid, std::vector<Span> spans) {
     GrownStack stack;
-    std::vector<Span> spans = follow(pid, state, own, rsp);
     std::uint64_t total = 0;
     for (std::size_t i = 0; i < spans.size(); ++i) {
         spans[i].high = std::min(spans[i].high, spans[i].low + kBytesMax - total);
@@ -77,6 +71,22 @@ GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wi
         offset += bytes;
     }
     return stack;
+}
+
+}  // namespace
+
+GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
+                            std::uint64_t rsp) {
+    wire::SavedFrame saved;
+    if (!read(pid, rsp, saved)) return {};
+    return copy(pid, follow(pid, state, own, rsp, saved.stack_limit));
+}
+
+GrownStack read_running_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
+                                    std::uint64_t rsp, std::uint64_t limit, std::uint64_t below) {
+    std::vector<Span> spans = follow(pid, state, own, rsp, limit);
+    if (!spans.empty()) spans.front().low -= below;
+    return copy(pid, std::move(spans));
 }
 
 }  // namespace coroscope::inspect

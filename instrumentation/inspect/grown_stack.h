@@ -22,5 +22,9 @@ struct GrownStack {
 // `own`: bounds of the coroutine's own slot; `rsp`: of its saved frame, on a segment.
 GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
                             std::uint64_t rsp);
+// The same of a coroutine that stands still while it runs: `limit` is that of the stack it is on (%fs:112 of its thread). From `below` bytes under rsp
+// on, as far as the stack reaches.
+GrownStack read_running_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
+                                    std::uint64_t rsp, std::uint64_t limit, std::uint64_t below);
 
 }  // namespace coroscope::inspect

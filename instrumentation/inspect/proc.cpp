@@ -100,6 +100,37 @@ std::optional<Status> status(std::uint32_t pid) {
     return result;
 }
 
+std::uint32_t tracer_of(std::uint32_t pid, std::uint32_t thread) {
+    const auto text = read_file(path_of(pid, ("task/" + std::to_string(thread) + "/status").c_str()));
+    if (!text) return 0;
+    constexpr std::string_view kKey = "\nTracerPid:\t";
+    const std::size_t at = text->find(kKey);
+    if (at == std::string::npos) return 0;
+    const std::size_t begin = at + kKey.size();
+    return number(std::string_view(*text).substr(begin, text->find('\n', begin) - begin)).value_or(0);
+}
+
+std::uint32_t thread_of(std::uint32_t pid, std::uint32_t own_thread) {
+    const std::string tasks = path_of(pid, "task");
+    std::uint32_t found = 0;
+    each_entry(tasks, [&](const char* entry) {
+        const auto thread = number(entry);
+        if (!thread || found != 0) return;
+        const auto text = read_file(tasks + "/" + entry + "/status");
+        if (!text) return;
+        constexpr std::string_view kKey = "\nNSpid:";
+        const std::size_t at = text->find(kKey);
+        std::uint32_t own = *thread;
+        if (at != std::string::npos) {
+            std::istringstream numbers(text->substr(at + kKey.size(), text->find('\n', at + 1) - at));
+            for (std::uint32_t next = 0; numbers >> next;)
+                own = next;
+        }
+        if (own == own_thread) found = *thread;
+    });
+    return found;
+}
+
 Runtime runtime_in(std::uint32_t pid) {
     bool has_descriptor = false;
     const std::string folder = path_of(pid, "fd");

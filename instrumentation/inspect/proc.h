@@ -23,6 +23,11 @@ struct Status {
 // Nothing when the process is gone.
 std::optional<Status> status(std::uint32_t pid);
 
+// Who traces that thread, in our pid namespace; 0 = nobody, or it cannot be seen.
+std::uint32_t tracer_of(std::uint32_t pid, std::uint32_t thread);
+// The thread that calls itself `own_thread` (in its innermost pid namespace), as we call it; 0 = there is none.
+std::uint32_t thread_of(std::uint32_t pid, std::uint32_t own_thread);
+
 // Whether a state segment is mapped there. kRefused: this user may not look.
 enum class Runtime { kNone, kPresent, kRefused };
 Runtime runtime_in(std::uint32_t pid);

@@ -74,7 +74,7 @@ const char* wake_cause_name(wire::WakeCause cause) {
 }
 
 const char* worker_state_name(wire::WorkerState state) {
-    constexpr const char* kNames[] = {"absent", "scheduling", "running", "parked", "ended"};
+    constexpr const char* kNames[] = {"absent", "scheduling", "running", "parked", "ended", "held"};
     const auto number = static_cast<std::size_t>(state);
     return number < std::size(kNames) ? kNames[number] : "?";
 }

@@ -168,6 +168,15 @@ struct HistogramImage {
     void merge(const HistogramImage& other);
 };
 
+// What viewers keep from running (wire::SegmentHeader says what each is).
+struct PauseImage {
+    bool everything = false;
+    std::uint32_t chosen = 0;          // coroutines
+    std::uint64_t steps_done = 0;      // number of the last step that is over
+    std::uint64_t step_coroutine = 0;  // identity of whom it ran; 0 = nobody was ready
+    bool operator==(const PauseImage&) const = default;
+};
+
 struct StateImage {
     // Identity of the target.
     std::uint32_t pid = 0;
@@ -183,6 +192,7 @@ struct StateImage {
     std::uint64_t peak_rss_kib = 0;
     std::uint64_t stack_bytes_peak = 0;
     BlockingImage blocking;
+    PauseImage pause;  // of a running program
     std::vector<std::uint64_t> signals_delivered;  // by signal number
 
     // When it was copied: every change before the first is in it, none after the second is.

@@ -158,6 +158,14 @@ base::Result<StateImage> StateReader::read_once() const {
     return image;
 }
 
+base::Result<StateImage> StateReader::read_hold() {
+    if (auto status = look_anew(); !status) return status.error();
+    StateImage image;
+    read_header(image);
+    if (auto status = read_workers(image); !status) return status.error();
+    return image;
+}
+
 void StateReader::read_header(StateImage& image) const {
     const wire::SegmentHeader& header = this->header();
     image.pid = header.pid;
@@ -176,6 +184,11 @@ void StateReader::read_header(StateImage& image) const {
     image.outside_spawned = header.outside_spawned.load(std::memory_order_relaxed);
     image.peak_rss_kib = header.peak_rss_kib.load(std::memory_order_relaxed);
     image.stack_bytes_peak = header.stack_bytes_peak.load(std::memory_order_relaxed);
+    image.pause.steps_done = header.steps_done.load(std::memory_order_acquire);  // [step.done]
+    image.pause.step_coroutine = header.step_coroutine.load(std::memory_order_relaxed);
+    const std::uint32_t held = header.pause_state.load(std::memory_order_relaxed);
+    image.pause.everything = (held & wire::kPausedEverything) != 0;
+    image.pause.chosen = held >> wire::kPausedChosenShift;
     image.blocking.threads = header.blocking_threads.load(std::memory_order_relaxed);
     image.blocking.busy = header.blocking_busy.load(std::memory_order_relaxed);
     image.blocking.queued = header.blocking_queued.load(std::memory_order_relaxed);

@@ -65,6 +65,9 @@ public:
     // Copies everything. Errors: kCorrupt.
     base::Result<StateImage> read();
 
+    // What is held now, and every worker. Errors: kCorrupt.
+    base::Result<StateImage> read_hold();
+
     const wire::SegmentHeader& header() const { return *mapping_.at<wire::SegmentHeader>(0); }
 
     // For stack copies: the live control blocks, valid until the next refresh_coroutines() or read(). Errors:

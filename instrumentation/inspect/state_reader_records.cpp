@@ -216,7 +216,7 @@ base::Status StateReader::read_workers(StateImage& image) const {
         copied.index = i;
         if (const auto* record = workers->record<wire::WorkerRecord>(i)) {
             copied.thread_id = record->thread_id.load(kRelaxed);
-            copied.state = std::min(record->state.load(kRelaxed), wire::WorkerState::kEnded);
+            copied.state = std::min(record->state.load(kRelaxed), wire::WorkerState::kHeld);
             copied.current = record->current.load(kRelaxed);
             copied.histogram_switch = record->histogram_switch;
             copied.stack_low = record->stack_low;

@@ -113,6 +113,19 @@ public:
             [](void* function, const StackCopy& copy) { (*static_cast<Function*>(function))(copy); }, context);
     }
 
+    // Keeps everything from running (no names), or chosen coroutines, from their next scheduling point on: until resume(), by whomever, or the
+    // end of this Target; with `keep`, only until resume(). Returns when the agent has taken note; held() says when it has taken
+    // effect. Errors: kRefused (a runtime without control), kUsage (too many), kGone.
+    base::Status pause(const std::vector<wire::CoroutineName>& who, bool keep);
+    // Lets go of them, or of everything, whoever held it.
+    base::Status resume(const std::vector<wire::CoroutineName>& who);
+    // Lets one coroutine, or with identity 0 whomever the scheduler picks, run to its next scheduling point. Returns the number that
+    // PauseImage::steps_done will come to; 0 for a chosen coroutine of a running program. Errors: kRefused, in a sentence, where there is nothing to
+    // step; kGone.
+    base::Result<std::uint32_t> step(const wire::CoroutineName& who);
+    // StateImage::pause, its workers and its header, and nothing else of it.
+    base::Result<StateImage> held() const;
+
     // Agent's word that the end was announced (poll; does not block), and our answer to it.
     bool end_announced();
     void acknowledge_end();

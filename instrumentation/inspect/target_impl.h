@@ -65,6 +65,9 @@ struct Target::Impl {
     wire::RingReader& reader(std::uint32_t ring);
     // The ring where it lies now, following the growth of the file.
     wire::RingLocation location(std::uint32_t ring);
+    base::Result<wire::Reply> ask_control(wire::MessageType type, const void* body, std::size_t bytes,
+                                          const wire::CoroutineName& about);
+    base::Status hold(wire::MessageType type, const std::vector<wire::CoroutineName>& who, std::uint32_t flags);
     wire::ReaderPage* page() const { return reinterpret_cast<wire::ReaderPage*>(reader_page.data()); }
 };
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "instrumentation/inspect/cfi_rows.h"
 #include "instrumentation/inspect/target.h"
 
 namespace coroscope::inspect {
@@ -23,6 +24,8 @@ public:
     // Program counters of a parked stack, innermost first; the first is the address at which it continues.
     // pc-1 is what to look up.
     UnwindEnd unwind(const Target::StackCopy& copy, std::vector<std::uint64_t>& pcs);
+    // The same of a stack whose registers are known: start.pc - 1 is in the innermost instruction.
+    UnwindEnd unwind_from(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs);
 
 private:
     struct Impl;

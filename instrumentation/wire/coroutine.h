@@ -12,6 +12,7 @@
 //     exit: odd -> even (+1), state = kFree once the slot is given back
 //   Whoever owns the coroutine writes: the spawner until it is published, then the worker that runs it, and between
 //   suspend and resume whoever took it out of a queue or wait list (the lock of that queue orders them).
+//     kept by a viewer: ready -> paused (+2, even) -> ready (+2, even)
 //
 // Reading a parked coroutine from outside [coroutine.sequence]:
 //   s1 = sequence (acquire); odd -> "running"; copy record and stack; acquire fence; s2 = sequence (relaxed);
@@ -35,7 +36,7 @@ enum class CoroutineState : std::uint8_t {
     kReady = 2,    // in a run queue
     kRunning = 3,  // on a worker
     kParked = 4,   // waits: see reason and wait_object
-    kPaused = 5,   // reserved: held by a viewer at a switch
+    kPaused = 5,   // ready, and kept from running by a viewer
     kExited = 6,   // function returned; the slot is being given back
 };
 
@@ -62,7 +63,7 @@ enum class WaitReason : std::uint8_t {
     kSuspended = 18,     // suspended itself; waits to be resumed by hand
     kNursery = 19,  // wait_object = waitable index
     kCall = 20,     // waits for an answer; wait_object = waitable index
-    kPause = 21,
+    kPause = 21,  // ready; a viewer's pause took it off its worker. wait_object = kNone
     kForeign = 22,  // a foreign runtime's own reason
     kSlot = 23,     // a spawn waits for a slot; wait_object = size class
 };

@@ -40,9 +40,9 @@ enum class EventType : std::uint8_t {
     kCancel = 13,   // object = coroutine that is asked to end, argument = identity's low 32 bits
     kMigrate = 14,  // object = coroutine, argument = from class | to class << 8 | MigrationForm << 16;
                     //   ext: 48 = address that wanted the room, 64 = bytes:32 | ticks:32
-    kPause = 15,
-    kUnpause = 16,
-    kStep = 17,  // reserved: object = coroutine
+    kPause = 15,    // object = coroutine that a viewer keeps from running, argument = seq24; or kNone, worker: that worker is held
+    kUnpause = 16,  // the same when it is let go
+    kStep = 17,     // object = worker: a held worker is let go for one scheduling decision
 
     // channels
     kChannelCreate = 20,  // object = channel, argument = capacity;

@@ -21,9 +21,9 @@ struct FieldRow {
 };
 
 inline constexpr FieldRow kFields[] = {
-    {"coroutine", "sequence", FieldSource::kReplayed, "spawn resume suspend wake exit"},
-    {"coroutine", "state", FieldSource::kReplayed, "spawn resume suspend wake exit"},
-    {"coroutine", "reason", FieldSource::kReplayed, "suspend wake"},
+    {"coroutine", "sequence", FieldSource::kReplayed, "spawn resume suspend wake exit pause unpause"},
+    {"coroutine", "state", FieldSource::kReplayed, "spawn resume suspend wake exit pause unpause"},
+    {"coroutine", "reason", FieldSource::kReplayed, "suspend wake pause unpause"},
     {"coroutine", "wait_object", FieldSource::kReplayed, "suspend wake"},
     {"coroutine", "deadline_ticks", FieldSource::kReplayed, "suspend wake"},
     {"coroutine", "identity", FieldSource::kReplayed, "spawn"},
@@ -82,7 +82,7 @@ inline constexpr FieldRow kFields[] = {
     {"pool", "trimmed_bytes", FieldSource::kSampled, ""},
     {"pool", "guarded_slots", FieldSource::kSampled, ""},
     {"worker", "current", FieldSource::kReplayed, "resume suspend exit"},
-    {"worker", "state", FieldSource::kReplayed, "resume suspend exit worker-park worker-unpark"},
+    {"worker", "state", FieldSource::kReplayed, "resume suspend exit worker-park worker-unpark pause unpause"},
     {"worker", "counters", FieldSource::kSampled, ""},
     {"worker", "ready_length", FieldSource::kSampled, ""},
     {"worker", "bound_length", FieldSource::kSampled, ""},
@@ -95,6 +95,7 @@ inline constexpr FieldRow kFields[] = {
     {"site", "migrations", FieldSource::kSampled, ""},
     {"histogram", "buckets", FieldSource::kSampled, ""},
     {"header", "lifecycle", FieldSource::kSampled, ""},
+    {"header", "pause_state", FieldSource::kLive, ""},
     {"header", "blocking_threads", FieldSource::kSampled, ""},
     {"header", "blocking_busy", FieldSource::kSampled, ""},
     {"header", "blocking_queued", FieldSource::kSampled, ""},

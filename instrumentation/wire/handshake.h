@@ -17,7 +17,13 @@
 //                                  <-   StacksCopied {per stack: sequence, rsp, bytes, offset}
 //                                  <-   Notice {kEnding}   orderly end announced; the target waits for Done, at most kEndGraceMs
 //   Done                           ->
-//   Bye or EOF                     ->   everything as before the viewer came
+//   Pause {who, flags}             ->   holds everything, or chosen coroutines, at their next scheduling point
+//                                  <-   Reply; when it has taken effect the state plane says so (WorkerState::kHeld, CoroutineState::kPaused)
+//   Step {who}                     ->   one coroutine to its next scheduling point, or whatever the scheduler picks
+//                                  <-   Reply, detail = number of the step: done when SegmentHeader::steps_done has come there
+//   Resume {who}                   ->   lets go, whoever held it
+//                                  <-   Reply
+//   Bye or EOF                     ->   everything as before the viewer came; what it paused goes on (unless kPauseKeep)
 //
 // A message with a wrong magic, length or type ends the connection, never the target.
 // Tested in tests/unit/emit and tests/unit/inspect (both ends), fuzzed in tests/fuzz.
@@ -52,7 +58,6 @@ enum class MessageType : std::uint32_t {
     kPause = 16,
     kResume = 17,
     kStep = 18,
-    kStop = 19,
     kRules = 20,  // reserved
 };
 
@@ -69,6 +74,13 @@ enum class ReplyStatus : std::uint32_t {
     kMalformed = 4,
     kNoMemory = 5,
     kNotSupported = 6,
+    kStepUnderWay = 7,     // the step before this one is not done
+    kNotHeld = 8,          // nothing that the step could be taken from is paused
+    kNoSuchCoroutine = 9,  // it has ended
+    kNotReady = 10,        // it waits, for something that a step would not bring; detail: its WaitReason
+    kRuns = 11,            // it has not come to a scheduling point yet
+    kEnding = 12,          // the runtime ends
+    kTooMany = 13,         // more than kPausedCoroutinesMax
 };
 
 struct MessageHeader {
@@ -118,6 +130,22 @@ struct StacksCopied {
     std::uint32_t reserved;
     // StackCopied[count] follows
 };
+// A coroutine by its record, believed only while that has this identity.
+struct CoroutineName {
+    std::uint32_t index;
+    std::uint32_t reserved;
+    std::uint64_t identity;
+};
+enum PauseFlag : std::uint32_t { kPauseKeep = 1U << 0 };  // stays when this viewer leaves, until somebody resumes
+struct Pause {            // also of kResume, whose flags are 0
+    std::uint32_t count;  // 0 = everything; kResume: chosen coroutines as well
+    std::uint32_t flags;  // PauseFlag
+    // CoroutineName[count] follows
+};
+struct Step {
+    CoroutineName coroutine;  // identity 0: whatever the scheduler picks
+};
+
 enum class NoticeKind : std::uint32_t { kEnding = 1 };
 struct Notice {
     NoticeKind kind;

@@ -51,6 +51,7 @@ inline constexpr std::uint64_t kRingReservationBytes = 4ULL << 30;  // address s
 
 // Handshake.
 inline constexpr std::uint32_t kStackCopiesPerRequestMax = 512;
+inline constexpr std::uint32_t kPausedCoroutinesMax = 1024;        // chosen by one viewer, or kept
 inline constexpr std::uint64_t kStackCopyBytesMax = 256ULL << 10;  // of one stack: the innermost part is kept
 inline constexpr std::uint64_t kStackCopyAreaBytes = 128ULL
                                                      << 20;  // viewer's memfd that the agent copies into

@@ -38,7 +38,8 @@ inline constexpr std::uint64_t kSegmentMagic = 0x31474553'4f524f43ULL;  // "CORO
 // Major: readers of another major refuse, with a sentence that says which side to upgrade. Minor: fields were added at
 // the end or taken from reserved ones.
 inline constexpr std::uint16_t kWireMajor = 1;
-inline constexpr std::uint16_t kWireMinor = 1;  // 1: section kWorkerQueues, SelectRecord::receives, other_arm
+// 1: section kWorkerQueues, SelectRecord::receives, other_arm. 2: control (SegmentHeader::pause_…, step_…; WorkerState::kHeld)
+inline constexpr std::uint16_t kWireMinor = 2;
 
 enum class SectionKind : std::uint32_t {
     kNothing = 0,
@@ -102,6 +103,8 @@ enum SegmentFlag : std::uint32_t {
     kFlagSanitizer = 1U << 4,       // built with ASan or TSan: small classes are enlarged
 };
 
+enum PauseState : std::uint32_t { kPausedEverything = 1U << 0, kPausedChosenShift = 8 };
+
 // How the registers of a parked coroutine lie (coroutine.h, SavedFrame). Another layout gets another number.
 inline constexpr std::uint32_t kSavedFrameLayout = 2;
 
@@ -129,8 +132,9 @@ struct SegmentHeader {  // the first page
     std::atomic<std::uint64_t> outside_exited;   // reserved
     std::atomic<std::uint64_t> peak_rss_kib;     // getrusage at the announced end; 0 before
     std::atomic<std::uint64_t> exit_code;        // reserved
-    std::atomic<std::uint32_t> pause_epoch;      // reserved: cooperative pause
-    std::atomic<std::uint32_t> pause_state;      // reserved
+    // What viewers keep from running (handshake.h). Writer: the agent's thread, but for the last two: the worker that took the step.
+    std::atomic<std::uint32_t> pause_epoch;  // grows with every change of pause_state
+    std::atomic<std::uint32_t> pause_state;  // PauseState: kPausedEverything | chosen coroutines << kPausedChosenShift
     std::atomic<std::uint64_t>
         stack_bytes_peak;  // most bytes of slots in use at once: sum of used x slot_bytes, sampled at slab claims
     // The side pool of blocking calls. Writers: whoever holds its lock; readers: relaxed, each by itself.
@@ -139,7 +143,9 @@ struct SegmentHeader {  // the first page
     std::atomic<std::uint32_t> blocking_queued;        // calls that wait for a thread
     std::atomic<std::uint32_t> blocking_threads_most;  // high water of blocking_threads
     std::atomic<std::uint64_t> blocking_calls;         // begun so far
-    std::uint64_t reserved[17];
+    std::atomic<std::uint64_t> step_coroutine;  // identity of whom the last step ran; 0 = nobody was ready
+    std::atomic<std::uint64_t> steps_done;      // release [step.done]: reader acquires what the step ran
+    std::uint64_t reserved[15];
     char socket_name[64];  // abstract name of the agent's socket without the leading zero; "" = no agent
     char program[256];     // /proc/self/exe at start, zero-terminated
     std::uint64_t reserved_text[8];

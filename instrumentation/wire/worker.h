@@ -19,7 +19,8 @@ enum class WorkerState : std::uint32_t {
     kScheduling = 1,
     kRunning = 2,
     kParked = 3,
-    kEnded = 4
+    kEnded = 4,
+    kHeld = 5,  // came to a scheduling point of a paused program
 };
 
 struct alignas(64) WorkerRecord {          // 256 bytes

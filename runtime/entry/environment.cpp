@@ -120,6 +120,7 @@ Environment read_environment(const RuntimeOptions& options) {
         }
         if (!rest.empty()) environment.viewer_socket = rest.substr(1);
     }
+    environment.start_paused = is_on("CPRIME_START_PAUSED", false);
     environment.size_table_path = value_of("CPRIME_SIZES");
     return environment;
 }

@@ -16,6 +16,7 @@ struct Environment {
     bool state_plane = true;
     std::uint32_t blocking_threads = 64;  // at most, in the side pool
     std::uint32_t wait_for_viewer_ms = 0;
+    bool start_paused = false;  // with a viewer that is waited for: nothing runs until it lets go
     std::string viewer_socket;  // abstract name on which a launcher listens while it looks for us; "" = not asked
     std::string size_table_path;              // "" = none
     std::optional<std::uint64_t> chaos_seed;  // of chaos, or of the deterministic mode; none = neither

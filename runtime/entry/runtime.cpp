@@ -23,6 +23,7 @@
 #include "runtime/entry/worker_threads.h"
 #include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/clock.h"
+#include "runtime/scheduler/hold.h"
 #include "runtime/scheduler/late_calls.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/sleepers.h"
@@ -169,6 +170,7 @@ void set_order(RuntimeState& state, const RuntimeOptions& options) {
 
 const char* why_alive(std::uint32_t index, wire::CoroutineState state) {
     if (state == wire::CoroutineState::kRunning) return "it runs and makes no call that waits";
+    if (state == wire::CoroutineState::kPaused) return "a viewer keeps it from running: coroscope ctl --pid PID resume";
     if (record(index).reason.load(std::memory_order_relaxed) == wire::WaitReason::kBlockingCall)
         return "it waits for a blocking call to return";
     return "it goes on after being cancelled";
@@ -226,6 +228,11 @@ void start(RuntimeState& state, const RuntimeOptions& options) {
     coroscope::base::check_context() = &print_context;
     install_fault_handlers();
     set_order(state, options);
+    const bool viewer_expected = environment.state_plane && environment.wait_for_viewer_ms != 0 &&
+                                 FirstViewer::expected(environment.viewer_socket);
+    const bool paused = viewer_expected && environment.start_paused;
+    g_hold.start(state.workers_count, paused);
+    state.scheduler.publish();
     start_workers(state);
     if (g_chaos.on()) g_chaos.settle();
     g_late_calls.open();
@@ -239,13 +246,16 @@ void start(RuntimeState& state, const RuntimeOptions& options) {
         auto agent = emit::Agent::start({.state = state.segment.get(),
                                          .rings = state.rings.get(),
                                          .changed = &FirstViewer::changed,
-                                         .context = &state.first_viewer});
+                                         .context = &state.first_viewer,
+                                         .control = {&Hold::hold, &Hold::step, &g_hold},
+                                         .paused_at_start = paused});
         if (agent) {
             state.agent = std::move(*agent);
-            if (environment.wait_for_viewer_ms != 0 && FirstViewer::expected(environment.viewer_socket)) {
-                state.first_viewer.wait_ms(environment.wait_for_viewer_ms);
+            if (viewer_expected && !state.first_viewer.wait_ms(environment.wait_for_viewer_ms)) {
+                state.agent->nobody_came();
             }
         } else {
+            if (paused) Hold::hold(&g_hold, false, {});
             std::fprintf(stderr, "cprime: nobody can attach: %s\n", agent.error().message.c_str());
         }
     }
@@ -341,7 +351,8 @@ Runtime::~Runtime() {
     } else {
         detail::emit::mark_ending(*state.segment);
     }
-    // 5. The workers' threads end, then those of the side pool, which nobody can call any more.
+    // 5. Nothing is held any more, the workers' threads end, then those of the side pool, which nobody can call any more.
+    detail::g_hold.end();
     state.scheduler.stop();
     detail::join_workers(state);
     detail::g_chaos.begin(std::nullopt, false);

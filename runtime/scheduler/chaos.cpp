@@ -5,6 +5,7 @@
 
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/clock.h"
+#include "runtime/scheduler/hold.h"
 #include "runtime/scheduler/random.h"
 
 namespace cprime::detail {
@@ -69,7 +70,8 @@ void Chaos::change(std::optional<std::uint64_t> seed, bool deterministic) {
 
 void Chaos::settle() const {
     const Scheduler& scheduler = g_runtime->scheduler;
-    while (g_runtime->workers_count == 1 && scheduler.alive() == 0 && !scheduler.everybody_sleeps())
+    while (g_runtime->workers_count == 1 && scheduler.alive() == 0 && !scheduler.everybody_sleeps() &&
+           !g_hold.everything())
         sync::yield_thread();
 }
 
@@ -102,7 +104,7 @@ std::uint32_t Chaos::pick(Worker& worker) const {
 
 bool Chaos::switches(Worker& worker) const {
     sync::shake();
-    const bool urgent = (cprime_urgent.load(kRelaxed) & ~kUrgentChaos) != 0;
+    const bool urgent = (cprime_urgent.load(kRelaxed) & kUrgentLengths) != 0;
     return one_in(worker, urgent ? 2 : kCallsPerSwitch);
 }
 

@@ -5,6 +5,7 @@
 #include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/clock.h"
 #include "runtime/scheduler/enqueue.h"
+#include "runtime/scheduler/hold.h"
 #include "runtime/scheduler/switching.h"
 #include "runtime/scheduler/timers.h"
 
@@ -48,7 +49,7 @@ constexpr std::int64_t kSliceNs = 50'000;
 [[gnu::noinline]] std::uint32_t pick_special(Worker& worker) {
     worker.switch_stamp = 0;
     Scheduler& scheduler = g_runtime->scheduler;
-    if ((cprime_urgent.load(std::memory_order_relaxed) & ~kUrgentChaos) != 0) {
+    if ((cprime_urgent.load(std::memory_order_relaxed) & kUrgentLengths) != 0) {
         if (const std::uint32_t urgent = scheduler.take_urgent(worker); urgent != wire::kNone) return urgent;
     }
     // Turn about with the others.
@@ -66,9 +67,10 @@ constexpr std::int64_t kSliceNs = 50'000;
     if (worker.sampling != 0) spoil_sample(worker);
     Scheduler& scheduler = g_runtime->scheduler;
     while (true) {
+        std::uint32_t index = g_hold.on() ? g_hold.pass_gate(worker) : wire::kNone;
         look_around(worker);
         worker.switch_stamp = 0;
-        std::uint32_t index = scheduler.is_policys_turn(worker) ? scheduler.take_any(worker) : wire::kNone;
+        if (index == wire::kNone && scheduler.is_policys_turn(worker)) index = scheduler.take_any(worker);
         if (index == wire::kNone) index = scheduler.take_bound(worker);
         if (index == wire::kNone)
             index = worker.several_workers ? worker.queue.pop<false>() : worker.queue.pop<true>();
@@ -77,8 +79,10 @@ constexpr std::int64_t kSliceNs = 50'000;
         if (index != wire::kNone) {
             scheduler.found_work(worker);
             if (g_chaos.on()) g_chaos.take_seed(worker);
+            if (g_hold.on() && g_hold.keeps(worker, index)) continue;
             return index;
         }
+        if (g_hold.on() && g_hold.found_nobody(worker)) continue;
         if (!scheduler.idle(worker)) return wire::kNone;
     }
 }
@@ -89,11 +93,26 @@ constexpr std::int64_t kSliceNs = 50'000;
                             0);
 }
 
+// The same where anything is out of the ordinary.
+template <bool kAlone>
+[[gnu::noinline]] ResumePoint pick_specially(Worker& worker) {
+    while (true) {
+        std::uint32_t index = g_hold.on() ? g_hold.pass_gate(worker) : wire::kNone;
+        if (index == wire::kNone) index = pick_special(worker);
+        if (index == wire::kNone) index = worker.queue.pop<kAlone>();
+        if (index == wire::kNone) {
+            index = find_work(worker);
+            return index != wire::kNone ? take_up(worker, index) : &worker.home;
+        }
+        if (!g_hold.on() || !g_hold.keeps(worker, index)) return take_up(worker, index);
+    }
+}
+
 template <bool kAlone>
 [[gnu::always_inline]] inline ResumePoint pick(Worker& worker) {
     if (__builtin_expect(--worker.picks_left == 0, 0)) look_around(worker);
-    std::uint32_t index = anything_special(worker) ? pick_special(worker) : wire::kNone;
-    if (__builtin_expect(index == wire::kNone, 1)) index = worker.queue.pop<kAlone>();
+    if (anything_special(worker)) return pick_specially<kAlone>(worker);
+    std::uint32_t index = worker.queue.pop<kAlone>();
     if (__builtin_expect(index == wire::kNone, 0)) {
         index = find_work(worker);
         if (index == wire::kNone) return &worker.home;
@@ -160,8 +179,26 @@ ResumePoint pick_next(Worker& worker) {
     return worker.several_workers ? pick<false>(worker) : pick<true>(worker);
 }
 
+// A viewer's pause takes the running coroutine off: it stays ready, and is the next one here.
+template <bool kAlone>
+[[gnu::noinline]] ResumePoint step_aside(Worker& worker) {
+    wire::CoroutineRecord& self = *worker.current;
+    const std::uint32_t index = worker.current_index;
+    const std::uint8_t flags = self.flags.load(std::memory_order_relaxed);
+    self.reason.store(WaitReason::kPause, std::memory_order_relaxed);
+    self.wait_object.store(wire::kNone, std::memory_order_relaxed);
+    self.state.store(CoroutineState::kReady, std::memory_order_relaxed);
+    put_away(worker, self, index, flags, WaitReason::kPause, wire::kNone, 0);
+    const bool special = (flags & wire::kCoroutineSpecial) != 0;
+    if (special || !worker.queue.push_next(index)) g_runtime->scheduler.inject(index);
+    return pick<kAlone>(worker);
+}
+
 ResumePoint make_way(Worker& worker) {
     if (worker.current_index == wire::kNone) return worker.current;
+    if (g_hold.on() && g_hold.stops(worker.current_index))
+        return worker.several_workers ? step_aside<false>(worker) : step_aside<true>(worker);
+    if ((cprime_urgent.load(std::memory_order_relaxed) & ~kUrgentHold) == 0) return worker.current;
     if (g_chaos.on()) {
         if (!g_chaos.switches(worker)) return worker.current;
         return worker.several_workers ? give_way<false>(worker, *worker.current, worker.current_index)

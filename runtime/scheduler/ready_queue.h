@@ -32,6 +32,19 @@ public:
         --length_;
         return index;
     }
+    // Takes this one out. False: it is not here.
+    bool take_out(std::uint32_t index) {
+        bool found = false;
+        for (std::uint32_t left = length_; left > 0; --left) {
+            const std::uint32_t other = pop();
+            if (other == index) {
+                found = true;
+            } else {
+                push(other);
+            }
+        }
+        return found;
+    }
     std::uint32_t first() const { return length_ == 0 ? wire::kNone : first_; }
 
 private:

@@ -101,6 +101,11 @@ public:
         return 1;
     }
 
+    // The owner: takes this one out, wherever it stands. False: it is not here. The others keep their order.
+    bool take_out(std::uint32_t index, bool several_workers) {
+        return several_workers ? take_out_of<false>(index) : take_out_of<true>(index);
+    }
+
     void set_newest_first(bool yes) { newest_first_ = yes; }
     bool newest_first() const { return newest_first_; }
 
@@ -108,6 +113,24 @@ private:
     friend struct RunQueueLayout;
     static constexpr std::uint32_t kNewestInARow = 61;  // then the oldest: nobody is left at the bottom for ever
 
+    template <bool kAlone>
+    bool take_out_of(std::uint32_t index) {
+        const std::uint32_t next = next_.load(std::memory_order_relaxed) != wire::kNone ? take_next<kAlone>()
+                                                                                        : wire::kNone;
+        if (next == index) return true;
+        bool found = false;
+        for (std::uint32_t left = deque_.length(); left > 0; --left) {
+            const std::uint32_t other = deque_.take_oldest<kAlone>();
+            if (other == wire::kNone) break;
+            if (other == index) {
+                found = true;
+            } else {
+                deque_.push_into_room(other);  // that it was taken from
+            }
+        }
+        if (next != wire::kNone) put_next(next);
+        return found;
+    }
     [[gnu::always_inline]] void put_next(std::uint32_t index) {
         next_.store(index, std::memory_order_release);  // [queue.next]
     }

@@ -9,6 +9,7 @@
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/futex.h"
+#include "runtime/scheduler/hold.h"
 #include "runtime/scheduler/timers.h"
 #include "runtime/watch/deadlock_watch.h"
 
@@ -40,8 +41,9 @@ void publish_bound(Worker& worker) {
 void Scheduler::publish_lengths() {
     for (std::size_t i = 0; i < queues_.size(); ++i)
         queued_[i].store(length_of(i), kRelaxed);
-    cprime_urgent.store(
-        (queues_[kSignal].length() + queues_[kHigh].length()) | (g_chaos.on() ? kUrgentChaos : 0), kRelaxed);
+    cprime_urgent.store((queues_[kSignal].length() + queues_[kHigh].length()) |
+                            (g_chaos.on() ? kUrgentChaos : 0) | (g_hold.on() ? kUrgentHold : 0),
+                        kRelaxed);
 }
 
 void Scheduler::publish() {
@@ -140,6 +142,16 @@ std::uint32_t Scheduler::take_bound(Worker& worker) {
     return index;
 }
 
+bool Scheduler::take_out(Worker& worker, std::uint32_t index) {
+    const std::lock_guard<SpinLock> hold(lock_);
+    bool found = worker.bound.take_out(index);
+    for (ReadyQueue& queue : queues_)
+        found = found || queue.take_out(index);
+    publish_bound(worker);
+    publish_lengths();
+    return found;
+}
+
 std::uint32_t Scheduler::take_any(Worker& worker) {
     const std::lock_guard<SpinLock> hold(lock_);
     for (std::size_t priority = 0; priority < queues_.size(); ++priority) {
@@ -184,6 +196,7 @@ bool Scheduler::idle(Worker& worker) {
             if (length_of(priority) != 0) return true;
         }
         if (stopping_.load(kRelaxed)) return false;
+        if (g_hold.everything()) return true;  // it waits at the gate
         idle_.enter(worker.sleeper);
         const std::uint64_t next = timers_next();
         if (next != kNoDeadline && (watcher_ == nullptr || next < watcher_deadline_)) {

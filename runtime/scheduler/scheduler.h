@@ -79,6 +79,8 @@ public:
     }
     // Of those that may run on this worker only; kNone. The worker itself.
     std::uint32_t take_bound(Worker& worker);
+    // Takes this one out of the shared queues, or out of those bound to this worker. False: it is in none. Not with a policy.
+    bool take_out(Worker& worker, std::uint32_t index);
     bool anything_injected() const { return queued_[kNormal].load(std::memory_order_relaxed) != 0; }
     bool anything_low() const { return queued_[kLow].load(std::memory_order_relaxed) != 0; }
 

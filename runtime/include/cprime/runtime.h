@@ -18,6 +18,7 @@
 //   CPRIME_QUIET=1           leave out the lines that say that chaos is on, and where size classes are larger than documented: in sanitizer
 //                            builds, at start, and in code compiled without optimisation, at the first spawn that is raised
 //   CPRIME_STATE_PLANE=off   no shared memory, no agent: nobody can attach
+//   CPRIME_START_PAUSED=on            with CPRIME_WAIT_FOR_VIEWER: no coroutine runs until the viewer that has come says so (or leaves)
 //   CPRIME_WAIT_FOR_VIEWER=N[@NAME]  wait at most N milliseconds, before the first coroutine, for somebody who listens, provided that the
 //                            abstract socket NAME can be connected to; 'coroscope' sets it for what it launches
 // A value that cannot be used is one sentence on stderr and exit code 2.

@@ -31,8 +31,10 @@ extern "C" void cprime_park(ParkFunction function, void* argument) noexcept;
 
 // How many coroutines of higher priority than normal are ready and have no worker yet. Writer: the scheduler, under its lock; readers: every
 // worker, as a hint; relaxed, since what it announces is looked up under that lock. While chaos is on kUrgentChaos is added: then nothing
-// goes the short way, and every runtime call asks whether to go on.
+// goes the short way, and every runtime call asks whether to go on. So it is while a viewer holds anything: kUrgentHold.
 inline constexpr std::uint32_t kUrgentChaos = 1U << 31;
+inline constexpr std::uint32_t kUrgentHold = 1U << 30;
+inline constexpr std::uint32_t kUrgentLengths = kUrgentHold - 1;
 extern "C" std::atomic<std::uint32_t> cprime_urgent;
 
 // Where a wrapper finds the address of the function it calls: in a variable, not in its code. To a linker an address in the code is a
