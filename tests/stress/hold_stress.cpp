@@ -156,6 +156,7 @@ private:
     }
     void pause_and_look() {
         ask(true, chosen_);
+        finish_step();
         while (!all_held())
             std::this_thread::yield();
         const std::uint64_t before = books_.steps.load();
@@ -172,12 +173,16 @@ private:
         std::uint32_t number = 0;
         const ReplyStatus status = detail::Hold::step(&detail::g_hold, name, &number);
         if (status != ReplyStatus::kOk || number == 0) return;
-        const auto& header = detail::g_runtime->segment->header();
+        last_step_ = number;
         // Most of them to their end; some are overtaken by the next request.
         if (random_.below(4) == 0) return;
-        while (header.steps_done.load(std::memory_order_acquire) < number)
-            std::this_thread::yield();
+        finish_step();
         ++steps_done_;
+    }
+    void finish_step() const {
+        const auto& header = detail::g_runtime->segment->header();
+        while (header.steps_done.load(std::memory_order_acquire) < last_step_)
+            std::this_thread::yield();
     }
 
     Random random_;
@@ -185,7 +190,7 @@ private:
     const Books& books_;
     bool everything_ = false;
     std::vector<CoroutineName> chosen_;
-    std::uint64_t requests_ = 0, steps_done_ = 0;
+    std::uint64_t requests_ = 0, steps_done_ = 0, last_step_ = 0;
 };
 
 class HoldStress : public testing::TestWithParam<unsigned> {};
