@@ -262,7 +262,8 @@ TEST_P(Holding, what_cannot_be_stepped_is_refused) {
     Counters counters(*runtime_);
     const CoroutineName name = find(living(0), counters.identity(0));
     EXPECT_EQ(refused({}), ReplyStatus::kNotHeld);
-    EXPECT_TRUE(refused(name) == ReplyStatus::kNotHeld || refused(name) == ReplyStatus::kRuns);
+    const ReplyStatus of_a_running_program = refused(name);
+    EXPECT_TRUE(of_a_running_program == ReplyStatus::kNotHeld || of_a_running_program == ReplyStatus::kRuns);
     pause();
     wait_until_held();
     EXPECT_EQ(refused({name.index, 0, name.identity + 1000}), ReplyStatus::kNoSuchCoroutine);
