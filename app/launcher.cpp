@@ -31,6 +31,8 @@ namespace {
 // For how long a starting runtime waits for us before it runs its first coroutine (runtime/entry): attaching takes a few
 // milliseconds, a debugger on a loaded machine a second.
 constexpr const char* kWaitForViewer = "CPRIME_WAIT_FOR_VIEWER=2000@";
+// Nothing runs at all until the viewer that it waits for lets it.
+constexpr const char* kStartPaused = "CPRIME_START_PAUSED=on";
 constexpr const char* kBindNow = "LD_BIND_NOW=1";
 
 base::Error usage(const std::string& message) {
@@ -80,7 +82,7 @@ base::Result<std::string> find_program(const std::string& name) {
 
 // Ours, with the additions on top; what somebody set already is not overruled by our defaults.
 std::vector<std::string> make_environment(const std::vector<std::string>& additions,
-                                          const std::string& lookout) {
+                                          const std::string& lookout, bool paused) {
     std::vector<std::string> result;
     const auto set = [&result](const std::string& variable, bool overrule) {
         const std::string name = variable.substr(0, variable.find('=') + 1);
@@ -96,7 +98,8 @@ std::vector<std::string> make_environment(const std::vector<std::string>& additi
     for (const std::string& variable : additions)
         set(variable, true);
     set(kBindNow, false);
-    if (!lookout.empty()) set(kWaitForViewer + lookout, false);
+    if (!lookout.empty()) set(kWaitForViewer + lookout, paused);
+    if (paused) set(kStartPaused, true);
     return result;
 }
 
@@ -215,7 +218,7 @@ base::Result<std::unique_ptr<LaunchedProgram>> LaunchedProgram::start(const Laun
     std::vector<std::string> arguments = spec.arguments;
     arguments.insert(arguments.begin(), spec.program);
     base::FileDescriptor lookout;
-    std::vector<std::string> environment = make_environment(spec.environment, open_lookout(lookout));
+    std::vector<std::string> environment = make_environment(spec.environment, open_lookout(lookout), spec.paused);
     pid_t pid = -1;
     const int problem = posix_spawn(&pid, file->c_str(), &settings.actions, &settings.attributes,
                                     pointers(arguments).data(), pointers(environment).data());

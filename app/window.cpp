@@ -115,7 +115,7 @@ void WindowLoop::start(const WindowOptions& options) {
         case WindowStart::kLaunch:
             request.kind = views::RequestKind::kLaunch;
             request.launch = {options.launch.program, options.launch.arguments, options.launch.environment,
-                              options.launch.directory};
+                              options.launch.directory, options.launch.paused};
             break;
         case WindowStart::kAttach:
             request.kind = views::RequestKind::kAttach;

@@ -17,6 +17,7 @@ struct LaunchSpec {
     std::vector<std::string> arguments;    // without the program itself
     std::vector<std::string> environment;  // additional NAME=VALUE
     std::string directory;                 // "" = ours
+    bool paused = false;                   // nothing of it runs until somebody lets it
 };
 
 enum class WindowStart : std::uint8_t { kStartPage, kLaunch, kAttach, kReplay };

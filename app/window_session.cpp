@@ -11,7 +11,7 @@ namespace {
 constexpr auto kListInterval = std::chrono::milliseconds(1000);
 
 LaunchSpec to_app(const views::LaunchSpec& spec) {
-    return {spec.program, spec.arguments, spec.environment, spec.directory};
+    return {spec.program, spec.arguments, spec.environment, spec.directory, spec.paused};
 }
 
 std::vector<views::AttachCandidate> find_candidates() {

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "traces/hold_desk.h"
 #include "traces/observation.h"
 #include "traces/session.h"
 
@@ -42,7 +43,10 @@ std::uint64_t approximate_bytes(const Moment& moment) {
 class LiveSession final : public Session {
 public:
     LiveSession(std::uint32_t pid, const LiveOptions& options, std::unique_ptr<Observation> observation)
-        : pid_(pid), options_(options), observation_(std::move(observation)) {
+        : pid_(pid),
+          options_(options),
+          observation_(std::move(observation)),
+          desk_(pid, [this] { look_soon(); }) {
         observation_->names().on_change([this] { notify(); });
         thread_ = std::thread([this] { loop(); });
     }
@@ -101,6 +105,8 @@ public:
     std::vector<inspect::Frame> wait_frames(const std::vector<std::uint64_t>& pcs) override {
         return observation_->names().wait_frames(pcs);
     }
+    void hold(HoldWish wish) override { desk_.ask(std::move(wish)); }
+    HoldState hold_state() const override { return desk_.state(); }
     void on_change(std::function<void()> notify) override {
         const std::lock_guard lock(lock_);
         notify_ = std::move(notify);
@@ -125,6 +131,16 @@ private:
             call = notify_;
         }
         if (call != nullptr) call();
+    }
+
+    // Something was held or let go: that is worth a look now.
+    void look_soon() {
+        {
+            const std::lock_guard lock(lock_);
+            look_now_ = true;
+            changed_.notify_all();
+        }
+        notify();
     }
 
     // Under lock_: the newest Moment, or the last one at or before the time chosen.
@@ -193,10 +209,11 @@ private:
 
     bool sleep_until(Clock::time_point until) {  // false: stop
         std::unique_lock lock(lock_);
-        while (!stop_ && Clock::now() < until && observation_->pump().target_alive() &&
+        while (!stop_ && !look_now_ && Clock::now() < until && observation_->pump().target_alive() &&
                !observation_->pump().end_announced()) {
             changed_.wait_until(lock, std::min(until, Clock::now() + kEndLookOut));
         }
+        look_now_ = false;
         return !stop_;
     }
 
@@ -255,10 +272,12 @@ private:
     base::Error error_;
     double events_per_second_ = 0;
     bool stop_ = false;
+    bool look_now_ = false;
     std::function<void()> notify_;
     Clock::time_point rate_since_ = Clock::now();     // the session's thread alone
     std::uint64_t rate_events_ = 0;                   // the same
     const std::unique_ptr<Observation> observation_;  // its threads call notify(): gone before what that uses
+    HoldDesk desk_;                                   // the same
     std::thread thread_;
 };
 

@@ -38,6 +38,32 @@ struct SessionInfo {
     bool recording = false;          // also being written to a file
 };
 
+// What can be done to a running program (control.h).
+struct HoldWish {
+    enum class What : std::uint8_t { kPause, kResume, kStep, kLookAtRunning, kStopThread };
+    What what = What::kPause;
+    std::vector<std::uint64_t> coroutines;  // identities; none: everything, whomever the scheduler picks
+};
+
+// What came of it.
+struct HoldState {
+    struct RunningLook {
+        std::uint64_t coroutine = 0;  // identity
+        std::uint32_t worker = 0;
+        std::vector<inspect::Frame> frames;
+        std::string error;  // why there are none; "" = there are
+    };
+    bool available = false;     // the program runs here
+    bool busy = false;          // a wish is under way
+    std::string sentence;       // of the last one; "" = nothing to say
+    bool is_error = false;
+    std::uint64_t said = 0;     // how many wishes came to something: grows with each
+    std::uint64_t steps = 0;    // of them, steps;
+    std::uint64_t stepped = 0;  // whom the last one ran; 0 = nobody
+    std::uint32_t stopped_thread = 0;  // that a hard stop holds; 0 = none
+    std::shared_ptr<const std::vector<RunningLook>> running;  // the last look at those that ran; null before the first
+};
+
 class Session {
 public:
     virtual ~Session() = default;
@@ -53,6 +79,9 @@ public:
     virtual const std::vector<inspect::Frame>* frames(const std::vector<std::uint64_t>& pcs) = 0;
     // Disassembly around a pc; nullptr until ready. An error is remembered and returned as an empty list with `*message` set.
     virtual const std::vector<inspect::Instruction>* code(std::uint64_t pc, std::string* message) = 0;
+    // Takes hold of a live session's program; nothing for a recorded one. What came of it shows in hold_state() and in the next Moment.
+    virtual void hold(HoldWish /*wish*/) {}
+    virtual HoldState hold_state() const { return {}; }
     // Called (on the session's thread) after something new was published, so that a window can redraw.
     virtual void on_change(std::function<void()> notify) = 0;
     // The same as moment()/frames(), but waiting: for the command line. Blocks.

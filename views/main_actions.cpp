@@ -60,6 +60,7 @@ void MainWindow::add_actions() {
                   {},
                   true});
     add_relation_actions();
+    add_hold_actions();
     actions_.add({"copy",
                   "Copy what is hovered, or the selected stack",
                   "Selection",

@@ -20,9 +20,30 @@ bool seen_to_end(const Workspace& ws) {
     return ws.session != nullptr && ws.program.watched && !ws.program.running;
 }
 
+// Something of a running program is held: by this window, or by anybody.
+bool is_held(const Workspace& ws) {
+    if (ws.session == nullptr || ws.moment == nullptr || ws.info.status != traces::TargetStatus::kRunning ||
+        ws.info.kind != traces::SessionKind::kLive)
+        return false;
+    const inspect::PauseImage& pause = ws.moment->state.pause;
+    return pause.everything || pause.chosen != 0 || ws.session->hold_state().stopped_thread != 0;
+}
+
 std::string status_text(const Workspace& ws) {
     if (ws.session == nullptr) return ws.program.present ? ws.program.status : "";
-    return seen_to_end(ws) ? ws.program.status : ws.info.status_text;
+    if (seen_to_end(ws)) return ws.program.status;
+    if (!is_held(ws)) return ws.info.status_text;
+    const inspect::PauseImage& pause = ws.moment->state.pause;
+    if (!pause.everything)
+        return pause.chosen == 0 ? "one thread stopped"
+                                 : fmt::format("running, but for {} kept", format_count(pause.chosen));
+    const auto& workers = ws.moment->state.workers;
+    const auto held = std::count_if(workers.begin(), workers.end(), [](const inspect::WorkerImage& worker) {
+        return worker.state == wire::WorkerState::kHeld;
+    });
+    return held == static_cast<std::ptrdiff_t>(workers.size())
+               ? "paused"
+               : fmt::format("pausing, {} of {} workers held", held, workers.size());
 }
 
 ImU32 status_colour(const Workspace& ws) {
@@ -30,7 +51,7 @@ ImU32 status_colour(const Workspace& ws) {
     if (ws.info.kind == traces::SessionKind::kRecorded) return ws.theme->accent;
     switch (ws.info.status) {
         case traces::TargetStatus::kRunning:
-            return ws.theme->good;
+            return is_held(ws) ? ws.theme->warn : ws.theme->good;
         case traces::TargetStatus::kEnding:
             return ws.theme->warn;
         default:
@@ -124,7 +145,25 @@ float MainWindow::draw_program_buttons(Rect bar) {
     float x = bar.x1 - ws_.px(40);
     ImGui::SetCursorScreenPos({x, y});
     if (button(ws_, "keys", "?", ButtonKind::kQuiet, "All keys and actions (?)")) actions_.run("keys");
-    if (!ws_.program.present) return x;
+    if (ws_.program.present) x = draw_launched_buttons(x, y);
+    if (!can_hold()) return x;
+    const bool held = is_held(ws_);
+    if (is_paused()) {
+        x -= ws_.px(48);
+        ImGui::SetCursorScreenPos({x, y});
+        if (button(ws_, "hold.step", "Step", ButtonKind::kPlain, "Let one worker run to its next scheduling point (F10)"))
+            actions_.run("hold.step");
+    }
+    x -= ws_.px(68);
+    ImGui::SetCursorScreenPos({x, y});
+    const char* hint = held ? "Let everything go on (F9)" : "Hold every worker at its next scheduling point (F9)";
+    if (button(ws_, "hold.pause", held ? "Resume" : "Pause", held ? ButtonKind::kPrimary : ButtonKind::kPlain, hint))
+        actions_.run("hold.pause");
+    return x;
+}
+
+// Of a program that this window has started.
+float MainWindow::draw_launched_buttons(float x, float y) {
     x -= ws_.px(64);
     ImGui::SetCursorScreenPos({x, y});
     if (button(ws_, "program.restart", "Restart", ButtonKind::kPlain, "Start the program anew (Ctrl+R)"))

@@ -71,6 +71,7 @@ void MainWindow::open(std::shared_ptr<traces::Session> session) {
     ws_.open(std::move(session));
     start_page_.focus();
     held_ = false;
+    hold_said_ = hold_steps_ = 0;
 }
 
 View* MainWindow::view(const std::string& name) {
@@ -131,6 +132,7 @@ void MainWindow::take_newest() {
 void MainWindow::draw() {
     ws_.begin_widgets();
     take_newest();
+    take_hold_state();
     const ImVec2 size = ImGui::GetIO().DisplaySize;
     ImGui::SetNextWindowPos({0, 0});
     ImGui::SetNextWindowSize(size);

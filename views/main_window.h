@@ -65,12 +65,17 @@ private:
     void add_actions();
     void add_view_actions();
     void add_relation_actions();
+    void add_hold_actions();
+    bool can_hold() const;
+    bool is_paused() const;
+    void take_hold_state();
     void take_newest();
     void draw_top_bar(Rect bar);
     void draw_session_title(Rect bar);
     void draw_time_bar(Rect bar);
     // Where its buttons begin.
     float draw_program_buttons(Rect bar);
+    float draw_launched_buttons(float x, float y);
     void draw_status_line(Rect bar);
     void draw_notice(Rect area);
     void draw_key_sheet();
@@ -81,6 +86,7 @@ private:
     Actions actions_;
     StartPage start_page_;
     bool held_ = false;
+    std::uint64_t hold_said_ = 0, hold_steps_ = 0;  // of the session's HoldState, as taken last
     std::chrono::steady_clock::time_point taken_at_{}, idle_since_{};
     std::chrono::steady_clock::duration worked_{};  // that the present Moment took
     bool was_busy_ = false;

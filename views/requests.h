@@ -18,6 +18,7 @@ struct LaunchSpec {
     std::vector<std::string> arguments;
     std::vector<std::string> environment;  // "NAME=VALUE", on top of our own
     std::string directory;                 // "" = ours
+    bool paused = false;                   // nothing of it runs until somebody lets it
 };
 
 enum class RequestKind : std::uint8_t {

@@ -232,6 +232,13 @@ nlohmann::json Workspace::facts() const {
     facts["torn"] = moment->stacks.torn;
     facts["stacks"] = moment->stacks.stacks.size();
     facts["unknown"] = moment->unknown_coroutines;
+    facts["paused"] = state.pause.everything;
+    facts["kept"] = state.pause.chosen;
+    facts["steps"] = state.pause.steps_done;
+    std::uint64_t held = 0;
+    for (const inspect::WorkerImage& worker : state.workers)
+        held += worker.state == wire::WorkerState::kHeld ? 1 : 0;
+    facts["workers.held"] = held;
     if (stat != nullptr) {
         facts["workers"] = stat->workers;
         facts["spawned"] = stat->spawned;

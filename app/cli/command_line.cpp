@@ -162,6 +162,7 @@ void Parser::add_window_options(CLI::App* app) {
 void Parser::add_window_words() {
     CLI::App* launch = word("launch", "Window on a program that it starts",
                             [this] { return finish_window(WindowStart::kLaunch); });
+    launch->add_flag("--paused", window_.launch.paused, "Nothing of it runs until it is resumed or stepped");
     launch->add_option("--directory", window_.launch.directory, "Start it there")->type_name("DIR");
     launch->add_option("--env", window_.launch.environment, "Set a variable for it; may be given again")
         ->type_name("NAME=VALUE")
@@ -210,6 +211,8 @@ CLI::App* Parser::add_look(LookWish::What what, const char* name, const char* de
     look->add_option("--at", at_, "The moment of the trace: 1500ms, 1.5s, 200us, 42ns (default: its end)")
         ->type_name("T");
     if (what == LookWish::What::kStacks) {
+        look->add_flag("--running", look_.running,
+                       "Also those that run now: their workers are stopped for a moment");
         look->add_flag("--agent-copies", look_.agent_copies,
                        "Let the program copy its stacks, as where its memory may not be read from outside");
     }
@@ -340,6 +343,8 @@ base::Result<Wish> Parser::finish_look() {
     }
     if (look_.agent_copies && look_.pid == 0)
         return usage("--agent-copies goes with --pid: a trace already holds its stacks");
+    if (look_.running && look_.pid == 0)
+        return usage("--running goes with --pid: only a program that runs has coroutines on its workers");
     if (look_.json && look_.dot) return usage("--json and --dot are two forms of one answer: choose one");
     return Wish(look_);
 }

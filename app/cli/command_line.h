@@ -42,6 +42,7 @@ struct LookWish {
     std::string file;  // "" = a running program
     std::uint32_t pid = 0;
     std::optional<std::int64_t> at_ns;  // since the start of the target's runtime; nothing = the end
+    bool running = false;       // stacks: also of those that run now, which stops their workers for a moment
     bool agent_copies = false;  // stacks are copied by the target's agent, as where its memory may not be read
     bool json = false;
     bool dot = false;  // waits only

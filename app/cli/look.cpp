@@ -13,6 +13,7 @@
 #include "app/cli/exit_codes.h"
 #include "app/cli/words.h"
 #include "traces/analysis.h"
+#include "traces/control.h"
 #include "traces/session.h"
 
 namespace coroscope::app {
@@ -56,6 +57,53 @@ void wait_for_names(traces::Session& session, const traces::Moment& moment) {
         (void)session.wait_frames({select.address});
 }
 
+// The stacks of those that run, taken now: put into the rows of `stacks`, or after its text.
+base::Status add_running(const LookWish& wish, nlohmann::json* rows, std::string* text) {
+    auto control = traces::Control::open(wish.pid);
+    if (!control) return control.error();
+    auto running = (*control)->running();
+    if (!running) return running.error();
+    for (const traces::Control::Running& one : *running) {
+        const inspect::RunningStack& stack = one.stack;
+        nlohmann::json frames = nlohmann::json::array();
+        *text += fmt::format("\nrunning on worker {}: {} \"{}\" (spawned at {})\n", stack.worker, stack.identity,
+                             one.name, one.site);
+        for (const inspect::Frame& frame : one.frames) {
+            *text += fmt::format("    {:#x}  {}{}{}\n", frame.pc, frame.function.empty() ? "?" : frame.function,
+                                 frame.inlined ? " (inlined)" : "",
+                                 frame.file.empty() ? "" : fmt::format("  {}:{}", frame.file, frame.line));
+            frames.push_back({{"pc", frame.pc},
+                              {"function", frame.function},
+                              {"file", frame.file},
+                              {"line", frame.line},
+                              {"module", frame.module},
+                              {"inlined", frame.inlined}});
+        }
+        if (one.frames.empty()) *text += "    (" + (stack.error.empty() ? "no stack" : stack.error) + ")\n";
+        rows->push_back({{"id", stack.identity},
+                         {"name", one.name},
+                         {"worker", stack.worker},
+                         {"consistency", one.frames.empty() ? "running" : "exact"},
+                         {"whole", stack.end == inspect::UnwindEnd::kEntry},
+                         {"stopped_ns", stack.stopped_ns},
+                         {"error", stack.error},
+                         {"frames", std::move(frames)}});
+    }
+    if (running->empty()) *text += "\nno worker runs a coroutine just now\n";
+    return base::ok_status();
+}
+
+std::string stacks_and_running(traces::Session& session, const traces::Moment& moment, const LookWish& wish,
+                               int* code) {
+    nlohmann::json rows = nlohmann::json::array();
+    std::string text;
+    if (auto status = add_running(wish, &rows, &text); !status) *code = fail(status.error());
+    if (!wish.json) return traces::stacks_text(session, moment) + text;
+    nlohmann::json stacks = traces::stacks_json(session, moment);
+    stacks["running"] = std::move(rows);
+    return dump(stacks);
+}
+
 // The text to print; *code becomes kExitFinding where the answer is one.
 std::string answer(traces::Session& session, const traces::Moment& moment, const LookWish& wish, int* code) {
     switch (wish.what) {
@@ -64,8 +112,10 @@ std::string answer(traces::Session& session, const traces::Moment& moment, const
             return wish.json ? dump(traces::to_json(stat)) : traces::to_text(stat);
         }
         case LookWish::What::kStacks:
-            return wish.json ? dump(traces::stacks_json(session, moment))
-                             : traces::stacks_text(session, moment);
+            if (!wish.running)
+                return wish.json ? dump(traces::stacks_json(session, moment))
+                                 : traces::stacks_text(session, moment);
+            return stacks_and_running(session, moment, wish, code);
         case LookWish::What::kWaits: {
             const traces::Waits waits = traces::compute_waits(moment);
             if (std::any_of(waits.cycles.begin(), waits.cycles.end(),
