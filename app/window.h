@@ -25,7 +25,8 @@ struct WindowOptions {
     WindowStart start = WindowStart::kStartPage;
     LaunchSpec launch;                          // kLaunch
     std::uint32_t pid = 0;                      // kAttach
-    std::string file;                           // kReplay
+    std::string file;                           // kReplay: a trace or a core
+    std::string binary;                         // kReplay of a core: stands for its program; "" = nothing does
     bool offscreen = false;                     // no display needed
     std::string script;                         // file of script commands; "" = none
     std::string screenshot;                     // without a script: draw until the data stands, write, quit

@@ -27,7 +27,7 @@ std::string status_text(const Workspace& ws) {
 
 ImU32 status_colour(const Workspace& ws) {
     if (ws.session == nullptr || seen_to_end(ws)) return ws.theme->text_faint;
-    if (ws.info.kind == traces::SessionKind::kRecorded) return ws.theme->accent;
+    if (ws.info.kind != traces::SessionKind::kLive) return ws.theme->accent;
     switch (ws.info.status) {
         case traces::TargetStatus::kRunning:
             return ws.theme->good;

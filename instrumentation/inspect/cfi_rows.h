@@ -25,8 +25,9 @@ enum SavedRegister : std::uint8_t { kRbx, kRbp, kR12, kR13, kR14, kR15, kRsp, kS
 
 // Where a walk begins.
 struct UnwindStart {
-    std::uint64_t pc = 0;  // a return address
+    std::uint64_t pc = 0;  // a return address, or with `exact` where execution stands
     std::uint64_t registers[kSavedRegistersCount] = {};
+    bool exact = false;
 };
 
 class CfiRows {

@@ -1,8 +1,6 @@
 // Header by header, each checked against the pools.
 #include "instrumentation/inspect/grown_stack.h"
 
-#include <sys/uio.h>
-
 #include <algorithm>
 
 #include "instrumentation/wire/coroutine.h"
@@ -18,24 +16,14 @@ struct Span {
     std::uint64_t low = 0, high = 0;
 };
 
-template <typename T>
-bool read(std::uint32_t pid, std::uint64_t address, T& to) {
-    iovec local{&to, sizeof to};
-    iovec remote{reinterpret_cast<void*>(address), sizeof to};
-    return process_vm_readv(static_cast<pid_t>(pid), &local, 1, &remote, 1, 0) ==
-           static_cast<ssize_t>(sizeof to);
-}
-
 // The used parts of the stacks, innermost first. Empty when something does not fit together.
-std::vector<Span> follow(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
-                         std::uint64_t rsp) {
+std::vector<Span> follow(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
+                         std::uint64_t rsp, std::uint64_t limit) {
     std::vector<Span> spans;
-    wire::SavedFrame saved;
-    if (!read(pid, rsp, saved)) return {};
-    std::uint64_t limit = saved.stack_limit;
     while (rsp < own.low || rsp >= own.high) {
         wire::StackSegmentHeader header;
-        if (spans.size() == kSegmentsMax || !read(pid, wire::segment_header_address(limit), header))
+        if (spans.size() == kSegmentsMax ||
+            !read(wire::segment_header_address(limit), &header, sizeof header))
             return {};
         if (header.pool >= state.pools.size()) return {};
         const wire::StackBounds bounds = state.pools[header.pool].bounds(header.slot);
@@ -52,10 +40,17 @@ std::vector<Span> follow(std::uint32_t pid, const StateImage& state, const wire:
 
 }  // namespace
 
-GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
+GrownStack read_grown_stack(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
                             std::uint64_t rsp) {
+    wire::SavedFrame saved;
+    if (!read(rsp, &saved, sizeof saved)) return {};
+    return read_grown_stack(read, state, own, rsp, saved.stack_limit);
+}
+
+GrownStack read_grown_stack(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
+                            std::uint64_t rsp, std::uint64_t limit) {
     GrownStack stack;
-    std::vector<Span> spans = follow(pid, state, own, rsp);
+    std::vector<Span> spans = follow(read, state, own, rsp, limit);
     std::uint64_t total = 0;
     for (std::size_t i = 0; i < spans.size(); ++i) {
         spans[i].high = std::min(spans[i].high, spans[i].low + kBytesMax - total);
@@ -66,10 +61,7 @@ GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wi
     std::uint64_t offset = 0;
     for (const Span& span : spans) {
         const std::uint64_t bytes = span.high - span.low;
-        iovec local{stack.memory.data() + offset, bytes};
-        iovec remote{reinterpret_cast<void*>(span.low), bytes};
-        if (process_vm_readv(static_cast<pid_t>(pid), &local, 1, &remote, 1, 0) !=
-            static_cast<ssize_t>(bytes)) {
+        if (!read(span.low, stack.memory.data() + offset, bytes)) {
             stack.pieces.clear();
             return stack;
         }

@@ -14,6 +14,8 @@
 
 namespace coroscope::inspect {
 
+struct UnwindStart;  // cfi_rows.h
+
 class Unwinder {
 public:
     // `target` may be null (then only modules' files and the copy are read).
@@ -23,6 +25,8 @@ public:
     // Program counters of a parked stack, innermost first; the first is the address at which it continues.
     // pc-1 is what to look up.
     UnwindEnd unwind(const Target::StackCopy& copy, std::vector<std::uint64_t>& pcs);
+    // The same from the registers of a thread that stopped where it ran (`start.exact`).
+    UnwindEnd unwind(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs);
 
 private:
     struct Impl;
