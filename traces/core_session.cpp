@@ -112,8 +112,10 @@ std::string lacks_text(const Lacks& lacks, const inspect::CoreModules& modules) 
 
 class CoreSession final : public Session {
 public:
-    CoreSession(SessionInfo info, std::shared_ptr<const Moment> moment, std::vector<inspect::Module> modules)
+    CoreSession(SessionInfo info, std::shared_ptr<const Moment> moment, std::vector<inspect::Module> modules,
+                const std::vector<std::uint64_t>& exact_pcs)
         : info_(std::move(info)), moment_(std::move(moment)), names_(std::move(modules)) {
+        name_exactly(exact_pcs);
         names_.on_change([this] {
             std::function<void()> call;
             {
@@ -146,6 +148,17 @@ public:
     base::Result<std::shared_ptr<const Moment>> wait_moment() override { return moment_; }
 
 private:
+    // What is looked up for a program counter is the byte before it, which is right after a call. Where execution stood the byte itself is.
+    void name_exactly(const std::vector<std::uint64_t>& pcs) {
+        Symbols exact;
+        for (const std::uint64_t pc : pcs) {
+            std::vector<inspect::Frame>& frames = exact[pc] = names_.wait_frames({pc + 1});
+            for (inspect::Frame& frame : frames)
+                frame.pc = pc;
+        }
+        names_.preload(exact);
+    }
+
     const SessionInfo info_;
     const std::shared_ptr<const Moment> moment_;
     std::mutex lock_;  // guards notify_
@@ -183,13 +196,16 @@ base::Result<std::unique_ptr<Session>> open_core(const std::string& path, const 
     info.pid = moment->state.pid;
     info.program = moment->state.program;
     info.title = fmt::format("{} (core of {})", file_name(path), file_name(info.program));
-    info.status_text = "core; " + how_it_ended(**core, moment->state);
+    info.status_text = "core, without events; " + how_it_ended(**core, moment->state);
     info.lacks = lacks_text({(*core)->cut_off_bytes(), state->missing_bytes, stacks.missing, !ticks},
                             *modules);
     if (!info.lacks.empty()) info.status_text += "; " + info.lacks;
+    info.memory_bytes = moment->state.strings.size() +
+                        moment->state.coroutines.size() *
+                            (sizeof(inspect::CoroutineImage) + sizeof(inspect::StackRef));
     info.begin = info.end = info.populated = moment->t;
-    return std::unique_ptr<Session>(
-        std::make_unique<CoreSession>(std::move(info), std::move(moment), std::move(modules->modules)));
+    return std::unique_ptr<Session>(std::make_unique<CoreSession>(
+        std::move(info), std::move(moment), std::move(modules->modules), stacks.exact_pcs));
 }
 
 base::Result<std::unique_ptr<Session>> open_recording(const std::string& path, const std::string& binary) {

@@ -30,7 +30,7 @@ struct SessionInfo {
     std::string program;
     std::string title;  // "demo (4711)" or "run.coro"
     std::string status_text;  // "running", "exited with code 0", "killed by signal 9 (SIGKILL)", "trace cut short: 3 chunks read"
-    std::string lacks;        // what could not be shown, and the way out, in one sentence; "" = nothing (cores)
+    std::string lacks;  // what could not be shown, and the way out, in one sentence; "" = nothing (cores)
     TimeNs begin = 0, end = 0;  // time range that can be looked at
     TimeNs populated = 0;       // of a recorded session: where to look first, because there are coroutines
     double events_per_second = 0;

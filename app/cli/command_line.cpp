@@ -172,7 +172,8 @@ void Parser::add_window_words() {
 }
 
 void Parser::add_binary(CLI::App* app, std::string& binary) {
-    app->add_option("--binary", binary, "The program that a core is of, where its own path is gone or another build")
+    app->add_option("--binary", binary,
+                    "The program that a core is of, where its own path is gone or another build")
         ->type_name("BINARY");
 }
 

@@ -94,7 +94,8 @@ std::string ended_hint(const traces::Session& session, const traces::Moment& mom
 }  // namespace
 
 int run_look(const LookWish& wish) {
-    SessionResult session = wish.pid != 0 ? open_live_quietly(wish) : traces::open_recording(wish.file, wish.binary);
+    SessionResult session = wish.pid != 0 ? open_live_quietly(wish)
+                                          : traces::open_recording(wish.file, wish.binary);
     if (!session) return fail(session.error());
     if (auto status = choose_time(**session, wish); !status) return fail(status.error());
     auto moment = (*session)->wait_moment();

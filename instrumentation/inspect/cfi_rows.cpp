@@ -137,7 +137,7 @@ const CfiRows::Row& CfiRows::row(std::uint64_t pc) {
 }
 
 std::optional<UnwindEnd> CfiRows::walk(const CopiedStack& stack, const UnwindStart& start,
-                                       std::vector<std::uint64_t>& pcs) {
+                                       std::vector<std::uint64_t>& pcs, std::vector<std::uint64_t>* exact_pcs) {
     std::uint64_t pc = start.pc;
     std::uint64_t registers[kSavedRegistersCount];
     std::memcpy(registers, start.registers, sizeof registers);
@@ -145,6 +145,7 @@ std::optional<UnwindEnd> CfiRows::walk(const CopiedStack& stack, const UnwindSta
     for (;;) {
         if (pcs.size() == kFramesMax) return UnwindEnd::kTooDeep;
         pcs.push_back(pc);
+        if (exact && exact_pcs != nullptr) exact_pcs->push_back(pc);
         if (pc <= 1) return UnwindEnd::kNoRule;
         const Row& row = this->row(exact ? pc : pc - 1);
         if (row.kind == Row::kNone) return UnwindEnd::kNoRule;

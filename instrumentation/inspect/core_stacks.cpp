@@ -126,7 +126,7 @@ Pieces pieces_of(const CoreFile& core, const StateImage& state, const CoroutineI
 }
 
 UnwindEnd unwind_running(Unwinder& unwinder, const CopiedStack& stack, const CoreFile::Thread& thread,
-                         std::vector<std::uint64_t>& pcs) {
+                         std::vector<std::uint64_t>& pcs, std::vector<std::uint64_t>& exact_pcs) {
     UnwindStart start;
     start.exact = true;
     start.pc = thread.rip;
@@ -137,7 +137,7 @@ UnwindEnd unwind_running(Unwinder& unwinder, const CopiedStack& stack, const Cor
     start.registers[kR14] = thread.r14;
     start.registers[kR15] = thread.r15;
     start.registers[kRsp] = thread.rsp;
-    UnwindEnd end = unwinder.unwind(stack, start, pcs);
+    UnwindEnd end = unwinder.unwind(stack, start, pcs, &exact_pcs);
     // A call through a bad pointer: nothing is known of where it led, but its return address was pushed last.
     std::uint64_t caller = 0;
     if (end == UnwindEnd::kNoRule && pcs.size() == 1 && stack.word(thread.rsp, &caller)) {
@@ -189,7 +189,7 @@ CoreStacks snapshot_core_stacks(const CoreFile& core, Unwinder& unwinder, const 
                 if (found) {
                     const CopiedStack stack(pieces.pieces[0], pieces.pieces.data() + 1,
                                             pieces.pieces.size() - 1);
-                    ref.end = unwind_running(unwinder, stack, *thread, pcs);
+                    ref.end = unwind_running(unwinder, stack, *thread, pcs, taken.exact_pcs);
                     const wire::StackBounds own = state.stack_of(coroutine);
                     if (within(own, thread->rsp))
                         ref.used_bytes = static_cast<std::uint32_t>(own.high - thread->rsp);

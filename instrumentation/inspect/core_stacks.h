@@ -19,6 +19,8 @@ namespace coroscope::inspect {
 struct CoreStacks {
     StackSnapshot snapshot;
     std::uint64_t missing = 0;  // stacks that the core does not hold: they have no entry in the table
+    // Program counters at which execution stood, of those that ran: themselves to be looked up, while all others return after a call.
+    std::vector<std::uint64_t> exact_pcs;
 };
 
 CoreStacks snapshot_core_stacks(const CoreFile& core, Unwinder& unwinder, const StateImage& state,

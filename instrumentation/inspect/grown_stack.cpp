@@ -22,8 +22,7 @@ std::vector<Span> follow(const MemoryReader& read, const StateImage& state, cons
     std::vector<Span> spans;
     while (rsp < own.low || rsp >= own.high) {
         wire::StackSegmentHeader header;
-        if (spans.size() == kSegmentsMax ||
-            !read(wire::segment_header_address(limit), &header, sizeof header))
+        if (spans.size() == kSegmentsMax || !read(wire::segment_header_address(limit), &header, sizeof header))
             return {};
         if (header.pool >= state.pools.size()) return {};
         const wire::StackBounds bounds = state.pools[header.pool].bounds(header.slot);

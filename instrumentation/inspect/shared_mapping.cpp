@@ -59,7 +59,8 @@ base::Result<SharedMapping> SharedMapping::open(base::FileDescriptor fd, std::ui
 base::Result<SharedMapping> SharedMapping::of_copy(std::uint64_t bytes,
                                                    const std::function<void(std::uint8_t*)>& fill,
                                                    const std::string& what) {
-    void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                      0);
     if (data == MAP_FAILED) {
         return base::error(base::ErrorCode::kUnreadable,
                            what + " (" + std::to_string(bytes) + " bytes) cannot be copied: " +

@@ -32,7 +32,8 @@ public:
                                             const std::string& what);
 
     // A copy of `bytes` bytes that `fill` writes, once. What it leaves out reads as zero and takes no memory. Errors: kUnreadable.
-    static base::Result<SharedMapping> of_copy(std::uint64_t bytes, const std::function<void(std::uint8_t*)>& fill,
+    static base::Result<SharedMapping> of_copy(std::uint64_t bytes,
+                                               const std::function<void(std::uint8_t*)>& fill,
                                                const std::string& what);
 
     // Follows the growth of the file; a copy has none. Pointers from before are invalid afterwards. False when the larger view

@@ -56,9 +56,10 @@ UnwindEnd Unwinder::unwind(const Target::StackCopy& copy, std::vector<std::uint6
     return unwind(stack, start, pcs);
 }
 
-UnwindEnd Unwinder::unwind(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs) {
+UnwindEnd Unwinder::unwind(const CopiedStack& stack, const UnwindStart& start,
+                           std::vector<std::uint64_t>& pcs, std::vector<std::uint64_t>* exact_pcs) {
     pcs.clear();
-    if (const auto end = impl_->rows.walk(stack, start, pcs)) return *end;
+    if (const auto end = impl_->rows.walk(stack, start, pcs, exact_pcs)) return *end;
     pcs.clear();
     return impl_->libunwind.walk(stack, start, pcs);
 }

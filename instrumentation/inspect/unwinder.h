@@ -25,8 +25,9 @@ public:
     // Program counters of a parked stack, innermost first; the first is the address at which it continues.
     // pc-1 is what to look up.
     UnwindEnd unwind(const Target::StackCopy& copy, std::vector<std::uint64_t>& pcs);
-    // The same from the registers of a thread that stopped where it ran (`start.exact`).
-    UnwindEnd unwind(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs);
+    // The same from the registers of a thread that stopped where it ran (`start.exact`). `exact_pcs` (may be null): see CfiRows::walk.
+    UnwindEnd unwind(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs,
+                     std::vector<std::uint64_t>* exact_pcs = nullptr);
 
 private:
     struct Impl;
