@@ -42,6 +42,11 @@ std::string build_id_at(const CoreFile& core, std::uint64_t low) {
     return "";
 }
 
+bool begins_as_elf(const CoreFile& core, std::uint64_t low) {
+    char magic[SELFMAG];
+    return core.read(low, magic, sizeof magic) == sizeof magic && std::memcmp(magic, ELFMAG, SELFMAG) == 0;
+}
+
 // Mapped files of which something could run, one entry each, from its first mapping to its last.
 std::vector<Module> mapped_files(const CoreFile& core) {
     std::vector<Module> modules;
@@ -49,10 +54,13 @@ std::vector<Module> mapped_files(const CoreFile& core) {
     for (std::size_t first = 0; first < mappings.size();) {
         std::size_t last = first;
         bool executable = false;
+        bool unknown = false;  // gdb's gcore leaves code out altogether
         for (; last < mappings.size() && mappings[last].path == mappings[first].path; ++last) {
             const CoreFile::Segment* segment = core.segment_at(mappings[last].low);
             executable = executable || (segment != nullptr && segment->executable);
+            unknown = unknown || segment == nullptr;
         }
+        executable = executable || (unknown && begins_as_elf(core, mappings[first].low));
         if (executable && mappings[first].path.starts_with('/')) {
             modules.push_back({mappings[first].path, mappings[first].low, mappings[last - 1].high,
                                build_id_at(core, mappings[first].low)});
