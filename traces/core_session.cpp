@@ -24,6 +24,7 @@ namespace coroscope::traces {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kFileTimeNs = 10'000'000;  // times of files are no finer
 
 std::string file_name(const std::string& path) {
     return path.substr(path.rfind('/') + 1);
@@ -50,14 +51,16 @@ std::uint64_t first_deadline(const inspect::StateImage& state) {
 std::optional<std::uint64_t> written_ticks(const inspect::CoreFile& core, const inspect::StateImage& state) {
     const std::uint64_t now_ticks = base::read_tsc();
     const std::int64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-    const std::int64_t age_ns = clock_ns(CLOCK_REALTIME) - core.written_at_ns();
+    const std::int64_t age_ns = clock_ns(CLOCK_REALTIME) - core.begun_at_ns();
     if (state.clock.multiplier == 0 || now_ticks < state.start_ticks || age_ns < 0) return std::nullopt;
     const std::int64_t since_start_ns = state.since_start_ns(now_ticks);
     // On this machine, in this run of it, the program's clock tells our time.
     const std::int64_t allowed_ns = kSecondNs / 1000 + since_start_ns / 10'000;
     const std::int64_t off_ns = state.clock.to_ns(now_ticks) - now_ns;
-    if (off_ns > allowed_ns || off_ns < -allowed_ns || age_ns > since_start_ns) return std::nullopt;
-    const std::uint64_t ticks = now_ticks - static_cast<std::uint64_t>(state.clock.duration_ticks(age_ns));
+    if (off_ns > allowed_ns || off_ns < -allowed_ns || age_ns > since_start_ns + kFileTimeNs)
+        return std::nullopt;
+    const std::uint64_t ticks = now_ticks - static_cast<std::uint64_t>(
+                                                state.clock.duration_ticks(std::min(age_ns, since_start_ns)));
     const std::uint64_t deadline = first_deadline(state);
     const auto second = static_cast<std::uint64_t>(state.clock.duration_ticks(kSecondNs));
     if (deadline != 0 && ticks > deadline + second) return std::nullopt;

@@ -90,7 +90,15 @@ base::Result<std::unique_ptr<CoreFile>> CoreFile::open(const std::string& path) 
     if (fstat(core->fd_.get(), &status) != 0 || !S_ISREG(status.st_mode))
         return base::error(ErrorCode::kUnreadable, path + " is not a file, so it cannot be a core");
     core->file_bytes_ = static_cast<std::uint64_t>(status.st_size);
-    core->written_at_ns_ = ns_of(status.st_mtim);
+    core->begun_at_ns_ = ns_of(status.st_mtim);
+    // Writing a large one takes a while: when it was begun tells more, unless it is a copy.
+    struct statx more {};
+    if (statx(core->fd_.get(), "", AT_EMPTY_PATH, STATX_BTIME, &more) == 0 &&
+        (more.stx_mask & STATX_BTIME) != 0) {
+        const std::int64_t born_ns = more.stx_btime.tv_sec * std::int64_t{1'000'000'000} +
+                                     more.stx_btime.tv_nsec;
+        core->begun_at_ns_ = std::min(core->begun_at_ns_, born_ns);
+    }
     if (auto headers = core->read_headers(); !headers) return headers.error();
     return core;
 }

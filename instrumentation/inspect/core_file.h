@@ -54,8 +54,8 @@ public:
     std::uint64_t fault_address() const { return fault_address_; }
     // Where the program was entered, by the kernel's word; 0 = the core does not say.
     std::uint64_t entry_address() const { return entry_address_; }
-    // When the file was written, since the epoch.
-    std::int64_t written_at_ns() const { return written_at_ns_; }
+    // When the file was begun, since the epoch, as far as its file system knows.
+    std::int64_t begun_at_ns() const { return begun_at_ns_; }
     // Bytes of memory that the headers promise and the file does not have: it was cut off.
     std::uint64_t cut_off_bytes() const { return cut_off_bytes_; }
 
@@ -93,7 +93,7 @@ private:
     bool has_fault_address_ = false;
     std::uint64_t fault_address_ = 0;
     std::uint64_t entry_address_ = 0;
-    std::int64_t written_at_ns_ = 0;
+    std::int64_t begun_at_ns_ = 0;
     std::uint64_t cut_off_bytes_ = 0;
 };
 

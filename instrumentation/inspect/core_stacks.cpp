@@ -161,6 +161,31 @@ const CoreFile::Thread* thread_of(const CoreFile& core, const StateImage& state,
     return worker != state.workers.end() ? core.thread(worker->thread_id) : nullptr;
 }
 
+// Bytes of its own stack that it used: by where its thread stood, or, in the runtime, where it left that stack. 0 = not known.
+std::uint32_t used_bytes(const StateImage& state, const CoroutineImage& coroutine, std::uint64_t rsp) {
+    const wire::StackBounds own = state.stack_of(coroutine);
+    if (within(own, rsp)) return static_cast<std::uint32_t>(own.high - rsp);
+    const bool in_runtime = std::any_of(
+        state.workers.begin(), state.workers.end(), [&](const WorkerImage& worker) {
+            return worker.current == coroutine.index && rsp >= worker.stack_low && rsp < worker.stack_high;
+        });
+    return in_runtime && within(own, coroutine.rsp) ? static_cast<std::uint32_t>(own.high - coroutine.rsp) : 0;
+}
+
+// False when the core has not the thread that ran it.
+bool walk_running(const CoreFile& core, Unwinder& unwinder, const StateImage& state,
+                  const CoroutineImage& coroutine, StackRef& ref, std::vector<std::uint64_t>& pcs,
+                  std::vector<std::uint64_t>& exact_pcs) {
+    const CoreFile::Thread* thread = thread_of(core, state, coroutine);
+    if (thread == nullptr) return false;
+    const Pieces pieces = pieces_of(core, state, coroutine, *thread);
+    if (pieces.pieces.empty()) return false;
+    const CopiedStack stack(pieces.pieces[0], pieces.pieces.data() + 1, pieces.pieces.size() - 1);
+    ref.end = unwind_running(unwinder, stack, *thread, pcs, exact_pcs);
+    ref.used_bytes = used_bytes(state, coroutine, thread->rsp);
+    return true;
+}
+
 }  // namespace
 
 const CoroutineImage* running_on(const StateImage& state, std::uint32_t thread_id) {
@@ -183,18 +208,7 @@ CoreStacks snapshot_core_stacks(const CoreFile& core, Unwinder& unwinder, const 
         ref.sequence = coroutine.sequence;
         bool found = false;
         if (coroutine.state == wire::CoroutineState::kRunning) {
-            if (const CoreFile::Thread* thread = thread_of(core, state, coroutine)) {
-                const Pieces pieces = pieces_of(core, state, coroutine, *thread);
-                found = !pieces.pieces.empty();
-                if (found) {
-                    const CopiedStack stack(pieces.pieces[0], pieces.pieces.data() + 1,
-                                            pieces.pieces.size() - 1);
-                    ref.end = unwind_running(unwinder, stack, *thread, pcs, taken.exact_pcs);
-                    const wire::StackBounds own = state.stack_of(coroutine);
-                    if (within(own, thread->rsp))
-                        ref.used_bytes = static_cast<std::uint32_t>(own.high - thread->rsp);
-                }
-            }
+            found = walk_running(core, unwinder, state, coroutine, ref, pcs, taken.exact_pcs);
         } else if (coroutine.state != wire::CoroutineState::kExited) {
             found = parked.unwind(coroutine, ref, pcs);
             if (!found) ++taken.missing;

@@ -114,12 +114,16 @@ class StillLife(unittest.TestCase):
             stat = self.same_state(core)
             self.assertIn("SIGABRT", stat["ended"])
             self.assertEqual(stat["events"], 0)
+            self.assertGreater(stat["duration_ns"], self.stat["duration_ns"] - 50e6)  # times of files are coarse
+            self.assertLess(stat["duration_ns"], self.stat["duration_ns"] + 60e9)
             picture, dump = os.path.join(folder, "core.png"), os.path.join(folder, "views.json")
             harness.coroscope("replay", core, "--offscreen", "--screenshot", picture, "--dump", dump, check=0)
             with open(picture, "rb") as file:
                 self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n")
             with open(dump) as file:
                 self.assertIn("receive_for_good", file.read())
+            os.utime(core, (0, 0))  # as if it were from elsewhere
+            harness.one_sentence(self, harness.coroscope("stat", core), 0, core, "when it was written is not known")
 
     def test_gdbs_gcore_has_the_state_and_says_what_it_lacks(self):
         with harness.folder() as folder:
