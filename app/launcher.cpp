@@ -280,9 +280,12 @@ void LaunchedProgram::signal(int number) {
 }
 
 std::string LaunchedProgram::status_text() const {
-    if (!ended_) return "";
-    if (WIFEXITED(wait_status_)) return "exited with code " + std::to_string(WEXITSTATUS(wait_status_));
-    const int number = WTERMSIG(wait_status_);
+    return ended_ ? status_text(wait_status_) : "";
+}
+
+std::string LaunchedProgram::status_text(int wait_status) {
+    if (WIFEXITED(wait_status)) return "exited with code " + std::to_string(WEXITSTATUS(wait_status));
+    const int number = WTERMSIG(wait_status);
     const char* name = sigabbrev_np(number);
     return "killed by signal " + std::to_string(number) +
            (name != nullptr ? std::string(" (SIG") + name + ")" : "");

@@ -44,6 +44,8 @@ public:
     void release() { owned_ = false; }  // the destructor leaves it running
     // "exited with code 3" or "killed by signal 9 (SIGKILL)"; "" while it runs.
     std::string status_text() const;
+    // The same of any wait status.
+    static std::string status_text(int wait_status);
     // For the shell: its exit code, or 128 + the signal. Only after its end.
     int exit_code() const;
 

@@ -46,8 +46,8 @@ void SessionOpener::attach(std::uint32_t pid) {
     start([pid](const Task&) { return traces::open_live(pid, live_options()); });
 }
 
-void SessionOpener::open_trace(const std::string& path) {
-    start([path](const Task&) { return traces::open_trace(path); });
+void SessionOpener::open_file(const std::string& path, const std::string& binary) {
+    start([path, binary](const Task&) { return traces::open_recording(path, binary); });
 }
 
 void SessionOpener::attach_when_started(std::uint32_t root_pid) {

@@ -28,7 +28,8 @@ public:
     void attach(std::uint32_t pid);
     // Waits for the runtime of a program just launched, in it or in a descendant.
     void attach_when_started(std::uint32_t root_pid);
-    void open_trace(const std::string& path);
+    // A trace or a core; `binary` stands for the core's program where that is not "".
+    void open_file(const std::string& path, const std::string& binary);
     void cancel();
     bool busy() const { return thread_.joinable(); }
     // What was opened, once; nothing while it is under way.

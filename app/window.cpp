@@ -124,6 +124,7 @@ void WindowLoop::start(const WindowOptions& options) {
         case WindowStart::kReplay:
             request.kind = views::RequestKind::kOpenTrace;
             request.path = options.file;
+            request.binary = options.binary;
             break;
     }
     session_.act(request);
@@ -216,7 +217,7 @@ nlohmann::json WindowLoop::facts() {
     const views::Workspace& ws = main_.workspace();
     // A program that was just started needs a while to become what it is.
     facts["stands"] = ws.moment != nullptr &&
-                      (ws.info.kind == traces::SessionKind::kRecorded || ws.moment->t >= kYoungNs ||
+                      (ws.info.kind != traces::SessionKind::kLive || ws.moment->t >= kYoungNs ||
                        ws.info.status == traces::TargetStatus::kExited);
     return facts;
 }

@@ -24,13 +24,14 @@ enum class WindowStart : std::uint8_t { kStartPage, kLaunch, kAttach, kReplay };
 
 struct WindowOptions {
     WindowStart start = WindowStart::kStartPage;
-    LaunchSpec launch;                          // kLaunch
-    std::uint32_t pid = 0;                      // kAttach
-    std::string file;                           // kReplay
-    bool offscreen = false;                     // no display needed
-    std::string script;                         // file of script commands; "" = none
-    std::string screenshot;                     // without a script: draw until the data stands, write, quit
-    std::string dump;                           // the row models of all visible views as JSON
+    LaunchSpec launch;       // kLaunch
+    std::uint32_t pid = 0;   // kAttach
+    std::string file;        // kReplay: a trace or a core
+    std::string binary;      // kReplay of a core: stands for its program; "" = nothing does
+    bool offscreen = false;  // no display needed
+    std::string script;      // file of script commands; "" = none
+    std::string screenshot;  // without a script: draw until the data stands, write, quit
+    std::string dump;        // the row models of all visible views as JSON
     std::uint32_t width = 1600, height = 1000;  // at scale 1; the picture has scale times as many pixels
     float scale = 0;                            // 0 = the monitor's
     std::string theme;                          // "" = the saved one, else "dark"

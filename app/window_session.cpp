@@ -66,7 +66,7 @@ void WindowSession::act(const views::Request& request) {
             break;
         case views::RequestKind::kOpenTrace:
             opening_trace_ = request.path;
-            opener_.open_trace(request.path);
+            opener_.open_file(request.path, request.binary);
             break;
         case views::RequestKind::kCloseSession:
             opener_.cancel();

@@ -102,6 +102,7 @@ nlohmann::json to_json(const std::vector<SelectStat>& selects);
 std::string to_text(const std::vector<SelectStat>& selects);
 
 struct Stat {
+    std::string ended;  // how the program ended, where that is known: "the program was killed by signal 11 (SIGSEGV)"; "" = it runs
     std::uint64_t events = 0, lost = 0;
     std::int64_t duration_ns = 0;
     std::uint32_t workers = 0;

@@ -88,6 +88,8 @@ base::Result<RecordResult> record(const RecordOptions& options, const std::atomi
     } else if (ending == Ending::kGone) {
         because = "the program was killed";
         observation.pump().stop();
+        const std::string how = options.how_it_ended ? options.how_it_ended() : "";
+        if (!how.empty()) because = "the program " + how;
         // Nobody changes the segment any more: what it says now is how it ended.
         status = keyframe(observation, false);
     } else if (ending == Ending::kAsked) {

@@ -19,7 +19,7 @@
 
 namespace coroscope::traces {
 
-enum class SessionKind : std::uint8_t { kLive, kRecorded };
+enum class SessionKind : std::uint8_t { kLive, kRecorded, kCore };
 
 enum class TargetStatus : std::uint8_t { kRunning, kEnding, kExited, kDetached };
 
@@ -30,6 +30,7 @@ struct SessionInfo {
     std::string program;
     std::string title;  // "demo (4711)" or "run.coro"
     std::string status_text;  // "running", "exited with code 0", "killed by signal 9 (SIGKILL)", "trace cut short: 3 chunks read"
+    std::string lacks;  // what could not be shown, and the way out, in one sentence; "" = nothing (cores)
     TimeNs begin = 0, end = 0;  // time range that can be looked at
     TimeNs populated = 0;       // of a recorded session: where to look first, because there are coroutines
     double events_per_second = 0;
@@ -100,5 +101,10 @@ struct LiveOptions {
 base::Result<std::unique_ptr<Session>> open_live(std::uint32_t pid, const LiveOptions& options);
 // Opens a trace file. Errors: kUnreadable, kCorrupt (not a trace), kVersion (which side to upgrade).
 base::Result<std::unique_ptr<Session>> open_trace(const std::string& path);
+// Opens the core of a program with a CPrime runtime: one Moment, that of its end. `binary` stands for the program's own path where that is gone
+// or another build; "" = it is not. Blocks until everything is read and unwound. Errors: kUnreadable, kCorrupt, kVersion.
+base::Result<std::unique_ptr<Session>> open_core(const std::string& path, const std::string& binary);
+// Opens a file as what it is by its content, a core or a trace. Errors: those of either; kUsage when a trace is given a binary.
+base::Result<std::unique_ptr<Session>> open_recording(const std::string& path, const std::string& binary);
 
 }  // namespace coroscope::traces

@@ -2,7 +2,7 @@
 //
 // A stack belongs to a coroutine when both were seen at the same sequence; then it is the stack it has at this moment. When the last
 // snapshot is older than its last park, only the address where it parked is known (suspend events carry it): one frame, marked
-// `partial`. What runs has no stack to show.
+// `partial`. What runs has no stack to show, but in a core.
 //
 // Names are asked for once a distinct stack, not once a coroutine: 100,000 coroutines share a handful. Tested in tests/unit/traces and,
 // against gdb, in tests/e2e.
@@ -32,8 +32,9 @@ struct Shown {
 
 Shown shown_stack(const Moment& moment, const CoroutineImage& coroutine) {
     Shown shown;
-    if (coroutine.state == wire::CoroutineState::kRunning) return shown;
     shown.ref = moment.stack_of(coroutine);
+    // Of a core the stacks of those that ran are known as well.
+    if (coroutine.state == wire::CoroutineState::kRunning && shown.ref == nullptr) return shown;
     if (shown.ref != nullptr) {
         shown.pcs = moment.table->pcs(shown.ref->stack);
         shown.partial = shown.ref->end != inspect::UnwindEnd::kEntry;

@@ -154,6 +154,7 @@ Stat compute_stat(Session& session, const Moment& moment) {
     const inspect::StateImage& state = moment.state;
     const SessionInfo info = session.info();
     Stat stat;
+    if (info.kind != SessionKind::kLive) stat.ended = info.status_text;
     stat.events = moment.events_total;
     stat.lost = moment.events_lost;
     stat.duration_ns = std::max<TimeNs>(moment.t, 0);
@@ -241,7 +242,8 @@ json to_json(const Stat& stat) {
                          {"grown_in_place", pool.grown_in_place},
                          {"segments", pool.segments}});
     }
-    return {{"events", stat.events},
+    return {{"ended", stat.ended.empty() ? json(nullptr) : json(stat.ended)},
+            {"events", stat.events},
             {"lost", stat.lost},
             {"duration_ns", stat.duration_ns},
             {"workers", stat.workers},
@@ -276,6 +278,7 @@ json to_json(const Stat& stat) {
 std::string to_text(const Stat& stat) {
     std::string out = fmt::format("events      {} ({} lost) in {:.3f} s\n", stat.events, stat.lost,
                                   static_cast<double>(stat.duration_ns) * 1e-9);
+    if (!stat.ended.empty()) out += fmt::format("ended       {}\n", stat.ended);
     out += fmt::format("workers     {}\n", stat.workers);
     out += fmt::format("coroutines  {} spawned, {} exited\n", stat.spawned, stat.exited);
     for (const auto& [state, count] : stat.states)

@@ -48,7 +48,7 @@ std::string status_text(const Workspace& ws) {
 
 ImU32 status_colour(const Workspace& ws) {
     if (ws.session == nullptr || seen_to_end(ws)) return ws.theme->text_faint;
-    if (ws.info.kind == traces::SessionKind::kRecorded) return ws.theme->accent;
+    if (ws.info.kind != traces::SessionKind::kLive) return ws.theme->accent;
     switch (ws.info.status) {
         case traces::TargetStatus::kRunning:
             return is_held(ws) ? ws.theme->warn : ws.theme->good;
@@ -96,14 +96,18 @@ void MainWindow::draw_time_bar(Rect bar) {
     const float centre = std::floor((bar.y0 + bar.y1) / 2);
     const float text_y = centre - std::floor(ws_.fonts.mono->FontSize / 2);
     const float right = bar.x1 - ws_.px(16);
-    if (ws_.info.kind == traces::SessionKind::kLive) {
+    if (ws_.info.kind != traces::SessionKind::kRecorded) {
         const bool live = !seen_to_end(ws_) && (ws_.info.status == traces::TargetStatus::kRunning ||
                                                 ws_.info.status == traces::TargetStatus::kEnding);
         const std::string now = format_time(ws_.moment != nullptr ? ws_.moment->t : 0);
         draw_text(list, ws_.fonts.mono, {right, text_y}, theme.text_dim, now, 1);
         draw_text(list, ws_.fonts.small,
                   {right - text_width(ws_.fonts.mono, now) - ws_.px(8), text_y + ws_.px(1)},
-                  live ? theme.good : theme.text_faint, live ? "LIVE" : "ENDED", 1);
+                  live ? theme.good : theme.text_faint,
+                  live                                          ? "LIVE"
+                  : ws_.info.kind == traces::SessionKind::kCore ? "CORE"
+                                                                : "ENDED",
+                  1);
         return;
     }
     const double begin = static_cast<double>(ws_.info.begin),

@@ -24,7 +24,7 @@ struct LaunchSpec {
 enum class RequestKind : std::uint8_t {
     kLaunch,        // launch
     kAttach,        // pid
-    kOpenTrace,     // path
+    kOpenTrace,     // path (a trace or a core), binary
     kCloseSession,  // back to the start page; a launched program goes on
     kRestart,       // the launched program, from its spec
     kKill,          // the launched program: signal
@@ -37,6 +37,7 @@ struct Request {
     std::uint32_t pid = 0;
     int signal = 0;
     std::string path;
+    std::string binary;  // kOpenTrace of a core: stands for its program; "" = nothing does
 };
 
 struct OutputLine {

@@ -46,6 +46,8 @@ ConsistencyLabel consistency_label(const inspect::CoroutineImage& coroutine, con
     }
     switch (stack->consistency) {
         case inspect::Consistency::kExact:
+            if (coroutine.state == wire::CoroutineState::kRunning)
+                return {"exact", "It ran when the program ended; these were its frames.", true};
             return {"exact", "Copied while the coroutine stayed parked.", true};
         case inspect::Consistency::kTorn:
             return {"torn", "It moved on while its stack was copied; the frames may not belong together.",

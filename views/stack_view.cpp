@@ -102,7 +102,9 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     const float height = std::floor(std::min(wanted, std::max(room * share_, ws.px(3 * kRowUnits))));
     draw_frames(ws, *named,
                 unwound ? end_text(stack->end)
-                        : "Only where it parked is known here; its callers come with the next keyframe.",
+                : ws.info.kind == traces::SessionKind::kCore
+                    ? "Only where it parked is known: its stack is not in the core."
+                    : "Only where it parked is known here; its callers come with the next keyframe.",
                 height);
     shown_text_ = one_line(*ws.moment, coroutine) + "\n" + frames_text(*named);
     frames_shown_ = named->size();

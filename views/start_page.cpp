@@ -213,7 +213,7 @@ void StartPage::draw_attach(Workspace& ws, float width) {
 }
 
 void StartPage::draw_traces(Workspace& ws, float width) {
-    heading(ws, "Open a trace", "A recorded run, read where it stopped even after a crash.");
+    heading(ws, "Open a trace or a core", "A recorded run, or the core that a crash left behind.");
     const float run = ws.px(64);
     text_field(ws, "open.path", "run.coro", &trace_path_, width - run - ws.px(8));
     const bool entered = ImGui::IsItemDeactivated() &&

@@ -76,6 +76,7 @@ private:
     void add_window_options(CLI::App* app);
     CLI::App* add_look(LookWish::What what, const char* name, const char* description);
     void add_window_words();
+    static void add_binary(CLI::App* app, std::string& binary);
     void add_record();
     void add_ctl();
     void add_sizes();
@@ -175,10 +176,17 @@ void Parser::add_window_words() {
         "PID", pid_,
         "Its process id; without one the only program that can be attached to, or the start page's list");
     add_window_options(attach);
-    CLI::App* replay = word("replay", "Window on a trace",
+    CLI::App* replay = word("replay", "Window on a trace or a core",
                             [this] { return finish_window(WindowStart::kReplay); });
-    replay->add_option("FILE", window_.file, "A trace written by 'coroscope record'")->required();
+    replay->add_option("FILE", window_.file, "A trace written by 'coroscope record', or a core")->required();
+    add_binary(replay, window_.binary);
     add_window_options(replay);
+}
+
+void Parser::add_binary(CLI::App* app, std::string& binary) {
+    app->add_option("--binary", binary,
+                    "The program that a core is of, where its own path is gone or another build")
+        ->type_name("BINARY");
 }
 
 void Parser::add_record() {
@@ -204,7 +212,8 @@ CLI::App* Parser::add_look(LookWish::What what, const char* name, const char* de
         look_.what = what;
         return finish_look();
     });
-    look->add_option("FILE", look_.file, "A trace written by 'coroscope record'");
+    look->add_option("FILE", look_.file, "A trace written by 'coroscope record', or a core");
+    add_binary(look, look_.binary);
     look->add_option("--pid", pid_, "Look at a running program instead")->type_name("PID");
     look->add_flag("--json", look_.json, "One JSON object on stdout");
     if (what == LookWish::What::kStat) return look;
@@ -341,6 +350,8 @@ base::Result<Wish> Parser::finish_look() {
         if (!at_ns) return at_ns.error();
         look_.at_ns = *at_ns;
     }
+    if (!look_.binary.empty() && look_.pid != 0)
+        return usage("--binary goes with a core: a running program knows its own file");
     if (look_.agent_copies && look_.pid == 0)
         return usage("--agent-copies goes with --pid: a trace already holds its stacks");
     if (look_.running && look_.pid == 0)

@@ -39,7 +39,8 @@ struct LsWish {
 struct LookWish {
     enum class What : std::uint8_t { kStat, kStacks, kWaits };
     What what = What::kStat;
-    std::string file;  // "" = a running program
+    std::string file;    // a trace or a core; "" = a running program
+    std::string binary;  // of a core: stands for its program; "" = nothing does
     std::uint32_t pid = 0;
     std::optional<std::int64_t> at_ns;  // since the start of the target's runtime; nothing = the end
     bool running = false;       // stacks: also of those that run now, which stops their workers for a moment

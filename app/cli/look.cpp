@@ -1,4 +1,4 @@
-// `coroscope stat`, `stacks`, `waits`: one Moment of a trace or of a running program, put through one analysis.
+// `coroscope stat`, `stacks`, `waits`: one Moment of a trace, a core or a running program, put through one analysis.
 //
 // A running program is looked at without listening to it: the state plane and the parked stacks are read, no event is switched on, and the
 // program does not notice.
@@ -144,13 +144,16 @@ std::string ended_hint(const traces::Session& session, const traces::Moment& mom
 }  // namespace
 
 int run_look(const LookWish& wish) {
-    SessionResult session = wish.pid != 0 ? open_live_quietly(wish) : traces::open_trace(wish.file);
+    SessionResult session = wish.pid != 0 ? open_live_quietly(wish)
+                                          : traces::open_recording(wish.file, wish.binary);
     if (!session) return fail(session.error());
     if (auto status = choose_time(**session, wish); !status) return fail(status.error());
     auto moment = (*session)->wait_moment();
     if (!moment) return fail(moment.error());
     wait_for_names(**session, **moment);
     int code = kExitGood;
+    if (const std::string lacks = (*session)->info().lacks; !lacks.empty())
+        std::fprintf(stderr, "%s\n", error_line(wish.file + ": " + lacks).c_str());
     if (auto status = write_stdout(answer(**session, **moment, wish, &code)); !status)
         return fail(status.error());
     if (wish.what != LookWish::What::kStat && !wish.json && !wish.dot)

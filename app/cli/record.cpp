@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -75,6 +76,19 @@ int finish(const RecordWish& wish, const base::Result<traces::RecordResult>& res
     return kExitGood;
 }
 
+// How a process that is gone ended, as RecordOptions wants it. Known of our own children: the program, or who was left behind by it.
+std::string how_it_ended(LaunchedProgram& program, pid_t pid) {
+    int status = 0;
+    std::string text;
+    if (pid == program.pid()) {
+        program.wait();
+        text = program.status_text();
+    } else if (waitpid(pid, &status, WNOHANG) == pid) {
+        text = LaunchedProgram::status_text(status);
+    }
+    return (text.starts_with("killed") ? "was " : "") + text;
+}
+
 traces::RecordOptions options_of(const RecordWish& wish, std::uint32_t pid) {
     traces::RecordOptions options;
     options.path = wish.output;
@@ -101,6 +115,9 @@ int run_record(const RecordWish& wish) {
     if (*target != static_cast<std::uint32_t>((*program)->pid()))
         relay.forward_to(static_cast<pid_t>(*target));
     traces::RecordOptions options = options_of(wish, *target);
+    options.how_it_ended = [&program, pid = static_cast<pid_t>(*target)] {
+        return how_it_ended(**program, pid);
+    };
     options.on_begin = [&program] { (*program)->stop_looking(); };
     const auto result = traces::record(options, &stop);
     const int code = finish(wish, result);

@@ -137,19 +137,22 @@ const CfiRows::Row& CfiRows::row(std::uint64_t pc) {
 }
 
 std::optional<UnwindEnd> CfiRows::walk(const CopiedStack& stack, const UnwindStart& start,
-                                       std::vector<std::uint64_t>& pcs) {
+                                       std::vector<std::uint64_t>& pcs, std::vector<std::uint64_t>* exact_pcs) {
     std::uint64_t pc = start.pc;
     std::uint64_t registers[kSavedRegistersCount];
     std::memcpy(registers, start.registers, sizeof registers);
-    bool exact = false;  // whether pc is where execution stands rather than where it returns to
+    bool exact = start.exact;  // whether pc is where execution stands rather than where it returns to
     for (;;) {
         if (pcs.size() == kFramesMax) return UnwindEnd::kTooDeep;
         pcs.push_back(pc);
+        if (exact && exact_pcs != nullptr) exact_pcs->push_back(pc);
         if (pc <= 1) return UnwindEnd::kNoRule;
         const Row& row = this->row(exact ? pc : pc - 1);
         if (row.kind == Row::kNone) return UnwindEnd::kNoRule;
         if (row.return_address.kind == Rule::kUndefined) return UnwindEnd::kEntry;
-        if (row.kind == Row::kUnsupported || row.return_address.kind != Rule::kWordAtCfa) return std::nullopt;
+        const Rule& back = row.return_address;
+        const bool readable = back.kind == Rule::kWordAtCfa || back.kind == Rule::kWordAtRegister;
+        if (row.kind == Row::kUnsupported || !readable) return std::nullopt;
 
         std::uint64_t cfa = registers[row.cfa_base] + static_cast<std::uint64_t>(std::int64_t{row.cfa_offset});
         if (row.kind == Row::kCfaIsWord && !stack.word(cfa, &cfa)) return UnwindEnd::kBadMemory;
@@ -158,7 +161,12 @@ std::optional<UnwindEnd> CfiRows::walk(const CopiedStack& stack, const UnwindSta
         const auto at_cfa = [&](const Rule& rule) {
             return cfa + static_cast<std::uint64_t>(std::int64_t{rule.offset});
         };
-        if (!stack.word(at_cfa(row.return_address), &pc)) return UnwindEnd::kBadMemory;
+        const auto at_register = [&](const Rule& rule) {
+            return registers[rule.base] + static_cast<std::uint64_t>(std::int64_t{rule.offset});
+        };
+        // By a register: the frame of a signal, whose registers all lie above the stack pointer.
+        if (!stack.word(back.kind == Rule::kWordAtCfa ? at_cfa(back) : at_register(back), &pc))
+            return UnwindEnd::kBadMemory;
         std::uint64_t callers[kSavedRegistersCount];
         for (std::uint8_t i = 0; i < kRsp; ++i) {
             const Rule& rule = row.saved[i];
@@ -166,11 +174,7 @@ std::optional<UnwindEnd> CfiRows::walk(const CopiedStack& stack, const UnwindSta
             bool found = true;
             if (rule.kind == Rule::kWordAtCfa) found = stack.word(at_cfa(rule), &callers[i]);
             if (rule.kind == Rule::kSumWithCfa) callers[i] = at_cfa(rule);
-            if (rule.kind == Rule::kWordAtRegister) {
-                const std::uint64_t at = registers[rule.base] +
-                                         static_cast<std::uint64_t>(std::int64_t{rule.offset});
-                found = stack.word(at, &callers[i]);
-            }
+            if (rule.kind == Rule::kWordAtRegister) found = stack.word(at_register(rule), &callers[i]);
             if (!found) return UnwindEnd::kBadMemory;
         }
         callers[kRsp] = cfa;

@@ -25,8 +25,9 @@ enum SavedRegister : std::uint8_t { kRbx, kRbp, kR12, kR13, kR14, kR15, kRsp, kS
 
 // Where a walk begins.
 struct UnwindStart {
-    std::uint64_t pc = 0;  // a return address
+    std::uint64_t pc = 0;  // a return address, or with `exact` where execution stands
     std::uint64_t registers[kSavedRegistersCount] = {};
+    bool exact = false;
 };
 
 class CfiRows {
@@ -34,9 +35,10 @@ public:
     explicit CfiRows(DwflModules& modules) : modules_(modules), entries_(1024) {}
 
     // Appends program counters, the start's first. Nothing when a row is beyond this class; `pcs` is then
-    // incomplete.
+    // incomplete. `exact_pcs` (may be null) gets those at which execution stood: the start's, if so, and what signals interrupted.
     std::optional<UnwindEnd> walk(const CopiedStack& stack, const UnwindStart& start,
-                                  std::vector<std::uint64_t>& pcs);
+                                  std::vector<std::uint64_t>& pcs,
+                                  std::vector<std::uint64_t>* exact_pcs = nullptr);
 
 private:
     struct Rule {

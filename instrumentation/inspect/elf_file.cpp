@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "instrumentation/inspect/elf_notes.h"
+
 namespace coroscope::inspect {
 namespace {
 
@@ -80,26 +82,7 @@ void ElfFile::read_build_id(std::uint64_t file_offset, std::uint64_t bytes) {
     if (bytes > kNoteBytesMax) return;
     std::vector<std::uint8_t> notes(bytes);
     if (!read_at(file_offset, notes.data(), notes.size())) return;
-    std::size_t at = 0;
-    while (notes.size() - at >= sizeof(Elf64_Nhdr)) {
-        Elf64_Nhdr note{};
-        std::memcpy(&note, &notes[at], sizeof note);
-        const std::uint64_t name_at = at + sizeof note;
-        const std::uint64_t body_at = name_at + ((std::uint64_t{note.n_namesz} + 3) & ~3ULL);
-        const std::uint64_t end = body_at + ((std::uint64_t{note.n_descsz} + 3) & ~3ULL);
-        if (body_at + note.n_descsz > notes.size()) return;
-        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
-            std::memcmp(&notes[name_at], "GNU", 4) == 0) {
-            constexpr char kHex[] = "0123456789abcdef";
-            for (std::uint32_t i = 0; i < note.n_descsz; ++i) {
-                build_id_ += kHex[notes[body_at + i] >> 4];
-                build_id_ += kHex[notes[body_at + i] & 15];
-            }
-            return;
-        }
-        if (end > notes.size()) return;
-        at = end;
-    }
+    build_id_ = build_id_of(notes.data(), notes.size());
 }
 
 std::size_t ElfFile::read(std::uint64_t address, void* to, std::size_t bytes) {

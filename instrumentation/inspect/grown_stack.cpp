@@ -1,10 +1,7 @@
 // Header by header, each checked against the pools.
 #include "instrumentation/inspect/grown_stack.h"
 
-#include <sys/uio.h>
-
 #include <algorithm>
-#include <utility>
 
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/stack_segment.h"
@@ -19,21 +16,13 @@ struct Span {
     std::uint64_t low = 0, high = 0;
 };
 
-template <typename T>
-bool read(std::uint32_t pid, std::uint64_t address, T& to) {
-    iovec local{&to, sizeof to};
-    iovec remote{reinterpret_cast<void*>(address), sizeof to};
-    return process_vm_readv(static_cast<pid_t>(pid), &local, 1, &remote, 1, 0) ==
-           static_cast<ssize_t>(sizeof to);
-}
-
 // The used parts of the stacks, innermost first. Empty when something does not fit together.
-std::vector<Span> follow(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
+std::vector<Span> follow(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
                          std::uint64_t rsp, std::uint64_t limit) {
     std::vector<Span> spans;
     while (rsp < own.low || rsp >= own.high) {
         wire::StackSegmentHeader header;
-        if (spans.size() == kSegmentsMax || !read(pid, wire::segment_header_address(limit), header))
+        if (spans.size() == kSegmentsMax || !read(wire::segment_header_address(limit), &header, sizeof header))
             return {};
         if (header.pool >= state.pools.size()) return {};
         const wire::StackBounds bounds = state.pools[header.pool].bounds(header.slot);
@@ -48,8 +37,19 @@ std::vector<Span> follow(std::uint32_t pid, const StateImage& state, const wire:
     return spans;
 }
 
-GrownStack copy(std::uint32_t pid, std::vector<Span> spans) {
+}  // namespace
+
+GrownStack read_grown_stack(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
+                            std::uint64_t rsp) {
+    wire::SavedFrame saved;
+    if (!read(rsp, &saved, sizeof saved)) return {};
+    return read_grown_stack(read, state, own, rsp, saved.stack_limit);
+}
+
+GrownStack read_grown_stack(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
+                            std::uint64_t rsp, std::uint64_t limit) {
     GrownStack stack;
+    std::vector<Span> spans = follow(read, state, own, rsp, limit);
     std::uint64_t total = 0;
     for (std::size_t i = 0; i < spans.size(); ++i) {
         spans[i].high = std::min(spans[i].high, spans[i].low + kBytesMax - total);
@@ -60,10 +60,7 @@ GrownStack copy(std::uint32_t pid, std::vector<Span> spans) {
     std::uint64_t offset = 0;
     for (const Span& span : spans) {
         const std::uint64_t bytes = span.high - span.low;
-        iovec local{stack.memory.data() + offset, bytes};
-        iovec remote{reinterpret_cast<void*>(span.low), bytes};
-        if (process_vm_readv(static_cast<pid_t>(pid), &local, 1, &remote, 1, 0) !=
-            static_cast<ssize_t>(bytes)) {
+        if (!read(span.low, stack.memory.data() + offset, bytes)) {
             stack.pieces.clear();
             return stack;
         }
@@ -71,22 +68,6 @@ GrownStack copy(std::uint32_t pid, std::vector<Span> spans) {
         offset += bytes;
     }
     return stack;
-}
-
-}  // namespace
-
-GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
-                            std::uint64_t rsp) {
-    wire::SavedFrame saved;
-    if (!read(pid, rsp, saved)) return {};
-    return copy(pid, follow(pid, state, own, rsp, saved.stack_limit));
-}
-
-GrownStack read_running_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
-                                    std::uint64_t rsp, std::uint64_t limit, std::uint64_t below) {
-    std::vector<Span> spans = follow(pid, state, own, rsp, limit);
-    if (!spans.empty()) spans.front().low -= below;
-    return copy(pid, std::move(spans));
 }
 
 }  // namespace coroscope::inspect

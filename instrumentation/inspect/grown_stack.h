@@ -3,10 +3,11 @@
 // Nothing that the target's memory says is believed before it was found to lie within a slot of a pool; whether it all belongs to
 // one moment is for the caller to check, by the coroutine's sequence.
 //
-// Thread: any. Blocks: a few process_vm_readv.
+// Thread: any. Blocks: a few reads of the target's memory.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "instrumentation/inspect/stack.h"
@@ -19,12 +20,14 @@ struct GrownStack {
     std::vector<StackBytes> pieces;  // into memory, innermost first; empty: could not be read
 };
 
-// `own`: bounds of the coroutine's own slot; `rsp`: of its saved frame, on a segment.
-GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
+// Copies memory of the target, all of it or none: false.
+using MemoryReader = std::function<bool(std::uint64_t address, void* to, std::size_t bytes)>;
+
+// `own`: bounds of the coroutine's own slot; `rsp`: where its innermost frame ends, on a segment or on `own`; `limit`: of the stack it is on.
+GrownStack read_grown_stack(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
+                            std::uint64_t rsp, std::uint64_t limit);
+// The same of one that is parked: `rsp` is that of its saved frame, which has the limit.
+GrownStack read_grown_stack(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
                             std::uint64_t rsp);
-// The same of a coroutine that stands still while it runs: `limit` is that of the stack it is on (%fs:112 of its thread). From `below` bytes under rsp
-// on, as far as the stack reaches.
-GrownStack read_running_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
-                                    std::uint64_t rsp, std::uint64_t limit, std::uint64_t below);
 
 }  // namespace coroscope::inspect

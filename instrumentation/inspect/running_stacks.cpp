@@ -2,31 +2,29 @@
 #include "instrumentation/inspect/running_stacks.h"
 
 #include <algorithm>
-#include <optional>
 #include <thread>
 #include <utility>
 
 #include "instrumentation/base/tsc.h"
-#include "instrumentation/inspect/grown_stack.h"
 #include "instrumentation/inspect/proc.h"
+#include "instrumentation/inspect/running_walk.h"
 #include "instrumentation/inspect/thread_stop.h"
-#include "instrumentation/wire/stack_segment.h"
 
 namespace coroscope::inspect {
 namespace {
 
 constexpr int kStopTimeoutMs = 200;
-constexpr std::uint64_t kRedZoneBytes = 128;  // below rsp, in use by leaf functions (System V x86-64)
-constexpr std::uint64_t kPieceBytesMax = 256U << 10;
-constexpr std::uint64_t kStackLimitTls = COROSCOPE_STACK_LIMIT_TLS;  // from fs base
 
 // What was copied while the worker stood still.
 struct Copied {
     RunningStack about;
-    user_regs_struct registers{};
-    std::vector<std::vector<std::uint8_t>> memory;
-    std::vector<StackBytes> pieces;  // innermost first
+    ThreadRegisters registers;
+    RunningPieces pieces;
 };
+
+ThreadRegisters as_read(const user_regs_struct& r) {
+    return {r.rip, r.rsp, r.rbx, r.rbp, r.r12, r.r13, r.r14, r.r15, r.fs_base};
+}
 
 class Copier {
 public:
@@ -88,68 +86,20 @@ private:
             copied.about.error = registers.error().message;
             return;
         }
-        copied.registers = *registers;
-        const std::uint64_t rsp = copied.registers.rsp;
-        if (rsp >= worker.stack_low && rsp < worker.stack_high) {  // in a runtime call
-            add(copied, rsp, worker.stack_high);
-            add_stack(copied, coroutine, coroutine.rsp, std::nullopt);
-        } else {
-            std::uint64_t limit = 0;
-            const bool known = target_.read_memory(copied.registers.fs_base + kStackLimitTls, &limit,
-                                                   sizeof limit) == sizeof limit;
-            add_stack(copied, coroutine, rsp, known ? limit : 0);
-        }
-        if (copied.pieces.empty()) {  // on a thread's alternate stack, say
-            add(copied, rsp, rsp + 4096);
-            if (copied.pieces.empty()) copied.about.error = "its stack cannot be read";
-        }
-    }
-
-    // The coroutine's stack from `rsp` up: of one that runs, with the limit of the stack it is on; else from its saved frame.
-    void add_stack(Copied& copied, const CoroutineImage& coroutine, std::uint64_t rsp,
-                   std::optional<std::uint64_t> limit) {
-        const wire::StackBounds bounds = image_.stack_at(coroutine, rsp);
-        if (rsp >= bounds.low && rsp < bounds.high) {
-            add(copied, rsp, bounds.high);
-            return;
-        }
-        const wire::StackBounds own = image_.stack_of(coroutine);
-        GrownStack grown = limit ? read_running_grown_stack(target_.pid(), image_, own, rsp, *limit, kRedZoneBytes)
-                                 : read_grown_stack(target_.pid(), image_, own, rsp);
-        copied.memory.push_back(std::move(grown.memory));
-        copied.pieces.insert(copied.pieces.end(), grown.pieces.begin(), grown.pieces.end());
-    }
-
-    void add(Copied& copied, std::uint64_t rsp, std::uint64_t high) {
-        for (const std::uint64_t below : {kRedZoneBytes, std::uint64_t{0}}) {
-            const std::uint64_t low = rsp - below;
-            std::vector<std::uint8_t> bytes(std::min(high - low, kPieceBytesMax));
-            const std::size_t got = target_.read_memory(low, bytes.data(), bytes.size());
-            if (got <= below) continue;
-            copied.memory.push_back(std::move(bytes));
-            copied.pieces.push_back({low, copied.memory.back().data(), got});
-            return;
-        }
+        copied.registers = as_read(*registers);
+        const PartialReader read = [this](std::uint64_t address, void* to, std::size_t bytes) {
+            return target_.read_memory(address, to, bytes);
+        };
+        // A handler's stack ends somewhere above: a page of it is enough for the frames of one.
+        constexpr std::uint64_t kHandlerBytes = 4096;
+        copied.pieces = read_running_stack(read, image_, coroutine, worker, copied.registers,
+                                           copied.registers.rsp + kHandlerBytes);
+        if (copied.pieces.pieces.empty()) copied.about.error = "its stack cannot be read";
     }
 
     Target& target_;
     const StateImage& image_;
 };
-
-void unwind(Unwinder& unwinder, Copied& copied) {
-    const user_regs_struct& r = copied.registers;
-    UnwindStart start;
-    start.pc = r.rip + 1;
-    start.registers[kRbx] = r.rbx;
-    start.registers[kRbp] = r.rbp;
-    start.registers[kR12] = r.r12;
-    start.registers[kR13] = r.r13;
-    start.registers[kR14] = r.r14;
-    start.registers[kR15] = r.r15;
-    start.registers[kRsp] = r.rsp;
-    const CopiedStack stack(copied.pieces.front(), copied.pieces.data() + 1, copied.pieces.size() - 1);
-    copied.about.end = unwinder.unwind_from(stack, start, copied.about.pcs);
-}
 
 }  // namespace
 
@@ -167,7 +117,9 @@ base::Result<std::vector<RunningStack>> look_at_running(Target& target, Unwinder
     if (!found) return found.error();
     std::vector<RunningStack> stacks;
     for (Copied& copied : *found) {
-        if (copied.about.error.empty()) unwind(unwinder, copied);
+        RunningStack& about = copied.about;
+        if (about.error.empty())
+            about.end = unwind_running(unwinder, copied.pieces, copied.registers, about.pcs, about.exact_pcs);
         stacks.push_back(std::move(copied.about));
     }
     return stacks;

@@ -24,8 +24,8 @@ struct RunningStack {
     std::uint64_t identity = 0;      // of that coroutine
     std::uint64_t stopped_ns = 0;    // for how long its worker stood still
     UnwindEnd end = UnwindEnd::kNotUnwound;
-    std::vector<std::uint64_t> pcs;  // innermost first; the first is one byte into the instruction at which it stood, so that each is to be
-                                     // looked up at pc - 1 as in any stack
+    std::vector<std::uint64_t> pcs;  // innermost first
+    std::vector<std::uint64_t> exact_pcs;  // of them, those at which execution stood, to be looked up themselves; all others return after a call
     std::string error;               // why there is no stack; "" = there is
 };
 

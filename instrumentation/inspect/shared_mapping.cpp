@@ -56,12 +56,32 @@ base::Result<SharedMapping> SharedMapping::open(base::FileDescriptor fd, std::ui
     return mapping;
 }
 
+base::Result<SharedMapping> SharedMapping::of_copy(std::uint64_t bytes,
+                                                   const std::function<void(std::uint8_t*)>& fill,
+                                                   const std::string& what) {
+    void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                      0);
+    if (data == MAP_FAILED) {
+        return base::error(base::ErrorCode::kUnreadable,
+                           what + " (" + std::to_string(bytes) + " bytes) cannot be copied: " +
+                               base::errno_text(errno) + "; raise the address space limit (ulimit -v)");
+    }
+    SharedMapping mapping;
+    mapping.data_ = static_cast<const std::uint8_t*>(data);
+    mapping.bytes_ = bytes;
+    fill(static_cast<std::uint8_t*>(data));
+    mprotect(data, bytes, PROT_READ);
+    return mapping;
+}
+
 bool SharedMapping::has_grown() const {
+    if (!fd_) return false;
     struct stat status {};
     return fstat(fd_.get(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) > bytes_;
 }
 
 bool SharedMapping::refresh() {
+    if (!fd_) return true;
     struct stat status {};
     if (fstat(fd_.get(), &status) != 0) return false;
     const auto size = static_cast<std::uint64_t>(status.st_size);

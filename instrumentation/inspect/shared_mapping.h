@@ -2,13 +2,14 @@
 //
 // A SharedMapping is a window over a file that another process writes and grows. It can never fault: the file
 // must be sealed against shrinking (checked, not believed), and nothing beyond the size last seen is
-// reachable through it.
+// reachable through it. Of a program that has ended it holds a copy instead, which nobody writes any more.
 //
 // Thread: one at a time. Blocks: never. Tested in tests/unit/inspect; fuzzed through StateReader in
 // tests/fuzz.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -30,7 +31,12 @@ public:
     static base::Result<SharedMapping> open(base::FileDescriptor fd, std::uint64_t bytes_min,
                                             const std::string& what);
 
-    // Follows the growth of the file. Pointers from before are invalid afterwards. False when the larger view
+    // A copy of `bytes` bytes that `fill` writes, once. What it leaves out reads as zero and takes no memory. Errors: kUnreadable.
+    static base::Result<SharedMapping> of_copy(std::uint64_t bytes,
+                                               const std::function<void(std::uint8_t*)>& fill,
+                                               const std::string& what);
+
+    // Follows the growth of the file; a copy has none. Pointers from before are invalid afterwards. False when the larger view
     // cannot be mapped (then the old one stays).
     bool refresh();
     // Whether the file is larger now than this view of it.
@@ -50,7 +56,7 @@ public:
     }
 
 private:
-    base::FileDescriptor fd_;
+    base::FileDescriptor fd_;  // none: a copy
     const std::uint8_t* data_ = nullptr;
     std::uint64_t bytes_ = 0;
 };

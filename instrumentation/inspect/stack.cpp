@@ -78,9 +78,13 @@ bool CopiedStack::word(std::uint64_t at, std::uint64_t* to) const {
 
 bool CopiedStack::goes_up(std::uint64_t rsp, std::uint64_t cfa) const {
     if (older_count_ == 0) return cfa > rsp;
-    // Both are the ends of frames: the words below belong to those.
-    const std::size_t from = piece_of(rsp - sizeof(std::uint64_t));
-    const std::size_t to = piece_of(cfa - sizeof(std::uint64_t));
+    // Both are the ends of frames: the words below belong to those. Only where a thread stopped nothing below was copied.
+    const auto ends_in = [this](std::uint64_t end) {
+        const std::size_t piece = piece_of(end - sizeof(std::uint64_t));
+        return piece <= older_count_ ? piece : piece_of(end);
+    };
+    const std::size_t from = ends_in(rsp);
+    const std::size_t to = ends_in(cfa);
     return from == to ? cfa > rsp : to > from;
 }
 

@@ -150,7 +150,13 @@ private:
 
     // Few stacks go over segments: each is read by itself, piece by piece.
     void copy_segments(Wanted& wanted) {
-        const GrownStack grown = read_grown_stack(target_.pid, image_, wanted.bounds, wanted.rsp);
+        const auto read = [this](std::uint64_t address, void* to, std::size_t bytes) {
+            iovec local{to, bytes};
+            iovec remote{reinterpret_cast<void*>(address), bytes};
+            return process_vm_readv(static_cast<pid_t>(target_.pid), &local, 1, &remote, 1, 0) ==
+                   static_cast<ssize_t>(bytes);
+        };
+        const GrownStack grown = read_grown_stack(read, image_, wanted.bounds, wanted.rsp);
         if (grown.pieces.empty()) {
             again_.push_back(wanted.coroutine);
             return;

@@ -65,7 +65,11 @@ base::Result<StateReader> StateReader::open(base::FileDescriptor fd, const std::
     auto mapping = SharedMapping::open(std::move(fd), sizeof(wire::SegmentHeader),
                                        "the state segment of " + what);
     if (!mapping) return mapping.error();
-    StateReader reader(std::move(*mapping), what);
+    return open(std::move(*mapping), what);
+}
+
+base::Result<StateReader> StateReader::open(SharedMapping mapping, const std::string& what) {
+    StateReader reader(std::move(mapping), what);
     if (auto status = reader.look_anew(); !status) return status.error();
     const wire::SegmentHeader& header = reader.header();
     if (header.saved_frame_layout != wire::kSavedFrameLayout) {

@@ -61,6 +61,8 @@ public:
     // Takes a state segment's descriptor. `what` names the target in errors ("process 12").
     // Errors: kCorrupt, kVersion (names the side to upgrade), kUnreadable.
     static base::Result<StateReader> open(base::FileDescriptor fd, const std::string& what);
+    // The same of a segment that is mapped already, at least as long as its header.
+    static base::Result<StateReader> open(SharedMapping mapping, const std::string& what);
 
     // Copies everything. Errors: kCorrupt.
     base::Result<StateImage> read();

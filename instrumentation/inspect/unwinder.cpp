@@ -53,13 +53,13 @@ UnwindEnd Unwinder::unwind(const Target::StackCopy& copy, std::vector<std::uint6
     start.registers[kR14] = saved.r14;
     start.registers[kR15] = saved.r15;
     start.registers[kRsp] = copy.rsp + sizeof saved;
-    return unwind_from(stack, start, pcs);
+    return unwind(stack, start, pcs);
 }
 
-UnwindEnd Unwinder::unwind_from(const CopiedStack& stack, const UnwindStart& start,
-                                std::vector<std::uint64_t>& pcs) {
+UnwindEnd Unwinder::unwind(const CopiedStack& stack, const UnwindStart& start,
+                           std::vector<std::uint64_t>& pcs, std::vector<std::uint64_t>* exact_pcs) {
     pcs.clear();
-    if (const auto end = impl_->rows.walk(stack, start, pcs)) return *end;
+    if (const auto end = impl_->rows.walk(stack, start, pcs, exact_pcs)) return *end;
     pcs.clear();
     return impl_->libunwind.walk(stack, start, pcs);
 }

@@ -10,10 +10,11 @@
 #include <memory>
 #include <vector>
 
-#include "instrumentation/inspect/cfi_rows.h"
 #include "instrumentation/inspect/target.h"
 
 namespace coroscope::inspect {
+
+struct UnwindStart;  // cfi_rows.h
 
 class Unwinder {
 public:
@@ -24,8 +25,9 @@ public:
     // Program counters of a parked stack, innermost first; the first is the address at which it continues.
     // pc-1 is what to look up.
     UnwindEnd unwind(const Target::StackCopy& copy, std::vector<std::uint64_t>& pcs);
-    // The same of a stack whose registers are known: start.pc - 1 is in the innermost instruction.
-    UnwindEnd unwind_from(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs);
+    // The same from the registers of a thread that stopped where it ran (`start.exact`). `exact_pcs` (may be null): see CfiRows::walk.
+    UnwindEnd unwind(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs,
+                     std::vector<std::uint64_t>* exact_pcs = nullptr);
 
 private:
     struct Impl;
