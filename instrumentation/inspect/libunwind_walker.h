@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "instrumentation/inspect/cfi_rows.h"
@@ -29,6 +30,8 @@ public:
 
     // Appends program counters, the start's first.
     UnwindEnd walk(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs);
+    // From one frame to its caller; nothing when it has been made, else how the walk ends there.
+    std::optional<UnwindEnd> step(const CopiedStack& stack, UnwindStart& at);
 
     struct Impl;  // known to the accessors
 

@@ -53,9 +53,10 @@ UnwindEnd Unwinder::unwind(const Target::StackCopy& copy, std::vector<std::uint6
     start.registers[kR14] = saved.r14;
     start.registers[kR15] = saved.r15;
     start.registers[kRsp] = copy.rsp + sizeof saved;
-    if (const auto end = impl_->rows.walk(stack, start, pcs)) return *end;
-    pcs.clear();
-    return impl_->libunwind.walk(stack, start, pcs);
+    for (;;) {
+        if (const auto end = impl_->rows.walk(stack, start, pcs)) return *end;
+        if (const auto end = impl_->libunwind.step(stack, start)) return *end;
+    }
 }
 
 namespace {

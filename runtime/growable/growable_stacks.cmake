@@ -18,14 +18,14 @@
 function(cprime_growable_stacks target)
   cmake_parse_arguments(arg "" "" "LIBRARIES" ${ARGN})
   get_target_property(type ${target} TYPE)
-  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    message(FATAL_ERROR "cprime_growable_stacks(${target}): growth by segment needs g++; ${CMAKE_CXX_COMPILER_ID} compiles no "
-      "variadic function with -fsplit-stack. Use g++, or cprime::call_on_bigger_stack around deep calls.")
-  endif()
   get_target_property(options ${target} COMPILE_OPTIONS)
   get_directory_property(everywhere COMPILE_OPTIONS)
   if("${CMAKE_CXX_FLAGS} ${options} ${everywhere}" MATCHES "-fsanitize=(address|thread)|-fsanitize=[a-z,]*(address|thread)")
     return()
+  endif()
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    message(FATAL_ERROR "cprime_growable_stacks(${target}): growth by segment needs g++; ${CMAKE_CXX_COMPILER_ID} compiles no "
+      "variadic function with -fsplit-stack. Use g++, or cprime::call_on_bigger_stack around deep calls.")
   endif()
   set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fsplit-stack -mno-red-zone -maccumulate-outgoing-args
