@@ -134,11 +134,13 @@ int get_proc_name(unw_addr_space_t, unw_word_t, char*, std::size_t, unw_word_t*,
 }
 
 // One step, or how the walk ends. libunwind guesses by rbp where it finds no rule (and describes such a place as a
-// procedure of one byte without any unwind information): a guess is no stack.
-std::optional<UnwindEnd> step_by_rule(unw_cursor_t& cursor) {
-    unw_proc_info_t info{};
-    if (unw_get_proc_info(&cursor, &info) < 0) return UnwindEnd::kNoRule;
-    if (info.unwind_info == nullptr && info.end_ip - info.start_ip <= 1) return UnwindEnd::kNoRule;
+// procedure of one byte without any unwind information).
+std::optional<UnwindEnd> step_once(unw_cursor_t& cursor, LibunwindWalker::Guesses guesses) {
+    if (guesses == LibunwindWalker::Guesses::kRefused) {
+        unw_proc_info_t info{};
+        if (unw_get_proc_info(&cursor, &info) < 0) return UnwindEnd::kNoRule;
+        if (info.unwind_info == nullptr && info.end_ip - info.start_ip <= 1) return UnwindEnd::kNoRule;
+    }
     const int step = unw_step(&cursor);
     if (step > 0) return std::nullopt;
     if (step == 0) return UnwindEnd::kEntry;
@@ -169,7 +171,7 @@ LibunwindWalker::~LibunwindWalker() {
 }
 
 UnwindEnd LibunwindWalker::walk(const CopiedStack& stack, const UnwindStart& start,
-                                std::vector<std::uint64_t>& pcs) {
+                                std::vector<std::uint64_t>& pcs, Guesses guesses) {
     impl_->stack = &stack;
     impl_->start = start;
     unw_cursor_t cursor;
@@ -184,7 +186,7 @@ UnwindEnd LibunwindWalker::walk(const CopiedStack& stack, const UnwindStart& sta
         if (!pcs.empty() && !stack.goes_up(sp_before, sp)) return UnwindEnd::kBadMemory;
         pcs.push_back(pc);
         sp_before = sp;
-        if (const auto end = step_by_rule(cursor)) return end.value();
+        if (const auto end = step_once(cursor, guesses)) return end.value();
     }
 }
 
@@ -196,7 +198,7 @@ std::optional<UnwindEnd> LibunwindWalker::step(const CopiedStack& stack, UnwindS
     if (unw_init_remote(&cursor, impl_->space, impl_.get()) < 0) return UnwindEnd::kNoRule;
     at.exact = unw_is_signal_frame(&cursor) > 0;
     const std::uint64_t rsp_before = at.registers[kRsp];
-    if (const auto end = step_by_rule(cursor)) return end;
+    if (const auto end = step_once(cursor, Guesses::kRefused)) return end;
     unw_get_reg(&cursor, UNW_REG_IP, &at.pc);
     constexpr int kNumbers[] = {UNW_X86_64_RBX, UNW_X86_64_RBP, UNW_X86_64_R12, UNW_X86_64_R13,
                                 UNW_X86_64_R14, UNW_X86_64_R15, UNW_X86_64_RSP};  // of SavedRegister
