@@ -38,10 +38,10 @@ inline std::vector<std::uint64_t> addresses_of(inspect::ElfFile& file) {
     for (std::size_t i = 0; i < kFunctionsMost; ++i) {
         std::int32_t function = 0;
         if (file.read(header + kTableOffset + i * 8, &function, sizeof function) != sizeof function) break;
-        for (const std::int64_t inside : {1, 5, 12, 30})
+        for (const std::int64_t inside : {1, 5, 12, 30, 50, 70, 100})
             addresses.push_back(header + static_cast<std::uint64_t>(function + inside));
     }
-    for (std::uint64_t at = file.first_address(); addresses.size() < 128; at += 0x131)
+    for (std::uint64_t at = file.first_address(); addresses.size() < 192; at += 0x131)
         addresses.push_back(at);
     return addresses;
 }
