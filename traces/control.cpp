@@ -220,11 +220,23 @@ base::Result<std::vector<Control::Running>> Control::running() {
             one.name = state->coroutine_name(*coroutine);
             one.site = state->site_text(coroutine->site);
         }
+        name_exactly(stack.exact_pcs);
         one.frames = names_->wait_frames(stack.pcs);
         one.stack = std::move(stack);
         running.push_back(std::move(one));
     }
     return running;
+}
+
+// Where execution stood is looked up itself, all others before their return address.
+void Control::name_exactly(const std::vector<std::uint64_t>& pcs) {
+    Symbols exact;
+    for (const std::uint64_t pc : pcs) {
+        std::vector<inspect::Frame>& frames = exact[pc] = names_->wait_frames({pc + 1});
+        for (inspect::Frame& frame : frames)
+            frame.pc = pc;
+    }
+    names_->preload(exact);
 }
 
 base::Result<inspect::ThreadStop> Control::stop(std::uint64_t identity) {

@@ -94,6 +94,7 @@ private:
     explicit Control(std::unique_ptr<inspect::Target> target) : target_(std::move(target)) {}
     base::Result<std::vector<wire::CoroutineName>> names_of(const std::vector<std::uint64_t>& identities);
     base::Status prepare_names(const inspect::StateImage& state);
+    void name_exactly(const std::vector<std::uint64_t>& pcs);
     StepReport describe_step(std::uint64_t identity);
 
     std::unique_ptr<inspect::Target> target_;

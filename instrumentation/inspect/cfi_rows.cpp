@@ -74,6 +74,11 @@ CfiRows::Rule CfiRows::rule(Dwarf_Frame* frame, int dwarf_register) {
     } else if (is_register_sum(ops[0], &rule.base, &offset)) {
         rule.kind = Rule::kWordAtRegister;
     }
+    // libdw begins expressions with the CFA, which DWARF has on their stack; those that name a register do not use it.
+    if (ops[0].atom == DW_OP_call_frame_cfa && count == 2 && is_register_sum(ops[1], &rule.base, &offset)) {
+        rule.kind = Rule::kWordAtRegister;
+        next = 2;
+    }
     if (rule.kind == Rule::kSame || next != count || offset != static_cast<std::int32_t>(offset)) {
         return {Rule::kUnsupported, 0, 0};
     }
@@ -136,18 +141,16 @@ const CfiRows::Row& CfiRows::row(std::uint64_t pc) {
     return entries_[slot].row;
 }
 
-std::optional<UnwindEnd> CfiRows::walk(const CopiedStack& stack, const UnwindStart& start,
+std::optional<UnwindEnd> CfiRows::walk(const CopiedStack& stack, UnwindStart& at,
                                        std::vector<std::uint64_t>& pcs, std::vector<std::uint64_t>* exact_pcs) {
-    std::uint64_t pc = start.pc;
-    std::uint64_t registers[kSavedRegistersCount];
-    std::memcpy(registers, start.registers, sizeof registers);
-    bool exact = start.exact;  // whether pc is where execution stands rather than where it returns to
+    std::uint64_t& pc = at.pc;
+    std::uint64_t(&registers)[kSavedRegistersCount] = at.registers;
     for (;;) {
         if (pcs.size() == kFramesMax) return UnwindEnd::kTooDeep;
         pcs.push_back(pc);
-        if (exact && exact_pcs != nullptr) exact_pcs->push_back(pc);
+        if (at.exact && exact_pcs != nullptr) exact_pcs->push_back(pc);
         if (pc <= 1) return UnwindEnd::kNoRule;
-        const Row& row = this->row(exact ? pc : pc - 1);
+        const Row& row = this->row(at.exact ? pc : pc - 1);
         if (row.kind == Row::kNone) return UnwindEnd::kNoRule;
         if (row.return_address.kind == Rule::kUndefined) return UnwindEnd::kEntry;
         const Rule& back = row.return_address;
@@ -158,28 +161,28 @@ std::optional<UnwindEnd> CfiRows::walk(const CopiedStack& stack, const UnwindSta
         if (row.kind == Row::kCfaIsWord && !stack.word(cfa, &cfa)) return UnwindEnd::kBadMemory;
         // The caller's frame lies above: anything else is a broken stack, and could go round for ever.
         if (!stack.goes_up(registers[kRsp], cfa)) return UnwindEnd::kBadMemory;
-        const auto at_cfa = [&](const Rule& rule) {
+        const auto beside_cfa = [&](const Rule& rule) {
             return cfa + static_cast<std::uint64_t>(std::int64_t{rule.offset});
         };
         const auto at_register = [&](const Rule& rule) {
             return registers[rule.base] + static_cast<std::uint64_t>(std::int64_t{rule.offset});
         };
         // By a register: the frame of a signal, whose registers all lie above the stack pointer.
-        if (!stack.word(back.kind == Rule::kWordAtCfa ? at_cfa(back) : at_register(back), &pc))
+        if (!stack.word(back.kind == Rule::kWordAtCfa ? beside_cfa(back) : at_register(back), &pc))
             return UnwindEnd::kBadMemory;
         std::uint64_t callers[kSavedRegistersCount];
         for (std::uint8_t i = 0; i < kRsp; ++i) {
             const Rule& rule = row.saved[i];
             callers[i] = registers[i];
             bool found = true;
-            if (rule.kind == Rule::kWordAtCfa) found = stack.word(at_cfa(rule), &callers[i]);
-            if (rule.kind == Rule::kSumWithCfa) callers[i] = at_cfa(rule);
+            if (rule.kind == Rule::kWordAtCfa) found = stack.word(beside_cfa(rule), &callers[i]);
+            if (rule.kind == Rule::kSumWithCfa) callers[i] = beside_cfa(rule);
             if (rule.kind == Rule::kWordAtRegister) found = stack.word(at_register(rule), &callers[i]);
             if (!found) return UnwindEnd::kBadMemory;
         }
         callers[kRsp] = cfa;
         std::memcpy(registers, callers, sizeof registers);
-        exact = row.signal_frame;
+        at.exact = row.signal_frame;
     }
 }
 

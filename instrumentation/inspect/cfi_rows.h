@@ -4,8 +4,8 @@
 //                 each saved register, the return address = word at CFA + offset   (or a sum, or unchanged)
 //
 // Parked stacks of one program stand at a few hundred places, so nearly every step is a look-up: 0.1-0.3 us a
-// stack against 3.6-7 us with libunwind. What a row cannot express (general DWARF expressions) makes walk()
-// give up, and the caller asks libunwind, which is the oracle in the tests as well.
+// stack against 3.6-7 us with libunwind. At a frame that a row cannot express (general DWARF expressions) walk()
+// stops, and the caller asks libunwind, the oracle of the tests, for that one step.
 //
 // Thread: one at a time. Blocks: reads the module's file on the first pc in it. Tested in tests/unit/inspect.
 #pragma once
@@ -23,21 +23,21 @@ namespace coroscope::inspect {
 // The registers a call preserves, as the walk carries them.
 enum SavedRegister : std::uint8_t { kRbx, kRbp, kR12, kR13, kR14, kR15, kRsp, kSavedRegistersCount };
 
-// Where a walk begins.
+// Where a walk begins, or has come to.
 struct UnwindStart {
-    std::uint64_t pc = 0;  // a return address, or with `exact` where execution stands
+    std::uint64_t pc = 0;
+    bool exact = false;  // pc is where execution stands; else a return address, to be looked up at pc - 1
     std::uint64_t registers[kSavedRegistersCount] = {};
-    bool exact = false;
 };
 
 class CfiRows {
 public:
     explicit CfiRows(DwflModules& modules) : modules_(modules), entries_(1024) {}
 
-    // Appends program counters, the start's first. Nothing when a row is beyond this class; `pcs` is then
-    // incomplete. `exact_pcs` (may be null) gets those at which execution stood: the start's, if so, and what signals interrupted.
-    std::optional<UnwindEnd> walk(const CopiedStack& stack, const UnwindStart& start,
-                                  std::vector<std::uint64_t>& pcs,
+    // Appends program counters, the start's first. Nothing when a row is beyond this class: `at` is then the frame
+    // whose caller it could not find, and the last of `pcs`. `exact_pcs` (may be null) gets those at which execution stood: the start's, if so,
+    // and what signals interrupted.
+    std::optional<UnwindEnd> walk(const CopiedStack& stack, UnwindStart& at, std::vector<std::uint64_t>& pcs,
                                   std::vector<std::uint64_t>* exact_pcs = nullptr);
 
 private:

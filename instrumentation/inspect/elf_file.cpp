@@ -4,12 +4,14 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "instrumentation/inspect/elf_notes.h"
 
@@ -35,9 +37,22 @@ bool ElfFile::read_at(std::uint64_t file_offset, void* to, std::size_t bytes) co
 }
 
 base::Result<std::unique_ptr<ElfFile>> ElfFile::open(const std::string& path) {
-    std::unique_ptr<ElfFile> file(new ElfFile);
     // Non-blocking: the path comes from another process and might name a pipe.
-    file->fd_ = base::FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    return from(base::FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), path);
+}
+
+base::Result<std::unique_ptr<ElfFile>> ElfFile::from_image(const std::string& name,
+                                                           const std::vector<std::uint8_t>& image) {
+    base::FileDescriptor fd(memfd_create(name.c_str(), MFD_CLOEXEC));
+    if (fd && write(fd.get(), image.data(), image.size()) != static_cast<ssize_t>(image.size())) {
+        return base::error(base::ErrorCode::kUnreadable, name + " cannot be kept: " + base::errno_text(errno));
+    }
+    return from(std::move(fd), name);
+}
+
+base::Result<std::unique_ptr<ElfFile>> ElfFile::from(base::FileDescriptor fd, const std::string& path) {
+    std::unique_ptr<ElfFile> file(new ElfFile);
+    file->fd_ = std::move(fd);
     struct stat status {};
     if (!file->fd_ || fstat(file->fd_.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
         return base::error(base::ErrorCode::kUnreadable, path + " cannot be read: " + base::errno_text(errno));
@@ -90,6 +105,9 @@ std::size_t ElfFile::read(std::uint64_t address, void* to, std::size_t bytes) {
         if (address < segment.address || address - segment.address >= segment.bytes) continue;
         if (!segment.loaded) {
             segment.loaded = true;
+            // Segments do not overlap, but for a page at their seams: a file whose do would become more than itself.
+            if (segment.bytes > file_bytes_ + segments_.size() * (kPageMask + 1) - loaded_bytes_) return 0;
+            loaded_bytes_ += segment.bytes;
             segment.content.resize(segment.bytes);
             if (!read_at(segment.file_offset, segment.content.data(), segment.content.size()))
                 segment.content.clear();

@@ -22,6 +22,9 @@ class ElfFile {
 public:
     // Errors: kUnreadable, kCorrupt (no 64-bit x86 ELF file).
     static base::Result<std::unique_ptr<ElfFile>> open(const std::string& path);
+    // The same of bytes in memory, which `name` names in errors.
+    static base::Result<std::unique_ptr<ElfFile>> from_image(const std::string& name,
+                                                             const std::vector<std::uint8_t>& image);
 
     const std::string& build_id() const { return build_id_; }  // hex; "" = none
     // Page-aligned virtual address of the first mapped byte: load bias = where it is mapped - this.
@@ -29,6 +32,8 @@ public:
     // The .eh_frame_hdr segment; 0 bytes when there is none.
     std::uint64_t unwind_header_address() const { return unwind_header_address_; }
     std::uint64_t unwind_header_bytes() const { return unwind_header_bytes_; }
+
+    int descriptor() const { return fd_.get(); }  // of the file, for reading; ours
 
     // Copies bytes at a virtual address of the file from its read-only segments; returns how many there were.
     std::size_t read(std::uint64_t address, void* to, std::size_t bytes);
@@ -40,12 +45,13 @@ private:
         bool loaded = false;
     };
     ElfFile() = default;
+    static base::Result<std::unique_ptr<ElfFile>> from(base::FileDescriptor fd, const std::string& path);
     base::Status read_headers(const std::string& path);
     void read_build_id(std::uint64_t file_offset, std::uint64_t bytes);
     bool read_at(std::uint64_t file_offset, void* to, std::size_t bytes) const;
 
     base::FileDescriptor fd_;
-    std::uint64_t file_bytes_ = 0;
+    std::uint64_t file_bytes_ = 0, loaded_bytes_ = 0;
     std::string build_id_;
     std::uint64_t first_address_ = 0;
     std::uint64_t unwind_header_address_ = 0, unwind_header_bytes_ = 0;

@@ -12,7 +12,8 @@ namespace coroscope::inspect {
 namespace {
 
 constexpr std::uint32_t kNoScope = ~0U;
-constexpr std::uint32_t kDepthMax = 200;  // of nested DIEs: files that nest deeper are broken
+constexpr std::uint32_t kDepthMax = 200;      // of nested DIEs: files that nest deeper are broken
+constexpr std::size_t kRangesMax = 4U << 20;  // of a unit, and of units: many DIEs may name one long list
 
 // What may contain functions, besides functions.
 bool is_block(int tag) {
@@ -62,6 +63,8 @@ void UnitIndex::visit(Dwarf_Die* first, std::uint32_t parent, std::uint32_t cont
     if (depth > kDepthMax) return;
     Dwarf_Die die = *first;
     do {
+        if (dwarf_dieoffset(&die) <= visited_) return;
+        visited_ = dwarf_dieoffset(&die);
         const int tag = dwarf_tag(&die);
         const bool function = tag == DW_TAG_subprogram;
         std::uint32_t scope = parent;
@@ -97,21 +100,21 @@ std::string UnitIndex::plain_name(Dwarf_Die die) const {
                : "{lambda}";  // what a class without a name mostly is
 }
 
-std::string UnitIndex::qualified_name(Dwarf_Die die) const {
+std::string UnitIndex::qualified_name(Dwarf_Die die, std::uint32_t depth) const {
     Dwarf_Die declaration = declaration_of(die);
     const Dwarf_Off offset = dwarf_dieoffset(&declaration);
     const auto at = std::lower_bound(declared_.begin(), declared_.end(), offset,
                                      [](const Declared& one, Dwarf_Off wanted) { return one.die < wanted; });
     const bool here = at != declared_.end() && at->die == offset;  // else in a unit shared by several
-    return (here ? qualifier(at->container) : "") + plain_name(die);
+    return (here ? qualifier(at->container, depth) : "") + plain_name(die);
 }
 
-std::string UnitIndex::qualifier(std::uint32_t container) const {
-    if (container == kNoScope) return "";
+std::string UnitIndex::qualifier(std::uint32_t container, std::uint32_t depth) const {
+    if (container == kNoScope || depth > kDepthMax) return "";
     Dwarf_Die die = containers_[container].die;
     // A function is qualified by where it was declared, everything else by where it stands.
-    if (dwarf_tag(&die) == DW_TAG_subprogram) return qualified_name(die) + "::";
-    return qualifier(containers_[container].parent) + plain_name(die) + "::";
+    if (dwarf_tag(&die) == DW_TAG_subprogram) return qualified_name(die, depth + 1) + "::";
+    return qualifier(containers_[container].parent, depth + 1) + plain_name(die) + "::";
 }
 
 std::string UnitIndex::name(const FunctionScope& scope) const {
@@ -121,7 +124,7 @@ std::string UnitIndex::name(const FunctionScope& scope) const {
         if (dwarf_attr_integrate(&die, linkage, &attribute) == nullptr) continue;
         if (const char* mangled = dwarf_formstring(&attribute)) return demangle(mangled);
     }
-    return qualified_name(die);
+    return qualified_name(die, 0);
 }
 
 void UnitIndex::add_ranges(Dwarf_Die* die, std::uint32_t scope, std::uint32_t depth) {
@@ -129,7 +132,7 @@ void UnitIndex::add_ranges(Dwarf_Die* die, std::uint32_t scope, std::uint32_t de
     Dwarf_Addr low = 0;
     Dwarf_Addr high = 0;
     std::ptrdiff_t offset = 0;
-    while ((offset = dwarf_ranges(die, offset, &base, &low, &high)) > 0) {
+    while (ranges_.size() < kRangesMax && (offset = dwarf_ranges(die, offset, &base, &low, &high)) > 0) {
         // Functions that the linker dropped begin at 0 (or 1): they cover nothing.
         if (high > low && low > 1) ranges_.push_back({low + bias_, high + bias_, 0, scope, depth});
     }
@@ -183,7 +186,7 @@ void FunctionIndex::find_units() {
         std::ptrdiff_t offset = 0;
         const auto number = static_cast<std::uint32_t>(indices_.size());
         bool covers = false;
-        while ((offset = dwarf_ranges(die, offset, &base, &low, &high)) > 0) {
+        while (units_.size() < kRangesMax && (offset = dwarf_ranges(die, offset, &base, &low, &high)) > 0) {
             if (high <= low || low <= 1) continue;
             units_.push_back({low + bias, high + bias, *die, bias, number});
             covers = true;

@@ -60,13 +60,15 @@ private:
     };
     void visit(Dwarf_Die* first, std::uint32_t parent, std::uint32_t container, std::uint32_t depth);
     std::string plain_name(Dwarf_Die die) const;
-    std::string qualified_name(Dwarf_Die die) const;
-    std::string qualifier(std::uint32_t container) const;
+    // depth: of the names around it that are being put together; a file may say that a function is declared within itself.
+    std::string qualified_name(Dwarf_Die die, std::uint32_t depth) const;
+    std::string qualifier(std::uint32_t container, std::uint32_t depth) const;
     void add_ranges(Dwarf_Die* die, std::uint32_t scope, std::uint32_t depth);
     const Range* innermost(std::uint64_t address) const;
 
     Dwarf_Die unit_;
     std::uint64_t bias_;
+    Dwarf_Off visited_ = 0;  // the last DIE that was; children and siblings lie behind it, or the file goes round
     std::vector<FunctionScope> scopes_;
     std::vector<Range> ranges_;  // by low, then outer before inner
     std::vector<Container> containers_;

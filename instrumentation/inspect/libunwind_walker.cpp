@@ -133,6 +133,20 @@ int get_proc_name(unw_addr_space_t, unw_word_t, char*, std::size_t, unw_word_t*,
     return -UNW_ENOINFO;
 }
 
+// One step, or how the walk ends. libunwind guesses by rbp where it finds no rule (and describes such a place as a
+// procedure of one byte without any unwind information).
+std::optional<UnwindEnd> step_once(unw_cursor_t& cursor, LibunwindWalker::Guesses guesses) {
+    if (guesses == LibunwindWalker::Guesses::kRefused) {
+        unw_proc_info_t info{};
+        if (unw_get_proc_info(&cursor, &info) < 0) return UnwindEnd::kNoRule;
+        if (info.unwind_info == nullptr && info.end_ip - info.start_ip <= 1) return UnwindEnd::kNoRule;
+    }
+    const int step = unw_step(&cursor);
+    if (step > 0) return std::nullopt;
+    if (step == 0) return UnwindEnd::kEntry;
+    return step == -UNW_ENOINFO ? UnwindEnd::kNoRule : UnwindEnd::kBadMemory;
+}
+
 }  // namespace
 
 LibunwindWalker::LibunwindWalker(ModuleSet& modules, const Target* target)
@@ -157,7 +171,7 @@ LibunwindWalker::~LibunwindWalker() {
 }
 
 UnwindEnd LibunwindWalker::walk(const CopiedStack& stack, const UnwindStart& start,
-                                std::vector<std::uint64_t>& pcs) {
+                                std::vector<std::uint64_t>& pcs, Guesses guesses) {
     impl_->stack = &stack;
     impl_->start = start;
     unw_cursor_t cursor;
@@ -172,13 +186,27 @@ UnwindEnd LibunwindWalker::walk(const CopiedStack& stack, const UnwindStart& sta
         if (!pcs.empty() && !stack.goes_up(sp_before, sp)) return UnwindEnd::kBadMemory;
         pcs.push_back(pc);
         sp_before = sp;
-        // libunwind guesses by rbp where it finds no rule; a guess is no stack.
-        unw_proc_info_t info;
-        if (unw_get_proc_info(&cursor, &info) < 0) return UnwindEnd::kNoRule;
-        const int step = unw_step(&cursor);
-        if (step == 0) return UnwindEnd::kEntry;
-        if (step < 0) return step == -UNW_ENOINFO ? UnwindEnd::kNoRule : UnwindEnd::kBadMemory;
+        if (const auto end = step_once(cursor, guesses)) return end.value();
     }
+}
+
+std::optional<UnwindEnd> LibunwindWalker::step(const CopiedStack& stack, UnwindStart& at) {
+    impl_->stack = &stack;
+    impl_->start = at;
+    if (!at.exact) --impl_->start.pc;  // libunwind takes the first frame's for where execution stands
+    unw_cursor_t cursor;
+    if (unw_init_remote(&cursor, impl_->space, impl_.get()) < 0) return UnwindEnd::kNoRule;
+    at.exact = unw_is_signal_frame(&cursor) > 0;
+    const std::uint64_t rsp_before = at.registers[kRsp];
+    if (const auto end = step_once(cursor, Guesses::kRefused)) return end;
+    unw_get_reg(&cursor, UNW_REG_IP, &at.pc);
+    constexpr int kNumbers[] = {UNW_X86_64_RBX, UNW_X86_64_RBP, UNW_X86_64_R12, UNW_X86_64_R13,
+                                UNW_X86_64_R14, UNW_X86_64_R15, UNW_X86_64_RSP};  // of SavedRegister
+    for (std::size_t i = 0; i < kSavedRegistersCount; ++i) {
+        if (unw_get_reg(&cursor, kNumbers[i], &at.registers[i]) < 0) return UnwindEnd::kBadMemory;
+    }
+    if (!stack.goes_up(rsp_before, at.registers[kRsp])) return UnwindEnd::kBadMemory;
+    return std::nullopt;
 }
 
 }  // namespace coroscope::inspect

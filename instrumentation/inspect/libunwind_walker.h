@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "instrumentation/inspect/cfi_rows.h"
@@ -27,8 +28,14 @@ public:
     LibunwindWalker(ModuleSet& modules, const Target* target);
     ~LibunwindWalker();
 
+    // What to make of frames that libunwind finds by rbp where there is no rule: they are no stack, which takes a question a frame and
+    // four times as long; or as libunwind's users mostly do, and the bench, where it is the peer.
+    enum class Guesses : std::uint8_t { kRefused, kTaken };
     // Appends program counters, the start's first.
-    UnwindEnd walk(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs);
+    UnwindEnd walk(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs,
+                   Guesses guesses = Guesses::kRefused);
+    // From one frame to its caller; nothing when it has been made, else how the walk ends there.
+    std::optional<UnwindEnd> step(const CopiedStack& stack, UnwindStart& at);
 
     struct Impl;  // known to the accessors
 

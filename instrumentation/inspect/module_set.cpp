@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -28,6 +30,38 @@ std::string readable_path(std::uint32_t pid, const proc::FileMapping& mapping) {
     return mapping.path;
 }
 
+constexpr std::uint64_t kVdsoBytesMax = 1U << 20;
+
+// The kernel's code in a process has no file: its image is read from the process's memory.
+std::shared_ptr<const std::vector<std::uint8_t>> read_image(std::uint32_t pid,
+                                                            const proc::FileMapping& mapping) {
+    if (mapping.high <= mapping.low || mapping.high - mapping.low > kVdsoBytesMax) return nullptr;
+    auto image = std::make_shared<std::vector<std::uint8_t>>(mapping.high - mapping.low);
+    iovec local{image->data(), image->size()};
+    iovec remote{reinterpret_cast<void*>(mapping.low), image->size()};
+    const ssize_t got = process_vm_readv(static_cast<pid_t>(pid), &local, 1, &remote, 1, 0);
+    return got == static_cast<ssize_t>(image->size()) ? image : nullptr;
+}
+
+// That of this process, which has the same kernel as a process that runs here, and mostly as one that was recorded here.
+std::shared_ptr<const std::vector<std::uint8_t>> own_vdso() {
+    const auto pid = static_cast<std::uint32_t>(getpid());
+    const auto mappings = proc::file_mappings(pid);
+    if (!mappings) return nullptr;
+    for (const proc::FileMapping& mapping : *mappings) {
+        if (mapping.path == proc::kVdsoName) return read_image(pid, mapping);
+    }
+    return nullptr;
+}
+
+// The file of a module, or its image.
+base::Result<std::unique_ptr<ElfFile>> open_module(const Module& module) {
+    if (module.image != nullptr) return ElfFile::from_image(module.path, *module.image);
+    if (module.path != proc::kVdsoName) return ElfFile::open(module.path);
+    const auto image = own_vdso();
+    return image != nullptr ? ElfFile::from_image(module.path, *image) : ElfFile::open(module.path);
+}
+
 }  // namespace
 
 base::Result<std::vector<Module>> read_modules(std::uint32_t pid) {
@@ -50,12 +84,14 @@ base::Result<std::vector<Module>> read_modules(std::uint32_t pid) {
             executable = executable || (*mappings)[last].executable;
             ++last;
         }
-        if (executable && front.path.front() == '/') {
+        const bool vdso = front.path == proc::kVdsoName;
+        if (executable && (front.path.front() == '/' || vdso)) {
             Module module;
-            module.path = readable_path(pid, front);
+            module.path = vdso ? front.path : readable_path(pid, front);
             module.low = front.low;
             module.high = (*mappings)[last - 1].high;
-            if (const auto file = ElfFile::open(module.path)) {
+            if (vdso) module.image = read_image(pid, front);
+            if (const auto file = open_module(module); file && (!vdso || module.image != nullptr)) {
                 module.build_id = (*file)->build_id();
                 modules.push_back(std::move(module));
             }
@@ -75,7 +111,7 @@ ModuleSet::ModuleSet(std::vector<Module> modules) {
 void ModuleSet::open(Entry& entry) {
     if (entry.opened) return;
     entry.opened = true;
-    auto file = ElfFile::open(entry.module.path);
+    auto file = open_module(entry.module);
     if (!file || (*file)->build_id() != entry.module.build_id) return;
     entry.file = std::move(*file);
     entry.bias = entry.module.low - entry.file->first_address();

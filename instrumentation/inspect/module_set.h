@@ -36,7 +36,7 @@ private:
     Entry* last_ = nullptr;       // neighbours in a stack are mostly neighbours in a module
 };
 
-// ELF files mapped in a process, with build-ids; kGone or kRefused.
+// ELF files mapped in a process, with build-ids, and the vdso where the process's memory may be read; kGone or kRefused.
 base::Result<std::vector<Module>> read_modules(std::uint32_t pid);
 
 }  // namespace coroscope::inspect

@@ -237,8 +237,9 @@ std::optional<std::vector<FileMapping>> file_mappings(std::uint32_t pid) {
                         &mapping.inode, &path_at) < 7) {
             continue;
         }
-        if (mapping.inode == 0 || path_at == 0 || static_cast<std::size_t>(path_at) >= line.size()) continue;
+        if (path_at == 0 || static_cast<std::size_t>(path_at) >= line.size()) continue;
         mapping.path = line.substr(static_cast<std::size_t>(path_at));
+        if (mapping.inode == 0 && mapping.path != kVdsoName) continue;
         mapping.executable = permissions[2] == 'x';
         found.push_back(std::move(mapping));
     }

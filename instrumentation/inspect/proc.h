@@ -51,7 +51,9 @@ struct FileMapping {
     std::string path;
     bool executable = false;
 };
-// Nothing when refused or gone.
+// Mappings of files, and of the code that the kernel maps into every process, which calls itself kVdsoName and has no inode. Nothing when
+// refused or gone.
+inline constexpr std::string_view kVdsoName = "[vdso]";
 std::optional<std::vector<FileMapping>> file_mappings(std::uint32_t pid);
 
 // The whole of a small file; nothing when it cannot be read.

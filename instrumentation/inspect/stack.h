@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -106,6 +107,8 @@ struct Module {
     std::string path;
     std::uint64_t low = 0, high = 0;  // address range in the target
     std::string build_id;             // hex; "" = none
+    // Of one that is no file: the vdso. nullptr: the file at `path`.
+    std::shared_ptr<const std::vector<std::uint8_t>> image = nullptr;
 };
 
 }  // namespace coroscope::inspect

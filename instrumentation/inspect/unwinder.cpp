@@ -59,9 +59,11 @@ UnwindEnd Unwinder::unwind(const Target::StackCopy& copy, std::vector<std::uint6
 UnwindEnd Unwinder::unwind(const CopiedStack& stack, const UnwindStart& start,
                            std::vector<std::uint64_t>& pcs, std::vector<std::uint64_t>* exact_pcs) {
     pcs.clear();
-    if (const auto end = impl_->rows.walk(stack, start, pcs, exact_pcs)) return *end;
-    pcs.clear();
-    return impl_->libunwind.walk(stack, start, pcs);
+    UnwindStart at = start;
+    for (;;) {
+        if (const auto end = impl_->rows.walk(stack, at, pcs, exact_pcs)) return *end;
+        if (const auto end = impl_->libunwind.step(stack, at)) return *end;
+    }
 }
 
 namespace {

@@ -40,6 +40,10 @@ ROWS = {  # name: peers that must be there
     "probe_dormant": {"no_probe"},
     "yield_1000_conditions": {"probes_off", "no_state_plane", "recorded", "recorded_profiled"},
     "switch_histogram": {"bench_stamps"},
+    "unwind": {"libunwind"},
+    "stacks_100k": {"libunwind"},
+    "stacks_1m": {"libunwind"},
+    "watched": {"alone", "profiled"},
 }
 
 
@@ -70,6 +74,11 @@ class Bench(unittest.TestCase):
         # A recorded run that recorded nothing would be a bench of nothing.
         recorded = rows["yield_1000_conditions"]["details"]["recorded"]
         self.assertGreater(recorded["events"], 1000)
+        # How much faster stacks are walked than by libunwind does not depend on the machine by an order of magnitude: 40 times in quiet.
+        self.assertLess(rows["unwind"]["ratio"]["libunwind"], 1 / 15)
+        self.assertEqual(rows["unwind"]["details"]["ours"]["frames"], 9)
+        self.assertEqual(rows["stacks_100k"]["details"]["ours"]["different"], 64)
+        self.assertIn("loss_percent", rows["watched"]["details"]["ours"])
         # The memory that a coroutine adds holds at least its control block, and a Medium one a page of stack.
         self.assertGreater(rows["parked_micro_bytes"]["ours"], 64)
         self.assertGreater(rows["parked_medium_bytes"]["ours"], 4096)

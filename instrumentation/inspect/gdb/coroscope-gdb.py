@@ -344,7 +344,7 @@ ID is a number from `info coroutines`, or `all`. Without COMMAND: bt."""
 
     InfoCoroutines()
     OneCoroutine()
-    gdb.coroscope = {"open_segment": open_segment, "frames_of": frames_of}
+    gdb.coroscope = {"open_segment": open_segment, "frames_of": frames_of, "Shown": Shown}
 
 
 try:

@@ -39,6 +39,8 @@ constexpr Workload kWorkloads[] = {
     {"parked_medium", parked_medium},
     {"cold_micro", cold_micro},
     {"cold_medium", cold_medium},
+    {"hold_chains", hold_chains},
+    {"busy_among_held", busy_among_held},
     {"ring_micro_2", [](std::uint64_t count) { return ring(SizeClass::kMicro, 2, count); }},
     {"ring_micro_1k", [](std::uint64_t count) { return ring(SizeClass::kMicro, 1000, count); }},
     {"ring_micro_10k", [](std::uint64_t count) { return ring(SizeClass::kMicro, 10000, count); }},
@@ -67,5 +69,9 @@ int main() {
                         .newest_first = from_environment("BENCH_NEWEST_FIRST") != 0,
                         .pools = {.micro = {.slots_ahead = from_environment("BENCH_MICRO_AHEAD")},
                                   .medium = {.slots_ahead = from_environment("BENCH_MEDIUM_AHEAD")}}},
-                       [] { return serve("CPrime", kWorkloads); });
+                       [] {
+                           const int status = serve("CPrime", kWorkloads);
+                           release_held();
+                           return status;
+                       });
 }

@@ -38,6 +38,9 @@ Measured parked_micro_own_handle(std::uint64_t count);  // parked.cpp
 Measured parked_medium(std::uint64_t count);            // parked.cpp
 Measured cold_micro(std::uint64_t count);               // cold.cpp
 Measured cold_medium(std::uint64_t count);              // cold.cpp
+Measured hold_chains(std::uint64_t count);              // looked_at.cpp: they stay parked until release_held()
+Measured busy_among_held(std::uint64_t count);          // looked_at.cpp
+void release_held();                                    // looked_at.cpp
 
 // A ring of so many contexts on stacks of one class; ring.cpp. The classes by their numbers.
 enum class SizeClass : std::uint8_t { kMicro, kSmall, kMedium, kLarge };

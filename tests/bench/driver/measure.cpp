@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "driver/looks.h"
 #include "driver/switch_histogram.h"
 #include "driver/watcher.h"
 
@@ -155,6 +156,12 @@ base::Result<RowResult> measure_row(const Row& row, const Effort& effort) {
             return measure_fresh(row, effort);
         case Measure::kSwitchHistogram:
             return measure_switch_histogram(row, effort);
+        case Measure::kUnwind:
+            return measure_unwind(row, effort);
+        case Measure::kStacks:
+            return measure_stacks(row, effort);
+        case Measure::kWatched:
+            return measure_watched(row, effort);
     }
     return base::error(base::ErrorCode::kInternal, "the row " + row.name + " has no way of being measured");
 }

@@ -135,6 +135,42 @@ std::vector<Row> crowds() {
     };
 }
 
+// What it takes to look at a program, and what being looked at costs it. The peers of these rows are other ways to do the same in the driver.
+std::vector<Row> looks() {
+    const Series held = ours("hold_chains");
+    const auto peer = [&](const char* label) {
+        Series series = held;
+        series.label = label;
+        return series;
+    };
+    return {
+        {"unwind",
+         "ns",
+         "unwind one copied stack of nine frames, of 64 different ones, warm",
+         Measure::kUnwind,
+         20'000,
+         {held, peer("libunwind")}},
+        {"stacks_100k",
+         "ms",
+         "copy the state and the stacks of 100,000 parked coroutines of a running program, unwind, merge and "
+         "name them, warm",
+         Measure::kStacks,
+         100'000,
+         {held, peer("libunwind")}},
+        {"stacks_1m", "ms", "the same of a million", Measure::kStacks, 1'000'000, {held, peer("libunwind")}},
+        {"watched",
+         "ns",
+         "yields and messages by the target's own processor time, beside 10,000 parked coroutines, while a "
+         "session refreshes all tables and stacks at "
+         "10 Hz; alone; while it listens to everything as well",
+         Measure::kWatched,
+         10'000,
+         {ours("busy_among_held"),
+          {"alone", "bench_cprime", "busy_among_held", kPlain},
+          {"profiled", "bench_cprime", "busy_among_held", kPlain}}},
+    };
+}
+
 constexpr std::uint64_t kParked = 200'000;
 
 std::vector<Row> make_rows() {
@@ -338,7 +374,7 @@ std::vector<Row> make_rows() {
 const std::vector<Row>& all_rows() {
     static const std::vector<Row> rows = [] {
         std::vector<Row> all = make_rows();
-        for (std::vector<Row> more : {crowds(), rings()})
+        for (std::vector<Row> more : {looks(), crowds(), rings()})
             std::move(more.begin(), more.end(), std::back_inserter(all));
         return all;
     }();

@@ -33,6 +33,9 @@ enum class Measure : std::uint8_t {
     kCold,  // nanoseconds an operation, in a new process each round, fixed count: nothing has been used before
     kWhole,            // milliseconds of all operations together, in a new process each round, fixed count
     kSwitchHistogram,  // p50 of the runtime's own histogram against stamps taken by the bench (switch_histogram.h)
+    kUnwind,           // nanoseconds a stack, of `count` copied ones (looks.h)
+    kStacks,           // milliseconds of a look at the stacks of `count` coroutines (looks.h)
+    kWatched,  // nanoseconds of the target's processor time an operation, among `count` parked coroutines (looks.h)
 };
 
 struct Row {
@@ -40,7 +43,7 @@ struct Row {
     std::string unit;
     std::string meaning;  // one line for people
     Measure measure = Measure::kTime;
-    std::uint64_t count = 0;  // kBytes, kCold and kWhole: how many coroutines
+    std::uint64_t count = 0;  // kBytes and below: how many coroutines
     std::vector<Series> series;
 };
 

@@ -70,15 +70,16 @@ private:
 // The fake target, running, all its coroutines parked.
 class FakeTarget : public Child {
 public:
-    explicit FakeTarget(std::vector<std::string> options = {}) : Child(command(std::move(options))) {
+    explicit FakeTarget(const std::vector<std::string>& options = {}) : Child(command(options)) {
         ready_ = line() == "ready";
     }
     bool ready() const { return ready_; }
 
 private:
-    static std::vector<std::string> command(std::vector<std::string> options) {
-        options.insert(options.begin(), INSPECT_FAKE_TARGET);
-        return options;
+    static std::vector<std::string> command(const std::vector<std::string>& options) {
+        std::vector<std::string> words = {INSPECT_FAKE_TARGET};
+        words.insert(words.end(), options.begin(), options.end());
+        return words;
     }
     bool ready_ = false;
 };

@@ -71,7 +71,8 @@ TEST(Stacks, every_parked_stack_ends_at_its_entry_and_rows_agree_with_libunwind)
             return;
         const CopiedStack stack({copy.rsp, copy.bytes, copy.size}, nullptr, 0);
         std::vector<std::uint64_t> by_rows;
-        const auto end = rows.walk(stack, start_of(copy), by_rows);
+        UnwindStart at_frame = start_of(copy);
+        const auto end = rows.walk(stack, at_frame, by_rows);
         std::vector<std::uint64_t> by_libunwind;
         EXPECT_EQ(libunwind.walk(stack, start_of(copy), by_libunwind), UnwindEnd::kEntry);
         if (copy.coroutine->index % fake::kKinds == fake::kOddKind) {
