@@ -107,6 +107,8 @@ bool walk_running(const CoreFile& core, Unwinder& unwinder, const StateImage& st
     if (pieces.pieces.empty()) return false;
     ref.end = unwind_running(unwinder, pieces, *thread, pcs, exact_pcs);
     ref.used_bytes = used_bytes(state, coroutine, thread->rsp);
+    if (!pieces.grown.pieces.empty() && pieces.grown.pieces[0].address == thread->rsp)
+        ref.used_bytes = static_cast<std::uint32_t>(pieces.grown.memory.size());
     return true;
 }
 

@@ -15,6 +15,7 @@ import harness
 
 STILL_LIFE = os.path.join(harness.BIN, "still_life")
 DYING = os.path.join(harness.BIN, "dying")
+DYING_GROWABLE = os.path.join(harness.BIN, "dying_growable")
 GDB_SCRIPT = os.path.join(harness.SOURCE, "instrumentation/inspect/gdb/coroscope-gdb.py")
 
 # Runs inside gdb: the frames of every coroutine that was parked, as JSON on a line of its own.
@@ -181,8 +182,8 @@ class Demo(unittest.TestCase):
 class Dying(unittest.TestCase):
     """Whoever ran when the program died is shown with its stack, whatever stack its thread stood on."""
 
-    def victim_of(self, how, signal_name, *functions):
-        with died(how) as core:
+    def victim_of(self, how, signal_name, *functions, program=DYING):
+        with died(how, program) as core:
             ended = harness.coroscope("stat", core, "--json", check=0).json()["ended"]
             listed = stacks(core)
         victim = next(c for c in listed.values() if c["name"] == "victim")
@@ -205,7 +206,7 @@ class Dying(unittest.TestCase):
 
     def test_of_a_null_pointer_shows_the_line(self):
         victim, ended = self.victim_of("write", "SIGSEGV at address 0x0")
-        self.assertEqual((victim["frames"][0]["function"].split("::")[-1], victim["frames"][0]["line"]), ("die", self.line_of("*nowhere = 1")))
+        self.assertEqual((victim["frames"][0]["function"].split("::")[-1], victim["frames"][0]["line"]), ("die", self.line_of('how == "write"')))
 
     def test_of_a_call_into_nowhere_shows_who_called(self):
         victim, _ = self.victim_of("call", "SIGSEGV at address 0x0")
@@ -219,6 +220,12 @@ class Dying(unittest.TestCase):
 
     def test_of_a_handler_on_the_alternate_stack_shows_what_it_interrupted(self):
         self.victim_of("handler", "SIGABRT", "abort_in_handler", "raise_in_handler")
+
+    def test_of_a_stack_that_goes_over_segments(self):
+        victim, _ = self.victim_of("deep", "SIGSEGV at address 0x0", "die_deep_down", program=DYING_GROWABLE)
+        self.assertGreater(len(victim["segments"]), 0)
+        self.assertEqual(sum(f["function"].endswith("die_deep_down") for f in victim["frames"]), 101)
+        self.assertGreater(victim["stack_used_bytes"], 101 * 4000)
 
     def test_of_an_overflow(self):
         victim, _ = self.victim_of("overflow", "SIGSEGV at address 0x", "use_up_the_stack")

@@ -8,6 +8,7 @@
 //   abort     calls abort()                                  SIGABRT, in libc on the coroutine's stack
 //   misuse    joins itself, which the runtime refuses        SIGABRT, on the worker's stack
 //   overflow  recurses until its stack is used up            SIGSEGV, and a report on the alternate stack
+//   deep      recurses over several stack segments, where its code is growable (dying_growable), and writes through a null pointer
 //   handler   aborts in a handler of SIGTRAP of its own      SIGABRT, on the alternate stack
 //
 // Some coroutines receive for good before it happens; the one that dies is called "victim".
@@ -41,6 +42,14 @@ __attribute__((noinline)) int use_up_the_stack(volatile int* above) {
     return use_up_the_stack(room) + room[1];
 }
 
+__attribute__((noipa)) int die_deep_down(int depth) {
+    volatile int room[1000] = {};
+    volatile int* volatile nowhere = nullptr;
+    if (depth == 0) *nowhere = 1;
+    if (depth < 0) return 0;
+    return die_deep_down(depth - 1) + room[1];
+}
+
 void abort_in_handler(int) {
     std::abort();
 }
@@ -54,7 +63,7 @@ __attribute__((noinline)) void raise_in_handler() {
 }
 
 __attribute__((noinline)) void die(const std::string& how) {
-    int* volatile nowhere = nullptr;
+    volatile int* volatile nowhere = nullptr;
     void (*volatile no_function)() = nullptr;
     volatile int bottom = 0;
     if (how == "write") *nowhere = 1;
@@ -62,6 +71,7 @@ __attribute__((noinline)) void die(const std::string& how) {
     if (how == "abort") std::abort();
     if (how == "misuse") victim.join();
     if (how == "overflow") use_up_the_stack(&bottom);
+    if (how == "deep") die_deep_down(100);
     if (how == "handler") raise_in_handler();
     std::printf("still here\n");  // no tail call above
 }
