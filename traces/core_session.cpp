@@ -77,6 +77,9 @@ std::string how_it_ended(const inspect::CoreFile& core, const inspect::StateImag
     if (core.signal() == 0) return "saved while it ran";
     std::string text = "ended by " + signal_name(core.signal());
     if (core.has_fault_address()) text += fmt::format(" at address {:#x}", core.fault_address());
+    if (core.sender_pid() != 0) text += fmt::format(", sent by process {}", core.sender_pid());
+    // What was sent to the program has nothing to do with the coroutine of the thread that took it.
+    if (core.signal_was_sent()) return text;
     const auto* coroutine = inspect::running_on(state, core.threads().front().thread_id);
     if (coroutine != nullptr)
         text += fmt::format(" in coroutine {} ({})", coroutine->identity, state.coroutine_name(*coroutine));

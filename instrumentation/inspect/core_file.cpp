@@ -36,6 +36,13 @@ bool is_fault(int signal) {
     return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE;
 }
 
+// Signals for which the kernel writes cores. A program that gdb saved was stopped by another one.
+bool leaves_a_core(int signal) {
+    constexpr int kSignals[] = {SIGQUIT, SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
+                                SIGFPE,  SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS};
+    return std::find(std::begin(kSignals), std::end(kSignals), signal) != std::end(kSignals);
+}
+
 CoreFile::Thread thread_of(const prstatus_t& status) {
     user_regs_struct registers{};
     static_assert(sizeof status.pr_reg == sizeof registers);
@@ -167,7 +174,8 @@ base::Status CoreFile::read_notes(std::uint64_t file_offset, std::uint64_t bytes
         if (note.type == NT_PRSTATUS && note.bytes >= sizeof(prstatus_t)) {
             prstatus_t status{};
             std::memcpy(&status, note.body, sizeof status);
-            if (threads_.empty() && signal_ == 0) signal_ = status.pr_cursig;
+            if (threads_.empty() && signal_ == 0 && leaves_a_core(status.pr_cursig))
+                signal_ = status.pr_cursig;
             threads_.push_back(thread_of(status));
         } else if (note.type == NT_PRPSINFO && note.bytes >= sizeof(prpsinfo_t)) {
             prpsinfo_t info{};
@@ -177,7 +185,10 @@ base::Status CoreFile::read_notes(std::uint64_t file_offset, std::uint64_t bytes
         } else if (note.type == NT_SIGINFO && note.bytes >= sizeof(siginfo_t)) {
             siginfo_t info{};
             std::memcpy(&info, note.body, sizeof info);
-            if (info.si_signo != 0) signal_ = info.si_signo;
+            if (!leaves_a_core(info.si_signo)) return;
+            signal_ = info.si_signo;
+            signal_was_sent_ = info.si_code == SI_USER || info.si_code == SI_QUEUE;
+            sender_pid_ = signal_was_sent_ ? static_cast<std::uint32_t>(info.si_pid) : 0;
             has_fault_address_ = is_fault(info.si_signo) && info.si_code > 0;
             fault_address_ = has_fault_address_ ? reinterpret_cast<std::uint64_t>(info.si_addr) : 0;
         } else if (note.type == NT_AUXV) {

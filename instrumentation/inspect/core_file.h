@@ -52,6 +52,9 @@ public:
     int signal() const { return signal_; }
     bool has_fault_address() const { return has_fault_address_; }
     std::uint64_t fault_address() const { return fault_address_; }
+    // Who sent that signal, where it was sent to the program as a whole (kill); 0 = nobody, or somebody of another pid namespace.
+    bool signal_was_sent() const { return signal_was_sent_; }
+    std::uint32_t sender_pid() const { return sender_pid_; }
     // Where the program was entered, by the kernel's word; 0 = the core does not say.
     std::uint64_t entry_address() const { return entry_address_; }
     // When the file was begun, since the epoch, as far as its file system knows.
@@ -92,6 +95,8 @@ private:
     int signal_ = 0;
     bool has_fault_address_ = false;
     std::uint64_t fault_address_ = 0;
+    bool signal_was_sent_ = false;
+    std::uint32_t sender_pid_ = 0;
     std::uint64_t entry_address_ = 0;
     std::int64_t begun_at_ns_ = 0;
     std::uint64_t cut_off_bytes_ = 0;

@@ -5,7 +5,7 @@
 //
 // Nothing moves any more, so what is there is exact. What is not: gdb's gcore stops at guard pages, and a core may be cut off.
 //
-// Thread: one at a time. Blocks: reads the core and files. Tested in tests/e2e/core_test.py.
+// Thread: one at a time. Blocks: reads the core and files. Tested in tests/unit/inspect/core_file_test.cpp and tests/e2e/core_test.py.
 #pragma once
 
 #include <cstdint>

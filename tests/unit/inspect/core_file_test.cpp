@@ -71,6 +71,26 @@ TEST(CoreFile, says_who_died_of_what) {
     EXPECT_EQ((*core)->mappings()[1].path, "/memfd:coroscope-state");
 }
 
+TEST(CoreFile, a_program_that_was_stopped_and_saved_has_not_died) {
+    CoreBuilder built;
+    built.add_thread(1, {}, SIGSTOP);
+    built.add_signal(SIGSTOP, SI_USER, 0);
+    const File file(built.bytes());
+    EXPECT_EQ((*CoreFile::open(file.path()))->signal(), 0);
+}
+
+TEST(CoreFile, a_signal_that_was_sent_names_its_sender) {
+    CoreBuilder built;
+    built.add_thread(1, {}, SIGABRT);
+    built.add_signal(SIGABRT, SI_USER, 4242);  // the sender lies where a fault has its address
+    const File file(built.bytes());
+    const auto core = CoreFile::open(file.path());
+    EXPECT_EQ((*core)->signal(), SIGABRT);
+    EXPECT_TRUE((*core)->signal_was_sent());
+    EXPECT_EQ((*core)->sender_pid(), 4242U);
+    EXPECT_FALSE((*core)->has_fault_address());
+}
+
 TEST(CoreFile, reads_memory_over_neighbouring_mappings_and_not_beyond_what_was_dumped) {
     CoreBuilder built;
     built.add_thread(1, {});
