@@ -26,7 +26,7 @@ namespace {
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kFileTimeNs = 10'000'000;  // times of files are no finer
 
-std::string file_name(const std::string& path) {
+std::string last_part(const std::string& path) {
     return path.substr(path.rfind('/') + 1);
 }
 
@@ -201,7 +201,7 @@ base::Result<std::unique_ptr<Session>> open_core(const std::string& path, const 
     info.status = TargetStatus::kExited;
     info.pid = moment->state.pid;
     info.program = moment->state.program;
-    info.title = fmt::format("{} (core of {})", file_name(path), file_name(info.program));
+    info.title = fmt::format("{} (core of {})", last_part(path), last_part(info.program));
     info.status_text = "core, without events; " + how_it_ended(**core, moment->state);
     info.lacks = lacks_text({(*core)->cut_off_bytes(), state->missing_bytes, stacks.missing, !ticks},
                             *modules);
