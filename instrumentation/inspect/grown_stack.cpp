@@ -14,10 +14,6 @@ namespace {
 constexpr std::size_t kSegmentsMax = 4096;     // a recursion over many Large segments; more is a circle
 constexpr std::uint64_t kBytesMax = 4U << 20;  // of all pieces together: the innermost ones are kept
 
-struct Span {
-    std::uint64_t low = 0, high = 0;
-};
-
 template <typename T>
 bool read(std::uint32_t pid, std::uint64_t address, T& to) {
     iovec local{&to, sizeof to};
@@ -26,10 +22,11 @@ bool read(std::uint32_t pid, std::uint64_t address, T& to) {
            static_cast<ssize_t>(sizeof to);
 }
 
-// The used parts of the stacks, innermost first. Empty when something does not fit together.
-std::vector<Span> follow(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
-                         std::uint64_t rsp) {
-    std::vector<Span> spans;
+}  // namespace
+
+std::vector<StackSpan> segment_spans(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
+                                     std::uint64_t rsp) {
+    std::vector<StackSpan> spans;
     wire::SavedFrame saved;
     if (!read(pid, rsp, saved)) return {};
     std::uint64_t limit = saved.stack_limit;
@@ -42,20 +39,18 @@ std::vector<Span> follow(std::uint32_t pid, const StateImage& state, const wire:
         const bool fits = limit > bounds.low && limit < bounds.high && header.top > limit &&
                           header.top <= bounds.high && rsp >= bounds.low && rsp < header.top;
         if (!fits) return {};
-        spans.push_back({rsp, header.top});
+        spans.push_back({rsp, header.top, limit, true, header.pool, header.slot});
         rsp = header.previous_rsp;
         limit = header.previous_limit;
     }
-    spans.push_back({rsp, own.high});
+    spans.push_back({rsp, own.high, limit, false, 0, 0});
     return spans;
 }
-
-}  // namespace
 
 GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
                             std::uint64_t rsp) {
     GrownStack stack;
-    std::vector<Span> spans = follow(pid, state, own, rsp);
+    std::vector<StackSpan> spans = segment_spans(pid, state, own, rsp);
     std::uint64_t total = 0;
     for (std::size_t i = 0; i < spans.size(); ++i) {
         spans[i].high = std::min(spans[i].high, spans[i].low + kBytesMax - total);
@@ -64,7 +59,7 @@ GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wi
     }
     stack.memory.resize(total);
     std::uint64_t offset = 0;
-    for (const Span& span : spans) {
+    for (const StackSpan& span : spans) {
         const std::uint64_t bytes = span.high - span.low;
         iovec local{stack.memory.data() + offset, bytes};
         iovec remote{reinterpret_cast<void*>(span.low), bytes};

@@ -19,6 +19,18 @@ struct GrownStack {
     std::vector<StackBytes> pieces;  // into memory, innermost first; empty: could not be read
 };
 
+// The part of one stack that is in use.
+struct StackSpan {
+    std::uint64_t low = 0, high = 0;
+    std::uint64_t limit = 0;  // of the stack (stack_segment.h); 0 = it never grows by segment
+    bool segment = false;     // else the coroutine's own slot
+    std::uint8_t pool = 0;    // of a segment
+    std::uint32_t slot = 0;
+};
+// Those of a stack that goes over segments, innermost first; empty when what its headers say does not fit together.
+std::vector<StackSpan> segment_spans(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
+                                     std::uint64_t rsp);
+
 // `own`: bounds of the coroutine's own slot; `rsp`: of its saved frame, on a segment.
 GrownStack read_grown_stack(std::uint32_t pid, const StateImage& state, const wire::StackBounds& own,
                             std::uint64_t rsp);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "instrumentation/inspect/cfi_rows.h"
 #include "instrumentation/inspect/target.h"
 
 namespace coroscope::inspect {
@@ -23,6 +24,10 @@ public:
     // Program counters of a parked stack, innermost first; the first is the address at which it continues.
     // pc-1 is what to look up.
     UnwindEnd unwind(const Target::StackCopy& copy, std::vector<std::uint64_t>& pcs);
+
+    // Where each level of a parked stack lies and which words hold saved registers (CfiRows::layout); `saved` is what lies at `rsp`.
+    UnwindEnd layout(const CopiedStack& stack, std::uint64_t rsp, const wire::SavedFrame& saved,
+                     std::vector<FrameLayout>& frames);
 
 private:
     struct Impl;

@@ -77,8 +77,9 @@ public:
 
 private:
     static std::vector<std::string> command(std::vector<std::string> options) {
-        options.insert(options.begin(), INSPECT_FAKE_TARGET);
-        return options;
+        std::vector<std::string> words{INSPECT_FAKE_TARGET};
+        words.insert(words.end(), options.begin(), options.end());
+        return words;
     }
     bool ready_ = false;
 };
