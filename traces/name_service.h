@@ -1,7 +1,8 @@
 // NameService: names for addresses and disassembly, found on a thread of its own.
 //
 // Debug information is slow the first time (a second for a large program), so nobody waits for it: frames() answers what is known and asks
-// for the rest; on_change is called when something was found, ten times a second while more is on its way. What a trace brought along is preloaded and needs no binary.
+// for the rest; on_change is called when something was found, ten times a second while more is on its way. What a trace
+// brought along is preloaded and needs no binary.
 //
 // Thread: every function from any thread; pointers stay valid as long as the service. Blocks: only wait_…().
 // Tested in tests/unit/traces/name_service_test.cpp.

@@ -7,7 +7,8 @@
 //
 // so that copying state and unwinding 100,000 stacks (half a second the first time) never keeps a ring from being emptied.
 //
-// Thread: look(), raw_stack(), write_keyframe() and finish() by one thread, the owner's; the rest by any. Blocks: see each. Tested end to end in tests/e2e.
+// Thread: look(), raw_stack(), write_keyframe() and finish() by one thread, the owner's; the rest by any. Blocks: see each.
+// Tested end to end in tests/e2e.
 #pragma once
 
 #include <chrono>

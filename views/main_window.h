@@ -14,6 +14,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "views/actions.h"
+#include "views/code_panel.h"
 #include "views/panels.h"
 #include "views/start_page.h"
 #include "views/view.h"
@@ -65,6 +66,10 @@ private:
     void add_actions();
     void add_view_actions();
     void add_relation_actions();
+    void add_code_actions();
+    // The panel that shows code now.
+    CodePanel& code_panel();
+    std::string names_text();
     void take_newest();
     void draw_top_bar(Rect bar);
     void draw_session_title(Rect bar);
@@ -88,6 +93,7 @@ private:
     bool key_sheet_focus_ = false;
     std::string key_sheet_filter_;
     std::string last_hovered_;
+    std::chrono::steady_clock::time_point names_idle_at_{};
 };
 
 }  // namespace coroscope::views

@@ -19,6 +19,7 @@ namespace {
 constexpr std::uint64_t kUsedBytesMax = 1U << 20;    // of one piece, from its used end up
 constexpr std::uint64_t kFreeBytesMax = 256U << 10;  // of one piece, below that
 constexpr std::uint64_t kColourBytesMax = 4096;
+constexpr std::uint64_t kStackBytesMax = 4U << 20;  // of all pieces together: the innermost ones are read
 constexpr std::uint64_t kWord = sizeof(std::uint64_t);
 constexpr int kAttempts = 4;
 
@@ -81,6 +82,7 @@ bool place(const StateImage& state, std::uint8_t pool_number, std::uint32_t slot
     piece.low = bounds.low;
     piece.high = bounds.high;
     piece.top = slab.stack_base + (slot % wire::kSlotsPerSlab + 1) * pool.stride_bytes;
+    if ((piece.low | piece.high | piece.top) % kWord != 0) return false;
     if (pool.canary_bytes != 0 && (pool.guard_bytes == 0 || slab.guards == wire::SlabGuards::kCanaries)) {
         // Where a guard was refused the reserve below the slot is no place to be: the canary stands above it.
         const std::uint64_t usable = std::min<std::uint64_t>(pool.slot_bytes, piece.top - piece.low);
@@ -113,6 +115,7 @@ std::vector<RawStackPiece> pieces_of(const Target& target, const StateImage& sta
     RawStackPiece own;
     if (!place(state, coroutine.pool, coroutine.slot, own)) return {};
     const std::uint64_t rsp = coroutine.rsp;
+    if (rsp % kWord != 0) return {};
     wire::SavedFrame saved{};
     if (target.read_memory(rsp, &saved, sizeof saved) == sizeof saved) own.limit = saved.stack_limit;
     own.used_low = rsp;
@@ -225,8 +228,15 @@ base::Result<RawStack> read_raw_stack(Target& target, Unwinder& unwinder, const 
         stack.rsp = now.rsp;
         stack.rip = now.rip;
         stack.pieces = pieces_of(target, state, now);
-        for (RawStackPiece& piece : stack.pieces)
+        std::uint64_t bytes = 0;
+        for (RawStackPiece& piece : stack.pieces) {
+            if (bytes >= kStackBytesMax) {
+                add_run(piece, RawStackRun::Kind::kNotRead, piece.low, piece.top);
+                continue;
+            }
             read_piece(target, pages, (now.flags & wire::kCoroutineGrown) != 0, state, piece);
+            bytes += piece.words.size() * kWord;
+        }
         // The copies end before the sequence is looked at again.
         std::atomic_thread_fence(std::memory_order_acquire);
         CoroutineImage after = now;

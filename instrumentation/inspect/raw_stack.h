@@ -11,7 +11,7 @@
 // Read while the program runs: the coroutine's sequence before and after says whether all of it is of one moment [coroutine.sequence]. Pages
 // that the program never touched are not read: a look would give them to it, and its own measure of depth would count them.
 //
-// Thread: one at a time for one Target. Blocks: some system calls, at most 1.3 MiB of copies a stack.
+// Thread: one at a time for one Target. Blocks: some system calls, at most some MiB of copies.
 // Tested in tests/unit/inspect/raw_stack_test.cpp.
 #pragma once
 
