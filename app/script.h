@@ -5,7 +5,8 @@
 //   time T                    1500ms, 1.5s, 20000ns or "end"       theme NAME
 //   click WIDGET              by published name; "click slot POOL N" clicks into the heatmap, "click WIDGET right" the other button
 //   hover WIDGET              key CHORD                            type TEXT
-//   wait-for CONDITION [timeout T]     "coroutines > 100", "status == exited"; names are those of the dump's "facts"
+//   wait-for CONDITION [timeout T]     "coroutines > 100", "status == exited"; names are those of the dump's "facts". "settled": what is drawn
+//                             is that of the newest Moment, with its names and code, so that keys find what they act on
 //   expect CONDITION          fails at once when it is not true
 //   screenshot FILE           dump FILE                            both wait until what is shown is the newest, and of one moment
 //   attach PID                replay FILE        launch PROGRAM [ARGUMENTS]      restart      kill      close

@@ -11,11 +11,13 @@ namespace {
 constexpr int kSliceMs = 100;
 constexpr auto kStartTime = std::chrono::seconds(20);  // for a launched program's runtime to appear
 
-traces::LiveOptions live_options() {
-    return {};
-}
-
 }  // namespace
+
+traces::LiveOptions SessionOpener::live_options() const {
+    traces::LiveOptions options;
+    options.debug_paths = debug_paths_;
+    return options;
+}
 
 void SessionOpener::start(std::function<Opened(const Task&)> work) {
     cancel();
@@ -43,19 +45,21 @@ std::optional<SessionOpener::Opened> SessionOpener::take() {
 }
 
 void SessionOpener::attach(std::uint32_t pid) {
-    start([pid](const Task&) { return traces::open_live(pid, live_options()); });
+    start([pid, options = live_options()](const Task&) { return traces::open_live(pid, options); });
 }
 
 void SessionOpener::open_file(const std::string& path, const std::string& binary) {
-    start([path, binary](const Task&) { return traces::open_recording(path, binary); });
+    start([path, binary, folders = debug_paths_](const Task&) {
+        return traces::open_recording(path, binary, folders);
+    });
 }
 
 void SessionOpener::attach_when_started(std::uint32_t root_pid) {
-    start([root_pid](const Task& task) -> Opened {
+    start([root_pid, options = live_options()](const Task& task) -> Opened {
         const auto until = std::chrono::steady_clock::now() + kStartTime;
         while (true) {
             const base::Result<std::uint32_t> found = inspect::wait_for_target(root_pid, kSliceMs);
-            if (found.ok()) return traces::open_live(*found, live_options());
+            if (found.ok()) return traces::open_live(*found, options);
             const bool over = std::chrono::steady_clock::now() >= until ||
                               task.cancelled.load(std::memory_order_relaxed);
             if (over || found.error().code == base::ErrorCode::kGone) return found.error();

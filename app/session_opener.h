@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "instrumentation/base/result.h"
 #include "traces/session.h"
@@ -25,6 +26,8 @@ public:
     explicit SessionOpener(std::function<void()> wake) : wake_(std::move(wake)) {}
     ~SessionOpener() { cancel(); }
 
+    // Folders in which sessions opened from now on look for separate debug files, too.
+    void set_debug_paths(std::vector<std::string> paths) { debug_paths_ = std::move(paths); }
     void attach(std::uint32_t pid);
     // Waits for the runtime of a program just launched, in it or in a descendant.
     void attach_when_started(std::uint32_t root_pid);
@@ -44,7 +47,10 @@ private:
     };
     void start(std::function<Opened(const Task&)> work);
 
+    traces::LiveOptions live_options() const;
+
     std::function<void()> wake_;
+    std::vector<std::string> debug_paths_;
     std::shared_ptr<Task> task_;
     std::thread thread_;
 };

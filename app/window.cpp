@@ -108,6 +108,12 @@ base::Status WindowLoop::run() {
 }
 
 void WindowLoop::start(const WindowOptions& options) {
+    for (const std::string& pair : options.source_maps)
+        CHECK(main_.workspace().sources.add(pair).ok());  // the command line has looked at them
+    std::vector<std::string> folders;
+    for (const std::string& path : options.debug_paths)  // libdw takes a relative one as beside the program
+        folders.push_back(std::filesystem::absolute(path).string());
+    session_.set_debug_paths(std::move(folders));
     views::Request request;
     switch (options.start) {
         case WindowStart::kStartPage:
@@ -219,6 +225,7 @@ nlohmann::json WindowLoop::facts() {
     facts["stands"] = ws.moment != nullptr &&
                       (ws.info.kind != traces::SessionKind::kLive || ws.moment->t >= kYoungNs ||
                        ws.info.status == traces::TargetStatus::kExited);
+    facts["settled"] = settled();
     return facts;
 }
 

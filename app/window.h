@@ -35,6 +35,8 @@ struct WindowOptions {
     std::uint32_t width = 1600, height = 1000;  // at scale 1; the picture has scale times as many pixels
     float scale = 0;                            // 0 = the monitor's
     std::string theme;                          // "" = the saved one, else "dark"
+    std::vector<std::string> source_maps;       // FROM=TO, checked
+    std::vector<std::string> debug_paths;       // folders with separate debug files
 };
 
 // Exit code of the program: 0 good, 1 a finding, 2 a wrong command line or script, 3 the target, the file or the display cannot be had.

@@ -28,6 +28,7 @@ public:
     // Looks after processes and what is being opened; true when something changed. Call it often.
     bool tick();
 
+    void set_debug_paths(std::vector<std::string> paths) { opener_.set_debug_paths(std::move(paths)); }
     bool opening() const { return opener_.busy(); }
     // Something whose output or end has to be looked for without being woken.
     bool watching() const { return program_ != nullptr && (output_open_ || !program_ended_); }

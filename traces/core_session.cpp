@@ -119,8 +119,8 @@ std::string lacks_text(const Lacks& lacks, const inspect::CoreModules& modules) 
 class CoreSession final : public Session {
 public:
     CoreSession(SessionInfo info, std::shared_ptr<const Moment> moment, std::vector<inspect::Module> modules,
-                const std::vector<std::uint64_t>& exact_pcs)
-        : info_(std::move(info)), moment_(std::move(moment)), names_(std::move(modules)) {
+                const std::vector<std::uint64_t>& exact_pcs, const std::vector<std::string>& debug_paths)
+        : info_(std::move(info)), moment_(std::move(moment)), names_(std::move(modules), debug_paths) {
         name_exactly(exact_pcs);
         names_.on_change([this] {
             std::function<void()> call;
@@ -174,7 +174,8 @@ private:
 
 }  // namespace
 
-base::Result<std::unique_ptr<Session>> open_core(const std::string& path, const std::string& binary) {
+base::Result<std::unique_ptr<Session>> open_core(const std::string& path, const std::string& binary,
+                                                 const std::vector<std::string>& debug_paths) {
     const auto core = inspect::CoreFile::open(path);
     if (!core) return core.error();
     auto state = inspect::open_core_state(**core);
@@ -211,12 +212,13 @@ base::Result<std::unique_ptr<Session>> open_core(const std::string& path, const 
                             (sizeof(inspect::CoroutineImage) + sizeof(inspect::StackRef));
     info.begin = info.end = info.populated = moment->t;
     return std::unique_ptr<Session>(std::make_unique<CoreSession>(
-        std::move(info), std::move(moment), std::move(modules->modules), stacks.exact_pcs));
+        std::move(info), std::move(moment), std::move(modules->modules), stacks.exact_pcs, debug_paths));
 }
 
-base::Result<std::unique_ptr<Session>> open_recording(const std::string& path, const std::string& binary) {
-    if (inspect::looks_like_core(path)) return open_core(path, binary);
-    auto trace = open_trace(path);
+base::Result<std::unique_ptr<Session>> open_recording(const std::string& path, const std::string& binary,
+                                                      const std::vector<std::string>& debug_paths) {
+    if (inspect::looks_like_core(path)) return open_core(path, binary, debug_paths);
+    auto trace = open_trace(path, debug_paths);
     if (trace && !binary.empty())
         return base::error(base::ErrorCode::kUsage,
                            "--binary goes with a core: the trace " + path + " brings its names along");

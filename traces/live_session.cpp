@@ -13,6 +13,7 @@
 
 #include "traces/hold_desk.h"
 #include "traces/observation.h"
+#include "traces/raw_stack_watch.h"
 #include "traces/session.h"
 
 namespace coroscope::traces {
@@ -107,6 +108,16 @@ public:
     }
     void hold(HoldWish wish) override { desk_.ask(std::move(wish)); }
     HoldState hold_state() const override { return desk_.state(); }
+    std::vector<inspect::Frame> known_frames(const std::vector<std::uint64_t>& pcs) override {
+        return observation_->names().known_frames(pcs);
+    }
+    const inspect::Symbolizer::Place* place(std::uint64_t address) override {
+        return observation_->names().place(address);
+    }
+    NameProgress name_progress() const override { return observation_->names().progress(); }
+    std::shared_ptr<const inspect::RawStack> raw_stack(std::uint64_t identity, std::string* message) override {
+        return words_.get(identity, message);
+    }
     void on_change(std::function<void()> notify) override {
         const std::lock_guard lock(lock_);
         notify_ = std::move(notify);
@@ -199,6 +210,7 @@ private:
             changed_.notify_all();
             return false;
         }
+        words_.refresh(*observation_, (*moment)->state);
         if (into_file && observation_->recording()) {
             const base::Status written = observation_->write_keyframe(**moment);
             if (!written.ok()) set_status(TargetStatus::kRunning, written.error().message);
@@ -212,6 +224,12 @@ private:
         while (!stop_ && !look_now_ && Clock::now() < until && observation_->pump().target_alive() &&
                !observation_->pump().end_announced()) {
             changed_.wait_until(lock, std::min(until, Clock::now() + kEndLookOut));
+            if (!words_.wanted() || history_.empty()) continue;
+            const std::shared_ptr<const Moment> newest = history_.back().moment;
+            lock.unlock();
+            words_.refresh(*observation_, newest->state);
+            notify();
+            lock.lock();
         }
         look_now_ = false;
         return !stop_;
@@ -253,6 +271,7 @@ private:
         const std::string because = !by_itself  ? "asked to stop"
                                     : announced ? "the program ended"
                                                 : "the program was killed";
+        words_.end();
         const base::Status finished = observation_->finish(because);
         set_status(by_itself ? TargetStatus::kExited : TargetStatus::kDetached,
                    finished.ok() ? (by_itself ? because : "detached") : finished.error().message);
@@ -274,6 +293,7 @@ private:
     bool stop_ = false;
     bool look_now_ = false;
     std::function<void()> notify_;
+    RawStackWatch words_;
     Clock::time_point rate_since_ = Clock::now();     // the session's thread alone
     std::uint64_t rate_events_ = 0;                   // the same
     const std::unique_ptr<Observation> observation_;  // its threads call notify(): gone before what that uses
@@ -289,6 +309,7 @@ base::Result<std::unique_ptr<Session>> open_live(std::uint32_t pid, const LiveOp
     observing.mask = options.profile || !options.record_path.empty() ? wire::kEverything : 0;
     observing.force_agent_copies = options.force_agent_copies;
     observing.record_path = options.record_path;
+    observing.debug_paths = options.debug_paths;
     auto observation = Observation::start(observing);
     if (!observation.ok()) return observation.error();
     return std::unique_ptr<Session>(std::make_unique<LiveSession>(pid, options, std::move(*observation)));

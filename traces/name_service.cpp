@@ -7,8 +7,14 @@
 
 namespace coroscope::traces {
 
-NameService::NameService(std::vector<inspect::Module> modules)
-    : modules_(std::move(modules)), thread_([this] { loop(); }) {}
+namespace {
+
+constexpr auto kTellInterval = std::chrono::milliseconds(100);
+
+}  // namespace
+
+NameService::NameService(std::vector<inspect::Module> modules, std::vector<std::string> debug_paths)
+    : debug_paths_(std::move(debug_paths)), modules_(std::move(modules)), thread_([this] { loop(); }) {}
 
 NameService::~NameService() {
     {
@@ -23,7 +29,7 @@ void NameService::set_modules(std::vector<inspect::Module> modules) {
     const std::lock_guard lock(lock_);
     modules_ = std::move(modules);
     modules_changed_ = true;
-    // What lay in no module may lie in one now.
+    // What lay in no module may lie in one now. (Places stay: their pointers were handed out.)
     std::erase_if(symbols_, [](const auto& entry) {
         return entry.second.size() == 1 && entry.second.front().function.empty();
     });
@@ -31,8 +37,28 @@ void NameService::set_modules(std::vector<inspect::Module> modules) {
 
 void NameService::preload(const Symbols& symbols) {
     const std::lock_guard lock(lock_);
-    for (const auto& [pc, frames] : symbols)
-        symbols_.insert_or_assign(pc, frames);
+    for (const auto& [pc, frames] : symbols) {
+        std::vector<inspect::Frame>& level = symbols_.insert_or_assign(pc, frames).first->second;
+        for (inspect::Frame& frame : level)
+            set_offset(frame);
+    }
+}
+
+// A trace keeps a frame's module, not where in it the frame lies.
+void NameService::set_offset(inspect::Frame& frame) const {
+    for (const inspect::Module& module : modules_) {
+        if (frame.pc <= module.low || frame.pc > module.high) continue;
+        if (frame.module.empty()) frame.module = module.path;
+        frame.module_offset = frame.pc - module.low;
+    }
+}
+
+std::string NameService::module_name(std::uint64_t address) const {
+    for (const inspect::Module& module : modules_) {
+        if (address >= module.low && address < module.high)
+            return module.path.substr(module.path.rfind('/') + 1);
+    }
+    return {};
 }
 
 void NameService::on_change(std::function<void()> notify) {
@@ -43,6 +69,7 @@ void NameService::on_change(std::function<void()> notify) {
 void NameService::want(std::uint64_t pc) {
     if (symbols_.contains(pc) || !wanted_.insert(pc).second) return;
     pcs_to_find_.push_back(pc);
+    ++progress_.asked;
     work_.notify_one();
 }
 
@@ -74,6 +101,39 @@ const std::vector<inspect::Frame>* NameService::frames(const std::vector<std::ui
     return stacks_.emplace(pcs, std::make_unique<std::vector<inspect::Frame>>(join(pcs))).first->second.get();
 }
 
+std::vector<inspect::Frame> NameService::known_frames(const std::vector<std::uint64_t>& pcs) {
+    const std::lock_guard lock(lock_);
+    std::vector<inspect::Frame> frames;
+    for (const std::uint64_t pc : pcs) {
+        const auto found = symbols_.find(pc);
+        if (found != symbols_.end()) {
+            frames.insert(frames.end(), found->second.begin(), found->second.end());
+            continue;
+        }
+        want(pc);
+        frames.push_back({});
+        frames.back().pc = pc;
+        set_offset(frames.back());
+    }
+    return frames;
+}
+
+const inspect::Symbolizer::Place* NameService::place(std::uint64_t address) {
+    const std::lock_guard lock(lock_);
+    const auto [entry, added] = places_.try_emplace(address);
+    if (added) {
+        places_to_find_.push_back(address);
+        ++progress_.asked;
+        work_.notify_one();
+    }
+    return entry->second.get();
+}
+
+NameProgress NameService::progress() const {
+    const std::lock_guard lock(lock_);
+    return progress_;
+}
+
 std::vector<inspect::Frame> NameService::wait_frames(const std::vector<std::uint64_t>& pcs) {
     std::unique_lock lock(lock_);
     for (const std::uint64_t pc : pcs)
@@ -88,6 +148,7 @@ const std::vector<inspect::Instruction>* NameService::code(std::uint64_t pc, std
     if (code == nullptr) {
         code = std::make_unique<Code>();
         codes_to_find_.push_back(pc);
+        ++progress_.asked;
         work_.notify_one();
     }
     if (!code->ready) return nullptr;
@@ -103,7 +164,7 @@ void NameService::request(const std::vector<std::uint64_t>& pcs) {
 
 void NameService::wait_idle() {
     std::unique_lock lock(lock_);
-    found_.wait(lock, [this] { return !busy_ && pcs_to_find_.empty() && codes_to_find_.empty(); });
+    found_.wait(lock, [this] { return !busy_ && idle(); });
 }
 
 Symbols NameService::take_new() {
@@ -111,49 +172,72 @@ Symbols NameService::take_new() {
     return std::exchange(new_symbols_, {});
 }
 
+// Names of stacks first: somebody looks at those.
+NameService::Job NameService::next_job() {
+    const auto take = [](std::deque<std::uint64_t>& queue, Job::Kind kind) {
+        const Job job{kind, queue.front()};
+        queue.pop_front();
+        return job;
+    };
+    if (!pcs_to_find_.empty()) return take(pcs_to_find_, Job::kFrames);
+    if (!codes_to_find_.empty()) return take(codes_to_find_, Job::kCode);
+    return take(places_to_find_, Job::kPlace);
+}
+
+// Off the lock but for the end.
+void NameService::answer(inspect::Symbolizer& symbolizer, const Job& job) {
+    if (job.kind == Job::kFrames) {
+        std::vector<inspect::Frame> frames = symbolizer.frames(job.address);
+        const std::lock_guard lock(lock_);
+        wanted_.erase(job.address);
+        new_symbols_.insert_or_assign(job.address, frames);
+        symbols_.insert_or_assign(job.address, std::move(frames));
+    } else if (job.kind == Job::kPlace) {
+        auto place = std::make_unique<inspect::Symbolizer::Place>(symbolizer.place(job.address));
+        const std::lock_guard lock(lock_);
+        places_[job.address] = std::move(place);
+    } else {
+        auto code = inspect::disassemble_function(symbolizer, job.address);
+        const std::lock_guard lock(lock_);
+        Code& entry = *codes_[job.address];
+        entry.ready = true;
+        if (code.ok()) entry.instructions = std::move(*code);
+        if (!code.ok()) entry.message = code.error().message;
+    }
+}
+
+void NameService::tell(std::unique_lock<std::mutex>& lock) {
+    const auto now = std::chrono::steady_clock::now();
+    if (notify_ == nullptr || (!idle() && now - told_at_ < kTellInterval)) return;
+    told_at_ = now;
+    const std::function<void()> notify = notify_;
+    lock.unlock();
+    notify();
+    lock.lock();
+}
+
 void NameService::loop() {
     std::unique_ptr<inspect::Symbolizer> symbolizer;
     std::unique_lock lock(lock_);
     for (;;) {
-        work_.wait(lock, [this] { return stop_ || !pcs_to_find_.empty() || !codes_to_find_.empty(); });
+        work_.wait(lock, [this] { return stop_ || !idle(); });
         if (stop_) return;
         busy_ = true;
-        const bool names = !pcs_to_find_.empty();
-        std::deque<std::uint64_t>& jobs = names ? pcs_to_find_ : codes_to_find_;
-        const std::uint64_t pc = jobs.front();
-        jobs.pop_front();
+        const Job job = next_job();
+        progress_.reading = module_name(job.address);
         const bool anew = std::exchange(modules_changed_, false);
         std::vector<inspect::Module> modules;
         if (anew) modules = modules_;
         lock.unlock();
         if (anew || symbolizer == nullptr)
-            symbolizer = std::make_unique<inspect::Symbolizer>(std::move(modules));
-        std::vector<inspect::Frame> frames;
-        base::Result<std::vector<inspect::Instruction>> code(std::vector<inspect::Instruction>{});
-        if (names) {
-            frames = symbolizer->frames(pc);
-        } else {
-            code = inspect::disassemble_function(*symbolizer, pc);
-        }
+            symbolizer = std::make_unique<inspect::Symbolizer>(std::move(modules), debug_paths_);
+        answer(*symbolizer, job);
         lock.lock();
-        if (names) {
-            wanted_.erase(pc);
-            new_symbols_.insert_or_assign(pc, frames);
-            symbols_.insert_or_assign(pc, std::move(frames));
-        } else {
-            Code& entry = *codes_[pc];
-            entry.ready = true;
-            if (code.ok()) entry.instructions = std::move(*code);
-            if (!code.ok()) entry.message = code.error().message;
-        }
         busy_ = false;
-        const bool settled = pcs_to_find_.empty() && codes_to_find_.empty();
+        ++progress_.answered;
+        if (idle()) progress_ = {};
         found_.notify_all();
-        if (!settled || notify_ == nullptr) continue;
-        const std::function<void()> notify = notify_;
-        lock.unlock();
-        notify();
-        lock.lock();
+        tell(lock);
     }
 }
 

@@ -92,7 +92,7 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
         if (!writer.ok()) return writer.error();
         observation->writer_ = std::move(*writer);
     }
-    observation->names_ = std::make_unique<NameService>(std::vector<inspect::Module>{});
+    observation->names_ = std::make_unique<NameService>(std::vector<inspect::Module>{}, options.debug_paths);
     observation->refresh_modules();
     observation->pump_ = std::make_unique<EventPump>(*observation->rings_, observation->writer_.get());
     const auto mode = records ? wire::RingMode::kDropAndCount : wire::RingMode::kOverwrite;
@@ -163,6 +163,13 @@ base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks, bool c
         moment->events_lost += moment->events[type].lost;
     }
     return moment;
+}
+
+base::Result<inspect::RawStack> Observation::raw_stack(const inspect::StateImage& state,
+                                                       std::uint64_t identity) {
+    if (unwinder_ == nullptr)
+        return base::error(base::ErrorCode::kUnreadable, "what the program maps could not be read");
+    return inspect::read_raw_stack(*state_, *unwinder_, state, identity);
 }
 
 base::Status Observation::write_new_names() {

@@ -7,7 +7,8 @@
 //
 // so that copying state and unwinding 100,000 stacks (half a second the first time) never keeps a ring from being emptied.
 //
-// Thread: look(), write_keyframe() and finish() by one thread, the owner's; the rest by any. Blocks: see each. Tested end to end in tests/e2e.
+// Thread: look(), raw_stack(), write_keyframe() and finish() by one thread, the owner's; the rest by any. Blocks: see each.
+// Tested end to end in tests/e2e.
 #pragma once
 
 #include <chrono>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "instrumentation/base/result.h"
+#include "instrumentation/inspect/raw_stack.h"
 #include "instrumentation/inspect/target.h"
 #include "instrumentation/inspect/unwinder.h"
 #include "traces/event_pump.h"
@@ -31,7 +33,8 @@ struct ObservationOptions {
     std::uint32_t mask = wire::kEverything;  // 0 = state plane only
     std::uint32_t sample_period = 0;         // 0 = default
     bool force_agent_copies = false;
-    std::string record_path;  // "" = no file; otherwise this observer becomes the recorder
+    std::string record_path;               // "" = no file; otherwise this observer becomes the recorder
+    std::vector<std::string> debug_paths;  // see LiveOptions
 };
 
 class Observation {
@@ -47,6 +50,8 @@ public:
     // never there all at once is no deadlock). Blocks for copying and unwinding. Works for the state, not for stacks, once the program has
     // ended. Errors: those of read_state.
     base::Result<std::shared_ptr<Moment>> look(bool with_stacks, bool confirm);
+    // The words of one coroutine's stacks as they are now; `state` is that of a look. Blocks for reading them. Errors: read_raw_stack.
+    base::Result<inspect::RawStack> raw_stack(const inspect::StateImage& state, std::uint64_t identity);
     // Appends a look to the file, with the names that were found since the last time. Errors: kIo.
     base::Status write_keyframe(const Moment& moment);
     // Ends it: the last events, marks, names and words go to the file. Blocks until they are there (at most some seconds). Errors: kIo.

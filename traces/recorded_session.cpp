@@ -22,8 +22,8 @@ std::string file_name(const std::string& path) {
 
 class RecordedSession final : public Session {
 public:
-    explicit RecordedSession(std::unique_ptr<Replay> replay)
-        : replay_(std::move(replay)), names_(replay_->reader().modules()) {
+    RecordedSession(std::unique_ptr<Replay> replay, const std::vector<std::string>& debug_paths)
+        : replay_(std::move(replay)), names_(replay_->reader().modules(), debug_paths) {
         names_.preload(replay_->reader().symbols());
         names_.on_change([this] { notify(); });
         thread_ = std::thread([this] { loop(); });
@@ -86,6 +86,17 @@ public:
     }
     std::vector<inspect::Frame> wait_frames(const std::vector<std::uint64_t>& pcs) override {
         return names_.wait_frames(pcs);
+    }
+    std::vector<inspect::Frame> known_frames(const std::vector<std::uint64_t>& pcs) override {
+        return names_.known_frames(pcs);
+    }
+    const inspect::Symbolizer::Place* place(std::uint64_t address) override { return names_.place(address); }
+    NameProgress name_progress() const override { return names_.progress(); }
+    std::shared_ptr<const inspect::RawStack> raw_stack(std::uint64_t, std::string* message) override {
+        *message =
+            "Raw stack words are not saved in traces: they can hold secrets. Attach to the running program "
+            "to see them.";
+        return nullptr;
     }
     void on_change(std::function<void()> notify) override {
         const std::lock_guard lock(lock_);
@@ -155,12 +166,13 @@ private:
 
 }  // namespace
 
-base::Result<std::unique_ptr<Session>> open_trace(const std::string& path) {
+base::Result<std::unique_ptr<Session>> open_trace(const std::string& path,
+                                                  const std::vector<std::string>& debug_paths) {
     auto reader = TraceReader::open(path);
     if (!reader.ok()) return reader.error();
     auto replay = Replay::make(std::shared_ptr<const TraceReader>(std::move(*reader)));
     if (!replay.ok()) return replay.error();
-    return std::unique_ptr<Session>(std::make_unique<RecordedSession>(std::move(*replay)));
+    return std::unique_ptr<Session>(std::make_unique<RecordedSession>(std::move(*replay), debug_paths));
 }
 
 }  // namespace coroscope::traces

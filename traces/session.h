@@ -15,7 +15,9 @@
 
 #include "instrumentation/base/result.h"
 #include "instrumentation/inspect/code.h"
+#include "instrumentation/inspect/raw_stack.h"
 #include "traces/moment.h"
+#include "traces/name_service.h"
 
 namespace coroscope::traces {
 
@@ -83,6 +85,15 @@ public:
     // Takes hold of a live session's program; nothing for a recorded one. What came of it shows in hold_state() and in the next Moment.
     virtual void hold(HoldWish /*wish*/) {}
     virtual HoldState hold_state() const { return {}; }
+    // The frames as far as they are known by now; the others with their addresses alone (asks for them).
+    virtual std::vector<inspect::Frame> known_frames(const std::vector<std::uint64_t>& pcs);
+    // What lies at an address of the target; nullptr until it was looked up (asks for it). Stays valid as frames() does.
+    virtual const inspect::Symbolizer::Place* place(std::uint64_t address);
+    // How far the names are that were asked for.
+    virtual NameProgress name_progress() const { return {}; }
+    // The words of a coroutine's stacks, as they are now, whatever time is looked at; nullptr until they were read (asks for them, and for
+    // new ones when the coroutine has moved, as long as somebody goes on asking). Where there are none `*message` says why.
+    virtual std::shared_ptr<const inspect::RawStack> raw_stack(std::uint64_t identity, std::string* message);
     // Called (on the session's thread) after something new was published, so that a window can redraw.
     virtual void on_change(std::function<void()> notify) = 0;
     // The same as moment()/frames(), but waiting: for the command line. Blocks.
@@ -96,15 +107,19 @@ struct LiveOptions {
     int refresh_ms = 100;
     std::string record_path;  // also record to this file; "" = no
     bool force_agent_copies = false;
+    std::vector<std::string> debug_paths;  // where separate debug files are looked for, besides the usual places
 };
 // Attaches to a running program. Blocks until the handshake is done. Errors as inspect::Target::attach.
 base::Result<std::unique_ptr<Session>> open_live(std::uint32_t pid, const LiveOptions& options);
 // Opens a trace file. Errors: kUnreadable, kCorrupt (not a trace), kVersion (which side to upgrade).
-base::Result<std::unique_ptr<Session>> open_trace(const std::string& path);
+base::Result<std::unique_ptr<Session>> open_trace(const std::string& path,
+                                                  const std::vector<std::string>& debug_paths = {});
 // Opens the core of a program with a CPrime runtime: one Moment, that of its end. `binary` stands for the program's own path where that is gone
 // or another build; "" = it is not. Blocks until everything is read and unwound. Errors: kUnreadable, kCorrupt, kVersion.
-base::Result<std::unique_ptr<Session>> open_core(const std::string& path, const std::string& binary);
+base::Result<std::unique_ptr<Session>> open_core(const std::string& path, const std::string& binary,
+                                                 const std::vector<std::string>& debug_paths = {});
 // Opens a file as what it is by its content, a core or a trace. Errors: those of either; kUsage when a trace is given a binary.
-base::Result<std::unique_ptr<Session>> open_recording(const std::string& path, const std::string& binary);
+base::Result<std::unique_ptr<Session>> open_recording(const std::string& path, const std::string& binary,
+                                                      const std::vector<std::string>& debug_paths = {});
 
 }  // namespace coroscope::traces

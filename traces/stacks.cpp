@@ -182,7 +182,9 @@ std::vector<Group> merged(const Moment& moment) {
 
 std::string frame_line(const Frame& frame) {
     const std::string place = frame.file.empty() ? frame.module : fmt::format("{}:{}", frame.file, frame.line);
-    return fmt::format("    {:#014x}  {}{}{}{}\n", frame.pc, frame.function.empty() ? "?" : frame.function,
+    const std::string in_module = module_place(frame);
+    const std::string unnamed = in_module.empty() ? "?" : in_module;
+    return fmt::format("    {:#014x}  {}{}{}{}\n", frame.pc, frame.function.empty() ? unnamed : frame.function,
                        frame.inlined ? " (inlined)" : "", place.empty() ? "" : "  ", place);
 }
 

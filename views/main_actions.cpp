@@ -61,6 +61,7 @@ void MainWindow::add_actions() {
                   true});
     add_relation_actions();
     add_hold_actions();
+    add_code_actions();
     actions_.add({"copy",
                   "Copy what is hovered, or the selected stack",
                   "Selection",
@@ -178,8 +179,9 @@ void MainWindow::add_view_actions() {
                       true});
     }
     const std::pair<const char*, const char*> shown[] = {
-        {"coroutines", "1"}, {"pools", "2"}, {"stack", "3"},   {"waits", "4"},  {"histograms", "5"},
-        {"output", "6"},     {"locks", "7"}, {"workers", "8"}, {"selects", "9"}};
+        {"coroutines", "1"}, {"pools", "2"},  {"stack", "3"}, {"waits", "4"},
+        {"histograms", "5"}, {"output", "6"}, {"locks", "7"}, {"workers", "8"},
+        {"selects", "9"},    {"code", "0"},   {"words", "r"}};
     for (const auto& [name, key] : shown) {
         actions_.add({std::string("view.") + name,
                       std::string("Show: ") + views_.at(name)->title(),
@@ -241,13 +243,6 @@ void MainWindow::add_view_actions() {
                   "Stack",
                   {"shift+k", "shift+up"},
                   [this, &stack] { stack.move(ws_, -1); },
-                  has_session,
-                  false});
-    actions_.add({"stack.code",
-                  "Source or instructions",
-                  "Stack",
-                  {"i"},
-                  [&stack] { stack.toggle_code(); },
                   has_session,
                   false});
     actions_.add({"stack.merged",

@@ -180,6 +180,17 @@ float MainWindow::draw_launched_buttons(float x, float y) {
     return x;
 }
 
+// How far names are, once they have been on their way for a moment: "43 % libc.so.6".
+std::string MainWindow::names_text() {
+    constexpr auto kPatience = std::chrono::milliseconds(300);
+    const traces::NameProgress progress = ws_.session->name_progress();
+    const auto now = std::chrono::steady_clock::now();
+    if (!progress.busy()) names_idle_at_ = now;
+    if (now - names_idle_at_ < kPatience) return {};
+    ws_.frames_wanted = std::max(ws_.frames_wanted, 1);
+    return fmt::format("{} % {}", progress.percent(), progress.reading);
+}
+
 void MainWindow::draw_status_line(Rect bar) {
     ImDrawList* list = ImGui::GetWindowDrawList();
     const Theme& theme = *ws_.theme;
@@ -199,6 +210,8 @@ void MainWindow::draw_status_line(Rect bar) {
         const auto count_colour = [&](std::uint64_t count, ImU32 bad) {
             return count != 0 ? bad : theme.text_dim;
         };
+        if (const std::string names = names_text(); !names.empty())
+            item("reading debug information", names, theme.accent);
         item("memory", format_bytes(ws_.info.memory_bytes), theme.text_dim);
         item("per event",
              ws_.info.ns_per_event > 0 ? fmt::format("{:.1f} ns", ws_.info.ns_per_event) : "not known",

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "views/code_view.h"
 #include "views/coroutine_view.h"
 #include "views/describe.h"
 #include "views/histogram_view.h"
@@ -17,6 +18,7 @@
 #include "views/stack_view.h"
 #include "views/wait_view.h"
 #include "views/widgets.h"
+#include "views/words_view.h"
 #include "views/worker_view.h"
 
 namespace coroscope::views {
@@ -49,6 +51,8 @@ void MainWindow::add_views() {
     add(std::make_unique<LockView>());
     add(std::make_unique<WorkerView>());
     add(std::make_unique<SelectView>());
+    add(std::make_unique<CodeView>());
+    add(std::make_unique<WordsView>());
     add(std::make_unique<OutputView>());
 }
 
@@ -146,6 +150,8 @@ void MainWindow::draw() {
     if (start) {
         start_page_.draw(ws_, {0, 0, size.x, bottom});
     } else {
+        const auto visible = panels_.visible();
+        ws_.code_in_front = std::find(visible.begin(), visible.end(), "code") != visible.end();
         draw_top_bar({0, 0, size.x, top});
         panels_.draw(ws_, {margin, top, size.x - margin, bottom});
     }

@@ -14,6 +14,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "views/actions.h"
+#include "views/code_panel.h"
 #include "views/panels.h"
 #include "views/start_page.h"
 #include "views/view.h"
@@ -69,6 +70,10 @@ private:
     bool can_hold() const;
     bool is_paused() const;
     void take_hold_state();
+    void add_code_actions();
+    // The panel that shows code now.
+    CodePanel& code_panel();
+    std::string names_text();
     void take_newest();
     void draw_top_bar(Rect bar);
     void draw_session_title(Rect bar);
@@ -94,6 +99,7 @@ private:
     bool key_sheet_focus_ = false;
     std::string key_sheet_filter_;
     std::string last_hovered_;
+    std::chrono::steady_clock::time_point names_idle_at_{};
 };
 
 }  // namespace coroscope::views

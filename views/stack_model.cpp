@@ -92,7 +92,14 @@ std::size_t own_frame(const std::vector<inspect::Frame>& frames) {
 }
 
 std::string function_text(const inspect::Frame& frame) {
-    return frame.function.empty() ? fmt::format("{:#x}", frame.pc) : short_function(frame.function);
+    if (!frame.function.empty()) return short_function(frame.function);
+    const std::string place = inspect::module_place(frame);
+    return place.empty() ? fmt::format("{:#x}", frame.pc) : place;
+}
+
+static std::string unnamed(const inspect::Frame& frame) {
+    const std::string place = inspect::module_place(frame);
+    return place.empty() ? "?" : place;
 }
 
 std::string frames_text(const std::vector<inspect::Frame>& frames) {
@@ -100,7 +107,8 @@ std::string frames_text(const std::vector<inspect::Frame>& frames) {
     for (std::size_t i = 0; i < frames.size(); ++i) {
         const inspect::Frame& frame = frames[i];
         text += fmt::format("#{:<3} {:#018x} {}{}", i, frame.pc,
-                            frame.function.empty() ? "?" : frame.function, frame.inlined ? " [inlined]" : "");
+                            frame.function.empty() ? unnamed(frame) : frame.function,
+                            frame.inlined ? " [inlined]" : "");
         if (const std::string position = position_text(frame); !position.empty()) text += " at " + position;
         text += '\n';
     }

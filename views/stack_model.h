@@ -48,7 +48,7 @@ std::string position_text(const inspect::Frame& frame);
 bool runtime_frame(const inspect::Frame& frame);
 // Which frame of a stack to show first: the innermost one that is the program's own; 0 when there is none.
 std::size_t own_frame(const std::vector<inspect::Frame>& frames);
-// Name of a function for a row: without arguments, or its address.
+// Name of a function for a row: without arguments; of one without a name its place in its module, or its address.
 std::string function_text(const inspect::Frame& frame);
 
 }  // namespace coroscope::views

@@ -10,6 +10,7 @@
 #include "traces/analysis.h"
 #include "views/describe.h"
 #include "views/format.h"
+#include "views/selected_frames.h"
 #include "views/widgets.h"
 
 namespace coroscope::views {
@@ -41,7 +42,7 @@ void StackView::move(Workspace& ws, int by) {
 }
 
 void StackView::draw(Workspace& ws) {
-    waiting_ = false;
+    waiting_ = code_drawn_ = false;
     shown_text_.clear();
     frames_shown_ = 0;
     if (ws.moment == nullptr) {
@@ -77,38 +78,31 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     const float used = draw_use(ws, coroutine, stack, draw_links(ws, coroutine));
     ImGui::SetCursorPosY(draw_site_use(ws, coroutine, used) + ws.px(4));
     const ConsistencyLabel label = consistency_label(coroutine, stack);
-    const bool unwound = stack != nullptr && stack->stack != wire::kNone && ws.moment->table != nullptr;
     const bool running = coroutine.state == wire::CoroutineState::kRunning;
+    // Without a stack of this very park, where it parked is still known: its one frame.
+    const SelectedFrames selected = selected_frames(ws);
+    const bool unwound = selected.unwound;
     if (!unwound && (running || coroutine.rip == 0)) {
         empty_state(ws, running ? "It is running" : "No stack to show", label.sentence);
         return;
     }
-    // Without a stack of this very park, where it parked is still known: its one frame.
-    const std::vector<std::uint64_t> parked_at = {coroutine.rip};
-    const std::vector<std::uint64_t>& pcs = unwound ? ws.moment->table->pcs(stack->stack) : parked_at;
-    const std::vector<inspect::Frame>* named = ws.session->frames(pcs);
-    std::vector<inspect::Frame> bare;
-    if (named == nullptr) {
-        waiting_ = true;
-        for (const std::uint64_t pc : pcs)
-            bare.push_back({pc, "", "", 0, "", false});
-        named = &bare;
-    }
+    waiting_ = waiting_ || !selected.named;
+    const std::vector<inspect::Frame>& named = selected.frames;
     const float room = ImGui::GetContentRegionAvail().y;
-    const float wanted = static_cast<float>(named->size() +
+    const float wanted = static_cast<float>(named.size() +
                                             (unwound && stack->end == inspect::UnwindEnd::kEntry ? 0 : 1)) *
                              ws.px(kRowUnits) +
                          ws.px(8);
     const float height = std::floor(std::min(wanted, std::max(room * share_, ws.px(3 * kRowUnits))));
-    draw_frames(ws, *named,
+    draw_frames(ws, named,
                 unwound ? end_text(stack->end)
                 : ws.info.kind == traces::SessionKind::kCore
                     ? "Only where it parked is known: its stack is not in the core."
                     : "Only where it parked is known here; its callers come with the next keyframe.",
-                height);
-    shown_text_ = one_line(*ws.moment, coroutine) + "\n" + frames_text(*named);
-    frames_shown_ = named->size();
-    if (named->empty()) return;
+                ws.code_in_front ? room : height);
+    shown_text_ = one_line(*ws.moment, coroutine) + "\n" + frames_text(named);
+    frames_shown_ = named.size();
+    if (named.empty() || ws.code_in_front) return;
     const ImVec2 at = ImGui::GetCursorScreenPos();
     ImGui::GetWindowDrawList()->AddRectFilled(
         {at.x, at.y}, {at.x + ImGui::GetContentRegionAvail().x, at.y + std::max(1.0F, std::floor(ws.scale))},
@@ -116,7 +110,8 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     ImGui::SetCursorScreenPos({at.x, at.y + ws.px(1)});
     ImGui::BeginChild("code", {0, 0}, false,
                       ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
-    code_.draw(ws, (*named)[frame_chosen_]);
+    code_drawn_ = true;
+    code_.draw(ws, named[frame_chosen_], code_context(ws, coroutine, named, frame_chosen_));
     ImGui::EndChild();
 }
 

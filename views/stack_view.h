@@ -1,6 +1,7 @@
-// The stack of the selected coroutine: who it is, its frames, and the code of the selected frame; or all stacks, merged.
+// The stack of the selected coroutine: who it is, its frames, and the code of the selected frame unless the code view shows it; or all
+// stacks, merged.
 //
-// Publishes "stack.mode.0/1" (one, all), "frame.N", "code.0/1" (source, instructions) and "merged.N". What it dumps is
+// Publishes "stack.mode.0/1" (one, all), "frame.N", what its code panel publishes, and "merged.N". What it dumps is
 // traces::stacks_json, the function behind `coroscope stacks --json`, so that window and command line cannot differ.
 //
 // The frame's thread. Row models: stack_model.h; the code below the frames: code_panel.h.
@@ -20,7 +21,7 @@ public:
     const char* name() const override { return "stack"; }
     const char* title() const override { return "Stack"; }
     void draw(Workspace& ws) override;
-    bool busy() const override { return waiting_ || merged_.in_flight() || code_.busy(); }
+    bool busy() const override { return waiting_ || merged_.in_flight() || (code_drawn_ && code_.busy()); }
     nlohmann::json dump(Workspace& ws) override;
     void reset() override;
 
@@ -28,7 +29,7 @@ public:
     std::string as_text() const { return shown_text_; }
     // Selects another frame of the stack.
     void move(Workspace& ws, int by);
-    void toggle_code() { code_.toggle(); }
+    CodePanel& code() { return code_; }
     void toggle_merged() { mode_ = 1 - mode_; }
 
 private:
@@ -46,7 +47,8 @@ private:
     void draw_all(Workspace& ws);
     void draw_merged_row(Workspace& ws, const MergedStacks& merged, std::size_t index, float width);
 
-    int mode_ = 0;          // 0 one, 1 all
+    int mode_ = 0;  // 0 one, 1 all
+    bool code_drawn_ = false;
     bool waiting_ = false;  // names or code of what is shown are still on their way
     std::size_t frames_shown_ = 0;
     std::size_t frame_chosen_ = 0;  // of those shown
@@ -54,7 +56,7 @@ private:
     float share_ = 0.42F;  // of the height that the frames take
     std::string shown_text_;
     Computed<std::shared_ptr<const traces::Moment>, MergedStacks> merged_;
-    CodePanel code_;
+    CodePanel code_{CodePanel::kSource};
 };
 
 }  // namespace coroscope::views

@@ -16,6 +16,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "instrumentation/inspect/source_map.h"
 #include "traces/analysis.h"
 #include "traces/session.h"
 #include "views/background.h"
@@ -59,7 +60,9 @@ public:
     const traces::Waits* waits = nullptr;          // the same
     ProgramState program;
     StartLists lists;
-    std::string notice;  // one sentence to show until dismissed; "" = none
+    inspect::SourceMap sources;  // where source files lie on this machine (--source-map)
+    bool code_in_front = false;  // the code view can be seen: others need not show code
+    std::string notice;          // one sentence to show until dismissed; "" = none
     bool notice_is_error = false;
 
     // Takes the newest Moment and info from the session and starts the shared analyses.

@@ -8,6 +8,8 @@
 #include <charconv>
 #include <functional>
 
+#include "instrumentation/inspect/source_map.h"
+
 namespace coroscope::app {
 namespace {
 
@@ -154,6 +156,18 @@ void Parser::add_window_options(CLI::App* app) {
         ->type_name("NAME")
         ->check(CLI::IsMember({"dark", "light", "contrast"}))
         ->group(group);
+    app->add_option("--source-map", window_.source_maps,
+                    "Look for source under TO whose path begins with FROM; may be given again")
+        ->type_name("FROM=TO")
+        ->expected(1)
+        ->take_all()
+        ->group(group);
+    app->add_option("--debug-path", window_.debug_paths,
+                    "Look there for separate debug files, too; may be given again")
+        ->type_name("DIR")
+        ->expected(1)
+        ->take_all()
+        ->group(group);
     app->add_option("--scale", window_.scale, "Pixels for each unit of the design; 0 takes the monitor's")
         ->type_name("FACTOR")
         ->check(CLI::Range(0.0, 8.0))
@@ -262,6 +276,10 @@ base::Result<Wish> Parser::finish_window(WindowStart start) {
     if (!window_size_.empty()) {
         if (auto status = parse_size(window_size_, &window_.width, &window_.height); !status)
             return status.error();
+    }
+    for (const std::string& pair : window_.source_maps) {
+        inspect::SourceMap map;
+        if (auto status = map.add(pair); !status) return status.error();
     }
     if (start == WindowStart::kLaunch) {
         if (program_.empty()) return usage("launch needs a program: coroscope launch -- PROG ARGS...");

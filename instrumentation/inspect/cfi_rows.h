@@ -30,6 +30,16 @@ struct UnwindStart {
     std::uint64_t registers[kSavedRegistersCount] = {};
 };
 
+// One level of a walked stack as it lies in memory: its words are those between the CFA of the level inside it (of the innermost: the stack
+// pointer it was left with) and its own.
+struct FrameLayout {
+    std::uint64_t pc = 0;         // as walk() lists it
+    std::uint64_t cfa = 0;        // where its caller's words begin; 0 = not known (the outermost)
+    std::uint64_t return_at = 0;  // address of the word that holds its return address; 0 = it has none
+    std::uint64_t saved_at[kRsp] =
+        {};  // address of the word in which it keeps its caller's rbx .. r15; 0 = it does not
+};
+
 class CfiRows {
 public:
     explicit CfiRows(DwflModules& modules) : modules_(modules), entries_(1024) {}
@@ -39,6 +49,10 @@ public:
     // and what signals interrupted.
     std::optional<UnwindEnd> walk(const CopiedStack& stack, UnwindStart& at, std::vector<std::uint64_t>& pcs,
                                   std::vector<std::uint64_t>* exact_pcs = nullptr);
+
+    // The same walk, saying where each level's words lie and which of them hold saved registers: for one stack that somebody looks at. What
+    // a row cannot express ends it with kNoRule; `frames` then holds the levels inside of it. (cfi_layout.cpp)
+    UnwindEnd layout(const CopiedStack& stack, const UnwindStart& start, std::vector<FrameLayout>& frames);
 
 private:
     struct Rule {

@@ -54,6 +54,15 @@ bool goes_elsewhere(csh handle, const cs_insn& instruction) {
            cs_insn_group(handle, &instruction, CS_GRP_JUMP);
 }
 
+Flow flow_of(csh handle, const cs_insn& instruction) {
+    if (cs_insn_group(handle, &instruction, CS_GRP_CALL)) return Flow::kCall;
+    if (cs_insn_group(handle, &instruction, CS_GRP_RET)) return Flow::kReturn;
+    if (instruction.id == X86_INS_UD2 || instruction.id == X86_INS_HLT || instruction.id == X86_INS_INT3)
+        return Flow::kTrap;
+    if (!cs_insn_group(handle, &instruction, CS_GRP_JUMP)) return Flow::kNext;
+    return instruction.id == X86_INS_JMP ? Flow::kJump : Flow::kBranch;
+}
+
 // Where a direct call or jump goes; 0 when it is neither.
 std::uint64_t direct_target(csh handle, const cs_insn& instruction) {
     const cs_x86& details = instruction.detail->x86;
@@ -135,6 +144,8 @@ base::Result<std::vector<Instruction>> disassemble_function(Symbolizer& symbols,
             row.bytes = hex_bytes(instruction->bytes, instruction->size);
             row.mnemonic = instruction->mnemonic;
             row.operands = instruction->op_str;
+            row.flow = flow_of(disassembler.handle(), *instruction);
+            row.target_address = direct_target(disassembler.handle(), *instruction);
             row.target = target_name(disassembler.handle(), symbols, *instruction, low, high);
         } else {  // data in the code, or an instruction that Capstone does not know: one byte, and go on
             row.bytes = hex_bytes(at, 1);

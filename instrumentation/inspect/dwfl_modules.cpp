@@ -7,14 +7,21 @@
 namespace coroscope::inspect {
 namespace {
 
-const Dwfl_Callbacks kCallbacks = {
-    dwfl_build_id_find_elf, dwfl_standard_find_debuginfo, dwfl_offline_section_address,
-    nullptr,  // the default path: :.debug:/usr/lib/debug
-};
+// libdw's own default, which a path of ours replaces: beside the binary, its .debug folder, where Debian puts them.
+constexpr const char* kDebugPathDefault = ":.debug:/usr/lib/debug";
 
 }  // namespace
 
-DwflModules::DwflModules(ModuleSet& modules) : dwfl_(dwfl_begin(&kCallbacks)) {
+DwflModules::DwflModules(ModuleSet& modules, const std::vector<std::string>& debug_paths)
+    : debug_path_(kDebugPathDefault) {
+    for (const std::string& path : debug_paths)
+        debug_path_ += ":" + path;
+    debug_path_text_ = debug_path_.data();
+    callbacks_.find_elf = dwfl_build_id_find_elf;
+    callbacks_.find_debuginfo = dwfl_standard_find_debuginfo;
+    callbacks_.section_address = dwfl_offline_section_address;
+    callbacks_.debuginfo_path = &debug_path_text_;
+    dwfl_.reset(dwfl_begin(&callbacks_));
     CHECK(dwfl_ != nullptr);
     dwfl_report_begin(dwfl_.get());
     for (const ModuleSet::Entry& entry : modules.all()) {

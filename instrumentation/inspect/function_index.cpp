@@ -247,22 +247,35 @@ void FunctionIndex::find_symbols() {
         const char* name = dwfl_module_getsym_info(module_, i, &symbol, &address, nullptr, nullptr, nullptr);
         const int type = GELF_ST_TYPE(symbol.st_info);
         const bool code = type == STT_FUNC || type == STT_GNU_IFUNC;
-        if (name == nullptr || name[0] == '\0' || !code || symbol.st_shndx == SHN_UNDEF) continue;
-        symbols_.push_back({address, address + std::max<std::uint64_t>(symbol.st_size, 1), name});
+        if (name == nullptr || name[0] == '\0' || symbol.st_shndx == SHN_UNDEF) continue;
+        if (!code && type != STT_OBJECT) continue;
+        (code ? symbols_ : objects_)
+            .push_back({address, address + std::max<std::uint64_t>(symbol.st_size, 1), name});
     }
     // Aliases share an address: the longest one covers most, then the shortest name reads best.
-    std::stable_sort(symbols_.begin(), symbols_.end(), [](const Symbol& a, const Symbol& b) {
-        return a.low != b.low ? a.low < b.low : a.high < b.high;
-    });
+    for (std::vector<Symbol>* list : {&symbols_, &objects_}) {
+        std::stable_sort(list->begin(), list->end(), [](const Symbol& a, const Symbol& b) {
+            return a.low != b.low ? a.low < b.low : a.high < b.high;
+        });
+    }
+}
+
+FunctionIndex::Symbol FunctionIndex::covering(const std::vector<Symbol>& list, std::uint64_t address) {
+    const auto after = std::upper_bound(
+        list.begin(), list.end(), address,
+        [](std::uint64_t value, const Symbol& symbol) { return value < symbol.low; });
+    if (after == list.begin() || address >= std::prev(after)->high) return {};
+    return *std::prev(after);
 }
 
 FunctionIndex::Symbol FunctionIndex::symbol(std::uint64_t address) {
     if (!symbols_found_) find_symbols();
-    const auto after = std::upper_bound(
-        symbols_.begin(), symbols_.end(), address,
-        [](std::uint64_t value, const Symbol& symbol) { return value < symbol.low; });
-    if (after == symbols_.begin() || address >= std::prev(after)->high) return {};
-    return *std::prev(after);
+    return covering(symbols_, address);
+}
+
+FunctionIndex::Symbol FunctionIndex::object(std::uint64_t address) {
+    if (!symbols_found_) find_symbols();
+    return covering(objects_, address);
 }
 
 void FunctionIndex::find_imports() {

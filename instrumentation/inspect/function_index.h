@@ -94,6 +94,8 @@ public:
         const char* name = "";
     };
     Symbol symbol(std::uint64_t address);
+    // The same for objects: global variables, tables of virtual functions.
+    Symbol object(std::uint64_t address);
 
     // The symbol whose address the loader puts into the word at `slot` (of the global offset table); "" when
     // none.
@@ -108,6 +110,7 @@ private:
     };
     void find_units();
     void find_symbols();
+    static Symbol covering(const std::vector<Symbol>& list, std::uint64_t address);
     void find_imports();
     const Unit* unit_at(std::uint64_t address);
 
@@ -117,7 +120,7 @@ private:
     bool imports_found_ = false;
     std::vector<Unit> units_;  // by low
     std::vector<std::unique_ptr<UnitIndex>> indices_;
-    std::vector<Symbol> symbols_;                             // by low
+    std::vector<Symbol> symbols_, objects_;                   // functions, and the rest; by low
     std::unordered_map<std::uint64_t, std::string> imports_;  // by slot
 };
 

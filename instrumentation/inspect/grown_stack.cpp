@@ -12,14 +12,11 @@ namespace {
 constexpr std::size_t kSegmentsMax = 4096;     // a recursion over many Large segments; more is a circle
 constexpr std::uint64_t kBytesMax = 4U << 20;  // of all pieces together: the innermost ones are kept
 
-struct Span {
-    std::uint64_t low = 0, high = 0;
-};
+}  // namespace
 
-// The used parts of the stacks, innermost first. Empty when something does not fit together.
-std::vector<Span> follow(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
-                         std::uint64_t rsp, std::uint64_t limit) {
-    std::vector<Span> spans;
+std::vector<StackSpan> segment_spans(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
+                                     std::uint64_t rsp, std::uint64_t limit) {
+    std::vector<StackSpan> spans;
     while (rsp < own.low || rsp >= own.high) {
         wire::StackSegmentHeader header;
         if (spans.size() == kSegmentsMax || !read(wire::segment_header_address(limit), &header, sizeof header))
@@ -29,15 +26,13 @@ std::vector<Span> follow(const MemoryReader& read, const StateImage& state, cons
         const bool fits = limit > bounds.low && limit < bounds.high && header.top > limit &&
                           header.top <= bounds.high && rsp >= bounds.low && rsp < header.top;
         if (!fits) return {};
-        spans.push_back({rsp, header.top});
+        spans.push_back({rsp, header.top, limit, true, header.pool, header.slot});
         rsp = header.previous_rsp;
         limit = header.previous_limit;
     }
-    spans.push_back({rsp, own.high});
+    spans.push_back({rsp, own.high, limit, false, 0, 0});
     return spans;
 }
-
-}  // namespace
 
 GrownStack read_grown_stack(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
                             std::uint64_t rsp) {
@@ -49,7 +44,7 @@ GrownStack read_grown_stack(const MemoryReader& read, const StateImage& state, c
 GrownStack read_grown_stack(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
                             std::uint64_t rsp, std::uint64_t limit) {
     GrownStack stack;
-    std::vector<Span> spans = follow(read, state, own, rsp, limit);
+    std::vector<StackSpan> spans = segment_spans(read, state, own, rsp, limit);
     std::uint64_t total = 0;
     for (std::size_t i = 0; i < spans.size(); ++i) {
         spans[i].high = std::min(spans[i].high, spans[i].low + kBytesMax - total);
@@ -58,7 +53,7 @@ GrownStack read_grown_stack(const MemoryReader& read, const StateImage& state, c
     }
     stack.memory.resize(total);
     std::uint64_t offset = 0;
-    for (const Span& span : spans) {
+    for (const StackSpan& span : spans) {
         const std::uint64_t bytes = span.high - span.low;
         if (!read(span.low, stack.memory.data() + offset, bytes)) {
             stack.pieces.clear();

@@ -23,7 +23,20 @@ struct GrownStack {
 // Copies memory of the target, all of it or none: false.
 using MemoryReader = std::function<bool(std::uint64_t address, void* to, std::size_t bytes)>;
 
-// `own`: bounds of the coroutine's own slot; `rsp`: where its innermost frame ends, on a segment or on `own`; `limit`: of the stack it is on.
+// The part of one stack that is in use.
+struct StackSpan {
+    std::uint64_t low = 0, high = 0;
+    std::uint64_t limit = 0;  // of the stack (stack_segment.h); 0 = it never grows by segment
+    bool segment = false;     // else the coroutine's own slot
+    std::uint8_t pool = 0;    // of a segment
+    std::uint32_t slot = 0;
+};
+// Those of a stack that goes over segments, innermost first; empty when what its headers say does not fit together. `own`: bounds of the
+// coroutine's own slot; `rsp`: where its innermost frame ends, on a segment or on `own`; `limit`: of the stack it is on.
+std::vector<StackSpan> segment_spans(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
+                                     std::uint64_t rsp, std::uint64_t limit);
+
+// The memory of those.
 GrownStack read_grown_stack(const MemoryReader& read, const StateImage& state, const wire::StackBounds& own,
                             std::uint64_t rsp, std::uint64_t limit);
 // The same of one that is parked: `rsp` is that of its saved frame, which has the limit.

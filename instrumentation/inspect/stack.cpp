@@ -2,6 +2,7 @@
 #include "instrumentation/inspect/stack.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 namespace coroscope::inspect {
@@ -17,6 +18,13 @@ std::uint64_t hash_of(const std::vector<std::uint64_t>& pcs) {
 }
 
 }  // namespace
+
+std::string module_place(const Frame& frame) {
+    if (frame.module.empty() || frame.module_offset == 0) return "";
+    char offset[32];
+    std::snprintf(offset, sizeof offset, "+0x%llx", static_cast<unsigned long long>(frame.module_offset));
+    return frame.module.substr(frame.module.rfind('/') + 1) + offset;
+}
 
 const char* unwind_end_name(UnwindEnd end) {
     switch (end) {

@@ -25,7 +25,10 @@ struct Frame {
     std::uint32_t line = 0;
     std::string module;  // path of the ELF file; "" = unknown
     bool inlined = false;
+    std::uint64_t module_offset = 0;  // pc, counted from where the module is mapped; 0 = not known
 };
+// "libfoo.so+0x1a2b" for a frame without a name; "" when it lies in no module.
+std::string module_place(const Frame& frame);
 
 enum class UnwindEnd : std::uint8_t {
     kEntry = 0,       // reached the coroutine's trampoline: the whole stack

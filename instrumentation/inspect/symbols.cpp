@@ -31,7 +31,8 @@ std::string file_of(Dwarf_Die* unit, std::uint32_t number) {
 }  // namespace
 
 struct Symbolizer::Impl {
-    explicit Impl(std::vector<Module> list) : modules(std::move(list)), dwfl(modules) {}
+    Impl(std::vector<Module> list, const std::vector<std::string>& debug_paths)
+        : modules(std::move(list)), dwfl(modules, debug_paths) {}
 
     ModuleSet modules;
     DwflModules dwfl;
@@ -90,7 +91,8 @@ struct Symbolizer::Impl {
     }
 };
 
-Symbolizer::Symbolizer(std::vector<Module> modules) : impl_(std::make_unique<Impl>(std::move(modules))) {}
+Symbolizer::Symbolizer(std::vector<Module> modules, const std::vector<std::string>& debug_paths)
+    : impl_(std::make_unique<Impl>(std::move(modules), debug_paths)) {}
 
 Symbolizer::~Symbolizer() = default;
 
@@ -104,7 +106,9 @@ const std::vector<Frame>& Symbolizer::frames(std::uint64_t pc) {
     const ModuleSet::Entry* entry = impl_->modules.find(pc - 1);
     for (Frame& frame : frames) {
         frame.pc = pc;
-        if (entry != nullptr) frame.module = entry->module.path;
+        if (entry == nullptr) continue;
+        frame.module = entry->module.path;
+        frame.module_offset = pc - entry->module.low;
     }
     return impl_->known.emplace(pc, std::move(frames)).first->second;
 }
@@ -135,6 +139,32 @@ bool Symbolizer::function_range(std::uint64_t pc, std::uint64_t* low, std::uint6
         return true;
     }
     return false;
+}
+
+Symbolizer::Place Symbolizer::place(std::uint64_t address) {
+    Place place;
+    const ModuleSet::Entry* entry = impl_->modules.find(address);
+    if (entry == nullptr) return place;
+    place.module = entry->module.path;
+    place.module_offset = address - entry->module.low;
+    FunctionIndex* functions = impl_->index(address);
+    if (functions == nullptr) return place;
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+    UnitIndex* unit = functions->unit(address);
+    if (unit != nullptr && unit->function_piece(address, &low, &high)) {
+        place.name = unit->name(*unit->scopes(address).back());
+        place.offset = address - low;
+        place.code = true;
+        return place;
+    }
+    FunctionIndex::Symbol symbol = functions->symbol(address);
+    place.code = symbol.name[0] != '\0';
+    if (!place.code) symbol = functions->object(address);
+    if (symbol.name[0] == '\0') return place;
+    place.name = demangle(symbol.name);
+    place.offset = address - symbol.low;
+    return place;
 }
 
 Symbolizer::Position Symbolizer::position(std::uint64_t address) {

@@ -15,8 +15,8 @@ namespace coroscope::inspect {
 class Symbolizer {
 public:
     // Modules of a live process or of a trace (by path and build-id; a file whose build-id differs is not
-    // used).
-    explicit Symbolizer(std::vector<Module> modules);
+    // used). `debug_paths`: see DwflModules.
+    explicit Symbolizer(std::vector<Module> modules, const std::vector<std::string>& debug_paths = {});
     ~Symbolizer();
 
     // Frames for one return address (looked up at pc - 1): inlined functions innermost first, the function
@@ -26,6 +26,15 @@ public:
     std::vector<Frame> frames(const std::vector<std::uint64_t>& pcs);
     // Start and end of the function around an address, and its name; false when unknown.
     bool function_range(std::uint64_t pc, std::uint64_t* low, std::uint64_t* high, std::string* name);
+    // What lies at an address: a place in a function, an object (a global variable), or at least in a module.
+    struct Place {
+        std::string name;          // demangled; "" = neither function nor object is known there
+        std::uint64_t offset = 0;  // from where that begins
+        bool code = false;         // it is a function
+        std::string module;        // path; "" = in no module
+        std::uint64_t module_offset = 0;
+    };
+    Place place(std::uint64_t address);
     // Source position of an instruction itself (not of a return address): the innermost function's file and
     // line; line 0 when unknown.
     struct Position {

@@ -66,6 +66,23 @@ UnwindEnd Unwinder::unwind(const CopiedStack& stack, const UnwindStart& start,
     }
 }
 
+UnwindEnd Unwinder::layout(const CopiedStack& stack, std::uint64_t rsp, const wire::SavedFrame& saved,
+                           std::vector<FrameLayout>& frames) {
+    frames.clear();
+    UnwindStart start;
+    start.pc = saved.return_address;
+    start.registers[kRbx] = saved.rbx;
+    start.registers[kRbp] = saved.rbp;
+    start.registers[kR12] = saved.r12;
+    start.registers[kR13] = saved.r13;
+    start.registers[kR14] = saved.r14;
+    start.registers[kR15] = saved.r15;
+    start.registers[kRsp] = rsp + sizeof saved;
+    if (saved.return_address != impl_->trampoline_address) return impl_->rows.layout(stack, start, frames);
+    frames.push_back({.pc = saved.return_address});  // it never ran
+    return UnwindEnd::kEntry;
+}
+
 namespace {
 
 // Positions of the coroutines of an image by ascending identity, which is how snapshots are ordered.

@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "instrumentation/inspect/cfi_rows.h"
 #include "instrumentation/inspect/target.h"
 
 namespace coroscope::inspect {
@@ -28,6 +29,10 @@ public:
     // The same from the registers of a thread that stopped where it ran (`start.exact`). `exact_pcs` (may be null): see CfiRows::walk.
     UnwindEnd unwind(const CopiedStack& stack, const UnwindStart& start, std::vector<std::uint64_t>& pcs,
                      std::vector<std::uint64_t>* exact_pcs = nullptr);
+
+    // Where each level of a parked stack lies and which words hold saved registers (CfiRows::layout); `saved` is what lies at `rsp`.
+    UnwindEnd layout(const CopiedStack& stack, std::uint64_t rsp, const wire::SavedFrame& saved,
+                     std::vector<FrameLayout>& frames);
 
 private:
     struct Impl;

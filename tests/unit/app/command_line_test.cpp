@@ -59,6 +59,19 @@ TEST(CommandLine, window_options_are_the_same_for_every_word_that_opens_one) {
     }
 }
 
+TEST(CommandLine, where_source_and_debug_files_lie_is_said_to_each_window) {
+    for (const std::vector<std::string>& word :
+         {std::vector<std::string>{}, {"attach", "17"}, {"replay", "a.coro"}}) {
+        std::vector<std::string> line = word;
+        line.insert(line.end(),
+                    {"--source-map", "/build=/here", "--source-map", "/a=/b", "--debug-path", "/debug"});
+        const auto window = meant<WindowOptions>(line);
+        EXPECT_EQ(window.source_maps, (std::vector<std::string>{"/build=/here", "/a=/b"}));
+        EXPECT_EQ(window.debug_paths, std::vector<std::string>{"/debug"});
+    }
+    EXPECT_NE(refused({"--source-map", "here"}).find("FROM=TO"), std::string::npos);
+}
+
 TEST(CommandLine, attach_and_replay_know_their_subject) {
     EXPECT_EQ(meant<WindowOptions>({"attach", "4711"}).pid, 4711U);
     EXPECT_EQ(meant<WindowOptions>({"attach"}).pid, 0U);

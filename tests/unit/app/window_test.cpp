@@ -1,107 +1,18 @@
 // The whole window, off screen, on synthetic data: what is drawn, what clicks and keys do, what a dump says.
 //
 // With COROSCOPE_PICTURES=FOLDER the pictures that the tests take are kept there.
-#include "app/window_loop.h"
-
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <set>
-
-#include <imgui.h>
-#include <nlohmann/json.hpp>
-
-#include "fake_session.h"
 #include "traces/analysis.h"
+#include "window_fixture.h"
 
 namespace coroscope::app {
 namespace {
-
-class WindowTest : public testing::Test {
-protected:
-    void SetUp() override {
-        folder_ = std::filesystem::temp_directory_path() / ("coroscope-window-" + std::to_string(::getpid()));
-        std::filesystem::create_directories(folder_);
-        ::setenv("XDG_STATE_HOME", folder_.c_str(), 1);
-        ImGui::CreateContext();
-        ImGui::GetIO().IniFilename = nullptr;
-        PlatformOptions options;
-        options.width = 1280;
-        options.height = 800;
-        auto made = make_offscreen_platform(options);
-        if (!made.ok()) GTEST_SKIP() << made.error().message;
-        platform_ = std::move(made).value();
-        loop_ = std::make_unique<WindowLoop>(*platform_, *views::find_theme("dark"));
-        loop_->set_interactive(false);
-    }
-    void TearDown() override {
-        loop_ = nullptr;
-        platform_ = nullptr;
-        ImGui::DestroyContext();
-        if (const char* keep = std::getenv("COROSCOPE_PICTURES"); keep != nullptr) {
-            for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-                if (entry.path().extension() == ".png")
-                    std::filesystem::copy_file(entry.path(),
-                                               std::filesystem::path(keep) / entry.path().filename(),
-                                               std::filesystem::copy_options::overwrite_existing);
-            }
-        }
-        std::filesystem::remove_all(folder_);
-    }
-
-    std::string file(const std::string& name) const { return (folder_ / name).string(); }
-
-    void open(const views::FakeOptions& options = {}) {
-        session_ = std::make_shared<views::FakeSession>(options);
-        loop_->open(session_);
-    }
-    base::Status run(const std::string& script) {
-        auto parsed = parse_script(script, "test");
-        EXPECT_TRUE(parsed.ok()) << (parsed.ok() ? "" : parsed.error().message);
-        if (!parsed.ok()) return parsed.error();
-        loop_->use_script(std::move(parsed).value(), "test");
-        return loop_->run();
-    }
-    // Runs the script and dumps at its end.
-    nlohmann::json dump(const std::string& script) {
-        const base::Status ran = run(script + "\ndump " + file("d.json") + "\n");
-        EXPECT_TRUE(ran.ok()) << (ran.ok() ? "" : ran.error().message);
-        std::ifstream in(file("d.json"));
-        return nlohmann::json::parse(in, nullptr, false);
-    }
-    static std::size_t colours_in(const Picture& picture) {
-        std::set<std::uint32_t> colours;
-        for (std::size_t i = 0; i + 2 < picture.rgb.size(); i += 3) {
-            colours.insert(static_cast<std::uint32_t>(picture.rgb[i]) << 16 |
-                           static_cast<std::uint32_t>(picture.rgb[i + 1]) << 8 | picture.rgb[i + 2]);
-        }
-        return colours.size();
-    }
-    // Pixels of a look's colour.
-    static std::size_t pixels_of(const Picture& picture, std::uint32_t colour) {
-        const auto r = static_cast<std::uint8_t>(colour >> IM_COL32_R_SHIFT),
-                   g = static_cast<std::uint8_t>(colour >> IM_COL32_G_SHIFT),
-                   b = static_cast<std::uint8_t>(colour >> IM_COL32_B_SHIFT);
-        std::size_t count = 0;
-        for (std::size_t i = 0; i + 2 < picture.rgb.size(); i += 3)
-            count += picture.rgb[i] == r && picture.rgb[i + 1] == g && picture.rgb[i + 2] == b;
-        return count;
-    }
-
-    std::filesystem::path folder_;
-    std::unique_ptr<Platform> platform_;
-    std::unique_ptr<WindowLoop> loop_;
-    std::shared_ptr<views::FakeSession> session_;
-};
 
 TEST_F(WindowTest, every_view_and_theme_draws_a_picture) {
     views::FakeOptions options;
     options.deadlock = true;
     open(options);
     std::string script = "wait-for moment\nselect coroutine 4\n";
-    for (const char* preset : {"overview", "latency", "memory", "waits", "stacks"}) {
+    for (const char* preset : {"overview", "latency", "memory", "waits", "stacks", "debug"}) {
         script += std::string("preset ") + preset + "\nscreenshot " + file(std::string(preset) + ".png") +
                   "\n";
     }
@@ -109,7 +20,7 @@ TEST_F(WindowTest, every_view_and_theme_draws_a_picture) {
               file("contrast.png") + "\n";
     const base::Status ran = run(script);
     ASSERT_TRUE(ran.ok()) << ran.error().message;
-    for (const char* name : {"overview", "latency", "memory", "waits", "stacks", "light", "contrast"})
+    for (const char* name : {"overview", "latency", "memory", "waits", "stacks", "debug", "light", "contrast"})
         EXPECT_GT(std::filesystem::file_size(file(std::string(name) + ".png")), 10'000U) << name;
     const auto picture = platform_->picture();
     ASSERT_TRUE(picture.ok());

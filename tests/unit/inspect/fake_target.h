@@ -76,8 +76,8 @@ public:
     bool ready() const { return ready_; }
 
 private:
-    static std::vector<std::string> command(const std::vector<std::string>& options) {
-        std::vector<std::string> words = {INSPECT_FAKE_TARGET};
+    static std::vector<std::string> command(std::vector<std::string> options) {
+        std::vector<std::string> words{INSPECT_FAKE_TARGET};
         words.insert(words.end(), options.begin(), options.end());
         return words;
     }

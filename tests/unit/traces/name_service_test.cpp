@@ -50,6 +50,51 @@ TEST(NameService, says_when_something_was_found) {
     changed.wait(hold, [&] { return told; });
 }
 
+TEST(NameService, what_is_known_comes_before_the_rest_and_the_rest_with_its_place_in_its_module) {
+    NameService names({{"/bin/a", 0x1000, 0x3000, ""}});
+    names.preload({{0x1000, {kInner, kOuter}}});
+    const auto frames = names.known_frames({0x1000, 0x2000});
+    ASSERT_EQ(frames.size(), 3U);
+    EXPECT_EQ(frames[0].function, "inner");
+    EXPECT_EQ(frames[2].function, "");
+    EXPECT_EQ(inspect::module_place(frames[2]), "a+0x1000");
+    names.wait_idle();
+    EXPECT_NE(names.frames({0x1000, 0x2000}), nullptr) << "known_frames asks for what is missing";
+}
+
+TEST(NameService, a_round_of_questions_is_counted_until_all_are_answered) {
+    NameService names({});
+    EXPECT_FALSE(names.progress().busy());
+    EXPECT_EQ(names.progress().percent(), 100);
+    std::mutex lock;
+    std::condition_variable changed;
+    bool told = false, go = false;
+    // The thread of names waits in here after its first answer: the rest of the questions stand meanwhile.
+    names.on_change([&] {
+        std::unique_lock hold(lock);
+        told = true;
+        changed.notify_all();
+        changed.wait(hold, [&] { return go; });
+    });
+    names.request({0xdead1000});
+    {
+        std::unique_lock hold(lock);
+        changed.wait(hold, [&] { return told; });
+        names.request({0xdead2000, 0xdead3000, 0xdead4000});
+        EXPECT_EQ(names.place(0xdead5000), nullptr);
+        const NameProgress progress = names.progress();
+        EXPECT_TRUE(progress.busy());
+        EXPECT_EQ(progress.asked, 4U);
+        EXPECT_EQ(progress.percent(), 0);
+        go = true;
+        changed.notify_all();
+    }
+    names.wait_idle();
+    EXPECT_FALSE(names.progress().busy());
+    ASSERT_NE(names.place(0xdead5000), nullptr);
+    EXPECT_EQ(names.place(0xdead5000)->module, "");
+}
+
 TEST(NameService, code_that_cannot_be_read_is_an_error_in_words) {
     NameService names({});
     std::string message;

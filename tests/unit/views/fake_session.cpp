@@ -71,7 +71,7 @@ void add_pools(StateImage& state, std::uint32_t swarm) {
         pool.slabs.resize((row.slots + wire::kSlotsPerSlab - 1) / wire::kSlotsPerSlab);
         for (std::size_t s = 0; s < pool.slabs.size(); ++s) {
             pool.slabs[s].owner = static_cast<std::uint32_t>(s % 4);
-            pool.slabs[s].stack_base = 0x7f0000000000 + s * 0x1000000;
+            pool.slabs[s].stack_base = 0x7000'0000'0000 + state.pools.size() * 0x100'0000'0000 + s * 0x1000000;
         }
         state.pools.push_back(std::move(pool));
     }
@@ -269,7 +269,7 @@ inspect::Frame frame_of(std::uint64_t pc) {
           "/usr/local/bin/demo", false}},
         {0x3010,
          {0x3010, "cprime::Receiver<demo::Tree>::receive()", "runtime/include/cprime/channel.h", 260,
-          "/usr/local/bin/demo", true}},
+          "/usr/local/bin/demo", false}},
         {0x3020,
          {0x3020, "demo::consume_slowly(cprime::Receiver<demo::Tree>)", __FILE__, 120, "/usr/local/bin/demo",
           false}},
@@ -305,26 +305,25 @@ std::shared_ptr<const traces::Moment> make_fake_moment(const FakeOptions& option
 }
 
 FakeSession::FakeSession(FakeOptions options) : options_(options), moment_(make_fake_moment(options)) {
+    using inspect::Flow;
     const struct {
         const char *mnemonic, *operands, *target;
-    } rows[] = {{"push", "rbp", ""},
-                {"mov", "rbp, rsp", ""},
-                {"push", "rbx", ""},
-                {"sub", "rsp, 0x28", ""},
-                {"mov", "rbx, rdi", ""},
-                {"lea", "rdi, [rsp + 8]", ""},
-                {"mov", "rsi, rbx", ""},
-                {"call", "0x1200", "cprime_park"},
-                {"test", "eax, eax", ""},
-                {"je", "0x1034", ""},
-                {"mov", "rax, qword ptr [rbx + 0x10]", ""},
-                {"add", "rsp, 0x28", ""},
-                {"pop", "rbx", ""},
-                {"pop", "rbp", ""},
-                {"ret", "", ""}};
+        Flow flow;
+        std::uint64_t to;
+    } rows[] = {
+        {"push", "rbp", "", Flow::kNext, 0},      {"mov", "rbp, rsp", "", Flow::kNext, 0},
+        {"push", "rbx", "", Flow::kNext, 0},      {"sub", "rsp, 0x28", "", Flow::kNext, 0},
+        {"mov", "rbx, rdi", "", Flow::kNext, 0},  {"lea", "rdi, [rsp + 8]", "", Flow::kNext, 0},
+        {"mov", "rsi, rbx", "", Flow::kNext, 0},  {"call", "0x1200", "cprime_park", Flow::kCall, 0x200},
+        {"test", "eax, eax", "", Flow::kNext, 0}, {"je", "0x1034", "", Flow::kBranch, 44},
+        {"jmp", "0x1010", "", Flow::kJump, 20},   {"add", "rsp, 0x28", "", Flow::kNext, 0},
+        {"pop", "rbx", "", Flow::kNext, 0},       {"pop", "rbp", "", Flow::kNext, 0},
+        {"ret", "", "", Flow::kReturn, 0}};
     std::uint64_t address = 0;
+    std::uint32_t line = 50;
     for (const auto& row : rows) {
-        code_.push_back({address, "48 89 e5", row.mnemonic, row.operands, row.target, __FILE__, 50});
+        code_.push_back({address, "48 89 e5", row.mnemonic, row.operands, row.target, __FILE__,
+                         line++ / 2 * 2, row.flow, row.to});
         address += 4;
     }
 }
@@ -385,11 +384,24 @@ const std::vector<inspect::Frame>* FakeSession::frames(const std::vector<std::ui
 }
 
 const std::vector<inspect::Instruction>* FakeSession::code(std::uint64_t pc, std::string* /*message*/) {
+    const std::lock_guard lock(mutex_);
+    const auto [entry, added] = codes_.try_emplace(pc, code_);
+    if (!added) return &entry->second;
     // The function lies around the pc that is asked for.
-    const std::uint64_t base = pc - 32;
-    for (std::size_t i = 0; i < code_.size(); ++i)
-        code_[i].address = base + i * 4;
-    return &code_;
+    for (inspect::Instruction& row : entry->second) {
+        row.address += pc - 32;
+        if (row.target_address != 0) row.target_address += pc - 32;
+    }
+    return &entry->second;
+}
+
+std::shared_ptr<const inspect::RawStack> FakeSession::raw_stack(std::uint64_t identity, std::string* message) {
+    const std::lock_guard lock(mutex_);
+    message->clear();
+    if (options_.recorded) *message = "Raw stack words are not saved in traces.";
+    if (options_.recorded || identity != kFakeConsumer) return nullptr;
+    if (words_ == nullptr) words_ = std::make_shared<inspect::RawStack>(make_fake_words(moment_->state));
+    return words_;
 }
 
 void FakeSession::on_change(std::function<void()> notify) {

@@ -34,6 +34,9 @@ inline constexpr std::uint64_t kFakeMain = 1, kFakeParser = 2, kFakeProducer = 3
                                kFakeSleeper = 5, kFakeLeft = 6, kFakeRight = 7, kFakeTorn = 8,
                                kFakeSwarmFirst = 100;
 
+// The words of the stack of kFakeConsumer, as of its sequence in make_fake_moment(): three levels, a free part below, colour above.
+inspect::RawStack make_fake_words(const inspect::StateImage& state);
+
 std::shared_ptr<const traces::Moment> make_fake_moment(const FakeOptions& options,
                                                        traces::TimeNs t = 1'500'000'000);
 
@@ -47,6 +50,7 @@ public:
     std::optional<traces::TimeNs> time() const override;
     const std::vector<inspect::Frame>* frames(const std::vector<std::uint64_t>& pcs) override;
     const std::vector<inspect::Instruction>* code(std::uint64_t pc, std::string* message) override;
+    std::shared_ptr<const inspect::RawStack> raw_stack(std::uint64_t identity, std::string* message) override;
     void on_change(std::function<void()> notify) override;
     base::Result<std::shared_ptr<const traces::Moment>> wait_moment() override;
     std::vector<inspect::Frame> wait_frames(const std::vector<std::uint64_t>& pcs) override;
@@ -61,7 +65,9 @@ private:
     std::optional<traces::TimeNs> time_;
     std::function<void()> notify_;
     std::map<std::vector<std::uint64_t>, std::vector<inspect::Frame>> frames_;
-    std::vector<inspect::Instruction> code_;
+    std::vector<inspect::Instruction> code_;  // at address 0
+    std::map<std::uint64_t, std::vector<inspect::Instruction>> codes_;
+    std::shared_ptr<const inspect::RawStack> words_;
 };
 
 }  // namespace coroscope::views

@@ -5,6 +5,7 @@
 
 #include "fake_session.h"
 #include "views/code_panel.h"
+#include "views/selected_frames.h"
 
 namespace coroscope::views {
 namespace {
@@ -70,7 +71,25 @@ TEST(Frames, text_has_a_line_a_frame_with_position_and_inlining) {
     EXPECT_NE(text.find("outer() at a/b.cpp:30"), std::string::npos);
     EXPECT_NE(text.find("#2   0x0000000000402000 ?"), std::string::npos);
     EXPECT_EQ(function_text(frames[2]), "0x402000");
+    const inspect::Frame stripped{0x402000, "", "", 0, "/usr/lib/libfoo.so", false, 0x2000};
+    EXPECT_EQ(function_text(stripped), "libfoo.so+0x2000");
+    EXPECT_NE(frames_text({stripped}).find("libfoo.so+0x2000"), std::string::npos);
     EXPECT_EQ(position_text(frames[2]), "");
+}
+
+TEST(Levels, inlined_calls_belong_to_the_function_that_holds_them) {
+    const std::vector<inspect::Frame> frames = {{0x10, "cprime::receive()", "", 1, "demo", true},
+                                                {0x10, "demo::read(int)", "", 2, "demo", true},
+                                                {0x10, "cprime::detail::run(void*)", "", 3, "demo", false},
+                                                {0x20, "demo::main()", "", 4, "demo", false}};
+    EXPECT_EQ(level_names(frames),
+              (std::vector<std::string>{"demo::read, inlined into cprime::detail::run", "demo::main"}));
+    EXPECT_EQ(level_of(frames, 2), 0U);
+    EXPECT_EQ(level_of(frames, 3), 1U);
+    EXPECT_EQ(first_of_level(frames, 0), 0U);
+    EXPECT_EQ(first_of_level(frames, 1), 3U);
+    EXPECT_EQ(first_of_level(frames, 9), 3U) << "beyond the last: the last";
+    EXPECT_EQ(first_of_level({}, 0), 0U);
 }
 
 TEST(Frames, an_early_end_of_a_walk_has_a_sentence_and_a_whole_one_none) {

@@ -1,0 +1,27 @@
+// The code view: source and instructions of the selected frame, in a panel of its own. While it is in front, the stack view shows frames alone.
+//
+// The frame's thread. What it shows: code_panel.h; its rows: code_model.h.
+#pragma once
+
+#include "views/code_panel.h"
+#include "views/view.h"
+
+namespace coroscope::views {
+
+class CodeView : public View {
+public:
+    const char* name() const override { return "code"; }
+    const char* title() const override { return "Code"; }
+    void draw(Workspace& ws) override;
+    bool busy() const override { return waiting_ || panel_.busy(); }
+    nlohmann::json dump(Workspace& ws) override;
+    void reset() override;
+    CodePanel& panel() { return panel_; }
+
+private:
+    CodePanel panel_{CodePanel::kBoth};
+    bool waiting_ = false;
+    bool shown_ = false;  // a frame was drawn last
+};
+
+}  // namespace coroscope::views
