@@ -4,7 +4,7 @@
 // stopped hard, by ptrace (HardStop). Whatever is held goes on when the Control that asked ends, but for what is kept.
 //
 // Thread: one at a time. Blocks: each call for at most its patience; nothing here is called on the frame (views ask through Session).
-// Tested in tests/unit/traces/control_test.cpp and tests/e2e/ctl_test.py.
+// Tested in tests/e2e/ctl_test.py.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,7 @@
 // the last one is a value to look at. What is held goes on when the desk ends.
 //
 // Thread: every function from any thread, returns at once; the destructor waits for what is under way. Tested in
-// tests/unit/traces/control_test.cpp.
+// tests/e2e/ctl_test.py.
 #pragma once
 
 #include <condition_variable>

@@ -81,7 +81,7 @@ void MainWindow::add_hold_actions() {
                   true});
 }
 
-// Once for each wish: a sentence that is no error goes with the next; whoever was stepped is selected.
+// Once for each wish: whoever was stepped is selected; what went well is said on the bottom line, what did not in a notice.
 void MainWindow::take_hold_state() {
     if (ws_.session == nullptr) return;
     const traces::HoldState state = ws_.session->hold_state();
@@ -90,7 +90,8 @@ void MainWindow::take_hold_state() {
     hold_said_ = state.said;
     hold_steps_ = state.steps;
     if (stepped && state.stepped != 0) ws_.select_coroutine(state.stepped);
-    ws_.notice = state.sentence;
+    hold_sentence_ = state.is_error ? "" : state.sentence;
+    ws_.notice = state.is_error ? state.sentence : "";
     ws_.notice_is_error = state.is_error;
 }
 

@@ -158,7 +158,7 @@ float MainWindow::draw_program_buttons(Rect bar) {
         if (button(ws_, "hold.step", "Step", ButtonKind::kPlain, "Let one worker run to its next scheduling point (F10)"))
             actions_.run("hold.step");
     }
-    x -= ws_.px(68);
+    x -= ws_.px(held ? 68 : 58);
     ImGui::SetCursorScreenPos({x, y});
     const char* hint = held ? "Let everything go on (F9)" : "Hold every worker at its next scheduling point (F9)";
     if (button(ws_, "hold.pause", held ? "Resume" : "Pause", held ? ButtonKind::kPrimary : ButtonKind::kPlain, hint))
@@ -173,7 +173,7 @@ float MainWindow::draw_launched_buttons(float x, float y) {
     if (button(ws_, "program.restart", "Restart", ButtonKind::kPlain, "Start the program anew (Ctrl+R)"))
         actions_.run("program.restart");
     if (!ws_.program.running) return x;
-    x -= ws_.px(44);
+    x -= ws_.px(38);
     ImGui::SetCursorScreenPos({x, y});
     if (button(ws_, "program.kill", "Kill", ButtonKind::kPlain, "End the program with SIGKILL (Ctrl+K)"))
         actions_.run("program.kill");
@@ -239,11 +239,12 @@ void MainWindow::draw_status_line(Rect bar) {
     }
     const float room = x - bar.x0 - ws_.px(24);
     const std::string left = !ws_.hovered.empty()           ? ws_.hovered
+                             : !hold_sentence_.empty()      ? hold_sentence_
                              : ImGui::GetIO().WantTextInput ? "Ctrl+Shift+P shows all keys"
                                                             : "? shows all keys";
     if (room > ws_.px(40)) {
         draw_text(list, ws_.fonts.small, {bar.x0 + ws_.px(12), y},
-                  ws_.hovered.empty() ? theme.text_faint : theme.text_dim,
+                  ws_.hovered.empty() && hold_sentence_.empty() ? theme.text_faint : theme.text_dim,
                   cut_to(ws_.fonts.small, left, room));
     }
 }

@@ -76,6 +76,7 @@ void MainWindow::open(std::shared_ptr<traces::Session> session) {
     start_page_.focus();
     held_ = false;
     hold_said_ = hold_steps_ = 0;
+    hold_sentence_.clear();
 }
 
 View* MainWindow::view(const std::string& name) {

@@ -91,6 +91,7 @@ private:
     Actions actions_;
     StartPage start_page_;
     bool held_ = false;
+    std::string hold_sentence_;  // what came of the last wish
     std::uint64_t hold_said_ = 0, hold_steps_ = 0;  // of the session's HoldState, as taken last
     std::chrono::steady_clock::time_point taken_at_{}, idle_since_{};
     std::chrono::steady_clock::duration worked_{};  // that the present Moment took

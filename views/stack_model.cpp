@@ -40,7 +40,7 @@ ConsistencyLabel consistency_label(const inspect::CoroutineImage& coroutine, con
     }
     if (stack == nullptr) {
         if (coroutine.state == wire::CoroutineState::kRunning) {
-            return {"running", "It is on a worker now; its stack is read when it parks.", false};
+            return {"running", "It is on a worker now; its stack is read when it parks. L looks at it: its worker stands still for a moment.", false};
         }
         return {"partial", "No stack was captured since it parked; only where it parked is known.", false};
     }

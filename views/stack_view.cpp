@@ -82,6 +82,7 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     // Without a stack of this very park, where it parked is still known: its one frame.
     const SelectedFrames selected = selected_frames(ws);
     const bool unwound = selected.unwound;
+    if (running && !unwound && draw_running_look(ws, coroutine)) return;
     if (!unwound && (running || coroutine.rip == 0)) {
         empty_state(ws, running ? "It is running" : "No stack to show", label.sentence);
         return;
@@ -113,6 +114,21 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     code_drawn_ = true;
     code_.draw(ws, named[frame_chosen_], code_context(ws, coroutine, named, frame_chosen_));
     ImGui::EndChild();
+}
+
+// What the last look at those that ran saw of it (key L). False: it did not see it.
+bool StackView::draw_running_look(Workspace& ws, const inspect::CoroutineImage& coroutine) {
+    const traces::HoldState hold = ws.session->hold_state();
+    if (hold.running == nullptr) return false;
+    const auto look = std::find_if(hold.running->begin(), hold.running->end(), [&](const auto& one) {
+        return one.coroutine == coroutine.identity && !one.frames.empty();
+    });
+    if (look == hold.running->end()) return false;
+    draw_frames(ws, look->frames, fmt::format("Where it stood on worker {} when it was looked at; it has gone on.", look->worker),
+                ImGui::GetContentRegionAvail().y);
+    shown_text_ = one_line(*ws.moment, coroutine) + "\n" + frames_text(look->frames);
+    frames_shown_ = look->frames.size();
+    return true;
 }
 
 void StackView::draw_frame_row(Workspace& ws, const inspect::Frame& frame, std::size_t index, float width) {

@@ -33,6 +33,7 @@ public:
     void toggle_merged() { mode_ = 1 - mode_; }
 
 private:
+    bool draw_running_look(Workspace& ws, const inspect::CoroutineImage& coroutine);
     void draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine);
     void draw_who(Workspace& ws, const inspect::CoroutineImage& coroutine, const inspect::StackRef* stack);
     float draw_links(Workspace& ws, const inspect::CoroutineImage& coroutine);

@@ -21,6 +21,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "instrumentation/inspect/raw_stack.h"
+#include "instrumentation/inspect/symbols.h"
 
 namespace coroscope::views {
 

@@ -400,6 +400,18 @@ DW.ref.__gxx_personality_v0:
     .type   cprime_park_end, @notype
 cprime_park_end:
 
+#ifdef CPRIME_GDB_SCRIPT
+// gdb finds in the program itself how to list coroutines (`info coroutines`), once it may run scripts of it:
+//     set auto-load safe-path PATH
+// The first line is a name for messages. Not part of what is loaded into memory.
+    .section .debug_gdb_scripts, "MS", @progbits, 1
+    .byte   4                                   // the script itself, in Python
+    .ascii  "coroscope-gdb.py\n"
+    .incbin CPRIME_GDB_SCRIPT
+    .byte   0
+    .text
+#endif
+
 // To the linker these functions keep to the room that growable code has below its limit (64 bytes): it need not ask for more.
     .section .note.GNU-split-stack, "", @progbits
     .section .note.GNU-no-split-stack, "", @progbits

@@ -108,6 +108,20 @@ class GdbStacks(unittest.TestCase):
             self.assertIn("demo::Demo::conduct", ran.out, ran.out + ran.err)
             self.assertIn("cprime_trampoline", ran.out)
 
+    def test_gdb_loads_the_commands_from_the_program_itself(self):
+        still_life = os.path.join(harness.BIN, "still_life")
+        with harness.started(still_life, 9, 60) as program:
+            harness.wait_until(lambda: harness.attachable(program.pid), what="still_life being attachable")
+            harness.wait_until(lambda: len(our_stacks(program.pid)) == 13, what="its coroutines standing still")
+            ran = harness.run("gdb", "-batch", "-nx", "-iex", "set auto-load safe-path /", "-iex", "set debuginfod enabled off",
+                              "-p", program.pid, "-ex", "info coroutines", "-ex", "coroutine apply all bt",
+                              "-ex", "coroutine apply 2 3 bt", "-ex", "coroutine 999 bt", check=None)
+            self.assertIn("13 of 13 coroutines shown", ran.out, ran.err)
+            self.assertEqual(len(re.findall(r"^Coroutine \d+ \(", ran.out, re.M)), 13 + 2)
+            self.assertIn("receive_for_good", ran.out)
+            self.assertIn("there is no coroutine 999", ran.out + ran.err)
+            self.assertIsNone(program.poll())
+
 
 if __name__ == "__main__":
     harness.main()

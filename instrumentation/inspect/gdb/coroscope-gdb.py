@@ -4,7 +4,8 @@
 #   (gdb) info coroutines [PATTERN]     every coroutine: id, state, name, where it is parked
 #   (gdb) coroutine ID bt               the stack of one; any other command that looks at frames works in place of bt:
 #   (gdb) coroutine ID info locals      ... runs with the coroutine's innermost frame selected
-#   (gdb) coroutine all bt              each in turn
+#   (gdb) coroutine apply all bt        each in turn
+#   (gdb) coroutine apply ID ID bt      some of them
 #
 # How: the state segment is found among the process's mappings ("/memfd:coroscope-state", live and in a core) and read by the offsets
 # in LAYOUT below; no debug information of the runtime is needed. To show a stack, a Python unwinder presents the registers saved at the
@@ -295,36 +296,42 @@ PATTERN is a regular expression on the whole line."""
             print("%d of %d coroutines shown%s" % (shown, total, "" if shown < LISTED_MAX else "; give a pattern for others"))
 
     class OneCoroutine(gdb.Command):
-        """Run a command on the frames of a parked coroutine: coroutine ID COMMAND
-ID is a number from `info coroutines`, or `all`. Without COMMAND: bt."""
+        """Run a command on the frames of parked coroutines: coroutine ID [COMMAND], coroutine apply all|ID... [COMMAND]
+ID is a number from `info coroutines`. Without COMMAND: bt."""
 
         def __init__(self):
             super().__init__("coroutine", gdb.COMMAND_STACK)
 
         def invoke(self, argument, from_tty):
-            words = argument.split(None, 1)
-            if not words or (words[0] != "all" and not words[0].isdigit()):
-                raise gdb.GdbError("usage: coroutine ID|all [COMMAND]")
-            command = words[1] if len(words) > 1 else "bt"
+            words = argument.split()
+            several = bool(words) and words[0] == "apply"
+            words = words[several:]
+            everyone = several and words[:1] == ["all"]
+            wanted = []
+            while not everyone and words and words[0].isdigit() and (several or not wanted):
+                wanted.append(int(words.pop(0)))
+            if not everyone and not wanted:
+                raise gdb.GdbError("usage: coroutine ID [COMMAND], or coroutine apply all|ID... [COMMAND]")
+            command = " ".join(words[everyone:]) or "bt"
             segment = open_segment()
+            missing = set(wanted)
             for coroutine in segment.coroutines():
-                if words[0] != "all" and coroutine["id"] != int(words[0]):
+                if not everyone and coroutine["id"] not in missing:
                     continue
-                if words[0] == "all":
+                missing.discard(coroutine["id"])
+                if several:
                     print("\nCoroutine %d (%s):" % (coroutine["id"], coroutine["name"]))
                 if coroutine["running"]:
                     message = "coroutine %d runs on worker %d: look at its thread (LWP %d)" % (
                         coroutine["id"], coroutine["worker"], segment.thread_of_worker(coroutine["worker"]))
-                    if words[0] != "all":
+                    if not several:
                         raise gdb.GdbError(message)
                     print(message)
                     continue
                 with Shown(coroutine):
                     gdb.execute(command)
-                if words[0] != "all":
-                    return
-            if words[0] != "all":
-                raise gdb.GdbError("there is no coroutine %s: see `info coroutines`" % words[0])
+            if missing:
+                raise gdb.GdbError("there is no coroutine %s: see `info coroutines`" % ", ".join(map(str, sorted(missing))))
 
     def frames_of(coroutine):
         """The frames of a parked coroutine as dictionaries, innermost first: for scripts and tests."""

@@ -24,6 +24,29 @@ std::string refused(const std::vector<std::string>& arguments) {
     return wish.error().message;
 }
 
+TEST(CommandLine, ctl_says_what_to_do_with_whom) {
+    const auto pause = meant<CtlWish>({"ctl", "--pid", "7", "pause", "12", "13", "--keep", "--wait", "2s"});
+    EXPECT_EQ(pause.what, CtlWish::What::kPause);
+    EXPECT_EQ(pause.pid, 7U);
+    EXPECT_EQ(pause.coroutines, (std::vector<std::uint64_t>{12, 13}));
+    EXPECT_TRUE(pause.keep);
+    EXPECT_EQ(pause.patience_ms, 2000);
+    EXPECT_EQ(meant<CtlWish>({"ctl", "step", "--pid", "7"}).what, CtlWish::What::kStep);
+    EXPECT_EQ(meant<CtlWish>({"ctl", "--pid", "7", "stop", "4", "--json"}).coroutines.front(), 4U);
+    EXPECT_TRUE(meant<WindowOptions>({"launch", "--paused", "--", "demo"}).launch.paused);
+    EXPECT_TRUE(meant<LookWish>({"stacks", "--pid", "7", "--running"}).running);
+}
+
+TEST(CommandLine, a_ctl_that_means_nothing_is_refused) {
+    EXPECT_NE(refused({"ctl", "pause"}).find("--pid"), std::string::npos);
+    EXPECT_NE(refused({"ctl", "--pid", "7", "jump"}).find("pause, resume, step or stop"), std::string::npos);
+    EXPECT_NE(refused({"ctl", "--pid", "7", "step", "1", "2"}).find("one coroutine at a time"), std::string::npos);
+    EXPECT_NE(refused({"ctl", "--pid", "7", "stop"}).find("stop ID"), std::string::npos);
+    EXPECT_NE(refused({"ctl", "--pid", "7", "resume", "--keep"}).find("goes with ctl pause"), std::string::npos);
+    EXPECT_NE(refused({"ctl", "--pid", "7", "pause", "0"}).find("is no coroutine"), std::string::npos);
+    EXPECT_NE(refused({"stacks", "x.coro", "--running"}).find("--pid"), std::string::npos);
+}
+
 TEST(CommandLine, no_word_means_the_start_page) {
     EXPECT_EQ(meant<WindowOptions>({}).start, WindowStart::kStartPage);
 }
