@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "instrumentation/inspect/cfi_rows.h"
 #include "instrumentation/wire/stack_segment_offsets.h"
 
 namespace coroscope::inspect {
