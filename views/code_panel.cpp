@@ -16,6 +16,8 @@ namespace coroscope::views {
 namespace {
 
 constexpr float kBesideUnits = 860;  // as wide as this, source and instructions stand beside each other
+constexpr float
+    kStackedUnits = 240;  // one below the other they take as much height; in less there are instructions alone
 
 }  // namespace
 
@@ -114,12 +116,12 @@ void CodePanel::draw(Workspace& ws, const inspect::Frame& frame, const CodeConte
     const float height = std::max(ws.px(20), ImGui::GetWindowHeight() - top);
     const float line = std::max(1.0F, std::floor(ws.scale));
     ImGui::SetCursorPos({0, top});
+    const bool beside = width >= ws.px(kBesideUnits);
     if (mode_ == kSource) {
         draw_source(ws, shown, width, height);
-    } else if (mode_ == kInstructions) {
+    } else if (mode_ == kInstructions || (!beside && height < ws.px(kStackedUnits))) {
         draw_instructions(ws, shown, width, height);
     } else {
-        const bool beside = width >= ws.px(kBesideUnits);
         const float first = std::floor((beside ? width * 0.44F : height * 0.46F));
         const ImVec2 corner = ImGui::GetCursorScreenPos();
         draw_source(ws, shown, beside ? first : width, beside ? height : first);

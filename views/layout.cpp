@@ -142,8 +142,8 @@ const std::vector<Preset>& presets() {
          "h(44,v(70,t(coroutines,output),t(pools,waits,locks,workers,selects,histograms)),t(stack,code,words)"
          ")"},
         {"debug", "Debug",
-         "h(38,v(28,t(coroutines,output,pools,waits,locks,workers,selects,histograms),v(50,t(stack),t(words))"
-         "),t(code))"},
+         "h(38,v(28,t(coroutines,output,pools,waits,locks),v(50,t(stack),t(words))),"
+         "t(code,workers,selects,histograms))"},
     };
     return all;
 }

@@ -61,7 +61,6 @@ void MainWindow::add_actions() {
                   true});
     add_relation_actions();
     add_hold_actions();
-    add_code_actions();
     actions_.add({"copy",
                   "Copy what is hovered, or the selected stack",
                   "Selection",
@@ -252,6 +251,7 @@ void MainWindow::add_view_actions() {
                   [&stack] { stack.toggle_merged(); },
                   has_session,
                   false});
+    add_code_actions();
     actions_.add(
         {"pools.larger", "Larger cells", "Pools", {"+"}, [&pools] { pools.zoom(1); }, has_session, false});
     actions_.add(

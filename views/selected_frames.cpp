@@ -77,7 +77,8 @@ CodeContext code_context(const Workspace& ws, const inspect::CoroutineImage& cor
     if (level == 0) {
         context.waits = state_text(coroutine);
         if (const std::string object = waits_on_text(state, coroutine); !object.empty())
-            context.waits += " on " + object;
+            context.waits += (coroutine.reason == wire::WaitReason::kSleep ? " " : " on ") +
+                             object;  // "until ..."
     } else {
         context.callee = function_text(frames[first - 1]);
     }
