@@ -14,6 +14,7 @@ namespace coroscope::inspect {
 namespace {
 
 constexpr int kStopTimeoutMs = 200;
+constexpr char kSwitches[] = "its worker was in the middle of a context switch";
 
 // What was copied while the worker stood still.
 struct Copied {
@@ -95,6 +96,16 @@ private:
         copied.pieces = read_running_stack(read, image_, coroutine, worker, copied.registers,
                                            copied.registers.rsp + kHandlerBytes);
         if (copied.pieces.pieces.empty()) copied.about.error = "its stack cannot be read";
+        if (is_switching(coroutine, worker, copied.registers)) copied.about.error = kSwitches;
+    }
+
+    // In the assembly switch the stack pointer may be another one's already, or still; and what is put away does not run any more.
+    bool is_switching(const CoroutineImage& coroutine, const WorkerImage& worker, const ThreadRegisters& thread) const {
+        if ((coroutine.sequence & 1) == 0) return true;
+        if (thread.rip < image_.park_address || thread.rip >= image_.park_end_address) return false;
+        const wire::StackBounds own = image_.stack_of(coroutine);
+        const bool in_runtime = thread.rsp >= worker.stack_low && thread.rsp < worker.stack_high;
+        return !in_runtime && (thread.rsp < own.low || thread.rsp >= own.high);
     }
 
     Target& target_;
@@ -118,8 +129,12 @@ base::Result<std::vector<RunningStack>> look_at_running(Target& target, Unwinder
     std::vector<RunningStack> stacks;
     for (Copied& copied : *found) {
         RunningStack& about = copied.about;
-        if (about.error.empty())
+        if (about.error.empty()) {
             about.end = unwind_running(unwinder, copied.pieces, copied.registers, about.pcs, about.exact_pcs);
+            // From the worker's stack it came to one that is not this coroutine's: whom it is about to leave, or has left.
+            if (about.end == UnwindEnd::kBadMemory) about.error = kSwitches;
+        }
+        if (!about.error.empty()) about.pcs.clear();
         stacks.push_back(std::move(copied.about));
     }
     return stacks;

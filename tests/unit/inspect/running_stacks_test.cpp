@@ -101,7 +101,8 @@ TEST_F(BusyProgram, the_stack_of_a_running_coroutine_is_whole_from_where_it_stoo
         EXPECT_TRUE(named) << "no frame of the spinner's in look " << i;
         EXPECT_GT(found->stopped_ns, 0U);
         for (const RunningStack& other : *looked) {
-            if (other.error.empty() && other.identity != 0) EXPECT_EQ(other.end, UnwindEnd::kEntry);
+            if (!other.error.empty() || other.identity == 0) continue;
+            EXPECT_EQ(other.end, UnwindEnd::kEntry);
         }
     }
     EXPECT_EQ(traced_threads(), 0U);
