@@ -82,6 +82,9 @@ def make(tour):
     tour.picture("code.png", "Source and instructions, with jump arrows and the context switch marked")
     tour.say("Every word of its stack, by frame: saved registers, return addresses, what points where.")
     tour.picture("words.png", "The words of a stack that goes over segments")
+    tour.say("`F9` pauses the program at its next scheduling points, and everything shown is exact; `F10` takes one scheduling decision and selects whom it "
+             "ran, `F11` steps the selected coroutine, `Shift+F9` keeps it from running. `coroscope ctl` does the same without a window.")
+    tour.picture("paused.png", "A paused program, after a step")
     tour.say("What a switch costs on each worker:")
     tour.picture("histograms.png", "Histograms of switch costs")
     tour.say("Which arms of a select fire, and what one that is parked waits for:")
