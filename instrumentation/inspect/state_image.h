@@ -168,15 +168,6 @@ struct HistogramImage {
     void merge(const HistogramImage& other);
 };
 
-// What viewers keep from running (wire::SegmentHeader says what each is).
-struct PauseImage {
-    bool everything = false;
-    std::uint32_t chosen = 0;          // coroutines
-    std::uint64_t steps_done = 0;      // number of the last step that is over
-    std::uint64_t step_coroutine = 0;  // identity of whom it ran; 0 = nobody was ready
-    bool operator==(const PauseImage&) const = default;
-};
-
 struct StateImage {
     // Identity of the target.
     std::uint32_t pid = 0;

@@ -1,4 +1,4 @@
-// Workers in an image, and the side pool of blocking calls.
+// Workers in an image, the side pool of blocking calls, and what viewers hold.
 //
 // Value types without hidden state; everything in them may come from another process or a file. Tested in tests/unit/inspect.
 #pragma once
@@ -33,6 +33,15 @@ struct BlockingImage {
     std::uint32_t threads = 0, busy = 0, queued = 0, threads_most = 0;
     std::uint64_t calls = 0;
     bool operator==(const BlockingImage&) const = default;
+};
+
+// What viewers keep from running (wire::SegmentHeader says what each is).
+struct PauseImage {
+    bool everything = false;
+    std::uint32_t chosen = 0;          // coroutines
+    std::uint64_t steps_done = 0;      // number of the last step that is over
+    std::uint64_t step_coroutine = 0;  // identity of whom it ran; 0 = nobody was ready
+    bool operator==(const PauseImage&) const = default;
 };
 
 }  // namespace coroscope::inspect

@@ -1,10 +1,11 @@
 // Hold: what viewers keep from running, and how far they let it go.
 //
-//   everything   each worker stops at its next scheduling point: a runtime call of its coroutine, which is put away as for a yield, or, without one, the
-//                next look for work. It waits at the gate (WorkerState::kHeld) until all is let go, or a step is its.
-//   chosen       a coroutine that was chosen is set aside when its turn comes (CoroutineState::kPaused), and stands in the queue again when it is let go.
-//   step         of a paused program: one worker leaves the gate, runs whom the scheduler gives it, or the one that was named, and is back at that one's
-//                next scheduling point. Of a chosen coroutine in a running program: it may run once.
+//   everything   each worker stops at its next scheduling point: a runtime call of its coroutine, which is put away as for a yield, or, without
+//                one, the next look for work. It waits at the gate (WorkerState::kHeld) until all is let go, or a step is its.
+//   chosen       a coroutine that was chosen is set aside when its turn comes (CoroutineState::kPaused), and stands in the queue again when it
+//                is let go.
+//   step         of a paused program: one worker leaves the gate, runs whom the scheduler gives it, or the one that was named, and is back at
+//                that one's next scheduling point. Of a chosen coroutine in a running program: it may run once.
 //
 // What it costs when nothing is held: nothing. It comes in through cprime_urgent, which every runtime call and every pick asks anyway (park.h):
 // kUrgentHold sends them the long way, and there this class is asked.
