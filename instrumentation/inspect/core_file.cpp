@@ -196,6 +196,7 @@ base::Status CoreFile::read_notes(std::uint64_t file_offset, std::uint64_t bytes
                 Elf64_auxv_t entry{};
                 std::memcpy(&entry, note.body + at, sizeof entry);
                 if (entry.a_type == AT_ENTRY) entry_address_ = entry.a_un.a_val;
+                if (entry.a_type == AT_SYSINFO_EHDR) vdso_address_ = entry.a_un.a_val;
             }
         } else if (note.type == NT_FILE) {
             read_files(note.body, note.bytes);

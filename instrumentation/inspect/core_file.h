@@ -57,6 +57,8 @@ public:
     std::uint32_t sender_pid() const { return sender_pid_; }
     // Where the program was entered, by the kernel's word; 0 = the core does not say.
     std::uint64_t entry_address() const { return entry_address_; }
+    // Where the kernel's own code lay in the program, an ELF image that is no file; 0 = the core does not say.
+    std::uint64_t vdso_address() const { return vdso_address_; }
     // When the file was begun, since the epoch, as far as its file system knows.
     std::int64_t begun_at_ns() const { return begun_at_ns_; }
     // Bytes of memory that the headers promise and the file does not have: it was cut off.
@@ -98,6 +100,7 @@ private:
     bool signal_was_sent_ = false;
     std::uint32_t sender_pid_ = 0;
     std::uint64_t entry_address_ = 0;
+    std::uint64_t vdso_address_ = 0;
     std::int64_t begun_at_ns_ = 0;
     std::uint64_t cut_off_bytes_ = 0;
 };

@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "instrumentation/inspect/elf_file.h"
 #include "instrumentation/inspect/elf_notes.h"
+#include "instrumentation/inspect/proc.h"
 
 namespace coroscope::inspect {
 namespace {
@@ -15,6 +18,7 @@ namespace {
 constexpr std::uint64_t kPageMask = 4095;
 constexpr std::size_t kProgramHeadersMax = 64;
 constexpr std::uint64_t kNoteBytesMax = 64U << 10;
+constexpr std::uint64_t kVdsoBytesMax = 1U << 20;
 
 // The build-id in the headers of an ELF file as they lay at `low`; "" when the core does not hold them.
 std::string build_id_at(const CoreFile& core, std::uint64_t low) {
@@ -70,6 +74,17 @@ std::vector<Module> mapped_files(const CoreFile& core) {
     return modules;
 }
 
+// The kernel's own code in the program: all of it is in the core.
+void add_vdso(const CoreFile& core, std::vector<Module>& modules) {
+    const CoreFile::Segment* segment = core.segment_at(core.vdso_address());
+    if (segment == nullptr || segment->address != core.vdso_address() || segment->file_bytes > kVdsoBytesMax)
+        return;
+    auto image = std::make_shared<std::vector<std::uint8_t>>(segment->file_bytes);
+    if (core.read(segment->address, image->data(), image->size()) != image->size()) return;
+    modules.push_back({std::string(proc::kVdsoName), segment->address, segment->address + segment->memory_bytes,
+                       build_id_at(core, segment->address), std::move(image)});
+}
+
 // The name of a file alone.
 std::string_view base_name(std::string_view path) {
     return path.substr(path.rfind('/') + 1);
@@ -122,6 +137,9 @@ base::Result<CoreModules> modules_of_core(const CoreFile& core, const std::strin
         if (i == program) found.program_missing = true;
         if (i != program) found.missing.push_back(module.path);
     }
+    add_vdso(core, found.modules);
+    std::sort(found.modules.begin(), found.modules.end(),
+              [](const Module& a, const Module& b) { return a.low < b.low; });
     return found;
 }
 

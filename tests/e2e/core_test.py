@@ -221,6 +221,10 @@ class Dying(unittest.TestCase):
     def test_of_a_handler_on_the_alternate_stack_shows_what_it_interrupted(self):
         self.victim_of("handler", "SIGABRT", "abort_in_handler", "raise_in_handler")
 
+    def test_of_a_bad_pointer_given_to_the_vdso(self):
+        victim, _ = self.victim_of("kernel", "SIGSEGV at address 0x8")
+        self.assertEqual(victim["frames"][0]["module"], "[vdso]")
+
     def test_of_a_stack_that_goes_over_segments(self):
         victim, _ = self.victim_of("deep", "SIGSEGV at address 0x0", "die_deep_down", program=DYING_GROWABLE)
         self.assertGreater(len(victim["segments"]), 0)

@@ -9,6 +9,7 @@
 //   misuse    joins itself, which the runtime refuses        SIGABRT, on the worker's stack
 //   overflow  recurses until its stack is used up            SIGSEGV, and a report on the alternate stack
 //   deep      recurses over several stack segments, where its code is growable (dying_growable), and writes through a null pointer
+//   kernel    hands a bad pointer to time()                  SIGSEGV, in the kernel's own code in the program (vdso)
 //   handler   aborts in a handler of SIGTRAP of its own      SIGABRT, on the alternate stack
 //
 // Some coroutines receive for good before it happens; the one that dies is called "victim".
@@ -19,6 +20,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -72,6 +74,7 @@ __attribute__((noinline)) void die(const std::string& how) {
     if (how == "misuse") victim.join();
     if (how == "overflow") use_up_the_stack(&bottom);
     if (how == "deep") die_deep_down(100);
+    if (how == "kernel") time(reinterpret_cast<time_t*>(8));
     if (how == "handler") raise_in_handler();
     std::printf("still here\n");  // no tail call above
 }
