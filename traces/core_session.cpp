@@ -147,6 +147,17 @@ public:
     std::vector<inspect::Frame> wait_frames(const std::vector<std::uint64_t>& pcs) override {
         return names_.wait_frames(pcs);
     }
+    std::vector<inspect::Frame> known_frames(const std::vector<std::uint64_t>& pcs) override {
+        return names_.known_frames(pcs);
+    }
+    const inspect::Symbolizer::Place* place(std::uint64_t address) override { return names_.place(address); }
+    NameProgress name_progress() const override { return names_.progress(); }
+    std::shared_ptr<const inspect::RawStack> raw_stack(std::uint64_t, std::string* message) override {
+        *message =
+            "Stack words are read from running programs only; in a core gdb shows them: x/64gx at the "
+            "address of the slot.";
+        return nullptr;
+    }
     void on_change(std::function<void()> notify) override {
         const std::lock_guard lock(lock_);
         notify_ = std::move(notify);

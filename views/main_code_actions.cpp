@@ -35,10 +35,10 @@ void MainWindow::add_code_actions() {
         "code.up", "Instruction before", "Code", {"shift+n"}, [this] { code_panel().step(ws_, -1); },
         has_session);
     add(
-        "code.line_down", "Next line that has instructions", "Code", {"l"},
+        "code.line_down", "Next line that has instructions", "Code", {"s"},
         [this] { code_panel().step_line(ws_, 1); }, has_session);
     add(
-        "code.line_up", "Line before that has instructions", "Code", {"shift+l"},
+        "code.line_up", "Line before that has instructions", "Code", {"shift+s"},
         [this] { code_panel().step_line(ws_, -1); }, has_session);
     add(
         "code.follow", "Follow the call or jump; a second click does, too", "Code", {"t"},

@@ -35,8 +35,8 @@ TEST_F(CodeWindow, keys_walk_over_instructions_and_lines_follow_a_jump_and_chang
     EXPECT_EQ(shown("key n\nkey n")["views"]["code"]["cursor"], 9);
     EXPECT_EQ(dump("key t")["views"]["code"]["cursor"], 11) << "a jump within the function leads to its row";
     EXPECT_EQ(dump("key shift+n")["views"]["code"]["cursor"], 10);
-    EXPECT_EQ(dump("key l")["views"]["code"]["cursor"], 12) << "lines are two instructions each";
-    EXPECT_EQ(dump("key shift+l")["views"]["code"]["cursor"], 10);
+    EXPECT_EQ(dump("key s")["views"]["code"]["cursor"], 12) << "lines are two instructions each";
+    EXPECT_EQ(dump("key shift+s")["views"]["code"]["cursor"], 10);
     EXPECT_EQ(dump("key i")["views"]["code"]["mode"], "instructions");
     EXPECT_EQ(dump("key i")["views"]["code"]["mode"], "source");
     EXPECT_EQ(dump("key i\nkey b")["views"]["code"]["mode"], "both");
