@@ -141,7 +141,7 @@ TEST(CommandLine, help_is_an_answer) {
 
 TEST(CommandLine, words_of_later_work_are_not_offered) {
     const std::string help = meant<HelpWish>({"--help"}).text;
-    for (const char* word : {"why", "ctl", "lint", "diff", "query", "analyze", "export"})
+    for (const char* word : {"why", "lint", "diff", "query", "analyze", "export"})
         EXPECT_NE(refused({word}).find(std::string("no word '") + word), std::string::npos);
     EXPECT_EQ(help.find("lint"), std::string::npos);
 }

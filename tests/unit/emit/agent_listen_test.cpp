@@ -109,7 +109,14 @@ TEST_F(agent_listen, a_broken_reader_page_is_refused_and_the_viewer_may_try_agai
 TEST_F(agent_listen, reserved_requests_are_answered_and_not_obeyed) {
     RawViewer watcher = viewer();
     watcher.hello();
-    watcher.send(MessageType::kPause, nullptr, 0);
+    watcher.send(MessageType::kRules, nullptr, 0);
+    EXPECT_EQ(watcher.receive().as<wire::Reply>().status, ReplyStatus::kNotSupported);
+    // Nobody here could hold anything.
+    const wire::Pause everything{0, 0};
+    watcher.send(MessageType::kPause, &everything, sizeof everything);
+    EXPECT_EQ(watcher.receive().as<wire::Reply>().status, ReplyStatus::kNotSupported);
+    const wire::Step step{};
+    watcher.send(MessageType::kStep, &step, sizeof step);
     EXPECT_EQ(watcher.receive().as<wire::Reply>().status, ReplyStatus::kNotSupported);
 }
 
