@@ -52,7 +52,7 @@ TEST_F(CodeWindow, a_call_is_followed_and_left_again) {
 
 TEST_F(CodeWindow, a_click_on_a_line_of_source_leads_to_its_instructions_and_back) {
     open();
-    nlohmann::json dumped = shown("click code.row.12");
+    nlohmann::json dumped = shown("click code.row.12\nwait-for settled");
     EXPECT_EQ(dumped["views"]["code"]["cursor"], 12);
     ASSERT_TRUE(has(dumped, "code.line.62")) << "the source has been scrolled there";
     dumped = dump("click code.line.58");

@@ -111,14 +111,14 @@ TEST_P(SelectsThatWait, that_were_served_in_time_are_not_disturbed_by_their_time
         Channel<int> served("served"), later("later");
         auto waiting = spawn("waiting", [=] {
             int item = 0;
-            EXPECT_EQ(select(on_receive(served, item), on_timeout(5ms)).arm, 0);
+            EXPECT_EQ(select(on_receive(served, item), on_timeout(300ms)).arm, 0);
             // Parked again, on the same channel's arm, when that time is over.
             EXPECT_EQ(select(on_receive(later, item), on_timeout(10s)).arm, 0);
         });
         until_received_from(served);
         EXPECT_TRUE(served.send(1));
         until_received_from(later);
-        EXPECT_TRUE(sleep_for(10ms));
+        EXPECT_TRUE(sleep_for(310ms));
         EXPECT_EQ(later.statistics().receivers_waiting, 1U);
         EXPECT_TRUE(later.send(1));
         EXPECT_TRUE(waiting.join());
