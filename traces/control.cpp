@@ -213,12 +213,16 @@ base::Result<std::vector<Control::Running>> Control::running() {
     if (auto status = prepare_names(*state); !status) return status.error();
     auto stacks = inspect::look_at_running(*target_, *unwinder_);
     if (!stacks) return stacks.error();
+    // Who was spawned after the first look at the state has its name in the second one.
+    auto later = target_->read_state();
     std::vector<Running> running;
     for (inspect::RunningStack& stack : *stacks) {
         Running one;
-        if (const CoroutineImage* coroutine = state->coroutine_of(stack.identity)) {
-            one.name = state->coroutine_name(*coroutine);
-            one.site = state->site_text(coroutine->site);
+        for (const StateImage* image : {&*state, later.ok() ? &*later : nullptr}) {
+            const CoroutineImage* coroutine = image != nullptr ? image->coroutine_of(stack.identity) : nullptr;
+            if (coroutine == nullptr) continue;
+            one.name = image->coroutine_name(*coroutine);
+            one.site = image->site_text(coroutine->site);
         }
         name_exactly(stack.exact_pcs);
         one.frames = names_->wait_frames(stack.pcs);

@@ -66,8 +66,11 @@ base::Status add_running(const LookWish& wish, nlohmann::json* rows, std::string
     for (const traces::Control::Running& one : *running) {
         const inspect::RunningStack& stack = one.stack;
         nlohmann::json frames = nlohmann::json::array();
-        *text += fmt::format("\nrunning on worker {}: {} \"{}\" (spawned at {})\n", stack.worker, stack.identity,
-                             one.name, one.site);
+        *text += stack.identity == 0 ? fmt::format("\nworker {}\n", stack.worker)
+                 : one.name.empty()
+                     ? fmt::format("\nrunning on worker {}: {}\n", stack.worker, stack.identity)
+                     : fmt::format("\nrunning on worker {}: {} \"{}\" (spawned at {})\n", stack.worker,
+                                   stack.identity, one.name, one.site);
         for (const inspect::Frame& frame : one.frames) {
             *text += fmt::format("    {:#x}  {}{}{}\n", frame.pc, frame.function.empty() ? "?" : frame.function,
                                  frame.inlined ? " (inlined)" : "",
