@@ -185,6 +185,7 @@ class Ctl(unittest.TestCase):
             with open(script, "w") as file:
                 file.write(f"""wait-for paused == true
 wait-for workers.held == 2
+wait-for coroutines == 1
 dump {dumps[0]}
 screenshot {shot}
 key f10
