@@ -16,6 +16,7 @@ constexpr auto kStartTime = std::chrono::seconds(20);  // for a launched program
 traces::LiveOptions SessionOpener::live_options() const {
     traces::LiveOptions options;
     options.debug_paths = debug_paths_;
+    options.listening = listening_;
     return options;
 }
 
@@ -55,7 +56,9 @@ void SessionOpener::open_file(const std::string& path, const std::string& binary
 }
 
 void SessionOpener::attach_when_started(std::uint32_t root_pid) {
-    start([root_pid, options = live_options()](const Task& task) -> Opened {
+    traces::LiveOptions options = live_options();
+    options.from_the_start = true;
+    start([root_pid, options](const Task& task) -> Opened {
         const auto until = std::chrono::steady_clock::now() + kStartTime;
         while (true) {
             const base::Result<std::uint32_t> found = inspect::wait_for_target(root_pid, kSliceMs);

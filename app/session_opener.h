@@ -28,6 +28,7 @@ public:
 
     // Folders in which sessions opened from now on look for separate debug files, too.
     void set_debug_paths(std::vector<std::string> paths) { debug_paths_ = std::move(paths); }
+    void set_listening(traces::Listening listening) { listening_ = listening; }
     void attach(std::uint32_t pid);
     // Waits for the runtime of a program just launched, in it or in a descendant.
     void attach_when_started(std::uint32_t root_pid);
@@ -51,6 +52,7 @@ private:
 
     std::function<void()> wake_;
     std::vector<std::string> debug_paths_;
+    traces::Listening listening_ = traces::Listening::kAffordable;
     std::shared_ptr<Task> task_;
     std::thread thread_;
 };

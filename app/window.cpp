@@ -114,6 +114,9 @@ void WindowLoop::start(const WindowOptions& options) {
     for (const std::string& path : options.debug_paths)  // libdw takes a relative one as beside the program
         folders.push_back(std::filesystem::absolute(path).string());
     session_.set_debug_paths(std::move(folders));
+    session_.set_listening(options.events == "never"    ? traces::Listening::kNever
+                           : options.events == "always" ? traces::Listening::kAlways
+                                                        : traces::Listening::kAffordable);
     views::Request request;
     switch (options.start) {
         case WindowStart::kStartPage:

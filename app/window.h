@@ -36,6 +36,7 @@ struct WindowOptions {
     float scale = 0;                            // 0 = the monitor's
     std::string theme;                          // "" = the saved one, else "dark"
     std::vector<std::string> source_maps;       // FROM=TO, checked
+    std::string events = "affordable";         // when they are listened to: never, affordable, always
     std::vector<std::string> debug_paths;       // folders with separate debug files
 };
 

@@ -29,6 +29,7 @@ public:
     bool tick();
 
     void set_debug_paths(std::vector<std::string> paths) { opener_.set_debug_paths(std::move(paths)); }
+    void set_listening(traces::Listening listening) { opener_.set_listening(listening); }
     bool opening() const { return opener_.busy(); }
     // Something whose output or end has to be looked for without being woken.
     bool watching() const { return program_ != nullptr && (output_open_ || !program_ended_); }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "instrumentation/base/tsc.h"
 
@@ -59,7 +60,23 @@ void EventPump::stop() {
     if (log_thread_.joinable()) log_thread_.join();
 }
 
+void EventPump::listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period) {
+    const std::lock_guard lock(queue_lock_);
+    wished_ = Listening{mask, mode, sample_period};
+}
+
 // ---- drain thread
+
+void EventPump::listen_as_wished() {
+    std::optional<Listening> wish;
+    {
+        const std::lock_guard lock(queue_lock_);
+        wish = std::exchange(wished_, std::nullopt);
+    }
+    if (!wish.has_value() || !target_.alive()) return;
+    const base::Status listening = target_.listen(wish->mask, wish->mode, wish->sample_period);
+    refused_.store(!listening.ok(), std::memory_order_relaxed);
+}
 
 std::vector<wire::EventSlot> EventPump::spare_buffer() {
     const std::lock_guard lock(queue_lock_);
@@ -137,6 +154,7 @@ void EventPump::drain_loop() {
         const auto now = Clock::now();
         if (now >= next_poll) {
             poll_target();
+            listen_as_wished();
             next_poll = now + kPollInterval;
         }
         std::uint64_t number = 0;

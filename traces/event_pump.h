@@ -21,6 +21,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -41,6 +42,10 @@ public:
 
     // Asks the target for events (mask 0: only its state is watched) and starts the threads. Errors: those of Target::listen.
     base::Status start(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period);
+    // From the next round of the drain thread on, other events are listened to; what is in the rings by then is still taken. A refusal shows in
+    // listening_refused().
+    void listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period);
+    bool listening_refused() const { return refused_.load(std::memory_order_relaxed); }
     // Stops listening (if the target lives), takes what the rings still hold, writes the last mark. Idempotent.
     void stop();
 
@@ -76,6 +81,7 @@ private:
     void drain_loop();
     bool drain_round(std::uint64_t* slots);
     void poll_target();
+    void listen_as_wished();
     void push(Block block);
     void push_mark(std::uint64_t number, bool last);
     std::vector<wire::EventSlot> spare_buffer();
@@ -95,6 +101,7 @@ private:
     std::atomic<bool> acknowledge_{false};    // writer: whoever took the last keyframe; reader: drain thread
     std::atomic<bool> end_announced_{false};  // writer: drain thread
     std::atomic<bool> target_alive_{true};    // writer: drain thread
+    std::atomic<bool> refused_{false};        // writer: drain thread; of the last listen()
     std::atomic<std::uint64_t> slots_drained_{0}, events_total_{0}, queued_bytes_{0};
 
     std::mutex queue_lock_;  // guards what follows, up to log_lock_
@@ -103,6 +110,12 @@ private:
     std::vector<std::vector<wire::EventSlot>> spare_buffers_;
     bool drain_done_ = false;
     bool log_done_ = false;
+    struct Listening {
+        std::uint32_t mask = 0;
+        wire::RingMode mode = wire::RingMode::kOff;
+        std::uint32_t sample_period = 0;
+    };
+    std::optional<Listening> wished_;
     std::uint64_t marks_wanted_ = 0, marks_sent_ = 0, marks_logged_ = 0;  // numbers of flush() calls
 
     mutable std::mutex log_lock_;  // guards the rest

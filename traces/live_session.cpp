@@ -7,10 +7,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "instrumentation/inspect/proc.h"
+#include "traces/event_budget.h"
 #include "traces/hold_desk.h"
 #include "traces/observation.h"
 #include "traces/raw_stack_watch.h"
@@ -47,9 +50,16 @@ public:
         : pid_(pid),
           options_(options),
           observation_(std::move(observation)),
-          desk_(pid, [this] { look_soon(); }) {
+          desk_(pid, [this] { look_soon(); }),
+          wish_(options.listening),
+          listening_(starts_listening(options)),
+          budget_(listening_) {
         observation_->names().on_change([this] { notify(); });
         thread_ = std::thread([this] { loop(); });
+    }
+    // Before the first look nothing is known of what events would cost.
+    static bool starts_listening(const LiveOptions& options) {
+        return options.listening == Listening::kAlways || !options.record_path.empty() || options.from_the_start;
     }
     ~LiveSession() override {
         {
@@ -74,6 +84,9 @@ public:
                      std::to_string(pid_) + ")";
         info.status_text = status_text_;
         info.events_per_second = events_per_second_;
+        info.wish = wish_;
+        info.listening = listening_ && !observation_->pump().listening_refused();
+        info.listening_share = budget_.share();
         info.memory_bytes = history_bytes_ + observation_->pump().queued_bytes();
         if (!history_.empty()) {
             info.begin = history_.front().moment->t;
@@ -105,6 +118,12 @@ public:
     }
     std::vector<inspect::Frame> wait_frames(const std::vector<std::uint64_t>& pcs) override {
         return observation_->names().wait_frames(pcs);
+    }
+    void set_listening(Listening wish) override {
+        const std::lock_guard lock(lock_);
+        wish_ = wish;
+        look_now_ = true;
+        changed_.notify_all();
     }
     void hold(HoldWish wish) override { desk_.ask(std::move(wish)); }
     HoldState hold_state() const override { return desk_.state(); }
@@ -201,6 +220,29 @@ private:
         rate_since_ = now;
     }
 
+    // Once a look: whether events are worth what they cost.
+    void decide_listening(const inspect::StateImage& state) {
+        if (observation_->recording()) return;
+        EventBudget::Counts counts;
+        for (const inspect::WorkerImage& worker : state.workers)
+            counts.switches += worker.switches;
+        counts.events = observation_->pump().events_total();
+        const auto now = Clock::now().time_since_epoch();
+        counts.now_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
+        const std::optional<std::uint64_t> cpu_ns = inspect::proc::cpu_time_ns(pid_);
+        if (!cpu_ns.has_value()) return;  // it has gone
+        counts.cpu_ns = *cpu_ns;
+        bool listen = false;
+        {
+            const std::lock_guard lock(lock_);
+            const bool affordable = budget_.update(counts);
+            listen = wish_ == Listening::kAlways || (wish_ == Listening::kAffordable && affordable);
+            if (listen == listening_) return;
+            listening_ = listen;
+        }
+        observation_->listen(listen ? wire::kEverything : 0);
+    }
+
     // Looks once; into the file as well when it is due. False when the target cannot be read any more.
     bool look(bool with_stacks, bool into_file) {
         auto moment = observation_->look(with_stacks, true);
@@ -211,6 +253,7 @@ private:
             return false;
         }
         words_.refresh(*observation_, (*moment)->state);
+        decide_listening((*moment)->state);
         if (into_file && observation_->recording()) {
             const base::Status written = observation_->write_keyframe(**moment);
             if (!written.ok()) set_status(TargetStatus::kRunning, written.error().message);
@@ -298,6 +341,9 @@ private:
     std::uint64_t rate_events_ = 0;                   // the same
     const std::unique_ptr<Observation> observation_;  // its threads call notify(): gone before what that uses
     HoldDesk desk_;                                   // the same
+    Listening wish_;                                  // this and the next two: under lock_
+    bool listening_;
+    EventBudget budget_;
     std::thread thread_;
 };
 
@@ -306,7 +352,7 @@ private:
 base::Result<std::unique_ptr<Session>> open_live(std::uint32_t pid, const LiveOptions& options) {
     ObservationOptions observing;
     observing.pid = pid;
-    observing.mask = options.profile || !options.record_path.empty() ? wire::kEverything : 0;
+    observing.mask = LiveSession::starts_listening(options) ? wire::kEverything : 0;
     observing.force_agent_copies = options.force_agent_copies;
     observing.record_path = options.record_path;
     observing.debug_paths = options.debug_paths;

@@ -72,7 +72,7 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
     auto image = observation->state_->read_state();
     if (!image.ok()) return image.error();
     observation->trampoline_address_ = image->trampoline_address;
-    observation->ns_per_event_ = options.mask != 0 ? calibrate_event_ns() : 0;
+    observation->ns_per_event_ = calibrate_event_ns();
     if (records) {
         TraceMeta meta;
         meta.pid = options.pid;
@@ -148,6 +148,7 @@ base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks, bool c
     }
     if (confirm) moment->moved = moved_between(before, moment->state);
     pump_->complete(moment->state);
+    if (writer_ == nullptr) seen_.complete(moment->state);  // a file keeps what events say
     for (; selects_seen_ < moment->state.selects.size(); ++selects_seen_)
         new_selects_.push_back(moment->state.selects[selects_seen_].address);
     if (published_table_ == nullptr || published_table_->size() != table_.size()) {
@@ -163,6 +164,11 @@ base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks, bool c
         moment->events_lost += moment->events[type].lost;
     }
     return moment;
+}
+
+void Observation::listen(std::uint32_t mask) {
+    CHECK(writer_ == nullptr);
+    pump_->listen(mask, mask != 0 ? wire::RingMode::kOverwrite : wire::RingMode::kOff, 0);
 }
 
 base::Result<inspect::RawStack> Observation::raw_stack(const inspect::StateImage& state,

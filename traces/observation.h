@@ -24,13 +24,14 @@
 #include "traces/event_pump.h"
 #include "traces/moment.h"
 #include "traces/name_service.h"
+#include "traces/seen_since.h"
 #include "traces/trace_writer.h"
 
 namespace coroscope::traces {
 
 struct ObservationOptions {
     std::uint32_t pid = 0;
-    std::uint32_t mask = wire::kEverything;  // 0 = state plane only
+    std::uint32_t mask = wire::kEverything;  // that is listened to from the start; 0 = state plane only
     std::uint32_t sample_period = 0;         // 0 = default
     bool force_agent_copies = false;
     std::string record_path;               // "" = no file; otherwise this observer becomes the recorder
@@ -56,6 +57,9 @@ public:
     base::Status write_keyframe(const Moment& moment);
     // Ends it: the last events, marks, names and words go to the file. Blocks until they are there (at most some seconds). Errors: kIo.
     base::Status finish(const std::string& because);
+
+    // Other events are listened to from now on (within milliseconds); not for who records.
+    void listen(std::uint32_t mask);
 
     bool recording() const { return writer_ != nullptr; }
     // Why events are not listened to although that was wished; "" = they are.
@@ -84,6 +88,7 @@ private:
     std::vector<std::uint64_t> new_selects_;  // addresses whose names the file will want
     std::size_t stacks_named_ = 0;            // of table_: names asked for
     inspect::StackSnapshot stacks_;
+    SeenSince seen_;
     std::uint64_t stacks_written_ticks_ = 0;  // taken_ticks of the snapshot that the file got last
     std::uint64_t trampoline_address_ = 0;
     std::string listening_refused_;

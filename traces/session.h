@@ -25,6 +25,14 @@ enum class SessionKind : std::uint8_t { kLive, kRecorded, kCore };
 
 enum class TargetStatus : std::uint8_t { kRunning, kEnding, kExited, kDetached };
 
+// Whether a live session listens to events. Without them the state plane still shows everything that is so now, and the program pays nothing; with
+// them it is known who woke whom and since when exactly, and switches are measured.
+enum class Listening : std::uint8_t {
+    kNever,      // look at the state plane only
+    kAffordable, // while the program loses no more than EventBudget::kShareMax of its processor time
+    kAlways,
+};
+
 struct SessionInfo {
     SessionKind kind = SessionKind::kLive;
     TargetStatus status = TargetStatus::kRunning;
@@ -36,6 +44,9 @@ struct SessionInfo {
     TimeNs begin = 0, end = 0;  // time range that can be looked at
     TimeNs populated = 0;       // of a recorded session: where to look first, because there are coroutines
     double events_per_second = 0;
+    Listening wish = Listening::kNever;  // of a live session
+    bool listening = false;              // to events, now
+    double listening_share = 0;  // of the program's processor time that events take, or would take; by the last looks
     double ns_per_event = 0;         // cost to the target, measured or calibrated; 0 = not known
     std::uint64_t memory_bytes = 0;  // of the session itself
     bool recording = false;          // also being written to a file
@@ -82,6 +93,8 @@ public:
     virtual const std::vector<inspect::Frame>* frames(const std::vector<std::uint64_t>& pcs) = 0;
     // Disassembly around a pc; nullptr until ready. An error is remembered and returned as an empty list with `*message` set.
     virtual const std::vector<inspect::Instruction>* code(std::uint64_t pc, std::string* message) = 0;
+    // From the next look on. Nothing for a recorded session, or while it is recorded: then everything is listened to.
+    virtual void set_listening(Listening /*wish*/) {}
     // Takes hold of a live session's program; nothing for a recorded one. What came of it shows in hold_state() and in the next Moment.
     virtual void hold(HoldWish /*wish*/) {}
     virtual HoldState hold_state() const { return {}; }
@@ -102,7 +115,8 @@ public:
 };
 
 struct LiveOptions {
-    bool profile = true;  // listen to everything, stamp switches, paint stacks; false: look at the state plane only
+    Listening listening = Listening::kAffordable;
+    bool from_the_start = false;  // listen until the first looks in any case: a program that was launched waits for whoever listens
     bool with_stacks = true;  // unwind parked stacks with every refresh
     int refresh_ms = 100;
     std::string record_path;  // also record to this file; "" = no

@@ -81,8 +81,8 @@ void HistogramView::draw(Workspace& ws) {
     const HistogramPanel& large = panels[chosen_];
     if (!panels.front().measured) {
         empty_state(ws, "Not measured yet",
-                    "While somebody listens, one switch in 64 is stamped on both sides. Attach with "
-                    "profiling, or record, and let it run.");
+                    "While somebody listens, one switch in 64 is stamped on both sides. Press E to listen even "
+                    "where events cost the program more than it should lose, or record.");
         return;
     }
     draw_numbers(ws, large);

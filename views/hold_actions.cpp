@@ -17,6 +17,14 @@ bool MainWindow::is_paused() const {
            ws_.moment->state.pause.everything;
 }
 
+void MainWindow::next_listening() {
+    using traces::Listening;
+    const Listening next = ws_.info.wish == Listening::kAffordable ? Listening::kAlways
+                           : ws_.info.wish == Listening::kAlways   ? Listening::kNever
+                                                                   : Listening::kAffordable;
+    ws_.session->set_listening(next);
+}
+
 void MainWindow::add_hold_actions() {
     const auto ask = [this](What what, bool selected) {
         traces::HoldWish wish;

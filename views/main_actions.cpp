@@ -89,6 +89,15 @@ void MainWindow::add_actions() {
                   [this] { ws_.session->set_time(std::nullopt); },
                   has_session,
                   false});
+    actions_.add({"events",
+                  "Listen to events: while they are cheap, always, never",
+                  "Program",
+                  {"e"},
+                  [this] { next_listening(); },
+                  [this] {
+                      return ws_.session != nullptr && ws_.info.kind == traces::SessionKind::kLive && !ws_.info.recording;
+                  },
+                  false});
     actions_.add({"program.restart",
                   "Restart the launched program",
                   "Program",

@@ -67,6 +67,7 @@ private:
     void add_view_actions();
     void add_relation_actions();
     void add_hold_actions();
+    void next_listening();
     bool can_hold() const;
     bool is_paused() const;
     void take_hold_state();

@@ -214,6 +214,8 @@ nlohmann::json Workspace::facts() const {
                             {"pid", info.pid},
                             {"events_per_second", info.events_per_second},
                             {"ns_per_event", info.ns_per_event},
+                            {"listening", info.listening},
+                            {"listening_share", info.listening_share},
                             {"time_ns", moment != nullptr ? moment->t : 0},
                             {"moment", moment != nullptr},
                             {"selected", selection_.coroutine},

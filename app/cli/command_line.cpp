@@ -168,6 +168,11 @@ void Parser::add_window_options(CLI::App* app) {
         ->expected(1)
         ->take_all()
         ->group(group);
+    app->add_option("--events", window_.events,
+                    "Listen to events: never, affordable (while they cost the program little) or always")
+        ->type_name("WHEN")
+        ->check(CLI::IsMember({"never", "affordable", "always"}))
+        ->group(group);
     app->add_option("--scale", window_.scale, "Pixels for each unit of the design; 0 takes the monitor's")
         ->type_name("FACTOR")
         ->check(CLI::Range(0.0, 8.0))

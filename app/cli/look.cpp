@@ -23,7 +23,7 @@ using SessionResult = base::Result<std::unique_ptr<traces::Session>>;
 
 SessionResult open_live_quietly(const LookWish& wish) {
     traces::LiveOptions options;
-    options.profile = false;
+    options.listening = traces::Listening::kNever;
     options.with_stacks = wish.what == LookWish::What::kStacks;
     options.force_agent_copies = wish.agent_copies;
     return traces::open_live(wish.pid, options);

@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <sstream>
 #include <string_view>
@@ -98,6 +99,14 @@ std::optional<Status> status(std::uint32_t pid) {
         }
     }
     return result;
+}
+
+std::optional<std::uint64_t> cpu_time_ns(std::uint32_t pid) {
+    clockid_t clock{};
+    timespec time{};
+    if (clock_getcpuclockid(static_cast<pid_t>(pid), &clock) != 0 || clock_gettime(clock, &time) != 0)
+        return std::nullopt;
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
 std::uint32_t tracer_of(std::uint32_t pid, std::uint32_t thread) {

@@ -23,6 +23,9 @@ struct Status {
 // Nothing when the process is gone.
 std::optional<Status> status(std::uint32_t pid);
 
+// Processor time that all its threads have had, in nanoseconds; nothing when it is gone.
+std::optional<std::uint64_t> cpu_time_ns(std::uint32_t pid);
+
 // Who traces that thread, in our pid namespace; 0 = nobody, or it cannot be seen.
 std::uint32_t tracer_of(std::uint32_t pid, std::uint32_t thread);
 // The thread that calls itself `own_thread` (in its innermost pid namespace), as we call it; 0 = there is none.

@@ -68,6 +68,8 @@ struct Symbolizer::Impl {
             }
             frames.push_back(std::move(frame));
         }
+        // Ranges that do not nest (broken debug information): what no function contains is a frame all the same.
+        if (!frames.empty()) frames.back().inlined = false;
         return frames;
     }
 

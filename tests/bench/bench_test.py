@@ -43,7 +43,7 @@ ROWS = {  # name: peers that must be there
     "unwind": {"libunwind"},
     "stacks_100k": {"libunwind"},
     "stacks_1m": {"libunwind"},
-    "watched": {"alone", "profiled"},
+    "watched": {"alone", "window", "profiled"},
 }
 
 

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <optional>
 
+#include "driver/window_process.h"
 #include "instrumentation/inspect/libunwind_walker.h"
 #include "instrumentation/inspect/symbols.h"
 #include "instrumentation/inspect/unwinder.h"
@@ -196,9 +198,14 @@ base::Result<RowResult> measure_watched(const Row& row, const Effort& effort) {
             const std::size_t i = (turn + pair) % row.series.size();
             const std::string& label = row.series[i].label;
             std::unique_ptr<traces::Session> session;
-            if (label != "alone") {
+            std::optional<WindowProcess> window;
+            if (label == "window") {
+                auto opened = WindowProcess::open(process->pid(), count_of(row, effort));
+                if (!opened.ok()) return opened.error();
+                window.emplace(std::move(*opened));
+            } else if (label != "alone") {
                 traces::LiveOptions options;
-                options.profile = label == "profiled";
+                if (label == "profiled") options.listening = traces::Listening::kAlways;
                 options.refresh_ms = 100;
                 auto opened = traces::open_live(static_cast<std::uint32_t>(process->pid()), options);
                 if (!opened.ok()) return opened.error();
