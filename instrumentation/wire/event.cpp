@@ -54,6 +54,11 @@ constexpr Row kRows[] = {
     {EventType::kNotify, 2, "notify"},
     {EventType::kWaitableCreate, 3, "waitable-create"},
     {EventType::kWaitableDestroy, 2, "waitable-destroy"},
+    {EventType::kZoneBegin, 1, "zone-begin"},
+    {EventType::kZoneEnd, 1, "zone-end"},
+    {EventType::kMessage, 3, "message"},
+    {EventType::kCounter, 2, "counter"},
+    {EventType::kNote, 3, "note"},
 };
 
 const Row* find(EventType type) {

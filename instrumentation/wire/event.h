@@ -89,12 +89,13 @@ enum class EventType : std::uint8_t {
     kWaitableDestroy = 68,  // object = waitable, argument = ops24;  ext: 48 = identity, 64 = 0
     kDescriptorReady = 69,  // reserved
 
-    // what a program says itself
-    kZoneBegin = 80,
-    kZoneEnd = 81,
-    kMessage = 82,
-    kCounter = 83,
-    kNote = 84,  // reserved
+    // what a program says itself; of the ring's current coroutine, or of its thread when there is none
+    kZoneBegin = 80,  // object = name string
+    kZoneEnd = 81,    // object = name string
+    kMessage = 82,  // object = kTextGoesOn or 0, argument = bytes in this piece (0..28);  exts: 6, 8, 6 and 8 bytes of UTF-8. A text of several
+                    // pieces is that many events of one ring, with one stamp; all but the last say kTextGoesOn
+    kCounter = 83,  // object = name string, argument = 1 when the value is a double, 0 when it is signed;  ext: 48 = 0, 64 = value
+    kNote = 84,     // as kMessage: what the coroutine is about from now on; empty = nothing
 
     // coroutines of other runtimes
     kForeignCreate = 96,
@@ -114,6 +115,9 @@ enum class WakeCause : std::uint8_t {
     kResume = 7,
 };
 inline constexpr std::uint8_t kWakeCausesCount = 8;
+
+inline constexpr std::uint32_t kTextGoesOn = 1;       // in a text's object
+inline constexpr std::uint32_t kTextPieceBytes = 28;  // of a text in one event
 
 inline constexpr std::uint32_t kBlockingThrew = 1U << 31;  // in BLOCKING_END's argument
 

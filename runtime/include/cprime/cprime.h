@@ -8,8 +8,8 @@
 // of a service), snapshot.h (a state replaced as a whole), mutex.h, shared_mutex.h, condition_variable.h, semaphore.h, barrier.h, latch.h, event.h,
 // once.h (synchronise), signal.h (signals as coroutines), shutdown.h (what to finish first), scheduling_policy.h and policies.h (the order in which
 // coroutines run), schedulable.h and hand_scheduler.h (one scheduler for kinds of one's own), coroutine_view.h (what one does now), idle.h (those
-// that wait for too long), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory goes back).
-// C: co.h.
+// that wait for too long), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory goes back),
+// tell.h (zones, messages, counters and notes for who looks at it). C: co.h.
 #pragma once
 
 #include "cprime/any_coroutine.h"
@@ -51,4 +51,5 @@
 #include "cprime/snapshot.h"
 #include "cprime/spawn.h"
 #include "cprime/spawn_after.h"
+#include "cprime/tell.h"
 #include "cprime/this_coroutine.h"
