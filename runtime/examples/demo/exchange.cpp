@@ -1,7 +1,10 @@
 #include "exchange.h"
 
 #include <cstdio>
+#include <string>
 #include <utility>
+
+#include <cprime/tell.h>
 
 #include "random.h"
 #include "totals.h"
@@ -42,7 +45,11 @@ std::uint64_t match(cprime::Receiver<Order> bids, cprime::Receiver<Order> asks, 
         if (fired.arm == 1) lowest_ask = std::min(lowest_ask, order.price);
         const bool all_changes = fired.arm == 2;  // who hears news takes the offer back
         const bool deal = highest_bid >= lowest_ask;
-        if (deal) ++deals;
+        if (fired.arm < 2) CPRIME_COUNTER("spread", std::int64_t{lowest_ask} - highest_bid);
+        if (deal) {
+            ++deals;
+            cprime::message("deal: " + std::to_string(highest_bid) + " for what was asked at " + std::to_string(lowest_ask));
+        }
         if (deal || all_changes) {
             highest_bid = 0;
             lowest_ask = kPrices;

@@ -3,6 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdio>
+#include <string>
+
+#include <cprime/tell.h>
 
 #include "totals.h"
 
@@ -42,6 +45,7 @@ Expression random_expression(Random& random, int depth) {
 }
 
 std::uint64_t parse(std::string_view text) {
+    CPRIME_ZONE("parse");
     std::size_t at = 0;
     return parse_term(text, at);
 }
@@ -77,6 +81,8 @@ void Parser::read(Schedule& schedule, std::uint64_t seed) {
 // then, so what they look at is the part's, which outlives them, and not the reader's.
 bool Parser::read_one(Random& random) {
     current_ = random_expression(random, kDepth);
+    cprime::note("an expression of " + std::to_string(current_.text.size()) + " letters");
+    CPRIME_ZONE("expression");
     auto parser = spawn_counted({.name = "parser", .size_class = cprime::size_class::large},
                                 [this] { return parse(current_.text); });
     const auto value = parser.join();
