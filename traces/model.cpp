@@ -18,10 +18,11 @@ void forget_waker(inspect::CoroutineImage& image) {
 
 }  // namespace
 
-Model::Model(inspect::StateImage keyframe)
+Model::Model(inspect::StateImage keyframe, std::uint32_t mask)
     : image_(std::move(keyframe)),
       keyframe_begin_ticks_(image_.read_begin_ticks),
-      keyframe_end_ticks_(image_.read_end_ticks) {
+      keyframe_end_ticks_(image_.read_end_ticks),
+      pools_told_((mask & wire::kCategoryPool) != 0) {
     for (inspect::CoroutineImage& row : image_.coroutines) {
         Coroutine& coroutine = coroutines_[row.index];
         coroutine.image = row;
@@ -416,9 +417,11 @@ void Model::worker(const wire::DecodedEvent& event, wire::RingOwner owner, std::
             break;
         case EventType::kPoolAllocate:
             last_allocated_[owner_index] = slot_key(event.argument, event.object);
+            if (std::uint64_t* word = used_word(event.argument, event.object)) *word |= 1ULL << event.object % 64;
             break;
         case EventType::kPoolFree:
             segments_.erase(slot_key(event.argument, event.object));
+            if (std::uint64_t* word = used_word(event.argument, event.object)) *word &= ~(1ULL << event.object % 64);
             break;
         case EventType::kMigrate:  // but for those in place: onto the slot that the worker has just allocated
             if (static_cast<wire::MigrationForm>(event.argument >> 16 & 0xff) != wire::MigrationForm::kInPlace)

@@ -9,7 +9,8 @@
 //   channel    sends and receives are counted, each once: an event is taken if its operation number is above the keyframe's.
 //   waitable   the newest event by operation number says owner and value.
 //   select     the arms told right before a SUSPEND are those of that wait, and over with it.
-//   pool       a slot is used while a coroutine has it.
+//   pool       the newest event of a slot says whether it is used (a spawn under way has one before it has a coroutine); and it is while a
+//              coroutine has it. Where pool events are missing, or were not listened to, the latter alone.
 //   worker     the last event of its own ring says what it does.
 //
 // What a field's value is made of stands in wire/fields.h; the test takes its comparison from there.
@@ -38,7 +39,8 @@ namespace coroscope::traces {
 
 class Model {
 public:
-    explicit Model(inspect::StateImage keyframe);
+    // `mask`: what was listened to since the keyframe (wire::Category).
+    explicit Model(inspect::StateImage keyframe, std::uint32_t mask = wire::kEverything);
 
     // Takes an event that the ring of this owner carried. Those stamped long before the keyframe must not be handed in (M1).
     void apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
@@ -110,6 +112,7 @@ private:
     void collect_coroutines(const inspect::StateImage* later);
     void collect_channels(const inspect::StateImage* later);
     void collect_waitables(const inspect::StateImage* later);
+    std::uint64_t* used_word(std::uint32_t pool, std::uint32_t slot);
     void collect_pools(const inspect::StateImage* later);
     void name_slabs(const inspect::StateImage* later);
 
@@ -128,6 +131,7 @@ private:
     std::map<std::uint32_t, std::uint8_t> resumed_identity8_;  // worker -> of the last RESUME there
     std::map<std::uint64_t, std::uint32_t> segments_;  // slot_key -> coroutine whose stack goes on there
     std::map<std::uint32_t, std::uint64_t> last_allocated_;  // worker -> slot_key
+    bool pools_told_;  // pool events are listened to
     std::uint64_t lost_until_ticks_ = 0;  // of the latest loss that reaches beyond the keyframe's begin; 0 = none
     bool lost_any_ = false;
 };

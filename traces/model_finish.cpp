@@ -118,19 +118,24 @@ void Model::name_slabs(const inspect::StateImage* later) {
     }
 }
 
+// The word of a pool's bitmap whose bit slot % 64 stands for the slot; null when there can be no such slot.
+std::uint64_t* Model::used_word(std::uint32_t pool, std::uint32_t slot) {
+    const std::uint32_t slab = slot / wire::kSlotsPerSlab;
+    if (pool >= image_.pools.size() || slab >= wire::kSlabsPerPoolMax) return nullptr;
+    auto& slabs = image_.pools[pool].slabs;
+    if (slab >= slabs.size()) slabs.resize(slab + 1);
+    return &slabs[slab].used[slot % wire::kSlotsPerSlab / 64];
+}
+
 void Model::collect_pools(const inspect::StateImage* later) {
-    for (inspect::PoolImage& pool : image_.pools) {
-        for (inspect::SlabImage& slab : pool.slabs)
-            std::fill(std::begin(slab.used), std::end(slab.used), 0);
+    if (lost_any_ || !pools_told_) {
+        for (inspect::PoolImage& pool : image_.pools) {
+            for (inspect::SlabImage& slab : pool.slabs)
+                std::fill(std::begin(slab.used), std::end(slab.used), 0);
+        }
     }
     const auto use = [&](std::uint32_t pool, std::uint32_t slot) {
-        if (pool >= image_.pools.size()) return;
-        auto& slabs = image_.pools[pool].slabs;
-        const std::uint32_t slab = slot / wire::kSlotsPerSlab;
-        const std::uint32_t position = slot % wire::kSlotsPerSlab;
-        if (slab >= wire::kSlabsPerPoolMax) return;
-        if (slab >= slabs.size()) slabs.resize(slab + 1);
-        slabs[slab].used[position / 64] |= 1ULL << (position % 64);
+        if (std::uint64_t* word = used_word(pool, slot)) *word |= 1ULL << slot % 64;
     };
     for (const inspect::CoroutineImage& coroutine : image_.coroutines)
         use(coroutine.pool, coroutine.slot);

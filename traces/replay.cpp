@@ -79,7 +79,7 @@ base::Result<inspect::StateImage> Replay::state_at(std::uint64_t ticks, Moment& 
     const std::uint64_t begin = keyframe->read_begin_ticks;
     const std::uint64_t from = minus(begin, reader_->meta().clock.duration_ticks(kStampToWriteNsMax));
     const auto peak_rss = keyframe->peak_rss_kib;
-    Model model(std::move(*keyframe));
+    Model model(std::move(*keyframe), reader_->meta().mask);
     EventFeed feed(*reader_, from, ticks);
     feed.for_each([&](const wire::DecodedEvent& event, const RingCount& ring) {
         model.apply(event, ring.owner, ring.owner_index);

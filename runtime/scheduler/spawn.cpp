@@ -188,6 +188,7 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     if (!sanitizer_admits()) return back_to_caller(worker);
     if (__builtin_expect(request.only_worker > state.workers_count, 0))
         no_such_worker(request.only_worker - 1, state.workers_count);
+    const bool given = request.step == SpawnStep::given;  // then it was told when it was given
     const SlotGrant grant = take_slot(worker, request, site);
     if (__builtin_expect(grant.must_wait, 0)) return state.gates.wait(worker, index, request, grant);
     const auto [pool, slot] = std::pair(grant.pool, grant.slot);
@@ -201,6 +202,9 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
         if (child != wire::kNone) state.records.free(worker, child);
         return back_to_caller(worker);
     }
+    // Now, not with the spawn: whoever looks at the pool before that finds the slot taken.
+    if (emit::listening(wire::kCategoryPool) && !given)
+        emit::probe::pool_allocate(ring_of(worker), emit::stamp(), slot, pool);
     request.coroutine = child;
     request.result = result;
     request.identity = state.records.new_identity(worker);
@@ -231,13 +235,10 @@ ResumePoint spawn_commit(Worker* worker, std::uint32_t index, void* argument) no
     made.sequence.store(sequence, std::memory_order_relaxed);
     // Release: who sees a live state sees the whole record, the identity first of all.
     made.state.store(CoroutineState::kReady, std::memory_order_release);
-    if (emit::listening(wire::kCategoryCoroutine | wire::kCategoryPool)) {
+    if (emit::listening(wire::kCategoryCoroutine)) {
         const wire::CoroutineDetail& d = detail(child);
-        emit::RingWriter* ring = ring_of(worker);
-        const std::uint64_t stamp = emit::stamp();
-        emit::probe::pool_allocate(ring, stamp, made.slot, made.pool);
         emit::probe::spawn(
-            ring, stamp,
+            ring_of(worker), emit::stamp(),
             {child, d.site.load(std::memory_order_relaxed), request.identity, made.slot, made.pool,
              made.flags.load(std::memory_order_relaxed),
              static_cast<std::uint8_t>(d.priority.load(std::memory_order_relaxed)),

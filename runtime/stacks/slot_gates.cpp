@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "instrumentation/emit/probes.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/tables.h"
@@ -133,6 +134,7 @@ void SlotGates::give_back_at(Worker* worker, std::uint8_t pool, std::uint32_t sl
         }
     }
     taken.request->slot_given(pool, slot);
+    if (emit::listening(wire::kCategoryPool)) emit::probe::pool_allocate(ring_of(worker), 0, slot, pool);
     wake(worker, taken);
 }
 
