@@ -170,7 +170,7 @@ void SyntheticProgram::spawn(std::uint32_t w) {
     child.since_ticks = ticks_;
     coroutines_[index] = child;
     ready_.push_back(index);
-    emit(w, EventType::kPoolAllocate, child.slot, child.pool);
+    if (has_locks_) emit(w, EventType::kPoolAllocate, child.slot, child.pool);
     emit(w, EventType::kSpawn, index, child.site,
          {{child.identity, child.slot}, {child.spawner, wire::make_word1(child.name, sequence)}});
 }
@@ -217,7 +217,7 @@ void SyntheticProgram::exit(std::uint32_t w) {
     ++coroutine.sequence;
     coroutine.state = CoroutineState::kFree;
     emit(w, EventType::kExit, coroutine.index, at24(coroutine.sequence, 0), {{coroutine.identity, 128}});
-    emit(w, EventType::kPoolFree, coroutine.slot, coroutine.pool);
+    if (has_locks_) emit(w, EventType::kPoolFree, coroutine.slot, coroutine.pool);
     workers_[w].current = wire::kNone;
     workers_[w].state = wire::WorkerState::kScheduling;
 }
