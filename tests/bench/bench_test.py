@@ -38,6 +38,8 @@ ROWS = {  # name: peers that must be there
     "parked_medium_bytes": {"go", "boost_fiber"},
     "event": {"rdtsc_store"},
     "probe_dormant": {"no_probe"},
+    "zone": {"rdtsc_store", "dormant"},
+    "slices_1us": {"alone"},
     "yield_1000_conditions": {"probes_off", "no_state_plane", "recorded", "recorded_profiled"},
     "switch_histogram": {"bench_stamps"},
     "unwind": {"libunwind"},

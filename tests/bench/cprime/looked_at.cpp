@@ -49,12 +49,6 @@ void right(unsigned way, unsigned deep);
     before[0] = before[1];
 }
 
-std::uint64_t process_cpu_ns() {
-    timespec now{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
 }  // namespace
 
 Measured hold_chains(std::uint64_t count) {

@@ -41,6 +41,8 @@ constexpr Workload kWorkloads[] = {
     {"cold_medium", cold_medium},
     {"hold_chains", hold_chains},
     {"busy_among_held", busy_among_held},
+    {"zones", zones},
+    {"slices_1us", slices_1us},
     {"ring_micro_2", [](std::uint64_t count) { return ring(SizeClass::kMicro, 2, count); }},
     {"ring_micro_1k", [](std::uint64_t count) { return ring(SizeClass::kMicro, 1000, count); }},
     {"ring_micro_10k", [](std::uint64_t count) { return ring(SizeClass::kMicro, 10000, count); }},

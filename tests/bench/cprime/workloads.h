@@ -5,10 +5,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 
 #include "runner/runner.h"
 
 namespace coroscope::bench::cprime_side {
+
+// Processor time that this program's threads have had.
+inline std::uint64_t process_cpu_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
 
 Measured switch_pair(std::uint64_t count);              // switch.cpp
 Measured by_hand(std::uint64_t count);                  // by_hand.cpp
@@ -40,6 +48,8 @@ Measured cold_micro(std::uint64_t count);               // cold.cpp
 Measured cold_medium(std::uint64_t count);              // cold.cpp
 Measured hold_chains(std::uint64_t count);              // looked_at.cpp: they stay parked until release_held()
 Measured busy_among_held(std::uint64_t count);          // looked_at.cpp
+Measured zones(std::uint64_t count);                    // told.cpp
+Measured slices_1us(std::uint64_t count);               // told.cpp
 void release_held();                                    // looked_at.cpp
 
 // A ring of so many contexts on stacks of one class; ring.cpp. The classes by their numbers.

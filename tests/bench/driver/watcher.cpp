@@ -1,9 +1,15 @@
 // The watcher's thread: rests, empties the rings while a measurement runs, empties them once more, rests again.
 #include "driver/watcher.h"
 
-#include <sched.h>
+#include <chrono>
 
 namespace coroscope::bench {
+namespace {
+
+// Between two rounds, as the recorder's (traces/event_pump.cpp): who reads without a pause takes the line that the writer writes from it.
+constexpr auto kPause = std::chrono::microseconds(300);
+
+}  // namespace
 
 base::Result<std::unique_ptr<Watcher>> Watcher::attach(pid_t pid, Watch watch) {
     auto target = inspect::Target::attach(static_cast<std::uint32_t>(pid), {.role = wire::Role::kRecorder});
@@ -53,7 +59,7 @@ void Watcher::drain_loop() {
         const bool last = state_ == State::kLastRound;
         lock.unlock();
         const std::size_t drained = drain_once();
-        if (drained == 0 && !last) sched_yield();
+        if (!last) std::this_thread::sleep_for(kPause);
         lock.lock();
         if (last && drained == 0) {
             state_ = State::kResting;

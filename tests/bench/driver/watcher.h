@@ -1,5 +1,5 @@
 // A recorder of the simplest kind: attaches to a runner through the handshake, listens, and while a measurement runs
-// empties the rings as fast as it can, without writing anything down. It shows what being recorded costs the *target*.
+// empties the rings as often as the recorder does, without writing anything down. It shows what being recorded costs the *target*.
 //
 // Threads: the driver's calls work() and rest(); between the two a thread of the watcher's own uses the Target and
 // nobody else does. Blocks: attach() for the handshake, rest() until the rings were emptied once more.
