@@ -13,18 +13,21 @@ namespace {
 
 constexpr int kZstdLevel = 1;  // above 3 nothing is gained on such data
 
-std::size_t pack_lz4(const std::vector<std::uint8_t>& from, std::vector<std::uint8_t>& to) {
+// Bytes written behind `at` of `to`; 0 = it did not work.
+std::size_t pack_lz4(std::span<const std::uint8_t> from, std::vector<std::uint8_t>& to, std::size_t at) {
     if (from.size() > LZ4_MAX_INPUT_SIZE) return 0;
-    to.resize(static_cast<std::size_t>(LZ4_compressBound(static_cast<int>(from.size()))));
+    const int room = LZ4_compressBound(static_cast<int>(from.size()));
+    to.resize(at + static_cast<std::size_t>(room));
     const int written = LZ4_compress_default(reinterpret_cast<const char*>(from.data()),
-                                             reinterpret_cast<char*>(to.data()),
-                                             static_cast<int>(from.size()), static_cast<int>(to.size()));
+                                             reinterpret_cast<char*>(to.data() + at),
+                                             static_cast<int>(from.size()), room);
     return written > 0 ? static_cast<std::size_t>(written) : 0;
 }
 
-std::size_t pack_zstd(const std::vector<std::uint8_t>& from, std::vector<std::uint8_t>& to) {
-    to.resize(ZSTD_compressBound(from.size()));
-    const std::size_t written = ZSTD_compress(to.data(), to.size(), from.data(), from.size(), kZstdLevel);
+std::size_t pack_zstd(std::span<const std::uint8_t> from, std::vector<std::uint8_t>& to, std::size_t at) {
+    to.resize(at + ZSTD_compressBound(from.size()));
+    const std::size_t written = ZSTD_compress(to.data() + at, to.size() - at, from.data(), from.size(),
+                                              kZstdLevel);
     return ZSTD_isError(written) != 0 ? 0 : written;
 }
 
@@ -40,55 +43,77 @@ base::Error broken() {
 
 }  // namespace
 
-Packed pack(std::vector<std::uint8_t> bytes, Compression wish) {
-    std::vector<std::uint8_t> packed;
+Compression pack_onto(std::vector<std::uint8_t>& to, std::span<const std::uint8_t> bytes, Compression wish) {
+    const std::size_t at = to.size();
     std::size_t written = 0;
-    if (wish == Compression::kLz4) written = pack_lz4(bytes, packed);
-    if (wish == Compression::kZstd) written = pack_zstd(bytes, packed);
-    if (written == 0 || written >= bytes.size() || !believable(bytes.size(), written))
-        return {Compression::kNone, std::move(bytes)};
-    packed.resize(written);
-    return {wish, std::move(packed)};
+    if (wish == Compression::kLz4) written = pack_lz4(bytes, to, at);
+    if (wish == Compression::kZstd) written = pack_zstd(bytes, to, at);
+    if (written == 0 || written >= bytes.size() || !believable(bytes.size(), written)) {
+        to.resize(at);
+        to.insert(to.end(), bytes.begin(), bytes.end());
+        return Compression::kNone;
+    }
+    to.resize(at + written);
+    return wish;
 }
 
-base::Result<std::vector<std::uint8_t>> unpack(Compression compression, std::uint64_t unpacked_bytes,
-                                               std::span<const std::uint8_t> stored) {
-    if (!believable(unpacked_bytes, stored.size())) return broken();
-    std::vector<std::uint8_t> bytes(unpacked_bytes);
+Packed pack(std::vector<std::uint8_t> bytes, Compression wish) {
+    Packed packed;
+    if (wish != Compression::kNone) packed.compression = pack_onto(packed.bytes, bytes, wish);
+    if (packed.compression == Compression::kNone) packed.bytes = std::move(bytes);
+    return packed;
+}
+
+base::Status unpack_into(Compression compression, std::span<const std::uint8_t> stored,
+                         std::span<std::uint8_t> to) {
     switch (compression) {
         case Compression::kNone:
-            if (stored.size() != unpacked_bytes) return broken();
-            std::copy(stored.begin(), stored.end(), bytes.begin());
-            return bytes;
+            if (stored.size() != to.size()) return broken();
+            std::copy(stored.begin(), stored.end(), to.begin());
+            return base::ok_status();
         case Compression::kLz4: {
-            if (stored.size() > LZ4_MAX_INPUT_SIZE || unpacked_bytes > LZ4_MAX_INPUT_SIZE) return broken();
+            if (stored.size() > LZ4_MAX_INPUT_SIZE || to.size() > LZ4_MAX_INPUT_SIZE) return broken();
             const int written = LZ4_decompress_safe(
-                reinterpret_cast<const char*>(stored.data()), reinterpret_cast<char*>(bytes.data()),
-                static_cast<int>(stored.size()), static_cast<int>(bytes.size()));
-            if (written < 0 || static_cast<std::uint64_t>(written) != unpacked_bytes) return broken();
-            return bytes;
+                reinterpret_cast<const char*>(stored.data()), reinterpret_cast<char*>(to.data()),
+                static_cast<int>(stored.size()), static_cast<int>(to.size()));
+            if (written < 0 || static_cast<std::size_t>(written) != to.size()) return broken();
+            return base::ok_status();
         }
         case Compression::kZstd: {
-            const std::size_t written = ZSTD_decompress(bytes.data(), bytes.size(), stored.data(),
-                                                        stored.size());
-            if (ZSTD_isError(written) != 0 || written != unpacked_bytes) return broken();
-            return bytes;
+            const std::size_t written = ZSTD_decompress(to.data(), to.size(), stored.data(), stored.size());
+            if (ZSTD_isError(written) != 0 || written != to.size()) return broken();
+            return base::ok_status();
         }
     }
     return base::error(base::ErrorCode::kCorrupt,
                        "a chunk is compressed in a way that this version does not know");
 }
 
+base::Result<std::vector<std::uint8_t>> unpack(Compression compression, std::uint64_t unpacked_bytes,
+                                               std::span<const std::uint8_t> stored) {
+    if (!believable(unpacked_bytes, stored.size())) return broken();
+    std::vector<std::uint8_t> bytes(unpacked_bytes);
+    const base::Status unpacked = unpack_into(compression, stored, bytes);
+    if (!unpacked.ok()) return unpacked.error();
+    return bytes;
+}
+
 std::uint64_t checksum(const void* bytes, std::size_t count) {
     return XXH3_64bits(bytes, count);
 }
 
-std::uint64_t header_checksum(const ChunkHeader& header, std::span<const TypeCount> counts) {
-    std::vector<std::uint8_t> bytes(offsetof(ChunkHeader, header_hash) + counts.size_bytes());
-    std::memcpy(bytes.data(), &header, offsetof(ChunkHeader, header_hash));
-    if (!counts.empty())
-        std::memcpy(bytes.data() + offsetof(ChunkHeader, header_hash), counts.data(), counts.size_bytes());
-    return checksum(bytes.data(), bytes.size());
+std::uint64_t header_checksum(const ChunkHeader& header, std::span<const TypeCount> counts,
+                              std::span<const std::uint16_t> buckets, std::uint64_t seed) {
+    constexpr std::size_t kHeader = offsetof(ChunkHeader, header_hash);
+    constexpr std::size_t kBytesMax = kHeader + wire::kEventTypesMax * sizeof(TypeCount) + kTimeBuckets * 2;
+    std::uint8_t bytes[kBytesMax];
+    CHECK(kHeader + counts.size_bytes() + buckets.size_bytes() <= kBytesMax);
+    std::memcpy(bytes, &header, kHeader);
+    std::size_t at = kHeader;
+    if (!counts.empty()) std::memcpy(bytes + at, counts.data(), counts.size_bytes());
+    at += counts.size_bytes();
+    if (!buckets.empty()) std::memcpy(bytes + at, buckets.data(), buckets.size_bytes());
+    return XXH3_64bits_withSeed(bytes, at + buckets.size_bytes(), seed);
 }
 
 const char* chunk_type_name(ChunkType type) {

@@ -23,12 +23,20 @@ struct Packed {
 // Packs as wished, or not at all when that would be longer (or too good to be believed by a reader).
 Packed pack(std::vector<std::uint8_t> bytes, Compression wish);
 
+// The same behind what `to` holds; says how it was stored.
+Compression pack_onto(std::vector<std::uint8_t>& to, std::span<const std::uint8_t> bytes, Compression wish);
+
 // The unpacked payload. Errors: kCorrupt, when the lengths cannot be true or the bytes do not decode.
 base::Result<std::vector<std::uint8_t>> unpack(Compression compression, std::uint64_t unpacked_bytes,
                                                std::span<const std::uint8_t> stored);
 
+// Fills `to`. Errors: kCorrupt, unless the bytes decode to exactly that length.
+base::Status unpack_into(Compression compression, std::span<const std::uint8_t> stored,
+                         std::span<std::uint8_t> to);
+
 std::uint64_t checksum(const void* bytes, std::size_t count);
-// Of a header with its counts; the field itself does not take part.
-std::uint64_t header_checksum(const ChunkHeader& header, std::span<const TypeCount> counts);
+// Of a header with what follows it; the field itself does not take part. `seed`: FileHeader::hash, 0 in files of version 1.
+std::uint64_t header_checksum(const ChunkHeader& header, std::span<const TypeCount> counts,
+                              std::span<const std::uint16_t> buckets, std::uint64_t seed);
 
 }  // namespace coroscope::traces

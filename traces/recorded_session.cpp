@@ -53,6 +53,9 @@ public:
         info.status_text = reader.complete()
                                ? "recorded; " + reader.end().because
                                : "trace cut short: " + std::to_string(reader.chunks().size()) + " chunks read";
+        // The first sentence of a cut trace says no more than that.
+        for (std::size_t i = reader.complete() ? 0 : 1; i < reader.losses().size(); ++i)
+            info.status_text += "; " + reader.losses()[i];
         const std::lock_guard lock(lock_);
         if (!error_.message.empty()) info.status_text = error_.message;
         if (moment_ != nullptr && info.end > info.begin) {

@@ -1,10 +1,9 @@
-// Event slots as columns: the payload of an events chunk.
+// Event slots that are not columns: as they lay in the ring, and as files of version 1 hold them.
 //
-//   count | stamps (differences, for EXT its 48 payload bits, as varints) | types | low words | high words
+//   slots       16 bytes each, lap bytes and all
+//   version 1   count | stamps (differences, for EXT its 48 payload bits, as varints) | types | low words | high words
 //
-// The lap byte is not kept: it follows from the position. What is decoded equals what was encoded in every other bit.
-//
-// Thread: any. Tested in tests/unit/traces/slot_codec_test.cpp (round trips of generated slots), fuzzed.
+// Thread: any. Tested in tests/unit/traces/event_columns_test.cpp and, by a file of version 1, in golden_test.cpp; fuzzed.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +15,8 @@
 
 namespace coroscope::traces {
 
-std::vector<std::uint8_t> encode_slots(std::span<const wire::EventSlot> slots);
-// Lap bytes are 0. Errors: kCorrupt.
-base::Result<std::vector<wire::EventSlot>> decode_slots(std::span<const std::uint8_t> bytes);
+// Into `slots`, lap bytes 0. Errors: kCorrupt.
+base::Status decode_slots(std::span<const std::uint8_t> bytes, std::vector<wire::EventSlot>& slots);
+base::Status copy_slots(std::span<const std::uint8_t> bytes, std::vector<wire::EventSlot>& slots);
 
 }  // namespace coroscope::traces

@@ -1,16 +1,12 @@
-// Opening: file header, then footer or walk, then the small tables.
+// Opening: file header, then the index, then the small tables.
 #include "traces/trace_reader.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "instrumentation/wire/segment.h"
 #include "traces/bytes.h"
+#include "traces/event_columns.h"
 #include "traces/image_codec.h"
 #include "traces/packing.h"
 #include "traces/slot_codec.h"
@@ -32,50 +28,31 @@ base::Error TraceReader::corrupt(const std::string& how) const {
     return base::error(base::ErrorCode::kCorrupt, path_ + ": " + how);
 }
 
+base::Error TraceReader::corrupt(const ChunkRef& chunk, const base::Error& how) const {
+    return base::error(how.code, path_ + ": the " + chunk_type_name(chunk.header.type) + " chunk at byte " +
+                                     std::to_string(chunk.offset) + ": " + how.message);
+}
+
 base::Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        return base::error(base::ErrorCode::kUnreadable,
-                           "cannot open the trace " + path + ": " + std::strerror(errno));
-    }
-    struct stat facts {};
-    const bool regular = ::fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode);
-    std::unique_ptr<TraceReader> reader(
-        new TraceReader(path, fd, regular ? static_cast<std::uint64_t>(facts.st_size) : 0));
-    if (!regular)
-        return base::error(base::ErrorCode::kUnreadable, path + " is not a file, so it cannot be a trace");
+    std::unique_ptr<TraceReader> reader(new TraceReader(path));
+    const base::Status opened = reader->file_.open(path);
+    if (!opened.ok()) return opened.error();
     const base::Status header = reader->read_file_header();
     if (!header.ok()) return header.error();
-    if (!reader->open_by_footer()) reader->open_by_walking();
+    const bool seeded = reader->file_header_.version_major > 1;
+    reader->index_ = read_index(reader->file_, seeded ? reader->file_header_.hash : 0);
     const base::Status tables = reader->read_tables();
     if (!tables.ok()) return tables.error();
     return reader;
 }
 
-TraceReader::~TraceReader() {
-    ::close(fd_);
-}
-
-bool TraceReader::read_at(std::uint64_t offset, void* to, std::size_t bytes) const {
-    if (offset > file_bytes_ || bytes > file_bytes_ - offset) return false;
-    std::size_t done = 0;
-    while (done < bytes) {
-        const ssize_t got = ::pread(fd_, static_cast<char*>(to) + done, bytes - done,
-                                    static_cast<off_t>(offset + done));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return false;
-        done += static_cast<std::size_t>(got);
-    }
-    return true;
-}
-
 base::Status TraceReader::read_file_header() {
-    FileHeader header{};
-    if (!read_at(0, &header, sizeof header) ||
+    FileHeader& header = file_header_;
+    if (!file_.read_at(0, &header, sizeof header) ||
         std::memcmp(header.magic, kTraceMagic, sizeof header.magic) != 0) {
         return corrupt("this is not a Coroscope trace; `coroscope record -o FILE -- PROGRAM` makes one");
     }
-    if (header.version_major != kTraceMajor) {
+    if (header.version_major < kTraceMajorMin || header.version_major > kTraceMajor) {
         return base::error(base::ErrorCode::kVersion,
                            version_sentence(path_, "trace format", header.version_major, kTraceMajor));
     }
@@ -88,76 +65,16 @@ base::Status TraceReader::read_file_header() {
     return base::ok_status();
 }
 
-// True when a whole, believable chunk header stands at `offset` and its payload lies inside the file.
-bool TraceReader::read_chunk_header(std::uint64_t offset, ChunkRef& chunk) const {
-    chunk.offset = offset;
-    if (!read_at(offset, &chunk.header, sizeof chunk.header) || chunk.header.magic != kChunkMagic)
-        return false;
-    if (chunk.header.types_count > wire::kEventTypesMax) return false;
-    chunk.counts.resize(chunk.header.types_count);
-    if (!read_at(offset + sizeof chunk.header, chunk.counts.data(), chunk.counts.size() * sizeof(TypeCount)))
-        return false;
-    if (chunk.header.header_hash != header_checksum(chunk.header, chunk.counts)) return false;
-    const std::uint64_t payload_offset = offset + sizeof chunk.header +
-                                         chunk.counts.size() * sizeof(TypeCount);
-    return chunk.header.payload_bytes <= file_bytes_ - payload_offset;
-}
-
 base::Result<Bytes> TraceReader::read_payload(const ChunkRef& chunk) const {
-    const std::uint64_t offset = chunk.offset + sizeof chunk.header + chunk.counts.size() * sizeof(TypeCount);
-    const std::string name = std::string("the ") + chunk_type_name(chunk.header.type) + " chunk at byte " +
-                             std::to_string(chunk.offset);
-    if (offset > file_bytes_ || chunk.header.payload_bytes > file_bytes_ - offset)
-        return corrupt(name + " is cut off");
-    Bytes stored(chunk.header.payload_bytes);
-    if (!read_at(offset, stored.data(), stored.size())) return corrupt(name + " cannot be read");
-    if (checksum(stored.data(), stored.size()) != chunk.header.payload_hash)
-        return corrupt(name + " is damaged");
-    base::Result<Bytes> bytes = unpack(chunk.header.compression, chunk.header.unpacked_bytes, stored);
-    if (!bytes.ok()) return corrupt(name + ": " + bytes.error().message);
+    base::Result<Bytes> stored = read_stored(file_, chunk);
+    if (!stored.ok()) return corrupt(chunk, stored.error());
+    if (checksum(stored->data(), stored->size()) != chunk.header.payload_hash)
+        return corrupt(chunk, base::error(base::ErrorCode::kCorrupt, "it is damaged"));
+    if (chunk.header.compression == Compression::kNone && chunk.header.unpacked_bytes == stored->size())
+        return stored;
+    base::Result<Bytes> bytes = unpack(chunk.header.compression, chunk.header.unpacked_bytes, *stored);
+    if (!bytes.ok()) return corrupt(chunk, bytes.error());
     return bytes;
-}
-
-bool TraceReader::open_by_footer() {
-    Trailer trailer{};
-    if (file_bytes_ < sizeof(FileHeader) + sizeof trailer) return false;
-    if (!read_at(file_bytes_ - sizeof trailer, &trailer, sizeof trailer) || trailer.magic != kTrailerMagic)
-        return false;
-    if (trailer.hash != checksum(&trailer, offsetof(Trailer, hash))) return false;
-    ChunkRef footer;
-    if (!read_chunk_header(trailer.footer_offset, footer) || footer.header.type != ChunkType::kFooter)
-        return false;
-    const base::Result<Bytes> payload = read_payload(footer);
-    if (!payload.ok()) return false;
-    ByteReader in(*payload);
-    std::vector<ChunkRef> chunks;
-    while (in.ok() && in.remaining() > 0) {
-        ChunkRef chunk;
-        chunk.offset = in.get<std::uint64_t>();
-        chunk.header = in.get<ChunkHeader>();
-        const BytesView counts = in.get_bytes(std::size_t{chunk.header.types_count} * sizeof(TypeCount));
-        if (!in.ok() || chunk.header.magic != kChunkMagic) return false;
-        chunk.counts.resize(chunk.header.types_count);
-        if (!counts.empty()) std::memcpy(chunk.counts.data(), counts.data(), counts.size());
-        if (chunk.header.header_hash != header_checksum(chunk.header, chunk.counts)) return false;
-        chunks.push_back(std::move(chunk));
-    }
-    chunks_ = std::move(chunks);
-    complete_ = true;
-    return true;
-}
-
-void TraceReader::open_by_walking() {
-    std::uint64_t offset = sizeof(FileHeader);
-    for (;;) {
-        ChunkRef chunk;
-        if (!read_chunk_header(offset, chunk)) break;
-        offset += sizeof chunk.header + chunk.counts.size() * sizeof(TypeCount) + chunk.header.payload_bytes;
-        if (chunk.header.type != ChunkType::kFooter) chunks_.push_back(std::move(chunk));
-    }
-    // The last one may have reached the disk in part: its header says more than there is behind it.
-    while (!chunks_.empty() && !read_payload(chunks_.back()).ok())
-        chunks_.pop_back();
 }
 
 base::Status TraceReader::read_table(const ChunkRef& chunk) {
@@ -202,8 +119,8 @@ base::Status TraceReader::read_table(const ChunkRef& chunk) {
 base::Status TraceReader::read_tables() {
     table_being_read_ = std::make_shared<inspect::StackTable>();
     bool meta_found = false;
-    for (std::uint32_t i = 0; i < chunks_.size(); ++i) {
-        const ChunkRef& chunk = chunks_[i];
+    for (std::uint32_t i = 0; i < index_.chunks.size(); ++i) {
+        const ChunkRef& chunk = index_.chunks[i];
         switch (chunk.header.type) {
             case ChunkType::kMeta: {
                 const base::Result<Bytes> payload = read_payload(chunk);
@@ -230,7 +147,7 @@ base::Status TraceReader::read_tables() {
     stack_table_ = std::move(table_being_read_);
     if (!meta_found) return corrupt("the trace breaks off before it says what was recorded; record it again");
     const auto by_time = [&](std::uint32_t a, std::uint32_t b) {
-        return chunks_[a].header.ticks_max < chunks_[b].header.ticks_max;
+        return index_.chunks[a].header.ticks_max < index_.chunks[b].header.ticks_max;
     };
     std::stable_sort(keyframes_.begin(), keyframes_.end(), by_time);
     std::stable_sort(stacks_.begin(), stacks_.end(), by_time);
@@ -252,10 +169,27 @@ RingCount TraceReader::ring(std::uint32_t ring) const {
     return none;
 }
 
-base::Result<std::vector<wire::EventSlot>> TraceReader::read_events(const ChunkRef& chunk) const {
+base::Status TraceReader::read_events(const ChunkRef& chunk, std::vector<wire::EventSlot>& slots) const {
+    if (chunk.header.layout == EventsLayout::kColumns) {
+        const base::Result<Bytes> stored = read_stored(file_, chunk);
+        if (!stored.ok()) return corrupt(chunk, stored.error());
+        const base::Status decoded = decode_event_columns(chunk.header, *stored, slots);
+        if (!decoded.ok()) return corrupt(chunk, decoded.error());
+        return decoded;
+    }
     const base::Result<Bytes> payload = read_payload(chunk);
     if (!payload.ok()) return payload.error();
-    return decode_slots(*payload);
+    const base::Status decoded = chunk.header.layout == EventsLayout::kSlots ? copy_slots(*payload, slots)
+                                                                             : decode_slots(*payload, slots);
+    if (!decoded.ok()) return corrupt(chunk, decoded.error());
+    return decoded;
+}
+
+base::Result<std::vector<wire::EventSlot>> TraceReader::read_events(const ChunkRef& chunk) const {
+    std::vector<wire::EventSlot> slots;
+    const base::Status read = read_events(chunk, slots);
+    if (!read.ok()) return read.error();
+    return slots;
 }
 
 base::Result<inspect::StateImage> TraceReader::read_keyframe(const ChunkRef& chunk) const {

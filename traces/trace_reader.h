@@ -1,8 +1,8 @@
 // TraceReader: opens a trace file and hands out what its chunks hold.
 //
-// A complete file opens by its footer; one whose recorder was killed by walking from header to header, up to the last whole
-// chunk. Nothing read is trusted: every length is checked against the file before it is used, every payload against its checksum.
-// The small tables (strings, stacks, modules, symbols, counts) are read when opening; events and keyframes on request.
+// Where the chunks are says trace_index.h. Nothing read is trusted: every length is checked against the file before it is used, every payload
+// against its checksum. The small tables (strings, stacks, modules, symbols, counts) are read when opening; events and keyframes on request, and
+// nothing of them is kept: a trace larger than memory can be looked at. Whoever wants types and stamps alone asks column_scan.h.
 //
 // Thread: after open() everything is const and may be called from any thread. Blocks: reads the file. Tested in
 // tests/unit/traces/trace_file_test.cpp; fuzzed by tests/fuzz/trace_file_fuzz.cpp.
@@ -20,33 +20,31 @@
 #include "instrumentation/wire/event.h"
 #include "traces/format.h"
 #include "traces/tables.h"
+#include "traces/trace_index.h"
 
 namespace coroscope::traces {
-
-struct ChunkRef {
-    std::uint64_t offset = 0;  // of the header in the file
-    ChunkHeader header{};
-    std::vector<TypeCount> counts;
-};
 
 class TraceReader {
 public:
     // Errors: kUnreadable, kCorrupt (no trace, or nothing usable in it), kVersion (which side to upgrade).
     static base::Result<std::unique_ptr<TraceReader>> open(const std::string& path);
-    ~TraceReader();
     TraceReader(const TraceReader&) = delete;
     TraceReader& operator=(const TraceReader&) = delete;
 
     const std::string& path() const { return path_; }
     const TraceMeta& meta() const { return meta_; }
-    std::uint64_t file_bytes() const { return file_bytes_; }
+    std::uint64_t file_bytes() const { return file_.bytes(); }
+    const FileHeader& file_header() const { return file_header_; }
+    const PositionedFile& file() const { return file_; }
     // Whether the recorder closed the file; if not, its last words are missing and `end()` is empty.
-    bool complete() const { return complete_; }
+    bool complete() const { return index_.complete; }
     const TraceEnd& end() const { return end_; }
     // Chunks whose payload turned out to be broken while opening.
     std::uint32_t broken_chunks() const { return broken_; }
+    // What opening found missing or damaged, one sentence each.
+    const std::vector<std::string>& losses() const { return index_.losses; }
 
-    std::span<const ChunkRef> chunks() const { return chunks_; }  // all, in file order
+    std::span<const ChunkRef> chunks() const { return index_.chunks; }  // all, in file order
     std::span<const std::uint32_t> events() const {
         return events_;
     }  // positions in chunks(): events, in file order
@@ -61,33 +59,31 @@ public:
     // What is known of a ring; kFree when no counts were written yet.
     RingCount ring(std::uint32_t ring) const;
 
-    // Payloads. Errors: kCorrupt, kUnreadable; the caller decides whether a broken chunk is a loss or the end.
+    // Payloads, unpacked. Errors: kCorrupt, kUnreadable; the caller decides whether a broken chunk is a loss or the end.
     base::Result<std::vector<wire::EventSlot>> read_events(const ChunkRef& chunk) const;
+    // The same into `slots`, whose memory is used again.
+    base::Status read_events(const ChunkRef& chunk, std::vector<wire::EventSlot>& slots) const;
+    // Of any chunk but events.
+    base::Result<Bytes> read_payload(const ChunkRef& chunk) const;
     base::Result<inspect::StateImage> read_keyframe(const ChunkRef& chunk) const;
     // Stack numbers beyond the table become kNone.
     base::Result<inspect::StackSnapshot> read_stacks(const ChunkRef& chunk) const;
 
 private:
-    TraceReader(std::string path, int fd, std::uint64_t file_bytes)
-        : path_(std::move(path)), fd_(fd), file_bytes_(file_bytes) {}
-    bool read_at(std::uint64_t offset, void* to, std::size_t bytes) const;
-    base::Result<Bytes> read_payload(const ChunkRef& chunk) const;
+    explicit TraceReader(std::string path) : path_(std::move(path)) {}
     base::Status read_file_header();
-    bool read_chunk_header(std::uint64_t offset, ChunkRef& chunk) const;
-    bool open_by_footer();
-    void open_by_walking();
     base::Status read_tables();
     base::Status read_table(const ChunkRef& chunk);
     base::Error corrupt(const std::string& how) const;
+    base::Error corrupt(const ChunkRef& chunk, const base::Error& how) const;
 
     const std::string path_;
-    int fd_ = -1;
-    std::uint64_t file_bytes_ = 0;
-    bool complete_ = false;
+    PositionedFile file_;
+    FileHeader file_header_{};
+    TraceIndex index_;
     std::uint32_t broken_ = 0;
     TraceMeta meta_;
     TraceEnd end_;
-    std::vector<ChunkRef> chunks_;
     std::vector<std::uint32_t> events_, keyframes_, stacks_;
     std::vector<Counts> counts_;
     std::string strings_;

@@ -11,9 +11,10 @@
 
 #include "instrumentation/wire/segment.h"
 #include "traces/bytes.h"
+#include "traces/event_buckets.h"
+#include "traces/event_columns.h"
 #include "traces/image_codec.h"
 #include "traces/packing.h"
-#include "traces/slot_codec.h"
 
 namespace coroscope::traces {
 namespace {
@@ -74,13 +75,13 @@ base::Result<std::unique_ptr<TraceWriter>> TraceWriter::create(const std::string
     header.wire_minor = wire::kWireMinor;
     header.segment_nonce = meta.segment_nonce;
     header.start_ticks = meta.start_ticks;
-    header.hash = checksum(&header, offsetof(FileHeader, hash));
+    writer->seed_ = header.hash = checksum(&header, offsetof(FileHeader, hash));
     {
         const std::lock_guard lock(writer->lock_);
         const base::Status written = writer->write_locked(bytes_of(header));
         if (!written.ok()) return written.error();
     }
-    const base::Status written = writer->append(plain_header(ChunkType::kMeta), {}, encode_meta(meta),
+    const base::Status written = writer->append(plain_header(ChunkType::kMeta), encode_meta(meta),
                                                 Compression::kNone);
     if (!written.ok()) return written.error();
     return writer;
@@ -139,33 +140,38 @@ base::Status TraceWriter::write_locked(BytesView bytes) {
     return base::ok_status();
 }
 
-base::Status TraceWriter::append_locked(ChunkHeader& header, std::span<const TypeCount> counts,
-                                        BytesView payload) {
+base::Status TraceWriter::append_stored(ChunkHeader& header, Extras extras, BytesView payload) {
+    const std::lock_guard lock(lock_);
     if (failed_) return error_;
     CHECK(!finished_);
     header.number = chunks_;
-    header.types_count = static_cast<std::uint16_t>(counts.size());
-    header.header_hash = header_checksum(header, counts);
-    const BytesView count_bytes(reinterpret_cast<const std::uint8_t*>(counts.data()), counts.size_bytes());
+    header.types_count = static_cast<std::uint16_t>(extras.counts.size());
+    header.time_buckets = static_cast<std::uint16_t>(extras.buckets.size());
+    header.payload_bytes = payload.size();
+    header.header_hash = header_checksum(header, extras.counts, extras.buckets, seed_);
+    const auto raw = [](auto rows) {
+        return BytesView(reinterpret_cast<const std::uint8_t*>(rows.data()), rows.size_bytes());
+    };
     ByteWriter out;
-    out.bytes().reserve(sizeof header + count_bytes.size() + payload.size());
+    out.bytes().reserve(sizeof header + extras.counts.size_bytes() + extras.buckets.size_bytes() +
+                        payload.size());
     out.put_bytes(bytes_of(header));
-    out.put_bytes(count_bytes);
+    out.put_bytes(raw(extras.counts));
+    out.put_bytes(raw(extras.buckets));
+    const std::size_t parts_bytes = out.size();
     out.put_bytes(payload);
     const std::uint64_t offset = offset_;
     const base::Status written = write_locked(out.bytes());
     if (!written.ok()) return written;
-    ByteWriter index;
-    index.put(offset);
-    index.put_bytes(bytes_of(header));
-    index.put_bytes(count_bytes);
-    index_.insert(index_.end(), index.bytes().begin(), index.bytes().end());
+    const BytesView offset_bytes = bytes_of(offset);
+    index_.insert(index_.end(), offset_bytes.begin(), offset_bytes.end());
+    const auto parts_end = out.bytes().begin() + static_cast<std::ptrdiff_t>(parts_bytes);
+    index_.insert(index_.end(), out.bytes().begin(), parts_end);
     ++chunks_;
     return base::ok_status();
 }
 
-base::Status TraceWriter::append(ChunkHeader header, std::span<const TypeCount> counts, Bytes payload,
-                                 Compression wish) {
+base::Status TraceWriter::append(ChunkHeader header, Bytes payload, Compression wish) {
     if (payload.size() > kPayloadBytesMax) {
         return base::error(base::ErrorCode::kInternal,
                            "a " + std::string(chunk_type_name(header.type)) + " of " +
@@ -175,10 +181,8 @@ base::Status TraceWriter::append(ChunkHeader header, std::span<const TypeCount> 
     header.unpacked_bytes = payload.size();
     const Packed packed = pack(std::move(payload), wish);
     header.compression = packed.compression;
-    header.payload_bytes = packed.bytes.size();
     header.payload_hash = checksum(packed.bytes.data(), packed.bytes.size());
-    const std::lock_guard lock(lock_);
-    return append_locked(header, counts, packed.bytes);
+    return append_stored(header, {}, packed.bytes);
 }
 
 base::Status TraceWriter::add_events(const EventsChunk& chunk, bool hurry) {
@@ -202,7 +206,48 @@ base::Status TraceWriter::add_events(const EventsChunk& chunk, bool hurry) {
         if (chunk.counts[type] != 0)
             counts.push_back({static_cast<std::uint8_t>(type), {}, chunk.counts[type]});
     }
-    return append(header, counts, encode_slots(chunk.slots), hurry ? Compression::kNone : Compression::kLz4);
+    return append_events(header, counts, chunk.slots, hurry ? Compression::kNone : Compression::kLz4);
+}
+
+base::Status TraceWriter::add_again(const ChunkHeader& header, Bytes payload) {
+    if (header.type == ChunkType::kKeyframe) {
+        const std::lock_guard lock(lock_);
+        ++keyframes_;
+    }
+    return append(header, std::move(payload), Compression::kZstd);
+}
+
+base::Status TraceWriter::add_events_again(ChunkHeader header, std::span<const TypeCount> counts,
+                                           std::span<const wire::EventSlot> slots) {
+    return append_events(header, counts, slots, Compression::kZstd);
+}
+
+base::Status TraceWriter::append_events(ChunkHeader& header, std::span<const TypeCount> counts,
+                                        std::span<const wire::EventSlot> slots, Compression wish) {
+    const std::vector<std::uint16_t> buckets = count_buckets(header, slots);
+    std::optional<EncodedColumns> columns;
+    if (wish != Compression::kNone) columns = encode_event_columns(slots, header.context_ticks, wish);
+    if (columns) {
+        header.layout = EventsLayout::kColumns;
+        header.compression = wish;
+        header.unpacked_bytes = columns->unpacked_bytes;
+        header.scan_bytes = static_cast<std::uint32_t>(columns->scan_bytes);
+        header.payload_hash = checksum(columns->payload.data(), kColumnsHeadBytes);
+        return append_stored(header, {counts, buckets}, columns->payload);
+    }
+    header.layout = EventsLayout::kSlots;
+    header.scan_bytes = 0;
+    const BytesView raw(reinterpret_cast<const std::uint8_t*>(slots.data()), slots.size_bytes());
+    header.unpacked_bytes = raw.size();
+    if (wish == Compression::kNone) {
+        header.compression = wish;
+        header.payload_hash = checksum(raw.data(), raw.size());
+        return append_stored(header, {counts, buckets}, raw);
+    }
+    Bytes packed;
+    header.compression = pack_onto(packed, raw, wish);
+    header.payload_hash = checksum(packed.data(), packed.size());
+    return append_stored(header, {counts, buckets}, packed);
 }
 
 base::Status TraceWriter::add_keyframe(const inspect::StateImage& image) {
@@ -217,14 +262,14 @@ base::Status TraceWriter::add_keyframe(const inspect::StateImage& image) {
         ByteWriter strings;
         strings.put(strings_begin);
         strings.put_text(std::string_view(image.strings).substr(strings_begin));
-        const base::Status written = append(plain_header(ChunkType::kStrings), {}, std::move(strings.bytes()),
+        const base::Status written = append(plain_header(ChunkType::kStrings), std::move(strings.bytes()),
                                             Compression::kZstd);
         if (!written.ok()) return written;
     }
     ChunkHeader header = plain_header(ChunkType::kKeyframe);
     header.ticks_min = image.read_begin_ticks;
     header.ticks_max = image.read_end_ticks;
-    const base::Status written = append(header, {}, encode_image(image), Compression::kZstd);
+    const base::Status written = append(header, encode_image(image), Compression::kZstd);
     if (!written.ok()) return written;
     const std::lock_guard lock(lock_);
     ++keyframes_;
@@ -241,33 +286,33 @@ base::Status TraceWriter::add_stacks(const inspect::StackSnapshot& stacks, const
         stacks_written_ = end;
     }
     if (first < end) {
-        const base::Status written = append(plain_header(ChunkType::kStackTable), {},
+        const base::Status written = append(plain_header(ChunkType::kStackTable),
                                             encode_stack_table(table, first, end), Compression::kZstd);
         if (!written.ok()) return written;
     }
     ChunkHeader header = plain_header(ChunkType::kStacks);
     header.ticks_min = header.ticks_max = stacks.taken_ticks;
-    return append(header, {}, encode_stacks(stacks), Compression::kZstd);
+    return append(header, encode_stacks(stacks), Compression::kZstd);
 }
 
 base::Status TraceWriter::add_modules(const std::vector<inspect::Module>& modules) {
-    return append(plain_header(ChunkType::kModules), {}, encode_modules(modules), Compression::kZstd);
+    return append(plain_header(ChunkType::kModules), encode_modules(modules), Compression::kZstd);
 }
 
 base::Status TraceWriter::add_symbols(const Symbols& symbols) {
-    return append(plain_header(ChunkType::kSymbols), {}, encode_symbols(symbols), Compression::kZstd);
+    return append(plain_header(ChunkType::kSymbols), encode_symbols(symbols), Compression::kZstd);
 }
 
 base::Status TraceWriter::add_counts(const Counts& counts) {
     ChunkHeader header = plain_header(ChunkType::kCounts);
     header.ticks_min = header.ticks_max = counts.mark_ticks;
-    return append(header, {}, encode_counts(counts), Compression::kZstd);
+    return append(header, encode_counts(counts), Compression::kZstd);
 }
 
 base::Status TraceWriter::finish(const TraceEnd& end) {
     ChunkHeader last_words = plain_header(ChunkType::kEnd);
     last_words.ticks_min = last_words.ticks_max = end.ticks;
-    const base::Status said = append(last_words, {}, encode_end(end), Compression::kNone);
+    const base::Status said = append(last_words, encode_end(end), Compression::kNone);
     if (!said.ok()) return said;
     std::uint64_t footer_offset = 0;
     Bytes index;
@@ -276,7 +321,7 @@ base::Status TraceWriter::finish(const TraceEnd& end) {
         footer_offset = offset_;
         index = index_;
     }
-    const base::Status written = append(plain_header(ChunkType::kFooter), {}, std::move(index),
+    const base::Status written = append(plain_header(ChunkType::kFooter), std::move(index),
                                         Compression::kZstd);
     if (!written.ok()) return written;
     Trailer trailer{};

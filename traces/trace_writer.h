@@ -50,8 +50,12 @@ public:
     TraceWriter(const TraceWriter&) = delete;
     TraceWriter& operator=(const TraceWriter&) = delete;
 
-    // `hurry`: store without compressing, because the program emits faster than this machine packs.
+    // `hurry`: store the slots as they are, because the program emits faster than this machine packs.
     base::Status add_events(const EventsChunk& chunk, bool hurry);
+    // A chunk of another file, its payload unpacked, packed anew as small as it gets: compact.h. What a header says of packing is replaced.
+    base::Status add_again(const ChunkHeader& header, Bytes payload);
+    base::Status add_events_again(ChunkHeader header, std::span<const TypeCount> counts,
+                                  std::span<const wire::EventSlot> slots);
     // Also adds the strings that are new since the last one.
     base::Status add_keyframe(const inspect::StateImage& image);
     // Also adds the stacks of the table that are new since the last call. One caller at a time.
@@ -70,13 +74,20 @@ public:
 
 private:
     TraceWriter(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
-    base::Status append(ChunkHeader header, std::span<const TypeCount> counts, Bytes payload,
-                        Compression wish);
-    base::Status append_locked(ChunkHeader& header, std::span<const TypeCount> counts, BytesView payload);
+    // What stands between a header and its payload.
+    struct Extras {
+        std::span<const TypeCount> counts;
+        std::span<const std::uint16_t> buckets;
+    };
+    base::Status append(ChunkHeader header, Bytes payload, Compression wish);
+    base::Status append_events(ChunkHeader& header, std::span<const TypeCount> counts,
+                               std::span<const wire::EventSlot> slots, Compression wish);
+    base::Status append_stored(ChunkHeader& header, Extras extras, BytesView payload);
     base::Status write_locked(BytesView bytes);
     base::Status status_locked() const;
 
     const std::string path_;
+    std::uint64_t seed_ = 0;   // of headers' checksums
     mutable std::mutex lock_;  // guards everything below
     int fd_ = -1;
     std::uint64_t offset_ = 0;  // end of the last whole chunk

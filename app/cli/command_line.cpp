@@ -48,6 +48,7 @@ public:
         if (word == "launch") return "Usage: coroscope launch [OPTIONS] -- PROG ARGS...\n";
         if (word == "record")
             return "Usage: coroscope record -o FILE [OPTIONS] (--pid PID | -- PROG ARGS...)\n";
+        if (word == "compact") return "Usage: coroscope compact FILE -o FILE [--json]\n";
         if (word == "ctl")
             return "Usage: coroscope ctl --pid PID pause [ID...] [--keep]\n"
                    "       coroscope ctl --pid PID resume [ID...]\n"
@@ -80,6 +81,7 @@ private:
     void add_window_words();
     static void add_binary(CLI::App* app, std::string& binary);
     void add_record();
+    void add_compact();
     void add_ctl();
     void add_sizes();
 
@@ -98,6 +100,7 @@ private:
     WindowOptions window_;
     std::string window_size_;
     RecordWish record_;
+    CompactWish compact_;
     LsWish ls_;
     LookWish look_;
     CtlWish ctl_;
@@ -115,6 +118,7 @@ Parser::Parser() {
     add_window_options(&app_);
     add_window_words();
     add_record();
+    add_compact();
     CLI::App* ls = word("ls", "List the programs that can be attached to", [this] { return Wish(ls_); });
     ls->add_flag("--json", ls_.json, "One JSON object on stdout");
     add_look(LookWish::What::kStat, "stat", "Counts, losses, states, latencies and pools");
@@ -224,6 +228,14 @@ void Parser::add_record() {
                      "Milliseconds between keyframes (default 500)")
         ->type_name("MS")
         ->check(CLI::Range(20, 60'000));
+}
+
+void Parser::add_compact() {
+    CLI::App* compact = word("compact", "The same trace in fewer bytes, whole again where it was damaged",
+                             [this] { return Wish(compact_); });
+    compact->add_option("FILE", compact_.file, "A trace written by 'coroscope record'")->required();
+    compact->add_option("-o,--output", compact_.output, "The trace to write")->type_name("FILE")->required();
+    compact->add_flag("--json", compact_.json, "One JSON object on stdout");
 }
 
 CLI::App* Parser::add_look(LookWish::What what, const char* name, const char* description) {

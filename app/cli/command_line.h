@@ -31,6 +31,13 @@ struct RecordWish {
     int keyframe_interval_ms = 500;
 };
 
+// compact FILE -o FILE
+struct CompactWish {
+    std::string file;
+    std::string output;
+    bool json = false;
+};
+
 struct LsWish {
     bool json = false;
 };
@@ -63,7 +70,7 @@ struct CtlWish {
     std::uint32_t pid = 0;
     std::vector<std::uint64_t> coroutines;  // none = everything; kStep: whomever the scheduler picks; kStop: one
     bool keep = false;                      // kPause: it stays when we have gone
-    int patience_ms = 1000;                 // how long it is waited for, before it is said who keeps it from taking effect
+    int patience_ms = 1000;  // how long it is waited for, before it is said who keeps it from taking effect
     bool json = false;
 };
 
@@ -71,7 +78,8 @@ struct DoctorWish {
     bool json = false;
 };
 
-using Wish = std::variant<HelpWish, WindowOptions, RecordWish, LsWish, LookWish, CtlWish, SizesWish, DoctorWish>;
+using Wish = std::variant<HelpWish, WindowOptions, RecordWish, CompactWish, LsWish, LookWish, CtlWish,
+                          SizesWish, DoctorWish>;
 
 // `arguments` are those after the program's own name. Errors: kUsage.
 base::Result<Wish> parse_command_line(const std::vector<std::string>& arguments);

@@ -35,6 +35,7 @@ struct Doer {
     }
     int operator()(const WindowOptions& options) const { return run_window(with_obvious_pid(options)); }
     int operator()(const RecordWish& wish) const { return run_record(wish); }
+    int operator()(const CompactWish& wish) const { return run_compact(wish); }
     int operator()(const LsWish& wish) const { return run_ls(wish); }
     int operator()(const LookWish& wish) const { return run_look(wish); }
     int operator()(const CtlWish& wish) const { return run_ctl(wish); }

@@ -9,6 +9,7 @@
 namespace coroscope::app {
 
 int run_record(const RecordWish& wish);
+int run_compact(const CompactWish& wish);
 int run_ls(const LsWish& wish);
 int run_look(const LookWish& wish);
 int run_ctl(const CtlWish& wish);

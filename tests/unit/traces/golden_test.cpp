@@ -1,7 +1,8 @@
-// Golden texts of everything derived from a trace, and a trace file of format 1.0 that every later version must go on reading.
+// Golden texts of everything derived from a trace, and a trace file of each version of the format that every later one must go on reading.
 //
-// tests/golden/small.coro was written once; small.*.txt say what is in it. After a deliberate change: COROSCOPE_UPDATE_GOLDEN=1 writes the
-// texts anew (and the file, if it is gone), and the difference belongs into the commit.
+// tests/golden/small.coro (version 1) and small_2.coro (version 2) were written once, of the same history; small.*.txt say what is in both. After a
+// deliberate change: COROSCOPE_UPDATE_GOLDEN=1 writes the texts anew (and the file of today's version, if it is gone), and the difference belongs
+// into the commit.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -62,15 +63,19 @@ std::string list_chunks(const TraceReader& reader) {
     return text;
 }
 
-class Golden : public testing::Test {
+constexpr const char* kToday = "small_2";
+
+// By name of the file.
+class Golden : public testing::TestWithParam<const char*> {
 protected:
     void SetUp() override {
-        if (updating() && !std::filesystem::exists(golden_path("small.coro")))
-            write_small_trace(golden_path("small.coro"));
-        auto opened = open_trace(golden_path("small.coro"));
+        if (updating() && GetParam() == std::string(kToday) && !std::filesystem::exists(path()))
+            write_small_trace(path());
+        auto opened = open_trace(path());
         ASSERT_TRUE(opened.ok()) << opened.error().message;
         session_ = std::move(*opened);
     }
+    std::string path() const { return golden_path(std::string(GetParam()) + ".coro"); }
     std::shared_ptr<const Moment> moment(std::optional<TimeNs> t) {
         session_->set_time(t);
         auto found = session_->wait_moment();
@@ -79,32 +84,34 @@ protected:
     }
     std::unique_ptr<Session> session_;
 };
+INSTANTIATE_TEST_SUITE_P(EveryVersion, Golden, testing::Values("small", kToday));
 
-TEST_F(Golden, the_committed_file_has_the_chunks_it_always_had) {
-    const auto reader = TraceReader::open(golden_path("small.coro"));
+TEST_P(Golden, the_committed_file_has_the_chunks_it_always_had) {
+    const auto reader = TraceReader::open(path());
     ASSERT_TRUE(reader.ok());
-    expect_golden("small.chunks.txt", list_chunks(**reader));
+    expect_golden(std::string(GetParam()) + ".chunks.txt", list_chunks(**reader));
 }
 
-TEST_F(Golden, what_is_written_today_is_the_committed_file) {
+TEST(GoldenToday, what_is_written_today_is_the_committed_file) {
     const TemporaryPath file("golden");
     write_small_trace(file.path());
     const auto today = TraceReader::open(file.path());
     ASSERT_TRUE(today.ok());
-    const auto committed = TraceReader::open(golden_path("small.coro"));
+    const auto committed = TraceReader::open(golden_path(std::string(kToday) + ".coro"));
     ASSERT_TRUE(committed.ok());
     // Not the compressed bytes, which depend on the compressor's version.
     EXPECT_EQ(list_chunks(**today), list_chunks(**committed))
         << "the format changed: raise kTraceMinor or kTraceMajor";
 }
 
-TEST_F(Golden, stat) {
+TEST_P(Golden, stat) {
     const auto at_end = moment(std::nullopt);
-    expect_golden("small.stat.txt", to_text(compute_stat(*session_, *at_end)));
-    expect_golden("small.stat.json", to_json(compute_stat(*session_, *at_end)).dump(2) + "\n");
+    expect_golden(std::string(GetParam()) + ".stat.txt", to_text(compute_stat(*session_, *at_end)));
+    expect_golden(std::string(GetParam()) + ".stat.json",
+                  to_json(compute_stat(*session_, *at_end)).dump(2) + "\n");
 }
 
-TEST_F(Golden, state_between_two_keyframes) {
+TEST_P(Golden, state_between_two_keyframes) {
     const TimeNs middle = (session_->info().begin + session_->info().end) / 2;
     const auto then = moment(middle);
     std::string text = fmt::format("t {}\n", then->t);
@@ -119,13 +126,13 @@ TEST_F(Golden, state_between_two_keyframes) {
                             c.index, c.identity, c.operations, c.length, c.sent, c.received,
                             c.senders_waiting, c.receivers_waiting, c.closed ? " closed" : "");
     }
-    expect_golden("small.state.txt", text);
+    expect_golden(std::string(GetParam()) + ".state.txt", text);
 }
 
-TEST_F(Golden, stacks_and_waits) {
+TEST_P(Golden, stacks_and_waits) {
     const auto at_end = moment(std::nullopt);
-    expect_golden("small.stacks.json", stacks_json(*session_, *at_end).dump(1) + "\n");
-    expect_golden("small.waits.json", to_json(compute_waits(*at_end)).dump(1) + "\n");
+    expect_golden(std::string(GetParam()) + ".stacks.json", stacks_json(*session_, *at_end).dump(1) + "\n");
+    expect_golden(std::string(GetParam()) + ".waits.json", to_json(compute_waits(*at_end)).dump(1) + "\n");
 }
 
 }  // namespace

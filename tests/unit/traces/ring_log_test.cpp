@@ -5,7 +5,6 @@
 #include <rapidcheck.h>
 
 #include "synthetic_trace.h"
-#include "traces/slot_codec.h"
 #include "traces/trace_reader.h"
 
 namespace coroscope::traces {
@@ -154,22 +153,6 @@ TEST(RingLog, accepted_and_dropped_are_what_was_emitted) {
             RC_ASSERT(log.accepted()[static_cast<std::size_t>(type)] + lost == emitted);
         }
     }));
-}
-
-TEST(SlotCodec, slots_come_back_bit_for_bit) {
-    EXPECT_TRUE(rc::check("decode(encode(slots)) == slots",
-                          [](const std::vector<std::pair<std::uint64_t, std::uint64_t>>& words) {
-                              std::vector<wire::EventSlot> slots;
-                              for (const auto& [first, second] : words)
-                                  slots.push_back({first & ~0xffULL, second});
-                              const auto decoded = decode_slots(encode_slots(slots));
-                              RC_ASSERT(decoded.ok());
-                              RC_ASSERT(decoded->size() == slots.size());
-                              for (std::size_t i = 0; i < slots.size(); ++i) {
-                                  RC_ASSERT((*decoded)[i].word0 == slots[i].word0);
-                                  RC_ASSERT((*decoded)[i].word1 == slots[i].word1);
-                              }
-                          }));
 }
 
 }  // namespace

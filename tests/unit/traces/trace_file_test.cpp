@@ -202,7 +202,7 @@ TEST(TraceFile, a_damaged_payload_is_refused_by_name) {
     ASSERT_TRUE(reader.ok());
     const ChunkRef chunk = (*reader)->chunks()[(*reader)->events()[3]];
     std::string bytes = bytes_of(file.path());
-    bytes[chunk.offset + sizeof(ChunkHeader) + chunk.counts.size() * sizeof(TypeCount) + 20] ^= 1;
+    bytes[chunk.payload_offset() + 20] ^= 1;
     put_bytes(file.path(), bytes);
     const auto slots = (*reader)->read_events(chunk);
     ASSERT_FALSE(slots.ok());
