@@ -56,6 +56,24 @@ struct SizesWish {
     bool json = false;
 };
 
+// profile FILE: where the time went. `by` and `sort` are names that analyses::ProfileOptions knows.
+struct ProfileWish {
+    std::string file;
+    std::string by = "site", sort = "total";
+    std::size_t top = 20;  // rows; 0 = all
+    bool json = false;
+};
+
+// export FILE --format F -o OUT. `format` and `kind` are names that exports::find_format() and exports::find_kind() know.
+struct ExportWish {
+    std::string file;
+    std::string format;
+    std::string kind;    // "" = the format has one content only, or its first
+    std::string output;  // "-" = stdout
+    std::optional<std::int64_t>
+        at_ns;  // formats that show one moment; nothing = the last at which there were coroutines
+};
+
 // ctl --pid PID (pause|resume|step|stop) [ID…]
 struct CtlWish {
     enum class What : std::uint8_t { kPause, kResume, kStep, kStop };
@@ -63,7 +81,7 @@ struct CtlWish {
     std::uint32_t pid = 0;
     std::vector<std::uint64_t> coroutines;  // none = everything; kStep: whomever the scheduler picks; kStop: one
     bool keep = false;                      // kPause: it stays when we have gone
-    int patience_ms = 1000;                 // how long it is waited for, before it is said who keeps it from taking effect
+    int patience_ms = 1000;  // how long it is waited for, before it is said who keeps it from taking effect
     bool json = false;
 };
 
@@ -71,7 +89,8 @@ struct DoctorWish {
     bool json = false;
 };
 
-using Wish = std::variant<HelpWish, WindowOptions, RecordWish, LsWish, LookWish, CtlWish, SizesWish, DoctorWish>;
+using Wish = std::variant<HelpWish, WindowOptions, RecordWish, LsWish, LookWish, CtlWish, SizesWish,
+                          ProfileWish, ExportWish, DoctorWish>;
 
 // `arguments` are those after the program's own name. Errors: kUsage.
 base::Result<Wish> parse_command_line(const std::vector<std::string>& arguments);

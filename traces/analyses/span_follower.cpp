@@ -187,7 +187,11 @@ Waker SpanFollower::waker_of(const wire::DecodedEvent& event, std::uint32_t work
     Waker waker;
     waker.cause = static_cast<wire::WakeCause>(wire::high8(event.argument) % wire::kWakeCausesCount);
     waker.worker = worker;
-    if (!event.current_known || event.current == wire::kNone || worker == wire::kNone) return waker;
+    const bool by_coroutine = waker.cause != wire::WakeCause::kTimer &&
+                              waker.cause != wire::WakeCause::kSignal &&
+                              waker.cause != wire::WakeCause::kOutside;
+    if (!by_coroutine || !event.current_known || event.current == wire::kNone || worker == wire::kNone)
+        return waker;
     if (const Life* life = life_at(event.current); life != nullptr) {
         waker.identity = life->identity;
         waker.index = life->index;
