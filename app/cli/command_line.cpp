@@ -8,6 +8,7 @@
 #include <charconv>
 #include <functional>
 
+#include "app/cli/file_words.h"
 #include "instrumentation/inspect/source_map.h"
 
 namespace coroscope::app {
@@ -83,7 +84,6 @@ private:
     void add_record();
     void add_compact();
     void add_ctl();
-    void add_sizes();
 
     base::Result<Wish> finish_window(WindowStart start);
     base::Result<Wish> finish_record();
@@ -107,6 +107,9 @@ private:
     std::string ctl_what_, ctl_wait_;
     std::vector<std::string> ctl_ids_;
     SizesWish sizes_;
+    ProfileWish profile_;
+    ExportWish export_;
+    std::string export_at_;
     DoctorWish doctor_;
     std::string pid_, at_;
 };
@@ -127,7 +130,15 @@ Parser::Parser() {
                                "Who waits for whom, cycles and orphans; exits 1 on a certain deadlock");
     waits->add_flag("--dot", look_.dot, "A graph for Graphviz");
     add_ctl();
-    add_sizes();
+    declare_sizes(
+        word("sizes", "Stack size table from traces, for CPRIME_SIZES=FILE", [this] { return Wish(sizes_); }),
+        sizes_);
+    declare_profile(
+        word("profile", "Where the time of a recorded program went", [this] { return Wish(profile_); }),
+        profile_);
+    declare_export(word("export", "A trace in the format of another tool",
+                        [this] { return finish_export(export_, export_at_); }),
+                   export_, export_at_);
     CLI::App* doctor = word("doctor", "What this machine lacks, and how to mend it",
                             [this] { return Wish(doctor_); });
     doctor->add_flag("--json", doctor_.json, "One JSON object on stdout");
@@ -263,29 +274,17 @@ void Parser::add_ctl() {
     CLI::App* ctl = word("ctl", "Pause a running program, or chosen coroutines, and step them",
                          [this] { return finish_ctl(); });
     ctl->add_option("--pid", pid_, "The program")->type_name("PID")->required();
-    ctl->add_option("WHAT", ctl_what_,
-                    "pause: everything, or these coroutines, from their next scheduling point on, until this is "
-                    "interrupted; resume: let go; step: one coroutine, or without an ID one scheduling decision, to "
-                    "the next scheduling point; stop: the thread of the worker that runs this coroutine, at once")
+    ctl->add_option(
+           "WHAT", ctl_what_,
+           "pause: everything, or these coroutines, from their next scheduling point on, until this is "
+           "interrupted; resume: let go; step: one coroutine, or without an ID one scheduling decision, to "
+           "the next scheduling point; stop: the thread of the worker that runs this coroutine, at once")
         ->required();
     ctl->add_option("ID", ctl_ids_, "Coroutines, as 'coroscope stacks' names them");
     ctl->add_flag("--keep", ctl_.keep, "pause: return at once, and stay paused until somebody says resume");
     ctl->add_option("--wait", ctl_wait_, "How long to wait for it to take effect: 500ms, 2s (default 1s)")
         ->type_name("DURATION");
     ctl->add_flag("--json", ctl_.json, "One JSON object on stdout");
-}
-
-void Parser::add_sizes() {
-    CLI::App* sizes = word("sizes", "Stack size table from traces, for CPRIME_SIZES=FILE",
-                           [this] { return Wish(sizes_); });
-    sizes->add_option("FILE", sizes_.traces, "Traces written by 'coroscope record'")->required();
-    sizes->add_option("-o,--output", sizes_.output, "Write the table here; without it, only print")
-        ->type_name("FILE");
-    sizes->add_option("--merge", sizes_.previous_tables, "Take in an earlier table; may be given again")
-        ->type_name("FILE")
-        ->expected(1)
-        ->take_all();
-    sizes->add_flag("--json", sizes_.json, "One JSON object on stdout");
 }
 
 base::Result<Wish> Parser::finish_window(WindowStart start) {
@@ -349,7 +348,8 @@ base::Result<Wish> Parser::finish_ctl() {
         std::uint64_t id = 0;
         const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), id);
         if (problem != std::errc() || end != text.data() + text.size() || id == 0)
-            return usage("'" + text + "' is no coroutine: 'coroscope stacks --pid " + pid_ + "' lists their ids");
+            return usage("'" + text + "' is no coroutine: 'coroscope stacks --pid " + pid_ +
+                         "' lists their ids");
         ctl_.coroutines.push_back(id);
     }
     if (ctl_.what == What::kStop && ctl_.coroutines.size() != 1)

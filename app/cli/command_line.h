@@ -63,6 +63,24 @@ struct SizesWish {
     bool json = false;
 };
 
+// profile FILE: where the time went. `by` and `sort` are names that analyses::ProfileOptions knows.
+struct ProfileWish {
+    std::string file;
+    std::string by = "site", sort = "total";
+    std::size_t top = 20;  // rows; 0 = all
+    bool json = false;
+};
+
+// export FILE --format F -o OUT. `format` and `kind` are names that exports::find_format() and exports::find_kind() know.
+struct ExportWish {
+    std::string file;
+    std::string format;
+    std::string kind;    // "" = the format has one content only, or its first
+    std::string output;  // "-" = stdout
+    std::optional<std::int64_t>
+        at_ns;  // formats that show one moment; nothing = the last at which there were coroutines
+};
+
 // ctl --pid PID (pause|resume|step|stop) [ID…]
 struct CtlWish {
     enum class What : std::uint8_t { kPause, kResume, kStep, kStop };
@@ -78,8 +96,8 @@ struct DoctorWish {
     bool json = false;
 };
 
-using Wish = std::variant<HelpWish, WindowOptions, RecordWish, CompactWish, LsWish, LookWish, CtlWish,
-                          SizesWish, DoctorWish>;
+using Wish = std::variant<HelpWish, WindowOptions, RecordWish, CompactWish, LsWish, LookWish, CtlWish, SizesWish,
+                          ProfileWish, ExportWish, DoctorWish>;
 
 // `arguments` are those after the program's own name. Errors: kUsage.
 base::Result<Wish> parse_command_line(const std::vector<std::string>& arguments);

@@ -40,6 +40,8 @@ struct Doer {
     int operator()(const LookWish& wish) const { return run_look(wish); }
     int operator()(const CtlWish& wish) const { return run_ctl(wish); }
     int operator()(const SizesWish& wish) const { return run_sizes(wish); }
+    int operator()(const ProfileWish& wish) const { return run_profile(wish); }
+    int operator()(const ExportWish& wish) const { return run_export(wish); }
     int operator()(const DoctorWish& wish) const { return run_doctor(wish); }
 };
 

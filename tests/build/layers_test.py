@@ -26,18 +26,20 @@ BUILD = pathlib.Path(os.environ["COROSCOPE_BUILD"])
 
 FOLDERS = {
     "base": "instrumentation/base", "wire": "instrumentation/wire", "emit": "instrumentation/emit",
-    "inspect": "instrumentation/inspect", "runtime": "runtime", "traces": "traces", "views": "views", "app": "app",
+    "inspect": "instrumentation/inspect", "runtime": "runtime", "analyses": "traces/analyses", "exports": "traces/exports", "traces": "traces",
+    "views": "views", "app": "app",
 }
 KNOWS = {
     "base": [], "wire": ["base"], "emit": ["wire", "base"], "inspect": ["wire", "base"],
     "runtime": ["emit", "wire", "base"], "traces": ["inspect", "wire", "base"],
-    "views": ["traces", "inspect", "wire", "base"], "app": ["views", "traces", "inspect", "wire", "base"],
+    "analyses": ["traces", "inspect", "wire", "base"], "exports": ["analyses", "traces", "inspect", "wire", "base"],
+    "views": ["traces", "inspect", "wire", "base"], "app": ["views", "exports", "analyses", "traces", "inspect", "wire", "base"],
 }
 # Headers of libraries from outside, and the layers that may name them.
 OUTSIDE = [
     (r"GLFW/|imgui_impl_|EGL/", ["app"]), (r"CLI/|png\.h", ["app"]), (r"imgui", ["views", "app"]), (r"GL/", ["views", "app"]),
     (r"libunwind|elfutils/|libelf|gelf\.h|dwarf\.h|capstone/", ["inspect"]),
-    (r"zstd|lz4|xxhash", ["traces"]), (r"nlohmann/|fmt/", ["traces", "views", "app"]), (r"cprime/", ["runtime"]),
+    (r"zstd|lz4|xxhash", ["traces"]), (r"nlohmann/|fmt/", ["traces", "analyses", "exports", "views", "app"]), (r"sqlite3", ["exports"]), (r"cprime/", ["runtime"]),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
@@ -51,7 +53,8 @@ def layer_of(path):
 
 def sources(layer):
     for path in sorted((SOURCE / FOLDERS[layer]).rglob("*")):
-        if path.suffix in (".h", ".cpp", ".c", ".S") and "examples" not in path.relative_to(SOURCE).parts:
+        if path.suffix in (".h", ".cpp", ".c", ".S") and "examples" not in path.relative_to(SOURCE).parts \
+                and layer_of(path.relative_to(SOURCE)) == layer:
             yield path
 
 

@@ -37,6 +37,7 @@ coroscope_import(lz4::lz4 lz4.h lz4)
 coroscope_import(xxhash::xxhash xxhash.h xxhash)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(fmt 9 REQUIRED)
+find_package(SQLite3 3.37 REQUIRED)  # STRICT tables
 
 # views and app
 set(OpenGL_GL_PREFERENCE GLVND)

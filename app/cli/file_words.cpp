@@ -1,0 +1,97 @@
+// See file_words.h.
+#include "app/cli/file_words.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "traces/analyses/profile.h"
+#include "traces/exports/export.h"
+
+namespace coroscope::app {
+namespace {
+
+template <typename Names>
+std::string listed(const Names& names) {
+    std::string text;
+    for (const char* name : names)
+        text += (text.empty() ? "" : ", ") + std::string(name);
+    return text;
+}
+
+// A wrong name as one sentence that lists the right ones.
+template <typename Names>
+CLI::Validator one_of(const Names& names) {
+    return CLI::Validator(
+        [&names](const std::string& typed) {
+            const bool known = std::any_of(names.begin(), names.end(),
+                                           [&](const char* name) { return typed == name; });
+            return known ? std::string() : "there is no '" + typed + "': choose one of " + listed(names);
+        },
+        "");
+}
+
+}  // namespace
+
+void declare_sizes(CLI::App* word, SizesWish& wish) {
+    word->add_option("FILE", wish.traces, "Traces written by 'coroscope record'")->required();
+    word->add_option("-o,--output", wish.output, "Write the table here; without it, only print")
+        ->type_name("FILE");
+    word->add_option("--merge", wish.previous_tables, "Take in an earlier table; may be given again")
+        ->type_name("FILE")
+        ->expected(1)
+        ->take_all();
+    word->add_flag("--json", wish.json, "One JSON object on stdout");
+}
+
+void declare_profile(CLI::App* word, ProfileWish& wish) {
+    word->add_option("FILE", wish.file, "A trace written by 'coroscope record'")->required();
+    word->add_option("--by", wish.by, "Rows: " + listed(analyses::kProfileByNames) + " (default site)")
+        ->type_name("WHAT")
+        ->check(one_of(analyses::kProfileByNames));
+    word->add_option("--sort", wish.sort, "Order: " + listed(analyses::kProfileSortNames) + " (default total)")
+        ->type_name("KEY")
+        ->check(one_of(analyses::kProfileSortNames));
+    word->add_option("--top", wish.top, "Rows to show (default 20; 0 = all)")->type_name("N");
+    word->add_flag("--json", wish.json, "One JSON object on stdout");
+}
+
+void declare_export(CLI::App* word, ExportWish& wish, std::string& at) {
+    word->add_option("FILE", wish.file, "A trace written by 'coroscope record'")->required();
+    word->add_option("--format", wish.format, listed(exports::kFormatNames))
+        ->type_name("FORMAT")
+        ->required()
+        ->check(one_of(exports::kFormatNames));
+    word->add_option("-o,--output", wish.output, "The file to write (csv: the folder); - is stdout")
+        ->type_name("OUT")
+        ->required();
+    word->add_option("--kind", wish.kind,
+                     "pprof, speedscope, folded: " + listed(exports::kKindNames) + " (default blocked)")
+        ->type_name("KIND")
+        ->check(one_of(exports::kKindNames));
+    word->add_option("--at", at,
+                     "dot and stack-memory: the moment, such as 1500ms (default: the last with coroutines)")
+        ->type_name("T");
+}
+
+base::Result<Wish> finish_export(ExportWish wish, const std::string& at) {
+    const exports::Format format = *exports::find_format(wish.format);
+    const bool by_stack = exports::is_by_stack(format);
+    if (!wish.kind.empty() && !by_stack)
+        return base::error(base::ErrorCode::kUsage, "--kind goes with pprof, speedscope and folded: " +
+                                                        wish.format + " holds everything");
+    if (wish.output == "-" && !exports::can_stream(format)) {
+        return base::error(base::ErrorCode::kUsage,
+                           wish.format + " cannot go to stdout: name a " + "file" + " with -o");
+    }
+    if (at.empty()) return Wish(std::move(wish));
+    if (format != exports::Format::kDot && wish.kind != "stack-memory")
+        return base::error(
+            base::ErrorCode::kUsage,
+            "--at goes with dot and with --kind stack-memory: the others tell of the whole trace");
+    auto at_ns = parse_duration_ns(at);
+    if (!at_ns) return at_ns.error();
+    wish.at_ns = *at_ns;
+    return Wish(std::move(wish));
+}
+
+}  // namespace coroscope::app

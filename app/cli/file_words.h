@@ -1,0 +1,23 @@
+// The words that take whole traces and make something else of them: sizes, profile, export. Declared here for the parser in command_line.cpp.
+//
+// Thread: any. Tested in tests/unit/app/command_line_test.cpp.
+#pragma once
+
+#include <string>
+
+#include "app/cli/command_line.h"
+
+namespace CLI {
+class App;
+}
+
+namespace coroscope::app {
+
+void declare_sizes(CLI::App* word, SizesWish& wish);
+void declare_profile(CLI::App* word, ProfileWish& wish);
+// `at`: --at as it was typed.
+void declare_export(CLI::App* word, ExportWish& wish, std::string& at);
+// What was declared, once the line was read. Errors: kUsage.
+base::Result<Wish> finish_export(ExportWish wish, const std::string& at);
+
+}  // namespace coroscope::app
