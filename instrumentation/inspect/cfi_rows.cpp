@@ -86,16 +86,31 @@ CfiRows::Rule CfiRows::rule(Dwarf_Frame* frame, int dwarf_register) {
     return rule;
 }
 
+// Of each module once: that its sections name no register for which libdw would want gigabytes.
+bool CfiRows::trusts(Dwfl_Module* module, CfiSection section) {
+    std::optional<bool>& known = trusted_[{module, section}];
+    if (known.has_value()) return *known;
+    Dwarf_Addr bias = 0;
+    Elf* elf = nullptr;
+    if (section == CfiSection::kEhFrame) {
+        elf = dwfl_module_getelf(module, &bias);
+    } else if (Dwarf* dwarf = dwfl_module_getdwarf(module, &bias)) {
+        elf = dwarf_getelf(dwarf);  // opening it has made compressed sections plain
+    }
+    known = elf != nullptr && registers_exist(elf, section);
+    return *known;
+}
+
 CfiRows::Row CfiRows::build(std::uint64_t pc) {
     Row row;
     Dwfl_Module* module = modules_.find(pc);
     if (module == nullptr) return row;
     Dwarf_Frame* raw = nullptr;
     Dwarf_Addr bias = 0;
-    Dwarf_CFI* cfi = dwfl_module_eh_cfi(module, &bias);
+    Dwarf_CFI* cfi = trusts(module, CfiSection::kEhFrame) ? dwfl_module_eh_cfi(module, &bias) : nullptr;
     if (cfi == nullptr || dwarf_cfi_addrframe(cfi, pc - bias, &raw) != 0) {
-        cfi = dwfl_module_dwarf_cfi(module,
-                                    &bias);  // code built without exception tables has .debug_frame at most
+        // Code built without exception tables has .debug_frame at most.
+        cfi = trusts(module, CfiSection::kDebugFrame) ? dwfl_module_dwarf_cfi(module, &bias) : nullptr;
         if (cfi == nullptr || dwarf_cfi_addrframe(cfi, pc - bias, &raw) != 0) return row;
     }
     const std::unique_ptr<Dwarf_Frame, void (*)(void*)> frame(raw, std::free);

@@ -12,9 +12,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "instrumentation/inspect/cfi_bounds.h"
 #include "instrumentation/inspect/dwfl_modules.h"
 #include "instrumentation/inspect/stack.h"
 
@@ -82,6 +85,7 @@ private:
         Row row;
     };
 
+    bool trusts(Dwfl_Module* module, CfiSection section);
     const Row& row(std::uint64_t pc);
     Row build(std::uint64_t pc);
     static void set_cfa(Dwarf_Frame* frame, Row& row);
@@ -91,6 +95,7 @@ private:
     DwflModules& modules_;
     std::vector<Entry> entries_;  // open addressing, a power of two many
     std::size_t used_ = 0;
+    std::map<std::pair<Dwfl_Module*, CfiSection>, std::optional<bool>> trusted_;
 };
 
 }  // namespace coroscope::inspect
