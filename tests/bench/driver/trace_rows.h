@@ -1,8 +1,10 @@
 // Rows about trace files: a recording of the demo, made when the first of them is asked for, is written, scanned and opened again.
 //
-//   kTraceWrite   nanoseconds an event through TraceWriter into a file in memory: as lz4 columns (ours), as slots (a program that emits faster than
-//                 that), as zstd columns (compact). Details: bytes an event, and of the recording with all its keyframes and tables
-//   kTraceScan    nanoseconds an event: types and stamps (ours), whole rows, both again of the compacted file. Details: million events a second
+//   kTraceWrite   nanoseconds of processor time an event through TraceWriter into a file in memory: as lz4 columns (ours), as slots (a program that
+//                 emits faster than that), as zstd columns (compact). Details: bytes an event, and of the recording with all its keyframes and
+//                 tables
+//   kTraceScan    nanoseconds of processor time an event: types and stamps (ours), whole rows, both again of the compacted file. Details: million
+//                 events a second
 //   kTraceOpen    milliseconds to open a file of `count` events, the recording's chunks again and again with stamps and positions moved on: by its
 //                 footer (ours), by walking where there is none, and up to the first picture (a Moment in the midst of it). Details: its bytes
 //
