@@ -12,7 +12,7 @@
 // an event (PAD included) with its EXT slots. Slots that make no rows (EXT without an event before it, a SYNC whose full stamp does not continue
 // the others', more kinds than a byte names) cannot be columns: such a chunk is stored as slots.
 //
-// Measured on a recorded demo (events alone, bytes an event; tests/bench, row trace_write): 16.5 as slots, 5.2 in format 1, and here see the bench.
+// Events of a recorded demo take 1.5 bytes as lz4 and 1.0 as zstd; as slots 22, in format 1 5.2 (bench row trace_write).
 //
 // Thread: any; encoding and decoding keep their tables in the thread. Tested in tests/unit/traces/event_columns_test.cpp, fuzzed.
 #pragma once

@@ -46,9 +46,13 @@ base::Error broken() {
 Compression pack_onto(std::vector<std::uint8_t>& to, std::span<const std::uint8_t> bytes, Compression wish) {
     const std::size_t at = to.size();
     std::size_t written = 0;
+    if (wish == Compression::kZstd) {
+        written = pack_zstd(bytes, to, at);
+        // A hundred thousand stacks that are all alike; lz4 makes at most 255 bytes of one.
+        if (written > 0 && !believable(bytes.size(), written)) wish = Compression::kLz4;
+    }
     if (wish == Compression::kLz4) written = pack_lz4(bytes, to, at);
-    if (wish == Compression::kZstd) written = pack_zstd(bytes, to, at);
-    if (written == 0 || written >= bytes.size() || !believable(bytes.size(), written)) {
+    if (written == 0 || written >= bytes.size()) {
         to.resize(at);
         to.insert(to.end(), bytes.begin(), bytes.end());
         return Compression::kNone;

@@ -20,7 +20,7 @@ struct Packed {
     std::vector<std::uint8_t> bytes;
 };
 
-// Packs as wished, or not at all when that would be longer (or too good to be believed by a reader).
+// Packs as wished, by lz4 when zstd would be too good to be believed by a reader, or not at all when that would be longer.
 Packed pack(std::vector<std::uint8_t> bytes, Compression wish);
 
 // The same behind what `to` holds; says how it was stored.

@@ -46,6 +46,9 @@ ROWS = {  # name: peers that must be there
     "stacks_100k": {"libunwind"},
     "stacks_1m": {"libunwind"},
     "watched": {"alone", "window", "profiled"},
+    "trace_write": {"slots", "compacted"},
+    "trace_scan": {"rows", "compacted", "compacted_rows"},
+    "trace_open_50m": {"walked", "first_picture"},
 }
 
 
@@ -81,6 +84,9 @@ class Bench(unittest.TestCase):
         self.assertEqual(rows["unwind"]["details"]["ours"]["frames"], 9)
         self.assertEqual(rows["stacks_100k"]["details"]["ours"]["different"], 64)
         self.assertIn("loss_percent", rows["watched"]["details"]["ours"])
+        # Bytes are no times: what the format promises holds on a busy machine, too.
+        self.assertLessEqual(rows["trace_write"]["details"]["ours"]["bytes_per_event"], 8.5)
+        self.assertLessEqual(rows["trace_write"]["details"]["compacted"]["bytes_per_event"], 6)
         # The memory that a coroutine adds holds at least its control block, and a Medium one a page of stack.
         self.assertGreater(rows["parked_micro_bytes"]["ours"], 64)
         self.assertGreater(rows["parked_medium_bytes"]["ours"], 4096)

@@ -7,6 +7,7 @@
 
 #include "driver/looks.h"
 #include "driver/switch_histogram.h"
+#include "driver/trace_rows.h"
 #include "driver/watcher.h"
 
 namespace coroscope::bench {
@@ -162,6 +163,12 @@ base::Result<RowResult> measure_row(const Row& row, const Effort& effort) {
             return measure_stacks(row, effort);
         case Measure::kWatched:
             return measure_watched(row, effort);
+        case Measure::kTraceWrite:
+            return measure_trace_write(row, effort);
+        case Measure::kTraceScan:
+            return measure_trace_scan(row, effort);
+        case Measure::kTraceOpen:
+            return measure_trace_open(row, effort);
     }
     return base::error(base::ErrorCode::kInternal, "the row " + row.name + " has no way of being measured");
 }

@@ -172,6 +172,38 @@ std::vector<Row> looks() {
     };
 }
 
+// Trace files. The peers are other ways to write or read the same events, in the driver.
+std::vector<Row> traces() {
+    const auto series = [](const char* label) { return Series{label, "", "", {}}; };
+    return {
+        {"trace_write",
+         "ns",
+         "write one event of a recorded demo to a trace, as it is written live; as slots, under pressure; by "
+         "compact",
+         Measure::kTraceWrite,
+         0,
+         {series("ours"), series("slots"), series("compacted")}},
+        {"trace_scan",
+         "ns",
+         "visit type and stamp of one event of a trace; whole events; both of a compacted trace",
+         Measure::kTraceScan,
+         0,
+         {series("ours"), series("rows"), series("compacted"), series("compacted_rows")}},
+        {"trace_open_50m",
+         "ms",
+         "open a trace of 50 million events; without its footer; up to the state at a moment in its midst",
+         Measure::kTraceOpen,
+         50'000'000,
+         {series("ours"), series("walked"), series("first_picture")}},
+        {"trace_open_1g",
+         "ms",
+         "the same of 1000 million events",
+         Measure::kTraceOpen,
+         1'000'000'000,
+         {series("ours"), series("walked"), series("first_picture")}},
+    };
+}
+
 constexpr std::uint64_t kParked = 200'000;
 
 std::vector<Row> make_rows() {
@@ -391,7 +423,7 @@ std::vector<Row> make_rows() {
 const std::vector<Row>& all_rows() {
     static const std::vector<Row> rows = [] {
         std::vector<Row> all = make_rows();
-        for (std::vector<Row> more : {looks(), crowds(), rings()})
+        for (std::vector<Row> more : {looks(), traces(), crowds(), rings()})
             std::move(more.begin(), more.end(), std::back_inserter(all));
         return all;
     }();
