@@ -81,7 +81,8 @@ base::Result<Wish> finish_export(ExportWish wish, const std::string& at) {
                                                         wish.format + " holds everything");
     if (wish.output == "-" && !exports::can_stream(format)) {
         return base::error(base::ErrorCode::kUsage,
-                           wish.format + " cannot go to stdout: name a " + "file" + " with -o");
+                           wish.format + " cannot go to stdout: name a " +
+                               (format == exports::Format::kCsv ? "folder" : "file") + " with -o");
     }
     if (at.empty()) return Wish(std::move(wish));
     if (format != exports::Format::kDot && wish.kind != "stack-memory")

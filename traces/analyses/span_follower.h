@@ -57,8 +57,8 @@ private:
 
     void spawn(const wire::DecodedEvent& event, std::uint32_t worker, std::uint64_t ticks);
     static bool is_another(const Entry& entry, const wire::DecodedEvent& event, std::uint32_t missing);
-    // The entry of the coroutine that the event changes, moved on to its sequence; nullptr when the change is known already, or none. `*gap`: changes
-    // are missing before it.
+    // The entry of the coroutine that the event changes, moved on to its sequence; nullptr when the change is known already, or none.
+    // `*gap`: changes are missing before it.
     Entry* move_on(const wire::DecodedEvent& event, std::uint64_t* ticks, bool* gap);
     void begin_unknown(Entry& entry, std::uint32_t index, std::uint64_t ticks);
     void open(Entry& entry, const Span& span);

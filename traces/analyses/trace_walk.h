@@ -1,7 +1,7 @@
 // TraceWalk: once through a trace, from its first look at the program to its end, told to a visitor as spans (spans.h).
 //
-// What all analyses and exports stand on. Memory: two looks at the program (the begin and the end) and what the walk keeps of coroutines that live at
-// one time; events pass. What happened before the first look is not told.
+// What all analyses and exports stand on. Memory: two looks at the program (the begin and the end) and what the walk keeps of coroutines
+// that live at one time; events pass. What happened before the first look is not told.
 //
 // Thread: one at a time. Blocks: reads the file, once from begin to end; some 100 ns an event. Tested in
 // tests/unit/analyses/trace_walk_test.cpp (generated histories against a plain oracle) and tests/e2e/profile_test.py (the demo).

@@ -5,7 +5,10 @@
 
 #include "traces/analyses/trace_walk.h"
 #include "traces/analysis.h"
+#include "traces/exports/formats.h"
 #include "traces/exports/output_file.h"
+#include "traces/exports/stack_files.h"
+#include "traces/exports/table_files.h"
 
 namespace coroscope::exports {
 namespace {
@@ -24,6 +27,16 @@ base::Status write_dot(const analyses::TraceWalk& walk, const ExportRequest& req
     return output.finish();
 }
 
+base::Status write_stacks(analyses::TraceWalk& walk, const ExportRequest& request, OutputFile& output) {
+    auto profile = make_stack_profile(walk, request);
+    if (!profile) return profile.error();
+    if (request.format == Format::kPprof) write_pprof(*profile, walk.reader(), output);
+    if (request.format == Format::kSpeedscope)
+        write_speedscope(*profile, walk.reader().meta().program, output);
+    if (request.format == Format::kFolded) write_folded(*profile, output);
+    return output.finish();
+}
+
 }  // namespace
 
 std::optional<Format> find_format(const std::string& name) {
@@ -33,20 +46,44 @@ std::optional<Kind> find_kind(const std::string& name) {
     return find_name<Kind>(kKindNames, name);
 }
 
-bool is_by_stack(Format) {
-    return false;
+bool is_by_stack(Format format) {
+    return format == Format::kPprof || format == Format::kSpeedscope || format == Format::kFolded;
 }
 
-bool can_stream(Format) {
-    return true;
+bool can_stream(Format format) {
+    return format != Format::kCsv && format != Format::kSqlite;
 }
 
 base::Status export_trace(const ExportRequest& request) {
     auto walk = analyses::TraceWalk::open(request.trace);
     if (!walk) return walk.error();
+    if (request.format == Format::kCsv) return write_csv(**walk, request.output);
+    if (request.format == Format::kSqlite) return write_sqlite(**walk, request.output);
     auto output = OutputFile::create(request.output);
     if (!output) return output.error();
-    return write_dot(**walk, request, *output);
+    switch (request.format) {
+        case Format::kPerfetto:
+            write_perfetto(**walk, *output);
+            break;
+        case Format::kChrome:
+            write_chrome(**walk, *output);
+            break;
+        case Format::kGo:
+            write_go_trace(**walk, *output);
+            break;
+        case Format::kJson:
+            return write_json(**walk, *output);
+        case Format::kDot:
+            return write_dot(**walk, request, *output);
+        case Format::kPprof:
+        case Format::kSpeedscope:
+        case Format::kFolded:
+            return write_stacks(**walk, request, *output);
+        case Format::kCsv:
+        case Format::kSqlite:
+            break;  // above
+    }
+    return output->finish();
 }
 
 }  // namespace coroscope::exports

@@ -11,11 +11,11 @@
 //   dot          who waits for whom at one moment, for Graphviz
 //   go           Go's execution trace, format 1.19: go tool trace (go_trace_file.cpp)
 //
-// Kinds: cpu = time on workers, by the stack at which each run ended; blocked = time parked, by the stack of the park; stack-memory = bytes of stack
-// in use at one moment, by stack.
+// Kinds: cpu = time on workers, by the stack at which each run ended; blocked = time parked, by the stack of the park; stack-memory = bytes
+// of stack in use at one moment, by stack.
 //
-// Thread: pure functions. Blocks: reads the trace, writes the output. Memory: what a walk takes (trace_walk.h), buffers, and distinct stacks. Tested
-// in tests/unit/exports and, against the readers of others, in tests/e2e/export_test.py.
+// Thread: pure functions. Blocks: reads the trace, writes the output. Memory: what a walk takes (trace_walk.h), buffers, and distinct
+// stacks. Tested, against the readers of others, in tests/e2e/export_test.py.
 #pragma once
 
 #include <array>
@@ -27,8 +27,20 @@
 
 namespace coroscope::exports {
 
-enum class Format : std::uint8_t { kDot };
-inline constexpr std::array<const char*, 1> kFormatNames = {"dot"};
+enum class Format : std::uint8_t {
+    kPerfetto,
+    kChrome,
+    kPprof,
+    kSpeedscope,
+    kFolded,
+    kCsv,
+    kJson,
+    kSqlite,
+    kDot,
+    kGo
+};
+inline constexpr std::array<const char*, 10> kFormatNames = {
+    "perfetto", "chrome", "pprof", "speedscope", "folded", "csv", "json", "sqlite", "dot", "go"};
 enum class Kind : std::uint8_t { kCpu, kBlocked, kStackMemory };
 inline constexpr std::array<const char*, 3> kKindNames = {"cpu", "blocked", "stack-memory"};
 

@@ -1,0 +1,12 @@
+// See json_text.h.
+#include "traces/exports/json_text.h"
+
+#include <nlohmann/json.hpp>
+
+namespace coroscope::exports {
+
+std::string json_text(std::string_view text) {
+    return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace coroscope::exports

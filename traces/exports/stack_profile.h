@@ -1,0 +1,48 @@
+// StackProfile: where coroutines spend time or stack memory, by their stacks. What pprof, speedscope and folded files are made of.
+//
+// Which stack a park had: the one that a snapshot copied during it (identity and sequence agree), where the recorder took one; else the only
+// stack that any snapshot of the trace saw parked at the same address; else that address alone. `frames` then says so by kPartial before the
+// frames that are known. Time on a worker belongs to the stack at which the run ended: what came to its end there. The last frame of each
+// stack, its root, is the coroutine's name and site.
+//
+// Values add up exactly: each tick that a walk tells is in one stack.
+//
+// Thread: one at a time. Blocks: walks the trace. Tested in tests/e2e/export_test.py.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "instrumentation/base/result.h"
+#include "traces/analyses/trace_walk.h"
+#include "traces/exports/export.h"
+
+namespace coroscope::exports {
+
+struct ProfileFrame {
+    std::string function, file;
+    std::uint32_t line = 0;
+    std::uint64_t pc = 0;  // 0 = is no place in the code: a coroutine's name, a reason
+    bool operator==(const ProfileFrame&) const = default;
+};
+
+struct StackRow {
+    std::vector<ProfileFrame> frames;  // innermost first
+    std::string coroutine, site;       // its name, "file:line"
+    std::string reason;                // of a park; "" = none
+    std::array<std::int64_t, 2> values{};
+};
+
+struct StackProfile {
+    // What the values are: cpu: runs, nanoseconds. blocked: waits, nanoseconds. stack-memory: coroutines, bytes.
+    std::array<const char*, 2> names{}, units{};
+    std::int64_t begin_ns = 0, duration_ns = 0;  // of what is told; stack-memory: the moment, 0
+    std::vector<StackRow> rows;                  // most of the second value first
+};
+
+// Errors: kUnreadable, when the trace has no stacks that could be shown.
+base::Result<StackProfile> make_stack_profile(analyses::TraceWalk& walk, const ExportRequest& request);
+
+}  // namespace coroscope::exports
