@@ -8,6 +8,7 @@
 #include <charconv>
 #include <functional>
 
+#include "app/cli/query_line.h"
 #include "instrumentation/inspect/source_map.h"
 
 namespace coroscope::app {
@@ -20,16 +21,6 @@ constexpr const char* kDescription =
 
 base::Error usage(const std::string& message) {
     return base::error(base::ErrorCode::kUsage, message);
-}
-
-base::Result<std::uint32_t> parse_pid(const std::string& text) {
-    std::uint32_t pid = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), pid);
-    if (problem != std::errc() || end != text.data() + text.size() || pid == 0 || pid > 0x7fffffffU) {
-        return usage("'" + text +
-                     "' is no process id: 'coroscope ls' lists the programs that can be attached to");
-    }
-    return pid;
 }
 
 // CLI11's help with the lines that it cannot know: where a program's own arguments go.
@@ -53,6 +44,7 @@ public:
                    "       coroscope ctl --pid PID resume [ID...]\n"
                    "       coroscope ctl --pid PID step [ID]\n"
                    "       coroscope ctl --pid PID stop ID\n";
+        if (word == "query") return "Usage: coroscope query (FILE | --pid PID) [OPTIONS] RULE\n";
         if (app->get_option_no_throw("--pid") != nullptr)
             return "Usage: coroscope " + word + " (FILE | --pid PID) [OPTIONS]\n";
         return CLI::Formatter::make_usage(app, "coroscope " + word);
@@ -82,6 +74,7 @@ private:
     void add_record();
     void add_ctl();
     void add_sizes();
+    void add_query();
 
     base::Result<Wish> finish_window(WindowStart start);
     base::Result<Wish> finish_record();
@@ -104,6 +97,7 @@ private:
     std::string ctl_what_, ctl_wait_;
     std::vector<std::string> ctl_ids_;
     SizesWish sizes_;
+    QueryLine query_;
     DoctorWish doctor_;
     std::string pid_, at_;
 };
@@ -124,6 +118,7 @@ Parser::Parser() {
     waits->add_flag("--dot", look_.dot, "A graph for Graphviz");
     add_ctl();
     add_sizes();
+    add_query();
     CLI::App* doctor = word("doctor", "What this machine lacks, and how to mend it",
                             [this] { return Wish(doctor_); });
     doctor->add_flag("--json", doctor_.json, "One JSON object on stdout");
@@ -269,6 +264,10 @@ void Parser::add_sizes() {
         ->expected(1)
         ->take_all();
     sizes->add_flag("--json", sizes_.json, "One JSON object on stdout");
+}
+
+void Parser::add_query() {
+    add_query_options(word("query", "What a rule finds: events, objects, times", [this] { return finish_query(query_); }), query_);
 }
 
 base::Result<Wish> Parser::finish_window(WindowStart start) {

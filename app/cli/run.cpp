@@ -39,6 +39,7 @@ struct Doer {
     int operator()(const LookWish& wish) const { return run_look(wish); }
     int operator()(const CtlWish& wish) const { return run_ctl(wish); }
     int operator()(const SizesWish& wish) const { return run_sizes(wish); }
+    int operator()(const QueryWish& wish) const { return run_query(wish); }
     int operator()(const DoctorWish& wish) const { return run_doctor(wish); }
 };
 

@@ -38,6 +38,9 @@ coroscope_import(xxhash::xxhash xxhash.h xxhash)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(fmt 9 REQUIRED)
 
+# rules
+coroscope_import(re2::re2 re2/re2.h re2)
+
 # views and app
 set(OpenGL_GL_PREFERENCE GLVND)
 find_package(OpenGL REQUIRED COMPONENTS OpenGL EGL)
