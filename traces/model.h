@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "instrumentation/inspect/state_image.h"
@@ -50,6 +51,16 @@ public:
     // The state once every event up to `ticks` was applied. `later`: a keyframe taken after it, or null; it proves what losses left
     // open and names what was made since the first keyframe (sites, slabs). Leaves the model empty.
     inspect::StateImage finish(std::uint64_t ticks, const inspect::StateImage* later);
+
+    // Records as they stand now, before finish(): nullptr where there is none, or nobody knows whose it is; kUnknown where events are missing. What
+    // finish() derives from other records is not in them: lengths, who waits where, which slots are used.
+    const inspect::CoroutineImage* coroutine_now(std::uint32_t index);
+    std::span<const inspect::SelectArmImage> arms_now(std::uint32_t coroutine) const;
+    const inspect::ChannelImage* channel_now(std::uint32_t index);
+    const inspect::WaitableImage* waitable_now(std::uint32_t index);
+    const inspect::WorkerImage* worker_now(std::uint32_t index) const;
+    const inspect::PoolImage* pool_now(std::uint32_t index) const;
+    bool segment_now(std::uint32_t pool, std::uint32_t slot) const;  // a coroutine's stack goes on there
 
 private:
     struct Coroutine {
@@ -108,6 +119,8 @@ private:
     void waitable(const wire::DecodedEvent& event);
     void worker(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
 
+    template <typename Record>
+    bool missed(const Record& record, bool counted) const;
     void settle(Coroutine& coroutine, const inspect::StateImage* later);
     void collect_coroutines(const inspect::StateImage* later);
     void collect_channels(const inspect::StateImage* later);

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "app/cli/file_words.h"
+#include "app/cli/query_line.h"
 #include "instrumentation/inspect/source_map.h"
 
 namespace coroscope::app {
@@ -21,16 +22,6 @@ constexpr const char* kDescription =
 
 base::Error usage(const std::string& message) {
     return base::error(base::ErrorCode::kUsage, message);
-}
-
-base::Result<std::uint32_t> parse_pid(const std::string& text) {
-    std::uint32_t pid = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), pid);
-    if (problem != std::errc() || end != text.data() + text.size() || pid == 0 || pid > 0x7fffffffU) {
-        return usage("'" + text +
-                     "' is no process id: 'coroscope ls' lists the programs that can be attached to");
-    }
-    return pid;
 }
 
 // CLI11's help with the lines that it cannot know: where a program's own arguments go.
@@ -55,6 +46,7 @@ public:
                    "       coroscope ctl --pid PID resume [ID...]\n"
                    "       coroscope ctl --pid PID step [ID]\n"
                    "       coroscope ctl --pid PID stop ID\n";
+        if (word == "query") return "Usage: coroscope query (FILE | --pid PID) [OPTIONS] RULE\n";
         if (app->get_option_no_throw("--pid") != nullptr)
             return "Usage: coroscope " + word + " (FILE | --pid PID) [OPTIONS]\n";
         return CLI::Formatter::make_usage(app, "coroscope " + word);
@@ -84,6 +76,7 @@ private:
     void add_record();
     void add_compact();
     void add_ctl();
+    void add_query();
 
     base::Result<Wish> finish_window(WindowStart start);
     base::Result<Wish> finish_record();
@@ -110,6 +103,7 @@ private:
     ProfileWish profile_;
     ExportWish export_;
     std::string export_at_;
+    QueryLine query_;
     DoctorWish doctor_;
     std::string pid_, at_;
 };
@@ -139,6 +133,7 @@ Parser::Parser() {
     declare_export(word("export", "A trace in the format of another tool",
                         [this] { return finish_export(export_, export_at_); }),
                    export_, export_at_);
+    add_query();
     CLI::App* doctor = word("doctor", "What this machine lacks, and how to mend it",
                             [this] { return Wish(doctor_); });
     doctor->add_flag("--json", doctor_.json, "One JSON object on stdout");
@@ -285,6 +280,10 @@ void Parser::add_ctl() {
     ctl->add_option("--wait", ctl_wait_, "How long to wait for it to take effect: 500ms, 2s (default 1s)")
         ->type_name("DURATION");
     ctl->add_flag("--json", ctl_.json, "One JSON object on stdout");
+}
+
+void Parser::add_query() {
+    add_query_options(word("query", "What a rule finds: events, objects, times", [this] { return finish_query(query_); }), query_);
 }
 
 base::Result<Wish> Parser::finish_window(WindowStart start) {

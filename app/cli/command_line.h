@@ -92,16 +92,30 @@ struct CtlWish {
     bool json = false;
 };
 
+// query (FILE | --pid PID) RULE
+struct QueryWish {
+    std::string file;  // a trace or a core; "" = a running program
+    std::uint32_t pid = 0;
+    std::string rule;
+    std::optional<std::int64_t> at_ns, from_ns, to_ns;  // since the start of the target's runtime
+    bool when = false;   // the times at which a rule about state held
+    bool count = false;  // how many, and nothing else
+    std::uint64_t limit = 100;
+    bool json = false;
+};
+
 struct DoctorWish {
     bool json = false;
 };
 
 using Wish = std::variant<HelpWish, WindowOptions, RecordWish, CompactWish, LsWish, LookWish, CtlWish, SizesWish,
-                          ProfileWish, ExportWish, DoctorWish>;
+                          ProfileWish, ExportWish, QueryWish, DoctorWish>;
 
 // `arguments` are those after the program's own name. Errors: kUsage.
 base::Result<Wish> parse_command_line(const std::vector<std::string>& arguments);
 
+// A process id. Errors: kUsage.
+base::Result<std::uint32_t> parse_pid(const std::string& text);
 // "1500ms", "1.5s", "200us", "42ns", "2m"; a plain number counts milliseconds. Errors: kUsage.
 base::Result<std::int64_t> parse_duration_ns(const std::string& text);
 // "1600x1000" into pixels. Errors: kUsage.

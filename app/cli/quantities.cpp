@@ -1,4 +1,4 @@
-// Times and sizes as people type them.
+// Process ids, times and sizes as people type them.
 #include <charconv>
 #include <cmath>
 #include <string_view>
@@ -15,6 +15,16 @@ constexpr std::pair<std::string_view, double> kUnits[] = {
 constexpr std::uint32_t kSideMin = 64, kSideMax = 16384;
 
 }  // namespace
+
+base::Result<std::uint32_t> parse_pid(const std::string& text) {
+    std::uint32_t pid = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), pid);
+    if (problem != std::errc() || end != text.data() + text.size() || pid == 0 || pid > 0x7fffffffU) {
+        return base::error(base::ErrorCode::kUsage, "'" + text +
+                     "' is no process id: 'coroscope ls' lists the programs that can be attached to");
+    }
+    return pid;
+}
 
 base::Result<std::int64_t> parse_duration_ns(const std::string& text) {
     const base::Error wrong = base::error(

@@ -16,7 +16,11 @@ int run_ctl(const CtlWish& wish);
 int run_sizes(const SizesWish& wish);
 int run_profile(const ProfileWish& wish);
 int run_export(const ExportWish& wish);
+int run_query(const QueryWish& wish);
 int run_doctor(const DoctorWish& wish);
+
+// Prints a mistake in a rule to stderr, its three lines as they are; returns the exit code.
+int fail_rule(const base::Error& error);
 
 // Reads the line, does what it says. Never throws.
 int run_command_line(int argc, char** argv);

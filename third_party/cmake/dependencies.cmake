@@ -39,6 +39,9 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(SQLite3 3.37 REQUIRED)  # STRICT tables
 
+# rules
+coroscope_import(re2::re2 re2/re2.h re2)
+
 # views and app
 set(OpenGL_GL_PREFERENCE GLVND)
 find_package(OpenGL REQUIRED COMPONENTS OpenGL EGL)

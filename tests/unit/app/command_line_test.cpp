@@ -40,9 +40,11 @@ TEST(CommandLine, ctl_says_what_to_do_with_whom) {
 TEST(CommandLine, a_ctl_that_means_nothing_is_refused) {
     EXPECT_NE(refused({"ctl", "pause"}).find("--pid"), std::string::npos);
     EXPECT_NE(refused({"ctl", "--pid", "7", "jump"}).find("pause, resume, step or stop"), std::string::npos);
-    EXPECT_NE(refused({"ctl", "--pid", "7", "step", "1", "2"}).find("one coroutine at a time"), std::string::npos);
+    EXPECT_NE(refused({"ctl", "--pid", "7", "step", "1", "2"}).find("one coroutine at a time"),
+              std::string::npos);
     EXPECT_NE(refused({"ctl", "--pid", "7", "stop"}).find("stop ID"), std::string::npos);
-    EXPECT_NE(refused({"ctl", "--pid", "7", "resume", "--keep"}).find("goes with ctl pause"), std::string::npos);
+    EXPECT_NE(refused({"ctl", "--pid", "7", "resume", "--keep"}).find("goes with ctl pause"),
+              std::string::npos);
     EXPECT_NE(refused({"ctl", "--pid", "7", "pause", "0"}).find("is no coroutine"), std::string::npos);
     EXPECT_NE(refused({"stacks", "x.coro", "--running"}).find("--pid"), std::string::npos);
 }
@@ -134,6 +136,25 @@ TEST(CommandLine, sizes_takes_several_traces_and_earlier_tables) {
     EXPECT_EQ(sizes.output, "s.json");
 }
 
+TEST(CommandLine, a_query_has_a_trace_or_a_process_and_a_rule) {
+    const auto query = meant<QueryWish>(
+        {"query", "a.coro", "suspend and blocked_ns > 10ms", "--from", "1s", "--limit", "7", "--json"});
+    EXPECT_EQ(query.file, "a.coro");
+    EXPECT_EQ(query.rule, "suspend and blocked_ns > 10ms");
+    EXPECT_EQ(query.from_ns, 1'000'000'000);
+    EXPECT_EQ(query.limit, 7U);
+    EXPECT_TRUE(query.json);
+    const auto live = meant<QueryWish>({"query", "--pid", "12", "pool[small].free == 0"});
+    EXPECT_EQ(live.pid, 12U);
+    EXPECT_EQ(live.rule, "pool[small].free == 0");
+    EXPECT_NE(refused({"query", "a.coro"}).find("a trace and a rule"), std::string::npos);
+    EXPECT_NE(refused({"query", "--pid", "12", "a.coro", "exit"}).find("a trace and a rule"),
+              std::string::npos);
+    EXPECT_NE(refused({"query", "--pid", "12", "loss", "--when"}).find("go with a trace"), std::string::npos);
+    EXPECT_NE(refused({"query", "a.coro", "loss", "--when", "--at", "1s"}).find("choose one"),
+              std::string::npos);
+}
+
 TEST(CommandLine, help_is_an_answer) {
     EXPECT_NE(meant<HelpWish>({"--help"}).text.find("record"), std::string::npos);
     EXPECT_NE(meant<HelpWish>({"stacks", "--help"}).text.find("--at"), std::string::npos);
@@ -141,7 +162,7 @@ TEST(CommandLine, help_is_an_answer) {
 
 TEST(CommandLine, words_of_later_work_are_not_offered) {
     const std::string help = meant<HelpWish>({"--help"}).text;
-    for (const char* word : {"why", "lint", "diff", "query", "analyze", "export"})
+    for (const char* word : {"why", "lint", "diff", "analyze", "export"})
         EXPECT_NE(refused({word}).find(std::string("no word '") + word), std::string::npos);
     EXPECT_EQ(help.find("lint"), std::string::npos);
 }

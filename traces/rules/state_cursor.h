@@ -1,0 +1,72 @@
+// StateCursor: the state of a program while its events go by, as far as a rule asks for it.
+//
+// The model (traces/model.h) keeps the records; what it derives at its end only, this keeps up to date with each event: how long channels are, who
+// waits where, how many slots are used. So a rule can be held against the state after every event, where Replay would rebuild it.
+//
+// Thread: one at a time. Blocks: never. Tested in tests/unit/rules/state_cursor_test.cpp: after any generated history it says what the
+// program itself says.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "traces/model.h"
+#include "traces/rules/facts.h"
+#include "traces/rules/rule.h"
+#include "traces/sparse_table.h"
+
+namespace coroscope::rules {
+
+class StateCursor {
+public:
+    // `rule` and `names` must outlive it.
+    StateCursor(inspect::StateImage keyframe, const Rule& rule, const Names& names);
+
+    void apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
+    // Events up to this stamp are missing.
+    void lose(std::uint64_t until_ticks);
+
+    // The rule's references as they stand now; valid until the next event.
+    const Objects* references();
+    // What an event is about, of each kind.
+    Objects objects_of(const EventFacts& facts);
+    // Indices of the objects of the rule's subject that the last event may have changed, some of them twice.
+    const std::vector<std::uint32_t>& touched() const { return touched_; }
+    std::size_t pools_count() const { return pools_.size(); }
+    // One object by its index (pools: position).
+    Objects object(Kind kind, std::uint32_t index);
+
+private:
+    struct Waiting {
+        std::uint32_t senders = 0, receivers = 0, others = 0;
+    };
+    struct Found {
+        std::uint32_t index = wire::kNone;  // of the record; pools: position
+        std::uint64_t identity = 0;
+        Objects objects;
+        inspect::ChannelImage channel;
+        inspect::WaitableImage lock;
+    };
+    void count(std::uint32_t coroutine, std::uint32_t by);
+    void count_wait(wire::WaitReason reason, std::uint32_t object, std::uint32_t by);
+    void meet(Kind kind, std::uint32_t index, std::uint64_t identity, std::string_view name);
+    void learn(const wire::DecodedEvent& event);
+    void refresh(Found& found, Kind kind);
+    void touch(Kind kind, std::uint32_t index) {
+        if (rule_.subject() == kind) touched_.push_back(index);
+    }
+    void change_pool(std::uint32_t pool, std::uint32_t by);
+
+    const Rule& rule_;
+    const Names& names_;
+    std::vector<PoolFacts> pools_;
+    traces::SparseTable<Waiting> channel_waiting_, lock_waiting_;
+    std::vector<std::uint32_t> allocated_from_;  // worker -> pool of its last allocation
+    std::vector<Found> found_;                   // by reference
+    std::vector<Objects> references_;
+    Found subject_;
+    std::vector<std::uint32_t> touched_;
+    traces::Model model_;  // last: takes the keyframe that the others are made of
+};
+
+}  // namespace coroscope::rules
