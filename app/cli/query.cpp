@@ -48,7 +48,7 @@ base::Status check_time(const QueryWish& wish, std::int64_t t, const char* optio
 // A rule about one moment, of whatever can be looked at.
 int query_moment(const QueryWish& wish, const RulePointer& rule) {
     traces::LiveOptions quietly;
-    quietly.profile = false;
+    quietly.listening = traces::Listening::kNever;
     quietly.with_stacks = false;
     auto session = wish.pid != 0 ? traces::open_live(wish.pid, quietly)
                                  : traces::open_recording(wish.file, "");
