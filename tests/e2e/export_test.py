@@ -131,8 +131,16 @@ class Export(unittest.TestCase):
         self.assertEqual(len(begins - ends), self.events["channel-send"] - self.events["channel-receive"], "messages that nobody received")
         self.assertEqual(sum(e["ph"] == "f" and e["cat"] == "message" for e in events), self.events["channel-receive"])
         threads = {(e["pid"], e["tid"]) for e in events if e["ph"] == "M" and e["name"] == "thread_name"}
-        self.assertEqual(len(threads), self.demo["spawned"] + self.stat["workers"])
+        self.assertEqual(sum(pid in (1, 2) for pid, _ in threads), self.demo["spawned"] + self.stat["workers"])
         self.assertTrue({(e["pid"], e["tid"]) for e in events if e["ph"] in "Xisf"} <= threads)
+        zones = collections.Counter(e["name"] for e in events if e["ph"] == "X" and e["cat"] == "zone")
+        self.assertEqual(set(zones), {"parse", "expression"})
+        self.assertEqual(sum(zones.values()), self.events["zone-begin"])
+        self.assertEqual(sum(e["ph"] == "C" and e["name"] == "spread" for e in events), self.events["counter"])
+        told = [e["name"] for e in events if e["ph"] == "i" and e["cat"] == "told"]
+        self.assertTrue(told)
+        for text in told:
+            self.assertRegex(text, r"^(deal: \d+ for what was asked at \d+|note: an expression of \d+ letters)$")
         alive = [e["args"]["value"] for e in events if e["ph"] == "C" and e["name"] == "coroutines"]
         self.assertGreater(max(alive), 300)
         self.assertEqual(alive[-1], 0)

@@ -90,6 +90,11 @@ std::string Directory::site_name(std::uint32_t site) const {
     return site < end_->sites.size() ? std::string(end_->text(end_->sites[site].name)) : "";
 }
 
+std::string Directory::string(std::uint32_t string) const {
+    const std::string_view text = end_->text(string);
+    return text.empty() ? "?" : std::string(text);
+}
+
 std::string Directory::name(const Life& life) const {
     if (const std::string_view own = end_->text(life.name); !own.empty()) return std::string(own);
     std::string name = site_name(life.site);

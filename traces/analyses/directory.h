@@ -29,6 +29,8 @@ public:
 
     // "channel:words", "mutex:fork", "coroutine:12", "timer"; "" for nothing.
     std::string text(const Awaited& awaited) const;
+    // Interned text; "?" when not known.
+    std::string string(std::uint32_t string) const;
     // Its own name, else its site's, else "coroutine".
     std::string name(const Life& life) const;
     // "file:line"; "?" when not known.

@@ -1,7 +1,10 @@
 // The timeline as Chrome's trace event format: one JSON object, an event a line.
 //
-// Workers are threads of process 1, coroutines threads of process 2. Slices are complete events ("X"), flows "s" and "f", which bind to the
+// Workers are threads of process 1, coroutines threads of process 2, threads that are no workers, zones of coroutines and of threads those of 3, 4, 5. Slices are complete events ("X"), flows "s" and "f", which bind to the
 // slice of their thread that is open at their time. Times are microseconds with three decimals.
+#include <cmath>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "traces/exports/formats.h"
@@ -22,8 +25,9 @@ public:
         const std::string program = walk.reader().meta().program;
         write(fmt::format(R"({{"ph": "M", "name": "process_name", "pid": 1, "args": {{"name": {}}}}})",
                           json_text(program + ": workers")));
-        write(fmt::format(R"({{"ph": "M", "name": "process_name", "pid": 2, "args": {{"name": {}}}}})",
-                          json_text(program + ": coroutines")));
+        for (const auto& [process, what] : {std::pair(2, "coroutines"), {3, "threads"}, {4, "zones"}, {5, "zones of threads"}})
+            write(fmt::format(R"({{"ph": "M", "name": "process_name", "pid": {}, "args": {{"name": {}}}}})", process,
+                              json_text(program + ": " + what)));
     }
     void finish() { output_.write("\n]}\n"); }
 
@@ -53,15 +57,25 @@ public:
     void counter_track(std::size_t, const std::string& name) override {
         counters_.push_back(json_text(name));
     }
+    void real_counter(std::size_t number, std::int64_t at_ns, double value) override {
+        // What is no number has no place in JSON.
+        if (std::isfinite(value)) counter_value(number, at_ns, fmt::format("{}", value));
+    }
     void counter(std::size_t number, std::int64_t at_ns, std::int64_t value) override {
-        write(fmt::format(R"({{"ph": "C", "name": {}, "pid": 1, "tid": 0, "ts": {}, "args": {{"value": {}}}}})",
-                          counters_[number], micros(at_ns), value));
+        counter_value(number, at_ns, fmt::format("{}", value));
     }
 
 private:
+    void counter_value(std::size_t number, std::int64_t at_ns, const std::string& value) {
+        write(fmt::format(R"({{"ph": "C", "name": {}, "pid": 1, "tid": 0, "ts": {}, "args": {{"value": {}}}}})",
+                          counters_[number], micros(at_ns), value));
+    }
     static std::string place(const Track& track) {
-        return track.kind == Track::Kind::kWorker ? fmt::format(R"("pid": 1, "tid": {})", track.id + 1)
-                                                  : fmt::format(R"("pid": 2, "tid": {})", track.id);
+        // A process each for workers, coroutines, other threads, zones of coroutines and zones of threads.
+        const int process = static_cast<int>(track.kind) + 1;
+        return fmt::format(R"("pid": {}, "tid": {})", process,
+                           track.kind == Track::Kind::kCoroutine || track.kind == Track::Kind::kZones ? track.id
+                                                                                                      : track.id + 1);
     }
     void flow(char phase, const char* category, const Track& track, std::int64_t at_ns, std::uint64_t id) {
         write(fmt::format(R"({{"ph": "{}", {}"name": "{}", "cat": "{}", "id": {}, {}, "ts": {}}})", phase,

@@ -2,6 +2,9 @@
 //
 // Field numbers: protos/perfetto/trace/ of the Perfetto project (trace_packet, track_event, track_descriptor). Packets need no order in
 // time: a slice is written when it ends. Times are nanoseconds since the program's runtime started, on the trace's default clock.
+#include <bit>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "traces/exports/formats.h"
@@ -25,7 +28,7 @@ constexpr std::uint32_t kPid = 1, kName = 6;
 }
 namespace track_event {
 constexpr std::uint32_t kAnnotations = 4, kType = 9, kTrackUuid = 11, kCategories = 22, kName = 23,
-                        kCounterValue = 30, kFlowIds = 47, kTerminatingFlowIds = 48;
+                        kCounterValue = 30, kDoubleCounterValue = 44, kFlowIds = 47, kTerminatingFlowIds = 48;
 enum Type : std::uint64_t { kSliceBegin = 1, kSliceEnd = 2, kInstant = 3, kCounter = 4 };
 }  // namespace track_event
 namespace annotation {
@@ -34,11 +37,18 @@ constexpr std::uint32_t kUintValue = 3, kName = 10;
 
 constexpr std::uint64_t kSequence = 1;  // all packets are of one writer
 // Uuids of tracks: what kind, and which.
-constexpr std::uint64_t kProcessUuid = 1, kWorkersUuid = 2, kCoroutinesUuid = 3;
-constexpr std::uint64_t kWorkerTracks = 1ULL << 60, kCoroutineTracks = 2ULL << 60, kCounterTracks = 3ULL << 60;
+constexpr std::uint64_t kProcessUuid = 1, kCounterTracks = 15ULL << 60;
+constexpr std::pair<Track::Kind, const char*> kGroups[] = {{Track::Kind::kWorker, "workers"},
+                                                           {Track::Kind::kCoroutine, "coroutines"},
+                                                           {Track::Kind::kThread, "threads"},
+                                                           {Track::Kind::kZones, "zones"},
+                                                           {Track::Kind::kThreadZones, "zones of threads"}};
 
+std::uint64_t uuid_of_group(Track::Kind kind) {
+    return kProcessUuid + 1 + static_cast<std::uint64_t>(kind);
+}
 std::uint64_t uuid_of(const Track& track) {
-    return (track.kind == Track::Kind::kWorker ? kWorkerTracks : kCoroutineTracks) | track.id;
+    return (static_cast<std::uint64_t>(track.kind) + 1) << 60 | track.id;
 }
 
 class PerfettoSink final : public TimelineSink {
@@ -51,12 +61,12 @@ public:
         track.number(descriptor::kUuid, kProcessUuid);
         track.message(descriptor::kProcess, of_process);
         describe(track);
-        named_track(kWorkersUuid, kProcessUuid, "workers");
-        named_track(kCoroutinesUuid, kProcessUuid, "coroutines");
+        for (const auto& [kind, name] : kGroups)
+            named_track(uuid_of_group(kind), kProcessUuid, name);
     }
 
     void track(const Track& track, const std::string& name) override {
-        named_track(uuid_of(track), track.kind == Track::Kind::kWorker ? kWorkersUuid : kCoroutinesUuid, name);
+        named_track(uuid_of(track), uuid_of_group(track.kind), name);
     }
     void slice(const Slice& slice) override {
         ProtoMessage begin;
@@ -96,6 +106,14 @@ public:
         message.number(track_event::kType, track_event::kCounter);
         message.number(track_event::kTrackUuid, kCounterTracks | number);
         message.number(track_event::kCounterValue, static_cast<std::uint64_t>(value));
+        event(at_ns, message);
+    }
+
+    void real_counter(std::size_t number, std::int64_t at_ns, double value) override {
+        ProtoMessage message;
+        message.number(track_event::kType, track_event::kCounter);
+        message.number(track_event::kTrackUuid, kCounterTracks | number);
+        message.fixed64(track_event::kDoubleCounterValue, std::bit_cast<std::uint64_t>(value));
         event(at_ns, message);
     }
 

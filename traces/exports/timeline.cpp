@@ -25,7 +25,8 @@ Timeline::Timeline(const analyses::TraceWalk& walk, TimelineSink& sink)
       sink_(sink),
       counters_(walk, [this](std::size_t number, std::uint64_t ticks, std::int64_t value) {
           sink_.counter(number, walk_.time_ns(ticks), value);
-      }) {
+      }),
+      told_(walk, sink, counters_.names().size()) {
     for (std::size_t i = 0; i < counters_.names().size(); ++i)
         sink_.counter_track(i, counters_.names()[i]);
     for (const inspect::ChannelImage& channel : walk.begin().state.channels)
@@ -79,8 +80,8 @@ void Timeline::event(const analyses::OrderedEvent& ordered) {
         case EventType::kChannelReceive:
             message(ordered);
             break;
-        // What a program says itself (event.h: ZONE_BEGIN to NOTE) belongs here: slices and instants on the track of `ordered.current`.
         default:
+            if (traces::ToldReader::concerns(ordered.event.type)) told_.event(ordered);
             break;
     }
 }
