@@ -162,13 +162,13 @@ TEST(CommandLine, help_is_an_answer) {
 
 TEST(CommandLine, words_of_later_work_are_not_offered) {
     const std::string help = meant<HelpWish>({"--help"}).text;
-    for (const char* word : {"why", "lint", "diff", "analyze", "export"})
+    for (const char* word : {"why", "lint", "diff", "analyze"})
         EXPECT_NE(refused({word}).find(std::string("no word '") + word), std::string::npos);
     EXPECT_EQ(help.find("lint"), std::string::npos);
 }
 
 TEST(CommandLine, wrong_lines_say_what_to_do) {
-    EXPECT_NE(refused({"frobnicate"}).find("launch, attach, replay, record, ls, stat"), std::string::npos);
+    EXPECT_NE(refused({"frobnicate"}).find("launch, attach, replay, record, compact, ls, stat"), std::string::npos);
     EXPECT_NE(refused({"--frobnicate"}).find("--help"), std::string::npos);
     EXPECT_NE(refused({"stat", "--frobnicate", "t.coro"}).find("--frobnicate"), std::string::npos);
     EXPECT_NE(refused({"stat"}).find("FILE | --pid PID"), std::string::npos);
