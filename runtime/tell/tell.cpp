@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "instrumentation/emit/probes.h"
+#include "instrumentation/emit/tell_probes.h"
 #include "runtime/channels/channel_tables.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/late_calls.h"

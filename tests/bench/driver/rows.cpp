@@ -173,7 +173,7 @@ std::vector<Row> looks() {
 }
 
 // Trace files. The peers are other ways to write or read the same events, in the driver.
-std::vector<Row> traces() {
+std::vector<Row> trace_files() {
     const auto series = [](const char* label) { return Series{label, "", "", {}}; };
     return {
         {"trace_write",
@@ -423,7 +423,7 @@ std::vector<Row> make_rows() {
 const std::vector<Row>& all_rows() {
     static const std::vector<Row> rows = [] {
         std::vector<Row> all = make_rows();
-        for (std::vector<Row> more : {looks(), traces(), crowds(), rings()})
+        for (std::vector<Row> more : {looks(), trace_files(), crowds(), rings()})
             std::move(more.begin(), more.end(), std::back_inserter(all));
         return all;
     }();

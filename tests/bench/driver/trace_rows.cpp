@@ -147,7 +147,7 @@ base::Error lost_some() {
 }
 
 // Times of one series, and what is printed beside the best.
-struct TraceSamples {
+struct Timings {
     std::vector<double> values;
     std::map<std::string, double> extra;
     Figures figures() const {
@@ -155,10 +155,10 @@ struct TraceSamples {
     }
 };
 
-RowResult result_of(const Row& row, const std::vector<TraceSamples>& series) {
+RowResult result_of(const Row& row, const std::vector<Timings>& series) {
     RowResult result{&row, {}};
-    for (const TraceSamples& samples : series)
-        result.series.push_back(samples.figures());
+    for (const Timings& timings : series)
+        result.series.push_back(timings.figures());
     return result;
 }
 
@@ -230,7 +230,7 @@ base::Result<RowResult> measure_trace_write(const Row& row, const Effort& effort
     if (!recorded.ok()) return recorded.error();
     const Recording& recording = **recorded;
     const auto events = static_cast<double>(recording.events);
-    std::vector<TraceSamples> series(row.series.size());
+    std::vector<Timings> series(row.series.size());
     for (unsigned round = 0; round < effort.memory_rounds + 1; ++round) {
         for (std::size_t i = 0; i < series.size(); ++i) {
             const std::string& label = row.series[i].label;
@@ -275,7 +275,7 @@ base::Result<RowResult> measure_trace_scan(const Row& row, const Effort& effort)
     const auto compacted = traces::compact(live.path(), small.path());
     if (!compacted.ok()) return compacted.error();
     const auto events = static_cast<double>(*written);
-    std::vector<TraceSamples> series(row.series.size());
+    std::vector<Timings> series(row.series.size());
     for (unsigned round = 0; round < effort.memory_rounds + 1; ++round) {
         for (std::size_t i = 0; i < series.size(); ++i) {
             const std::string& label = row.series[i].label;
@@ -320,7 +320,7 @@ base::Result<RowResult> measure_trace_open(const Row& row, const Effort& effort)
     const auto written = write_long_trace(**recorded, closed.path(), count);
     if (!written.ok()) return written.error();
     const std::uint64_t bytes = fs::file_size(closed.path());
-    std::vector<TraceSamples> series(row.series.size());
+    std::vector<Timings> series(row.series.size());
     bool good = true;
     const auto open = [&](bool complete) {
         const auto reader = TraceReader::open(closed.path());

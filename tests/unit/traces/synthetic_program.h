@@ -17,8 +17,8 @@ namespace coroscope::traces {
 
 class SyntheticProgram {
 public:
-    // `locks`: some of its steps use mutexes and events (wire/waitable.h), and slots are told of as they are taken and given back. `selects`: some wait in selects, and its state says
-    // who woke whom.
+    // `locks`: some of its steps use mutexes and events (wire/waitable.h), and slots are told of as they are taken and given back.
+    // `selects`: some wait in selects, and its state says who woke whom.
     explicit SyntheticProgram(std::uint32_t workers_count, bool locks = false, bool selects = false);
 
     // One step: the worker chosen does something that it may do now.
