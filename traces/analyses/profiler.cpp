@@ -88,7 +88,10 @@ Profiler::Worker& Profiler::worker(std::uint32_t index) {
 }
 
 Times& Profiler::times_of(const Life& life) {
-    return options_.by == ProfileBy::kCoroutine ? living_[life.index].times : sites_[life.site].times;
+    if (options_.by != ProfileBy::kCoroutine) return sites_[life.site].times;
+    std::unique_ptr<Times>& own = living_[life.index].times;
+    if (own == nullptr) own = std::make_unique<Times>();
+    return *own;
 }
 
 void Profiler::event(const OrderedEvent& ordered) {
@@ -241,7 +244,7 @@ void Profiler::ended(const Life& life, LifeEnd how, std::uint64_t ticks) {
     row.end = how;
     row.coroutines = 1;
     row.alive = how == LifeEnd::kAlive ? 1 : 0;
-    row.times = std::move(living_[life.index].times);
+    row.times = std::move(times_of(life));
     keep(std::move(row));
 }
 

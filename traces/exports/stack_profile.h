@@ -7,7 +7,7 @@
 //
 // Values add up exactly: each tick that a walk tells is in one stack.
 //
-// Thread: one at a time. Blocks: walks the trace. Tested in tests/e2e/export_test.py.
+// Thread: one at a time. Blocks: walks the trace. Tested in tests/unit/exports/histories_test.cpp.
 #pragma once
 
 #include <array>
