@@ -19,6 +19,11 @@ std::size_t at(Activity activity) {
     return static_cast<std::size_t>(activity);
 }
 
+// In a damaged trace two rings can say that they are one worker's: then its time goes back.
+std::uint64_t ticks_since(std::uint64_t since, std::uint64_t ticks) {
+    return ticks > since ? ticks - since : 0;
+}
+
 double sort_value(const ProfileRow& row, ProfileSort sort) {
     const auto value = [&]() -> std::uint64_t {
         switch (sort) {
@@ -112,7 +117,7 @@ void Profiler::event(const OrderedEvent& ordered) {
         }
         case EventType::kWorkerUnpark: {
             Worker& wakes_up = worker(ordered.owner_index);
-            if (wakes_up.idle) wakes_up.row.idle_ticks += ordered.ticks - wakes_up.since_ticks;
+            if (wakes_up.idle) wakes_up.row.idle_ticks += ticks_since(wakes_up.since_ticks, ordered.ticks);
             wakes_up.idle = false;
             break;
         }
@@ -294,7 +299,7 @@ void Profiler::add_rows(Profile& profile) {
             break;
         case ProfileBy::kWorker:
             for (auto& [index, of] : workers_) {
-                if (of.idle) of.row.idle_ticks += walk_.end_ticks() - of.since_ticks;
+                if (of.idle) of.row.idle_ticks += ticks_since(of.since_ticks, walk_.end_ticks());
                 of.row.label = of.row.name = fmt::format("worker {}", index);
                 const std::uint64_t spent = of.row.idle_ticks + of.row.times.of(Activity::kRunning);
                 const std::uint64_t all = walk_.end_ticks() - walk_.begin_ticks();
