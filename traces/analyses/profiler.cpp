@@ -19,6 +19,11 @@ std::size_t at(Activity activity) {
     return static_cast<std::size_t>(activity);
 }
 
+// In a damaged trace two rings can say that they are one worker's: then its time goes back.
+std::uint64_t ticks_since(std::uint64_t since, std::uint64_t ticks) {
+    return ticks > since ? ticks - since : 0;
+}
+
 double sort_value(const ProfileRow& row, ProfileSort sort) {
     const auto value = [&]() -> std::uint64_t {
         switch (sort) {
@@ -88,7 +93,10 @@ Profiler::Worker& Profiler::worker(std::uint32_t index) {
 }
 
 Times& Profiler::times_of(const Life& life) {
-    return options_.by == ProfileBy::kCoroutine ? living_[life.index].times : sites_[life.site].times;
+    if (options_.by != ProfileBy::kCoroutine) return sites_[life.site].times;
+    std::unique_ptr<Times>& own = living_[life.index].times;
+    if (own == nullptr) own = std::make_unique<Times>();
+    return *own;
 }
 
 void Profiler::event(const OrderedEvent& ordered) {
@@ -109,7 +117,7 @@ void Profiler::event(const OrderedEvent& ordered) {
         }
         case EventType::kWorkerUnpark: {
             Worker& wakes_up = worker(ordered.owner_index);
-            if (wakes_up.idle) wakes_up.row.idle_ticks += ordered.ticks - wakes_up.since_ticks;
+            if (wakes_up.idle) wakes_up.row.idle_ticks += ticks_since(wakes_up.since_ticks, ordered.ticks);
             wakes_up.idle = false;
             break;
         }
@@ -241,7 +249,7 @@ void Profiler::ended(const Life& life, LifeEnd how, std::uint64_t ticks) {
     row.end = how;
     row.coroutines = 1;
     row.alive = how == LifeEnd::kAlive ? 1 : 0;
-    row.times = std::move(living_[life.index].times);
+    row.times = std::move(times_of(life));
     keep(std::move(row));
 }
 
@@ -291,7 +299,7 @@ void Profiler::add_rows(Profile& profile) {
             break;
         case ProfileBy::kWorker:
             for (auto& [index, of] : workers_) {
-                if (of.idle) of.row.idle_ticks += walk_.end_ticks() - of.since_ticks;
+                if (of.idle) of.row.idle_ticks += ticks_since(of.since_ticks, walk_.end_ticks());
                 of.row.label = of.row.name = fmt::format("worker {}", index);
                 const std::uint64_t spent = of.row.idle_ticks + of.row.times.of(Activity::kRunning);
                 const std::uint64_t all = walk_.end_ticks() - walk_.begin_ticks();

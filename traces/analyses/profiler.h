@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -39,7 +40,7 @@ private:
         bool ran = false;
         std::uint32_t channel_name = wire::kNone;  // that it waited for last
         bool waited_for_channel = false;
-        Times times;  // by coroutine only
+        std::unique_ptr<Times> times;  // by coroutine only
     };
     struct Worker {
         ProfileRow row;

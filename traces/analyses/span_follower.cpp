@@ -240,7 +240,6 @@ void SpanFollower::change(const wire::DecodedEvent& event, std::uint32_t worker,
     bool gap = false;
     Entry* entry = move_on(event, ticks, &gap);
     if (entry == nullptr) return;
-    if (event.type == EventType::kExit && entry->life.identity == 0) entry->life.identity = event.ext48[0];
     const Waker waker = event.type == EventType::kWake ? waker_of(event, worker) : Waker{};
     close(*entry, *ticks, gap);
     Span span;

@@ -2,7 +2,7 @@
 // still there.
 //
 // Thread: one at a time. Blocks: a name that the trace lacks may take a second, the first time. Tested in
-// tests/e2e/export_test.py.
+// tests/unit/exports/histories_test.cpp.
 #pragma once
 
 #include <cstdint>

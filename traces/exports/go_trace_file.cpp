@@ -156,8 +156,9 @@ public:
     }
 
     void ended(const Life& life, analyses::LifeEnd how, std::uint64_t ticks) override {
-        if (how == analyses::LifeEnd::kAlive || how == analyses::LifeEnd::kLost) return;
         G& g = gs_[life.index];
+        const bool end_seen = how != analyses::LifeEnd::kAlive && how != analyses::LifeEnd::kLost;
+        if (!end_seen && (how == analyses::LifeEnd::kAlive || g.state != State::kRunning)) return;
         if (lossy_) bring(g, State::kRunning, last_p_, ticks);
         emit(g.p, ticks, kGoEnd, {});
         ps_[g.p].runs = wire::kNone;

@@ -1,6 +1,6 @@
 // Text of a trace as a JSON string. Names come from other programs: control characters are escaped, and what is no UTF-8 becomes U+FFFD.
 //
-// Thread: pure. Tested in tests/e2e/export_test.py.
+// Thread: pure. Tested in tests/unit/exports/encoding_test.cpp.
 #pragma once
 
 #include <string>

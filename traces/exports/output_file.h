@@ -3,7 +3,7 @@
 // A file is written beside its place and renamed by finish(): who finds it has all of it. Errors are remembered by write() and said by finish(), so
 // that writers need not ask after every byte.
 //
-// Thread: one at a time. Blocks: writes. Tested in tests/e2e/export_test.py.
+// Thread: one at a time. Blocks: writes. Tested in tests/unit/exports/encoding_test.cpp.
 #pragma once
 
 #include <cstdint>

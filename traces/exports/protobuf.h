@@ -2,7 +2,7 @@
 //
 // Fields are written in the order of the calls. Numbers of fields are those of the published schema of each format.
 //
-// Thread: a value type. Tested in tests/e2e/export_test.py.
+// Thread: a value type. Tested in tests/unit/exports/encoding_test.cpp.
 #pragma once
 
 #include <cstdint>

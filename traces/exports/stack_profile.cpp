@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <unordered_map>
 
 #include "traces/exports/frame_names.h"
 #include "traces/sparse_table.h"
@@ -23,12 +22,12 @@ constexpr const char* kPartial = "[frames that were not captured]";
 class StackBook {
 public:
     explicit StackBook(const traces::TraceReader& reader) : reader_(reader), table_(reader.stack_table()) {
-        for (std::uint32_t stack = 0; table_ != nullptr && stack < table_->size(); ++stack) {
-            const auto& pcs = table_->pcs(stack);
-            if (pcs.empty()) continue;
-            const auto [found, fresh] = by_pc_.try_emplace(pcs.front(), stack);
-            if (!fresh) found->second = wire::kNone;  // several
+        if (table_ == nullptr) return;
+        for (std::uint32_t stack = 0; stack < table_->size(); ++stack) {
+            if (!table_->pcs(stack).empty()) learn({wire::kNone, table_->pcs(stack).front()}, stack);
         }
+        for (const std::uint32_t position : reader.stacks())
+            learn_sites(position);
     }
 
     // Number of the stack that this park had; kNone = not known.
@@ -44,18 +43,41 @@ public:
         if (ref != nullptr && ref->sequence == span.sequence && table_ != nullptr &&
             ref->stack < table_->size())
             return ref->stack;
-        const auto only = by_pc_.find(span.pc);
-        return only != by_pc_.end() ? only->second : wire::kNone;
+        for (const std::uint32_t site : {life.site, wire::kNone}) {
+            const auto only = only_.find({site, span.pc});
+            if (only != only_.end() && only->second != wire::kNone) return only->second;
+        }
+        return wire::kNone;
     }
     const std::vector<std::uint64_t>& pcs(std::uint32_t stack) const { return table_->pcs(stack); }
     bool empty() const { return table_ == nullptr || table_->size() == 0; }
 
 private:
+    using Place = std::pair<std::uint32_t, std::uint64_t>;  // site (kNone: any) and innermost frame
+
+    void learn(const Place& place, std::uint32_t stack) {
+        const auto [found, fresh] = only_.try_emplace(place, stack);
+        if (!fresh && found->second != stack) found->second = wire::kNone;
+    }
+    // Stacks by the sites of their coroutines, as the look that belongs to the snapshot says; of a damaged one nothing is learned.
+    void learn_sites(std::uint32_t position) {
+        const auto keyframes = reader_.keyframes();
+        const auto after = std::upper_bound(keyframes.begin(), keyframes.end(), position);
+        if (after == keyframes.begin()) return;
+        const auto look = reader_.read_keyframe(reader_.chunks()[*std::prev(after)]);
+        const auto snapshot = reader_.read_stacks(reader_.chunks()[position]);
+        if (!look.ok() || !snapshot.ok()) return;
+        for (const inspect::CoroutineImage& coroutine : look->coroutines) {
+            const inspect::StackRef* ref = snapshot->find(coroutine.identity);
+            if (ref == nullptr || ref->stack >= table_->size() || table_->pcs(ref->stack).empty()) continue;
+            learn({coroutine.site, table_->pcs(ref->stack).front()}, ref->stack);
+        }
+    }
+
     const traces::TraceReader& reader_;
     const std::shared_ptr<const inspect::StackTable> table_;
-    std::unordered_map<std::uint64_t, std::uint32_t>
-        by_pc_;                        // innermost frame -> the stack that has it; kNone = several do
-    inspect::StackSnapshot snapshot_;  // the last one that was taken before the span's end
+    std::map<Place, std::uint32_t> only_;  // the one stack that was seen there; kNone = several were
+    inspect::StackSnapshot snapshot_;      // the last one that was taken before the span's end
     std::size_t next_ = 0;
 };
 

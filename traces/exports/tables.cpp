@@ -251,7 +251,8 @@ private:
     }
     void sleep(std::uint32_t index, bool asleep, std::uint64_t ticks) {
         Worker& worker = workers_[index];
-        if (worker.asleep) worker.asleep_ticks += ticks - worker.since_ticks;
+        // In a damaged trace two rings can say that they are one worker's: then its time goes back.
+        if (worker.asleep && ticks > worker.since_ticks) worker.asleep_ticks += ticks - worker.since_ticks;
         worker.asleep = asleep;
         worker.since_ticks = ticks;
     }

@@ -14,7 +14,7 @@
 // Times are nanoseconds since the program's runtime started (`*_ns`), or lengths of time in them; `id`s of coroutines and channels are never
 // reused. A missing value (NULL, an empty field, null) means: none, or not known.
 //
-// Rows of different tables come in turns, as the walk meets them. Thread: one at a time. Tested in tests/e2e/export_test.py.
+// Rows of different tables come in turns, as the walk meets them. Thread: one at a time. Tested in tests/unit/exports/histories_test.cpp.
 #pragma once
 
 #include <array>

@@ -49,6 +49,42 @@ TEST(CommandLine, a_ctl_that_means_nothing_is_refused) {
     EXPECT_NE(refused({"stacks", "x.coro", "--running"}).find("--pid"), std::string::npos);
 }
 
+TEST(CommandLine, profile_and_export_say_what_of_which_trace) {
+    const auto profile = meant<ProfileWish>(
+        {"profile", "x.coro", "--by", "channel", "--sort", "blocked", "--top", "7", "--json"});
+    EXPECT_EQ(profile.file, "x.coro");
+    EXPECT_EQ(profile.by, "channel");
+    EXPECT_EQ(profile.sort, "blocked");
+    EXPECT_EQ(profile.top, 7U);
+    EXPECT_TRUE(profile.json);
+    EXPECT_EQ(meant<ProfileWish>({"profile", "x.coro"}).by, "site");
+    const auto stacks = meant<ExportWish>(
+        {"export", "x.coro", "--format", "pprof", "--kind", "stack-memory", "--at", "1.5s", "-o", "-"});
+    EXPECT_EQ(stacks.format, "pprof");
+    EXPECT_EQ(stacks.kind, "stack-memory");
+    EXPECT_EQ(stacks.at_ns, 1'500'000'000);
+    EXPECT_EQ(stacks.output, "-");
+    EXPECT_FALSE(meant<ExportWish>({"export", "x.coro", "--format", "go", "-o", "x.go"}).at_ns.has_value());
+}
+
+TEST(CommandLine, a_profile_or_an_export_that_means_nothing_is_refused) {
+    EXPECT_NE(refused({"profile"}).find("FILE"), std::string::npos);
+    EXPECT_NE(refused({"profile", "x.coro", "--by", "colour"}).find("coroutine, site, channel, worker"),
+              std::string::npos);
+    EXPECT_NE(refused({"export", "x.coro", "-o", "y"}).find("--format"), std::string::npos);
+    EXPECT_NE(refused({"export", "x.coro", "--format", "svg", "-o", "y"}).find("perfetto"), std::string::npos);
+    EXPECT_NE(
+        refused({"export", "x.coro", "--format", "go", "--kind", "cpu", "-o", "y"}).find("--kind goes with"),
+        std::string::npos);
+    EXPECT_NE(refused({"export", "x.coro", "--format", "pprof", "--kind", "cpu", "--at", "1s", "-o", "y"})
+                  .find("--at goes with"),
+              std::string::npos);
+    EXPECT_NE(refused({"export", "x.coro", "--format", "csv", "-o", "-"}).find("name a folder"),
+              std::string::npos);
+    EXPECT_NE(refused({"export", "x.coro", "--format", "dot", "--at", "soon", "-o", "-"}).find("is no time"),
+              std::string::npos);
+}
+
 TEST(CommandLine, no_word_means_the_start_page) {
     EXPECT_EQ(meant<WindowOptions>({}).start, WindowStart::kStartPage);
 }
