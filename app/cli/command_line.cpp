@@ -98,6 +98,7 @@ private:
     std::vector<std::string> ctl_ids_;
     SizesWish sizes_;
     QueryLine query_;
+    RecordRuleLine record_rule_;
     DoctorWish doctor_;
     std::string pid_, at_;
 };
@@ -214,6 +215,7 @@ void Parser::add_record() {
                      "Milliseconds between keyframes (default 500)")
         ->type_name("MS")
         ->check(CLI::Range(20, 60'000));
+    add_record_rule(record, record_rule_);
 }
 
 CLI::App* Parser::add_look(LookWish::What what, const char* name, const char* description) {
@@ -312,6 +314,7 @@ base::Result<Wish> Parser::finish_record() {
         record_.program.program = program_.front();
         record_.program.arguments.assign(program_.begin() + 1, program_.end());
     }
+    if (auto status = finish_record_rule(record_rule_, record_); !status) return status.error();
     return Wish(record_);
 }
 
