@@ -16,10 +16,30 @@ constexpr auto kLookOut = milliseconds(5);  // between two looks whether somethi
 constexpr auto kQuietAfterEnd = milliseconds(
     500);  // without an event after the announced end: it goes on without a runtime
 
-enum class Ending { kNotYet, kAnnounced, kGone, kAsked, kFileFailed };
+enum class Ending { kNotYet, kAnnounced, kGone, kAsked, kCondition, kFileFailed };
 
-Ending wait_for(Observation& observation, const std::atomic<bool>* stop, Clock::time_point until) {
+// What should_end says, and since when.
+class Condition {
+public:
+    explicit Condition(const RecordOptions& options) : options_(options) {}
+    bool over() {
+        if (because_.empty() && options_.should_end) {
+            because_ = options_.should_end();
+            end_ = Clock::now() + milliseconds(options_.after_ms);
+        }
+        return !because_.empty() && Clock::now() >= end_;
+    }
+    const std::string& because() const { return because_; }
+
+private:
+    const RecordOptions& options_;
+    std::string because_;
+    Clock::time_point end_;
+};
+
+Ending wait_for(Observation& observation, const std::atomic<bool>* stop, Condition& condition, Clock::time_point until) {
     for (;;) {
+        if (condition.over()) return Ending::kCondition;
         if (!observation.pump().target_alive()) return Ending::kGone;
         if (observation.pump().end_announced()) return Ending::kAnnounced;
         if (stop != nullptr && stop->load(std::memory_order_relaxed)) return Ending::kAsked;
@@ -70,12 +90,13 @@ base::Result<RecordResult> record(const RecordOptions& options, const std::atomi
     Observation& observation = **started;
     if (options.on_begin) options.on_begin();
 
+    Condition condition(options);
     Ending ending = Ending::kNotYet;
     base::Status status = base::ok_status();
     while (ending == Ending::kNotYet && status.ok()) {
         const auto next = Clock::now() + milliseconds(options.keyframe_interval_ms);
         status = keyframe(observation, options.with_stacks);
-        if (status.ok()) ending = wait_for(observation, stop, next);
+        if (status.ok()) ending = wait_for(observation, stop, condition, next);
     }
     std::string because = "asked to stop";
     if (ending == Ending::kAnnounced) {
@@ -92,7 +113,8 @@ base::Result<RecordResult> record(const RecordOptions& options, const std::atomi
         if (!how.empty()) because = "the program " + how;
         // Nobody changes the segment any more: what it says now is how it ended.
         status = keyframe(observation, false);
-    } else if (ending == Ending::kAsked) {
+    } else if (ending == Ending::kAsked || ending == Ending::kCondition) {
+        if (ending == Ending::kCondition) because = condition.because();
         status = keyframe(observation, options.with_stacks);
     }
     const base::Status finished = observation.finish(because);

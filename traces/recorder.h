@@ -20,12 +20,15 @@ struct RecordOptions {
     // How the program ended, once it is gone: "was killed by signal 11 (SIGSEGV)", "exited with code 3", or "" when that is not known. Called at
     // most once, on the recording thread; whoever started the program can say it.
     std::function<std::string()> how_it_ended;
+    // Why the recording should end: asked every few milliseconds; "" = it should not. So long after the first answer it ends.
+    std::function<std::string()> should_end;
+    int after_ms = 0;
     std::function<void()> on_begin;  // called once on the recording thread, as soon as the target emits for us
 };
 
 struct RecordResult {
     std::uint64_t events = 0, lost = 0, chunks = 0, keyframes = 0, file_bytes = 0;
-    std::string ended_because;  // "the program ended", "the program was killed by signal 9 (SIGKILL)", "asked to stop"
+    std::string ended_because;  // "the program ended", "the program was killed by signal 9 (SIGKILL)", "asked to stop", or what should_end said
 };
 
 // Records until the target ends or *stop becomes true. Blocks. Errors: those of attaching; kIo when the file cannot be written (disk full:

@@ -104,6 +104,7 @@ private:
     ExportWish export_;
     std::string export_at_;
     QueryLine query_;
+    RecordRuleLine record_rule_;
     DoctorWish doctor_;
     std::string pid_, at_;
 };
@@ -234,6 +235,7 @@ void Parser::add_record() {
                      "Milliseconds between keyframes (default 500)")
         ->type_name("MS")
         ->check(CLI::Range(20, 60'000));
+    add_record_rule(record, record_rule_);
 }
 
 void Parser::add_compact() {
@@ -328,6 +330,7 @@ base::Result<Wish> Parser::finish_record() {
         record_.program.program = program_.front();
         record_.program.arguments.assign(program_.begin() + 1, program_.end());
     }
+    if (auto status = finish_record_rule(record_rule_, record_); !status) return status.error();
     return Wish(record_);
 }
 

@@ -29,6 +29,8 @@ struct RecordWish {
     LaunchSpec program;
     std::uint32_t sample_period = 0;  // one switch in so many is measured; 0 = the runtime's default
     int keyframe_interval_ms = 500;
+    std::string stop_rule;  // recording ends when it holds; "" = none
+    int after_ms = 0;       // so long after it
 };
 
 // compact FILE -o FILE

@@ -70,4 +70,27 @@ base::Result<Wish> finish_query(QueryLine& line) {
     return Wish(wish);
 }
 
+void add_record_rule(CLI::App* record, RecordRuleLine& line) {
+    record
+        ->add_option(
+            "--on", line.rule,
+            "End the recording when this rule first holds, such as 'loss or exit and status == failed'")
+        ->type_name("RULE");
+    record->add_option("--after", line.after, "With --on: go on for so long (500ms, 2s)")
+        ->type_name("DURATION");
+}
+
+base::Status finish_record_rule(const RecordRuleLine& line, RecordWish& wish) {
+    wish.stop_rule = line.rule;
+    if (line.after.empty()) return base::ok_status();
+    if (line.rule.empty())
+        return usage("--after goes with --on: so long is recorded after the rule has held");
+    constexpr std::int64_t kMostNs = 3'600'000'000'000;
+    auto after_ns = parse_duration_ns(line.after);
+    if (!after_ns) return after_ns.error();
+    if (*after_ns > kMostNs) return usage("--after takes an hour at most");
+    wish.after_ms = static_cast<int>(*after_ns / 1'000'000);
+    return base::ok_status();
+}
+
 }  // namespace coroscope::app

@@ -1,4 +1,4 @@
-// The part of the command line that carries rules: the word `query`.
+// The part of the command line that carries rules: the word `query`, and --on of `record`.
 //
 // Thread: any. Tested in tests/unit/app/command_line_test.cpp.
 #pragma once
@@ -23,5 +23,12 @@ struct QueryLine {
 void add_query_options(CLI::App* query, QueryLine& line);
 // Errors: kUsage.
 base::Result<Wish> finish_query(QueryLine& line);
+
+struct RecordRuleLine {
+    std::string rule, after;
+};
+void add_record_rule(CLI::App* record, RecordRuleLine& line);
+// Errors: kUsage.
+base::Status finish_record_rule(const RecordRuleLine& line, RecordWish& wish);
 
 }  // namespace coroscope::app

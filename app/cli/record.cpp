@@ -21,6 +21,7 @@
 #include "instrumentation/base/file_descriptor.h"
 #include "instrumentation/inspect/target.h"
 #include "traces/recorder.h"
+#include "traces/rules/record_watch.h"
 
 namespace coroscope::app {
 namespace {
@@ -89,6 +90,27 @@ std::string how_it_ended(LaunchedProgram& program, pid_t pid) {
     return (text.starts_with("killed") ? "was " : "") + text;
 }
 
+using Watch = std::unique_ptr<rules::RecordWatch>;
+
+// With --on: somebody who waits for the rule, and the recording that asks him. Without: nobody.
+base::Result<Watch> watch_for(const RecordWish& wish, const std::shared_ptr<const rules::Rule>& rule, traces::RecordOptions& options) {
+    if (rule == nullptr) return Watch();
+    auto watch = rules::RecordWatch::start(options.pid, rule);
+    if (!watch) return watch.error();
+    options.should_end = [watch = watch->get()] { return watch->held(); };
+    options.after_ms = wish.after_ms;
+    return watch;
+}
+
+// What became of the rule, where the recording did not end by it.
+void say_rule(const Watch& watch) {
+    if (watch == nullptr) return;
+    if (watch->held().empty()) std::fputs("coroscope: the rule did not hold\n", stderr);
+    if (watch->overtaken() != 0)
+        std::fprintf(stderr, "coroscope: %llu slots of events were overwritten before the rule saw them\n",
+                     static_cast<unsigned long long>(watch->overtaken()));
+}
+
 traces::RecordOptions options_of(const RecordWish& wish, std::uint32_t pid) {
     traces::RecordOptions options;
     options.path = wish.output;
@@ -101,10 +123,23 @@ traces::RecordOptions options_of(const RecordWish& wish, std::uint32_t pid) {
 }  // namespace
 
 int run_record(const RecordWish& wish) {
+    std::shared_ptr<const rules::Rule> rule;
+    if (!wish.stop_rule.empty()) {
+        auto parsed = rules::Rule::parse(wish.stop_rule);
+        if (!parsed) return fail_rule(parsed.error());
+        rule = *parsed;
+    }
     if (auto status = may_write(wish.output); !status) return fail(status.error());
     std::atomic<bool> stop{false};  // [record.stop] the signal thread writes, the recording loop reads
     SignalRelay relay(&stop);
-    if (wish.pid != 0) return finish(wish, traces::record(options_of(wish, wish.pid), &stop));
+    if (wish.pid != 0) {
+        traces::RecordOptions options = options_of(wish, wish.pid);
+        auto watch = watch_for(wish, rule, options);
+        if (!watch) return fail(watch.error());
+        const int code = finish(wish, traces::record(options, &stop));
+        say_rule(*watch);
+        return code;
+    }
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     auto program = LaunchedProgram::start(wish.program, OutputTo::kInherit);
@@ -119,8 +154,11 @@ int run_record(const RecordWish& wish) {
         return how_it_ended(**program, pid);
     };
     options.on_begin = [&program] { (*program)->stop_looking(); };
+    auto watch = watch_for(wish, rule, options);
+    if (!watch) return fail(watch.error());
     const auto result = traces::record(options, &stop);
     const int code = finish(wish, result);
+    say_rule(*watch);
     if ((*program)->wait() != 0) {
         std::fprintf(stderr, "coroscope: %s %s\n", wish.program.program.c_str(),
                      (*program)->status_text().c_str());

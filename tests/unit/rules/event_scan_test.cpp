@@ -1,5 +1,5 @@
-// Event rules over generated histories against a plain oracle: for each event everything before (and, for what comes of a SUSPEND, after) it is looked
-// through again.
+// Event rules over generated histories against a plain oracle: for each event everything before (and, for what comes of a SUSPEND, after) is
+// looked through again.
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
