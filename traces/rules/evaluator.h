@@ -4,8 +4,8 @@
 // by the name's number. A SUSPEND that is told by what comes of it is evaluated in two steps: recorded() keeps what is true of it now, a bit a
 // term, and resolved() adds the outcome.
 //
-// Thread: one at a time (the memos); the Rule may be shared. Blocks: never. Tested in tests/unit/rules/evaluator_test.cpp; measured by
-// tests/unit/rules/scan_cost.cpp.
+// Thread: one at a time (the memos); the Rule may be shared. Blocks: never. Tested in tests/unit/rules/event_scan_test.cpp and query_test.cpp;
+// fuzzed by tests/fuzz/rule_fuzz.cpp.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // The value of a field in a scope, by its type.
 //
-// Thread: pure functions. Tested through evaluator_test.cpp.
+// Thread: pure functions. Tested through query_test.cpp.
 #pragma once
 
 #include <cstdint>
