@@ -42,18 +42,18 @@ void EventFeed::load(Lane& lane, const ChunkRef& chunk) {
         lane.ring.owner = static_cast<wire::RingOwner>(chunk.header.owner);
         lane.ring.owner_index = chunk.header.owner_index;
     }
-    const auto slots = reader_.read_events(chunk);
-    if (!slots.ok()) {
+    if (!reader_.read_events(chunk, slots_).ok()) {
         note_loss(chunk.header.ticks_min, chunk.header.ticks_max);
         return;
     }
+    lane.events.reserve(slots_.size());
     // Slots that were lapped before they were read lie before the chunk.
     if (chunk.header.lost_since_ticks != 0 && chunk.header.lost_since_ticks < chunk.header.ticks_min) {
         note_loss(chunk.header.lost_since_ticks, chunk.header.ticks_min);
     }
     wire::EventDecoder decoder;
     decoder.seed(chunk.header.context_ticks, chunk.header.context_current, chunk.header.context_known != 0);
-    decoder.feed(*slots, [&](const wire::DecodedEvent& event) {
+    decoder.feed(slots_, [&](const wire::DecodedEvent& event) {
         if (event.type == wire::EventType::kLoss && event.ext64[0] <= to_ticks_ && event.tsc >= from_ticks_) {
             note_loss(event.ext64[0], event.tsc);
         }

@@ -59,6 +59,7 @@ private:
     const TraceReader& reader_;
     const std::uint64_t from_ticks_, to_ticks_;
     std::vector<Lane> lanes_;
+    std::vector<wire::EventSlot> slots_;  // of the chunk that is being loaded
     std::vector<LossInterval> losses_;
 };
 
