@@ -1,6 +1,7 @@
 // The timeline as Chrome's trace event format: one JSON object, an event a line.
 //
-// Workers are threads of process 1, coroutines threads of process 2, threads that are no workers, zones of coroutines and of threads those of 3, 4, 5. Slices are complete events ("X"), flows "s" and "f", which bind to the
+// Workers are threads of process 1, coroutines threads of process 2, threads that are no workers, zones of coroutines and of threads
+// those of 3, 4, 5. Slices are complete events ("X"), flows "s" and "f", which bind to the
 // slice of their thread that is open at their time. Times are microseconds with three decimals.
 #include <cmath>
 #include <utility>
