@@ -22,10 +22,13 @@
 #include <nlohmann/json.hpp>
 #include "instrumentation/wire/segment.h"
 
+#include "traces/analyses/profile.h"
 #include "traces/analysis.h"
 #include "traces/column_scan.h"
 #include "traces/event_columns.h"
 #include "traces/event_feed.h"
+#include "traces/exports/tables.h"
+#include "traces/exports/timeline.h"
 #include "traces/packing.h"
 #include "traces/replay.h"
 #include "traces/tables.h"
@@ -208,6 +211,42 @@ void look_at(const Replay& replay, TimeNs t) {
     if (to_json(waits).empty() || to_text(waits).empty()) std::abort();
 }
 
+class EveryRow final : public exports::TableSink {
+public:
+    void row(exports::TableName table, std::span<const exports::Value> values) override {
+        if (values.size() != exports::tables()[static_cast<std::size_t>(table)].columns.size()) std::abort();
+    }
+};
+class EveryMark final : public exports::TimelineSink {
+public:
+    void track(const exports::Track&, const std::string&) override {}
+    void slice(const exports::Slice& slice) override {
+        if (slice.end_ns < slice.begin_ns) std::abort();
+    }
+    void instant(const exports::Instant&) override {}
+    void counter_track(std::size_t, const std::string&) override {}
+    void counter(std::size_t, std::int64_t, std::int64_t) override {}
+    void real_counter(std::size_t, std::int64_t, double) override {}
+};
+
+// What profiles and exports make of it.
+void walk_through(const std::shared_ptr<const TraceReader>& reader) {
+    auto walk = analyses::TraceWalk::make(reader);
+    if (!walk.ok()) return;
+    for (const analyses::ProfileBy by : {analyses::ProfileBy::kCoroutine, analyses::ProfileBy::kSite,
+                                         analyses::ProfileBy::kChannel, analyses::ProfileBy::kWorker}) {
+        const analyses::Profile profile = analyses::compute_profile(**walk,
+                                                                    {by, analyses::ProfileSort::kTotal, 20});
+        if (analyses::to_json(profile).empty() || analyses::to_text(profile).empty()) std::abort();
+    }
+    EveryRow rows;
+    exports::tell_tables(**walk, rows);
+    EveryMark marks;
+    exports::Timeline timeline(**walk, marks);
+    (*walk)->run(timeline);
+    timeline.finish();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t bytes) {
@@ -229,10 +268,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
     std::size_t scanned = 0;
     ColumnScan(**reader).for_each([&](std::uint64_t, wire::EventType) { ++scanned; });
     if (scanned > std::size_t{kChunkSlotsMax} * (*reader)->events().size()) std::abort();
-    auto replay = Replay::make(std::shared_ptr<const TraceReader>(std::move(*reader)));
+    const std::shared_ptr<const TraceReader> shared(std::move(*reader));
+    auto replay = Replay::make(shared);
     if (!replay.ok()) return 0;
     look_at(**replay, (*replay)->begin());
     look_at(**replay, (*replay)->begin() / 2 + (*replay)->end() / 2);
     look_at(**replay, (*replay)->end());
+    walk_through(shared);
     return 0;
 }

@@ -1,7 +1,8 @@
 // StackProfile: where coroutines spend time or stack memory, by their stacks. What pprof, speedscope and folded files are made of.
 //
 // Which stack a park had: the one that a snapshot copied during it (identity and sequence agree), where the recorder took one; else the only
-// stack that any snapshot of the trace saw parked at the same address, by a coroutine of the same site if any was; else that address alone. `frames` then says so by kPartial before the
+// stack that any snapshot of the trace saw parked at the same address, by a coroutine of the same site if any was; else that address
+// alone. `frames` then says so by kPartial before the
 // frames that are known. Time on a worker belongs to the stack at which the run ended: what came to its end there. The last frame of each
 // stack, its root, is the coroutine's name and site.
 //
