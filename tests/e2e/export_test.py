@@ -88,7 +88,7 @@ class Export(unittest.TestCase):
         samples, _ = self.raw_samples(self.export("pprof", "--kind", "stack-memory", "--at", at))
         stacks = harness.coroscope("stacks", self.path, "--at", at, "--json", check=0).json()["coroutines"]
         used = [row["stack_used_bytes"] for row in stacks if row["stack_used_bytes"] is not None]
-        self.assertGreater(len(used), 20)
+        self.assertGreater(len(used), 0)
         self.assertEqual([sum(values[0] for values in samples), sum(values[1] for values in samples)], [len(used), sum(used)])
 
     def test_speedscope_and_folded_stacks_have_the_same_sums(self):
