@@ -10,6 +10,7 @@
 #include "traces/ring_log.h"
 #include "traces/rules/event_scan.h"
 #include "traces/rules/state_view.h"
+#include "traces/told.h"
 
 #include <fmt/format.h>
 
@@ -72,7 +73,22 @@ private:
     traces::SparseTable<Known> channels_, locks_;
 };
 
-std::string detail_of(const wire::DecodedEvent& event) {
+// What the program said: the name of a zone, a counter and its value, a text (or the piece of one that this event carries).
+std::string said_in(const wire::DecodedEvent& event, const Names& names) {
+    traces::ToldReader reader;
+    std::vector<traces::Told> told;
+    reader.take(event, 0, told);
+    reader.finish(told);
+    const traces::Told& one = told.front();
+    std::string_view name;
+    if (one.kind == traces::Told::Kind::kMessage || one.kind == traces::Told::Kind::kNote) return one.text;
+    const std::string said(names.text(one.name, &name) ? name : "?");
+    if (one.kind != traces::Told::Kind::kCounter) return said;
+    return one.real ? fmt::format("{} = {}", said, one.real_value) : fmt::format("{} = {}", said, one.value);
+}
+
+std::string detail_of(const wire::DecodedEvent& event, const Names& names) {
+    if (traces::ToldReader::concerns(event.type)) return said_in(event, names);
     const std::uint8_t code = wire::high8(event.argument);
     switch (event.type) {
         case EventType::kSuspend:
@@ -96,7 +112,7 @@ EventRow row_of(const EventFacts& facts, const Names& names, const ObjectNames& 
     if (facts.identity != 0 && names.coroutine(facts.name, facts.site, &text)) row.name = text;
     if (facts.identity != 0 && names.site(facts.site, &text)) row.site = text;
     row.object = objects.of(*facts.event);
-    row.detail = detail_of(*facts.event);
+    row.detail = detail_of(*facts.event, names);
     row.blocked = facts.blocked;
     row.ready = facts.ready;
     row.run = facts.run;
