@@ -63,12 +63,12 @@ TEST(NameService, what_is_known_comes_before_the_rest_and_the_rest_with_its_plac
 }
 
 TEST(NameService, a_round_of_questions_is_counted_until_all_are_answered) {
-    NameService names({});
-    EXPECT_FALSE(names.progress().busy());
-    EXPECT_EQ(names.progress().percent(), 100);
     std::mutex lock;
     std::condition_variable changed;
     bool told = false, go = false;
+    NameService names({});  // its thread, which uses those above, is gone before them
+    EXPECT_FALSE(names.progress().busy());
+    EXPECT_EQ(names.progress().percent(), 100);
     // The thread of names waits in here after its first answer: the rest of the questions stand meanwhile.
     names.on_change([&] {
         std::unique_lock hold(lock);
