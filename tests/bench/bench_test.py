@@ -45,7 +45,7 @@ ROWS = {  # name: peers that must be there
     "unwind": {"libunwind"},
     "stacks_100k": {"libunwind"},
     "stacks_1m": {"libunwind"},
-    "watched": {"alone", "window", "profiled"},
+    "watched": {"alone", "window", "window_elsewhere", "profiled"},
     "trace_write": {"slots", "compacted"},
     "trace_scan": {"rows", "compacted", "compacted_rows"},
     "trace_open_50m": {"walked", "first_picture"},

@@ -162,12 +162,13 @@ std::vector<Row> looks() {
          "ns",
          "yields and messages by the target's own processor time, beside 10,000 parked coroutines, while a "
          "session with the window's defaults refreshes all tables and stacks at 10 Hz; alone; beside the window "
-         "itself; while a session listens to everything",
+         "itself; beside a window that looks at another program; while a session listens to everything",
          Measure::kWatched,
          10'000,
          {ours("busy_among_held"),
           {"alone", "bench_cprime", "busy_among_held", kPlain},
           {"window", "bench_cprime", "busy_among_held", kPlain},
+          {"window_elsewhere", "bench_cprime", "busy_among_held", kPlain},
           {"profiled", "bench_cprime", "busy_among_held", kPlain}}},
     };
 }
