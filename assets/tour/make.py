@@ -74,8 +74,10 @@ def make(tour):
              shown_as="CPRIME_SIZES=sizes.json LD_BIND_NOW=1 build/bin/demo --seconds 3", keep=12)
     tour.say("Where its time went, and what a rule finds:")
     tour.run("coroscope", "profile", "run.coro", "--by", "site", "--top", 6, keep=16)
-    tour.run("coroscope", "query", "run.coro", 'suspend and site =~ "climbers" and blocked_ns > 500ms', "--limit", 4, keep=8)
-    tour.run("coroscope", "query", "run.coro", "note or zone-begin or counter", "--limit", 5, keep=8)
+    tour.run("coroscope", "query", "run.coro", 'suspend and site =~ "climbers" and blocked_ns > 500ms', "--limit", 4, keep=8,
+             shown_as="""coroscope query run.coro 'suspend and site =~ "climbers" and blocked_ns > 500ms' --limit 4""")
+    tour.run("coroscope", "query", "run.coro", "note or zone-begin or counter", "--limit", 5, keep=8,
+             shown_as="coroscope query run.coro 'note or zone-begin or counter' --limit 5")
     tour.say("## The window\n\nThe same views live, attached, and on a trace. These are live, on a launched demo.")
     tour.run("coroscope", "launch", *look, "--script", tour.script("live.script"), "--", demo, "--seconds", 12, show=False)
     tour.say("Every slot of every size class, coloured by what its coroutine does:")
