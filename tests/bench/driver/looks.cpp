@@ -186,7 +186,7 @@ base::Result<RowResult> measure_watched(const Row& row, const Effort& effort) {
                                         row.series[0].environment);
     if (!process.ok()) return process.error();
     if (auto answer = process->run("hold_chains", count_of(row, effort)); !answer.ok()) return answer.error();
-    // The same for the window to look at while the first is measured: what drawing alone takes from a neighbour, on a machine without a graphics card.
+    // The same for the window to look at while the first is measured: what drawing alone takes from a neighbour, where there is no graphics card.
     auto other = RunnerProcess::start(program_folder() + "/" + row.series[0].runner, row.series[0].environment);
     if (!other.ok()) return other.error();
     if (auto answer = other->run("hold_chains", count_of(row, effort)); !answer.ok()) return answer.error();
