@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "synthetic_program.h"
+#include "synthetic_history.h"
 #include "traces/rules/event_scan.h"
 
 namespace coroscope::rules {
@@ -15,26 +15,6 @@ namespace {
 using traces::SyntheticProgram;
 using wire::EventType;
 using Choices = std::vector<std::uint16_t>;
-
-struct Happened {
-    wire::DecodedEvent event;
-    std::uint32_t ring = 0;
-};
-
-// All events of all rings in the order of their stamps, which are all different.
-std::vector<Happened> history(const SyntheticProgram& program) {
-    std::vector<Happened> all;
-    for (std::uint32_t ring = 0; ring < program.rings_count(); ++ring) {
-        wire::EventDecoder decoder;
-        decoder.seed(1'000'000'000, wire::kNone, true);
-        decoder.feed(program.ring(ring), [&](const wire::DecodedEvent& event) {
-            all.push_back({event, ring});
-        });
-    }
-    std::stable_sort(all.begin(), all.end(),
-                     [](const Happened& a, const Happened& b) { return a.event.tsc < b.event.tsc; });
-    return all;
-}
 
 class Oracle {
 public:

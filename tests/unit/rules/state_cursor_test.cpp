@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "synthetic_program.h"
+#include "synthetic_history.h"
 #include "traces/rules/state_cursor.h"
 #include "traces/rules/state_view.h"
 
@@ -13,25 +13,6 @@ namespace {
 
 using traces::SyntheticProgram;
 using Choices = std::vector<std::uint16_t>;
-
-struct Happened {
-    wire::DecodedEvent event;
-    std::uint32_t ring = 0;
-};
-
-std::vector<Happened> history(const SyntheticProgram& program) {
-    std::vector<Happened> all;
-    for (std::uint32_t ring = 0; ring < program.rings_count(); ++ring) {
-        wire::EventDecoder decoder;
-        decoder.seed(1'000'000'000, wire::kNone, true);
-        decoder.feed(program.ring(ring), [&](const wire::DecodedEvent& event) {
-            all.push_back({event, ring});
-        });
-    }
-    std::stable_sort(all.begin(), all.end(),
-                     [](const Happened& a, const Happened& b) { return a.event.tsc < b.event.tsc; });
-    return all;
-}
 
 Choices choices(int count) {
     return *rc::gen::resize(count, rc::gen::container<Choices>(rc::gen::arbitrary<std::uint16_t>()));
