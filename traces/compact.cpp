@@ -55,7 +55,7 @@ base::Result<CompactResult> compact(const std::string& from, const std::string& 
     TraceEnd end = reader.end();
     if (end.because.empty()) {
         end.because = "the trace was cut short";
-        end.ticks = reader.counts().empty() ? 0 : reader.counts().back().mark_ticks;
+        end.ticks = reader.counts().empty() ? 0 : reader.counts().back()->mark_ticks;
     }
     const base::Status finished = writer.finish(end);
     if (!finished.ok()) return finished.error();

@@ -54,7 +54,7 @@ base::Result<std::unique_ptr<Replay>> Replay::make(std::shared_ptr<const TraceRe
     replay->begin_ticks_ = trace.chunks()[trace.keyframes().front()].header.ticks_max;
     replay->end_ticks_ = replay->last_.read_end_ticks;
     if (!trace.counts().empty())
-        replay->end_ticks_ = std::max(replay->end_ticks_, trace.counts().back().mark_ticks);
+        replay->end_ticks_ = std::max(replay->end_ticks_, trace.counts().back()->mark_ticks);
     if (replay->populated_ticks_ == 0) replay->populated_ticks_ = replay->end_ticks_;
     return replay;
 }
@@ -114,7 +114,7 @@ std::array<EventCount, wire::kEventTypesMax> Replay::total_counts() const {
     }
     // A file that was cut short holds chunks after its last mark: they were emitted, and not lost.
     if (!reader_->counts().empty()) {
-        for (const RingCount& ring : reader_->counts().back().rings) {
+        for (const RingCount& ring : reader_->counts().back()->rings) {
             for (std::size_t type = 0; type < totals.size(); ++type) {
                 const std::uint64_t known = ring.accepted[type];
                 totals[type].lost += ring.emitted[type] > known ? ring.emitted[type] - known : 0;
@@ -149,8 +149,8 @@ void Replay::count_events(std::uint64_t ticks, Moment& moment) const {
             });
         }
         const Counts* mark = nullptr;
-        for (const Counts& counts : reader_->counts()) {
-            if (counts.mark_ticks <= ticks) mark = &counts;
+        for (const auto& counts : reader_->counts()) {
+            if (counts->mark_ticks <= ticks) mark = counts.get();
         }
         for (std::size_t type = 0; mark != nullptr && type < moment.events.size(); ++type) {
             for (const RingCount& ring : mark->rings) {

@@ -2,13 +2,7 @@
 #include "traces/trace_index.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <optional>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "traces/event_columns.h"
 #include "traces/packing.h"
@@ -18,6 +12,7 @@ namespace {
 
 constexpr std::size_t kPartsBytesMax = sizeof(ChunkHeader) + wire::kEventTypesMax * sizeof(TypeCount) +
                                        kTimeBuckets * sizeof(std::uint16_t);
+constexpr char kNotClosed[] = "the recorder did not come to close the file, or its end is damaged";
 constexpr std::uint64_t kTailBytes = 256U << 10;      // read at once: trailer and, of most files, the footer
 constexpr std::size_t kSearchBytes = 1U << 20;        // looked through at once for the next chunk
 constexpr std::uint64_t kSearchReadsMax = 64U << 20;  // of payloads, while looking for a whole chunk
@@ -58,8 +53,9 @@ struct Parts {
 };
 
 // Makes chunks of a footer's bytes. False when they make no sense, or leave a gap in [file header, `end`).
-bool take_apart(TraceIndex& index, std::uint64_t end, bool gapless) {
-    const BytesView bytes(index.storage);
+bool take_apart(TraceIndex& index, Bytes footer, std::uint64_t end, bool gapless) {
+    index.storage.push_back(std::make_shared<const Bytes>(std::move(footer)));
+    const BytesView bytes(*index.storage.back());
     std::uint64_t expected = sizeof(FileHeader);
     for (std::size_t at = 0; at < bytes.size();) {
         std::uint64_t offset = 0;
@@ -80,28 +76,49 @@ bool take_apart(TraceIndex& index, std::uint64_t end, bool gapless) {
 
 class Walk {
 public:
-    Walk(const PositionedFile& file, std::uint64_t seed, TraceIndex& index)
-        : file_(file), seed_(seed), index_(index), buffer_(kPartsBytesMax) {}
+    // Goes on behind what `index` has.
+    Walk(const TraceBytes& file, std::uint64_t seed, TraceIndex& index)
+        : file_(file), seed_(seed), index_(index), buffer_(kPartsBytesMax) {
+        if (!index.chunks.empty()) {
+            offset_ = index.chunks.back().end_offset();
+            expected_ = index.chunks.back().header.number + std::uint64_t{1};
+        }
+    }
 
-    void run() {
-        std::uint64_t offset = sizeof(FileHeader);
+    // `growing`: what is not whole at the end will be.
+    void run(bool growing) {
+        std::uint64_t offset = offset_;
         while (offset < file_.bytes()) {
             const std::optional<Parts> parts = header_at(offset);
             if (parts) {
-                const bool footer = parts->header.type == ChunkType::kFooter;
-                if (!footer) take(offset, *parts);
+                footer_ = parts->header.type == ChunkType::kFooter;
+                if (footer_) break;
+                take(offset, *parts);
                 offset = parts->ref(offset).end_offset();
-                if (footer) break;
                 continue;
             }
+            if (growing && !damaged_at(offset)) break;
             const std::uint64_t next = search(offset + 1);
             if (next == file_.bytes()) break;
             lose("bytes " + std::to_string(offset) + " to " + std::to_string(next) + " are damaged");
             offset = next;
         }
     }
+    // Whether it came to a footer.
+    bool footer() const { return footer_; }
+    // What was found, as a footer holds it.
+    Bytes take_found() { return std::move(found_); }
 
 private:
+    // Whether there is enough at `offset` to say that no chunk begins there.
+    bool damaged_at(std::uint64_t offset) {
+        const std::uint64_t left = file_.bytes() - offset;
+        if (left < kPartsBytesMax) return false;
+        if (!file_.read_at(offset, buffer_.data(), kPartsBytesMax)) return false;
+        const std::optional<ChunkRef> chunk = chunk_at(buffer_, offset);
+        return !chunk || chunk->header.header_hash !=
+                             header_checksum(chunk->header, chunk->counts, chunk->buckets, seed_);
+    }
     std::optional<Parts> header_at(std::uint64_t offset) {
         const std::uint64_t left = file_.bytes() - offset;
         const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPartsBytesMax));
@@ -127,8 +144,8 @@ private:
                  std::to_string(offset) + " are missing");
         expected_ = parts.header.number + std::uint64_t{1};
         const auto* first = reinterpret_cast<const std::uint8_t*>(&offset);
-        index_.storage.insert(index_.storage.end(), first, first + sizeof offset);
-        index_.storage.insert(index_.storage.end(), parts.begin, parts.begin + parts.bytes);
+        found_.insert(found_.end(), first, first + sizeof offset);
+        found_.insert(found_.end(), parts.begin, parts.begin + parts.bytes);
     }
 
     // The next whole chunk from `offset` on; the file's end when there is none.
@@ -160,15 +177,18 @@ private:
         return chunk_is_whole(file_, parts.ref(offset));
     }
 
-    const PositionedFile& file_;
+    const TraceBytes& file_;
     const std::uint64_t seed_;
     TraceIndex& index_;
     Bytes buffer_;
+    Bytes found_;
+    std::uint64_t offset_ = sizeof(FileHeader);
+    bool footer_ = false;
     std::uint64_t expected_ = 0;  // number of the next chunk
     std::uint64_t search_bytes_left_ = kSearchReadsMax;
 };
 
-bool read_footer(const PositionedFile& file, std::uint64_t seed, TraceIndex& index) {
+bool read_footer(const TraceBytes& file, std::uint64_t seed, TraceIndex& index) {
     if (file.bytes() < sizeof(FileHeader) + sizeof(Trailer)) return false;
     const std::uint64_t tail_offset = file.bytes() - std::min(file.bytes(), kTailBytes);
     Bytes tail(static_cast<std::size_t>(file.bytes() - tail_offset));
@@ -197,54 +217,23 @@ bool read_footer(const PositionedFile& file, std::uint64_t seed, TraceIndex& ind
         return false;
     base::Result<Bytes> unpacked = unpack(footer.header.compression, footer.header.unpacked_bytes, payload);
     if (!unpacked.ok()) return false;
-    index.storage = std::move(*unpacked);
-    if (take_apart(index, trailer.footer_offset, true)) return true;
+    if (take_apart(index, std::move(*unpacked), trailer.footer_offset, true)) return true;
     index = {};
     return false;
 }
 
 }  // namespace
 
-PositionedFile::~PositionedFile() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
-base::Status PositionedFile::open(const std::string& path) {
-    fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd_ < 0) {
-        return base::error(base::ErrorCode::kUnreadable,
-                           "cannot open the trace " + path + ": " + std::strerror(errno));
-    }
-    struct stat facts {};
-    if (::fstat(fd_, &facts) != 0 || !S_ISREG(facts.st_mode))
-        return base::error(base::ErrorCode::kUnreadable, path + " is not a file, so it cannot be a trace");
-    bytes_ = static_cast<std::uint64_t>(facts.st_size);
-    return base::ok_status();
-}
-
-bool PositionedFile::read_at(std::uint64_t offset, void* to, std::size_t bytes) const {
-    if (offset > bytes_ || bytes > bytes_ - offset) return false;
-    std::size_t done = 0;
-    while (done < bytes) {
-        const ssize_t got = ::pread(fd_, static_cast<char*>(to) + done, bytes - done,
-                                    static_cast<off_t>(offset + done));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return false;
-        done += static_cast<std::size_t>(got);
-    }
-    return true;
-}
-
-TraceIndex read_index(const PositionedFile& file, std::uint64_t seed) {
+TraceIndex read_index(const TraceBytes& file, std::uint64_t seed) {
     TraceIndex index;
     if (read_footer(file, seed, index)) {
         index.complete = true;
         return index;
     }
-    index.losses.emplace_back("the recorder did not come to close the file, or its end is damaged");
+    index.losses.emplace_back(kNotClosed);
     Walk walk(file, seed, index);
-    walk.run();
-    const bool taken = take_apart(index, file.bytes(), false);
+    walk.run(false);
+    const bool taken = take_apart(index, walk.take_found(), file.bytes(), false);
     CHECK(taken);  // what the walk has put there
     // The last one may have reached the disk in part: its header says more than there is behind it.
     while (!index.chunks.empty() && !chunk_is_whole(file, index.chunks.back())) {
@@ -255,7 +244,27 @@ TraceIndex read_index(const PositionedFile& file, std::uint64_t seed) {
     return index;
 }
 
-base::Result<Bytes> read_stored(const PositionedFile& file, const ChunkRef& chunk, std::uint64_t bytes_max) {
+void extend_index(TraceIndex& index, const TraceBytes& file, std::uint64_t seed) {
+    Walk walk(file, seed, index);
+    walk.run(true);
+    Bytes found = walk.take_found();
+    if (!found.empty()) {
+        const bool taken = take_apart(index, std::move(found), file.bytes(), false);
+        CHECK(taken);  // what the walk has put there
+    }
+    if (walk.footer()) {
+        index.complete = true;
+        index.losses.erase(std::remove(index.losses.begin(), index.losses.end(), kNotClosed), index.losses.end());
+    }
+}
+
+std::optional<ChunkRef> chunk_at(BytesView bytes, std::uint64_t offset) {
+    const std::optional<Parts> parts = Parts::at(bytes);
+    if (!parts) return std::nullopt;
+    return parts->ref(offset);
+}
+
+base::Result<Bytes> read_stored(const TraceBytes& file, const ChunkRef& chunk, std::uint64_t bytes_max) {
     const std::uint64_t offset = chunk.payload_offset();
     if (offset > file.bytes() || chunk.header.payload_bytes > file.bytes() - offset)
         return base::error(base::ErrorCode::kCorrupt, "it is cut off");
@@ -265,7 +274,7 @@ base::Result<Bytes> read_stored(const PositionedFile& file, const ChunkRef& chun
     return stored;
 }
 
-bool chunk_is_whole(const PositionedFile& file, const ChunkRef& chunk) {
+bool chunk_is_whole(const TraceBytes& file, const ChunkRef& chunk) {
     const base::Result<Bytes> stored = read_stored(file, chunk);
     if (!stored.ok()) return false;
     if (chunk.header.type == ChunkType::kEvents && chunk.header.layout == EventsLayout::kColumns)

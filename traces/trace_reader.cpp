@@ -33,22 +33,67 @@ base::Error TraceReader::corrupt(const ChunkRef& chunk, const base::Error& how) 
                                      std::to_string(chunk.offset) + ": " + how.message);
 }
 
+// Tables that chunks add to, copied from the reader before when the first addition comes.
+struct TraceReader::Growing {
+    template <typename T>
+    static T& own(std::shared_ptr<T>& mine, const std::shared_ptr<const T>& before) {
+        if (mine == nullptr) mine = before == nullptr ? std::make_shared<T>() : std::make_shared<T>(*before);
+        return *mine;
+    }
+    std::shared_ptr<inspect::StackTable> stack_table;
+    std::shared_ptr<std::string> strings;
+    std::shared_ptr<Symbols> symbols;
+};
+
+std::uint64_t TraceReader::seed() const {
+    return file_header_.version_major > 1 ? file_header_.hash : 0;
+}
+
 base::Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path) {
-    std::unique_ptr<TraceReader> reader(new TraceReader(path));
-    const base::Status opened = reader->file_.open(path);
-    if (!opened.ok()) return opened.error();
+    auto file = TraceFile::open(path);
+    if (!file.ok()) return file.error();
+    return open(std::move(*file), path);
+}
+
+base::Result<std::unique_ptr<TraceReader>> TraceReader::open(std::shared_ptr<const TraceBytes> bytes,
+                                                             const std::string& path) {
+    std::unique_ptr<TraceReader> reader(new TraceReader(std::move(bytes), path));
     const base::Status header = reader->read_file_header();
     if (!header.ok()) return header.error();
-    const bool seeded = reader->file_header_.version_major > 1;
-    reader->index_ = read_index(reader->file_, seeded ? reader->file_header_.hash : 0);
-    const base::Status tables = reader->read_tables();
+    if (const TraceIndex* known = reader->file_->known_index()) {
+        reader->index_ = *known;
+    } else if (reader->file_->being_written()) {
+        extend_index(reader->index_, *reader->file_, reader->seed());
+    } else {
+        reader->index_ = read_index(*reader->file_, reader->seed());
+    }
+    const base::Status tables = reader->read_tables(0);
     if (!tables.ok()) return tables.error();
     return reader;
 }
 
+base::Result<std::shared_ptr<const TraceReader>> TraceReader::newer() const {
+    std::shared_ptr<const TraceBytes> bytes = file_->newer();
+    if (bytes == nullptr) return std::shared_ptr<const TraceReader>();
+    if (bytes->known_index() != nullptr) {
+        auto opened = open(std::move(bytes), path_);
+        if (!opened.ok()) return opened.error();
+        return std::shared_ptr<const TraceReader>(std::move(*opened));
+    }
+    std::shared_ptr<TraceReader> reader(new TraceReader(*this));
+    reader->file_ = std::move(bytes);
+    const std::size_t before = index_.chunks.size();
+    extend_index(reader->index_, *reader->file_, seed());
+    if (reader->index_.chunks.size() == before && !reader->index_.complete)
+        return std::shared_ptr<const TraceReader>();
+    const base::Status tables = reader->read_tables(before);
+    if (!tables.ok()) return tables.error();
+    return std::shared_ptr<const TraceReader>(std::move(reader));
+}
+
 base::Status TraceReader::read_file_header() {
     FileHeader& header = file_header_;
-    if (!file_.read_at(0, &header, sizeof header) ||
+    if (!file_->read_at(0, &header, sizeof header) ||
         std::memcmp(header.magic, kTraceMagic, sizeof header.magic) != 0) {
         return corrupt("this is not a Coroscope trace; `coroscope record -o FILE -- PROGRAM` makes one");
     }
@@ -66,7 +111,7 @@ base::Status TraceReader::read_file_header() {
 }
 
 base::Result<Bytes> TraceReader::read_payload(const ChunkRef& chunk) const {
-    base::Result<Bytes> stored = read_stored(file_, chunk);
+    base::Result<Bytes> stored = read_stored(*file_, chunk);
     if (!stored.ok()) return corrupt(chunk, stored.error());
     if (checksum(stored->data(), stored->size()) != chunk.header.payload_hash)
         return corrupt(chunk, base::error(base::ErrorCode::kCorrupt, "it is damaged"));
@@ -77,7 +122,7 @@ base::Result<Bytes> TraceReader::read_payload(const ChunkRef& chunk) const {
     return bytes;
 }
 
-base::Status TraceReader::read_table(const ChunkRef& chunk) {
+base::Status TraceReader::read_table(const ChunkRef& chunk, Growing& growing) {
     const base::Result<Bytes> payload = read_payload(chunk);
     if (!payload.ok()) return payload.error();
     const auto keep = [](auto&& decoded, auto& to) -> base::Status {
@@ -87,28 +132,29 @@ base::Status TraceReader::read_table(const ChunkRef& chunk) {
     };
     switch (chunk.header.type) {
         case ChunkType::kStackTable:
-            return decode_stack_table(*payload, *table_being_read_);
+            return decode_stack_table(*payload, Growing::own(growing.stack_table, stack_table_));
         case ChunkType::kModules:
             return keep(decode_modules(*payload), modules_);
         case ChunkType::kSymbols:
-            return decode_symbols(*payload, symbols_);
+            return decode_symbols(*payload, Growing::own(growing.symbols, symbols_));
         case ChunkType::kEnd:
             return keep(decode_end(*payload), end_);
         case ChunkType::kStrings: {
             ByteReader in(*payload);
             const auto begin = in.get<std::uint64_t>();
             const std::string text = in.get_text();
-            if (!in.ok() || begin > strings_.size() || begin + text.size() > wire::kStringBytesMax) {
+            std::string& strings = Growing::own(growing.strings, strings_);
+            if (!in.ok() || begin > strings.size() || begin + text.size() > wire::kStringBytesMax) {
                 return corrupt("the strings do not follow each other");
             }
-            strings_.resize(begin);
-            strings_ += text;
+            strings.resize(begin);
+            strings += text;
             return base::ok_status();
         }
         case ChunkType::kCounts: {
             base::Result<Counts> counts = decode_counts(*payload);
             if (!counts.ok()) return counts.error();
-            counts_.push_back(std::move(*counts));
+            counts_.push_back(std::make_shared<const Counts>(std::move(*counts)));
             return base::ok_status();
         }
         default:
@@ -116,10 +162,10 @@ base::Status TraceReader::read_table(const ChunkRef& chunk) {
     }
 }
 
-base::Status TraceReader::read_tables() {
-    table_being_read_ = std::make_shared<inspect::StackTable>();
-    bool meta_found = false;
-    for (std::uint32_t i = 0; i < index_.chunks.size(); ++i) {
+base::Status TraceReader::read_tables(std::size_t first_chunk) {
+    Growing growing;
+    bool meta_found = first_chunk != 0;
+    for (auto i = static_cast<std::uint32_t>(first_chunk); i < index_.chunks.size(); ++i) {
         const ChunkRef& chunk = index_.chunks[i];
         switch (chunk.header.type) {
             case ChunkType::kMeta: {
@@ -141,10 +187,16 @@ base::Status TraceReader::read_tables() {
                 stacks_.push_back(i);
                 break;
             default:
-                if (!read_table(chunk).ok()) ++broken_;
+                if (!read_table(chunk, growing).ok()) ++broken_;
         }
     }
-    stack_table_ = std::move(table_being_read_);
+    const auto take = [](auto& mine, auto& to) {
+        if (to == nullptr) Growing::own(mine, to);  // the trace has none
+        if (mine != nullptr) to = std::move(mine);
+    };
+    take(growing.stack_table, stack_table_);
+    take(growing.strings, strings_);
+    take(growing.symbols, symbols_);
     if (!meta_found) return corrupt("the trace breaks off before it says what was recorded; record it again");
     const auto by_time = [&](std::uint32_t a, std::uint32_t b) {
         return index_.chunks[a].header.ticks_max < index_.chunks[b].header.ticks_max;
@@ -152,7 +204,7 @@ base::Status TraceReader::read_tables() {
     std::stable_sort(keyframes_.begin(), keyframes_.end(), by_time);
     std::stable_sort(stacks_.begin(), stacks_.end(), by_time);
     std::stable_sort(counts_.begin(), counts_.end(),
-                     [](const Counts& a, const Counts& b) { return a.mark_ticks < b.mark_ticks; });
+                     [](const auto& a, const auto& b) { return a->mark_ticks < b->mark_ticks; });
     if (keyframes_.empty())
         return corrupt("the trace breaks off before the first look at the program; record it for longer");
     return base::ok_status();
@@ -160,7 +212,7 @@ base::Status TraceReader::read_tables() {
 
 RingCount TraceReader::ring(std::uint32_t ring) const {
     for (auto counts = counts_.rbegin(); counts != counts_.rend(); ++counts) {
-        for (const RingCount& row : counts->rings) {
+        for (const RingCount& row : (*counts)->rings) {
             if (row.ring == ring) return row;
         }
     }
@@ -171,7 +223,7 @@ RingCount TraceReader::ring(std::uint32_t ring) const {
 
 base::Status TraceReader::read_events(const ChunkRef& chunk, std::vector<wire::EventSlot>& slots) const {
     if (chunk.header.layout == EventsLayout::kColumns) {
-        const base::Result<Bytes> stored = read_stored(file_, chunk);
+        const base::Result<Bytes> stored = read_stored(*file_, chunk);
         if (!stored.ok()) return corrupt(chunk, stored.error());
         const base::Status decoded = decode_event_columns(chunk.header, *stored, slots);
         if (!decoded.ok()) return corrupt(chunk, decoded.error());
@@ -195,7 +247,7 @@ base::Result<std::vector<wire::EventSlot>> TraceReader::read_events(const ChunkR
 base::Result<inspect::StateImage> TraceReader::read_keyframe(const ChunkRef& chunk) const {
     const base::Result<Bytes> payload = read_payload(chunk);
     if (!payload.ok()) return payload.error();
-    base::Result<inspect::StateImage> image = decode_image(*payload, strings_);
+    base::Result<inspect::StateImage> image = decode_image(*payload, *strings_);
     if (!image.ok()) return corrupt(image.error().message);
     // The walk over the chunks went by the header's times; what is inside must not claim others.
     image->read_begin_ticks = chunk.header.ticks_min;

@@ -4,6 +4,8 @@
 // against its checksum. The small tables (strings, stacks, modules, symbols, counts) are read when opening; events and keyframes on request, and
 // nothing of them is kept: a trace larger than memory can be looked at. Whoever wants types and stamps alone asks column_scan.h.
 //
+// A trace that is still written is read as far as it was whole when it was opened; newer() makes a reader of more.
+//
 // Thread: after open() everything is const and may be called from any thread. Blocks: reads the file. Tested in
 // tests/unit/traces/trace_file_test.cpp; fuzzed by tests/fuzz/trace_file_fuzz.cpp.
 #pragma once
@@ -28,14 +30,20 @@ class TraceReader {
 public:
     // Errors: kUnreadable, kCorrupt (no trace, or nothing usable in it), kVersion (which side to upgrade).
     static base::Result<std::unique_ptr<TraceReader>> open(const std::string& path);
-    TraceReader(const TraceReader&) = delete;
+    // `path`: what sentences call it.
+    static base::Result<std::unique_ptr<TraceReader>> open(std::shared_ptr<const TraceBytes> bytes,
+                                                           const std::string& path);
+    // A reader of all that is there by now; nullptr when nothing was appended. Shares what has not changed. Errors: as open().
+    base::Result<std::shared_ptr<const TraceReader>> newer() const;
     TraceReader& operator=(const TraceReader&) = delete;
 
     const std::string& path() const { return path_; }
     const TraceMeta& meta() const { return meta_; }
-    std::uint64_t file_bytes() const { return file_.bytes(); }
+    std::uint64_t file_bytes() const { return file_->bytes(); }
     const FileHeader& file_header() const { return file_header_; }
-    const PositionedFile& file() const { return file_; }
+    const TraceBytes& file() const { return *file_; }
+    // Somebody still appends to it: newer() will have more.
+    bool being_written() const { return !index_.complete && file_->being_written(); }
     // Whether the recorder closed the file; if not, its last words are missing and `end()` is empty.
     bool complete() const { return index_.complete; }
     const TraceEnd& end() const { return end_; }
@@ -50,12 +58,13 @@ public:
     }  // positions in chunks(): events, in file order
     std::span<const std::uint32_t> keyframes() const { return keyframes_; }  // ascending time
     std::span<const std::uint32_t> stacks() const { return stacks_; }
-    const std::vector<Counts>& counts() const { return counts_; }  // ascending time
+    // Ascending time.
+    const std::vector<std::shared_ptr<const Counts>>& counts() const { return counts_; }
 
-    const std::string& strings() const { return strings_; }
+    const std::string& strings() const { return *strings_; }
     std::shared_ptr<const inspect::StackTable> stack_table() const { return stack_table_; }
     const std::vector<inspect::Module>& modules() const { return modules_; }
-    const Symbols& symbols() const { return symbols_; }
+    const Symbols& symbols() const { return *symbols_; }
     // What is known of a ring; kFree when no counts were written yet.
     RingCount ring(std::uint32_t ring) const;
 
@@ -70,27 +79,30 @@ public:
     base::Result<inspect::StackSnapshot> read_stacks(const ChunkRef& chunk) const;
 
 private:
-    explicit TraceReader(std::string path) : path_(std::move(path)) {}
+    TraceReader(std::shared_ptr<const TraceBytes> file, std::string path)
+        : path_(std::move(path)), file_(std::move(file)) {}
+    TraceReader(const TraceReader&) = default;
     base::Status read_file_header();
-    base::Status read_tables();
-    base::Status read_table(const ChunkRef& chunk);
+    struct Growing;
+    base::Status read_tables(std::size_t first_chunk);
+    base::Status read_table(const ChunkRef& chunk, Growing& growing);
+    std::uint64_t seed() const;
     base::Error corrupt(const std::string& how) const;
     base::Error corrupt(const ChunkRef& chunk, const base::Error& how) const;
 
     const std::string path_;
-    PositionedFile file_;
+    std::shared_ptr<const TraceBytes> file_;
     FileHeader file_header_{};
     TraceIndex index_;
     std::uint32_t broken_ = 0;
     TraceMeta meta_;
     TraceEnd end_;
     std::vector<std::uint32_t> events_, keyframes_, stacks_;
-    std::vector<Counts> counts_;
-    std::string strings_;
+    std::vector<std::shared_ptr<const Counts>> counts_;
+    std::shared_ptr<const std::string> strings_;
     std::shared_ptr<const inspect::StackTable> stack_table_;
-    std::shared_ptr<inspect::StackTable> table_being_read_;
     std::vector<inspect::Module> modules_;
-    Symbols symbols_;
+    std::shared_ptr<const Symbols> symbols_;
 };
 
 }  // namespace coroscope::traces

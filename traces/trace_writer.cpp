@@ -1,13 +1,8 @@
-// Each chunk is assembled in memory and written by one pwrite loop at the end of the last whole chunk.
+// Each chunk is assembled in memory and handed to the medium as a whole.
 #include "traces/trace_writer.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <cstring>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "instrumentation/wire/segment.h"
 #include "traces/bytes.h"
@@ -33,40 +28,17 @@ ChunkHeader plain_header(ChunkType type) {
     return header;
 }
 
-// Writing past RLIMIT_FSIZE raises SIGXFSZ, whose default action kills us before the error can be told. It stays pending for this
-// thread while blocked and is taken back.
-class FileSizeSignalBlocked {
-public:
-    FileSizeSignalBlocked() {
-        sigemptyset(&only_);
-        sigaddset(&only_, SIGXFSZ);
-        pthread_sigmask(SIG_BLOCK, &only_, &before_);
-    }
-    ~FileSizeSignalBlocked() {
-        if (sigismember(&before_, SIGXFSZ) == 0) {
-            const timespec at_once{};
-            while (sigtimedwait(&only_, nullptr, &at_once) > 0) {
-            }
-        }
-        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    }
-    FileSizeSignalBlocked(const FileSizeSignalBlocked&) = delete;
-    FileSizeSignalBlocked& operator=(const FileSizeSignalBlocked&) = delete;
-
-private:
-    sigset_t only_;
-    sigset_t before_;
-};
-
 }  // namespace
 
 base::Result<std::unique_ptr<TraceWriter>> TraceWriter::create(const std::string& path, const TraceMeta& meta) {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        return base::error(base::ErrorCode::kIo, "cannot write the trace " + path + ": " +
-                                                     std::strerror(errno) + "; choose another file with -o");
-    }
-    std::unique_ptr<TraceWriter> writer(new TraceWriter(path, fd));
+    auto medium = open_medium(path);
+    if (!medium.ok()) return medium.error();
+    return create(std::move(*medium), meta);
+}
+
+base::Result<std::unique_ptr<TraceWriter>> TraceWriter::create(std::shared_ptr<TraceMedium> medium,
+                                                               const TraceMeta& meta) {
+    std::unique_ptr<TraceWriter> writer(new TraceWriter(std::move(medium)));
     FileHeader header{};
     std::memcpy(header.magic, kTraceMagic, sizeof header.magic);
     header.version_major = kTraceMajor;
@@ -78,17 +50,13 @@ base::Result<std::unique_ptr<TraceWriter>> TraceWriter::create(const std::string
     writer->seed_ = header.hash = checksum(&header, offsetof(FileHeader, hash));
     {
         const std::lock_guard lock(writer->lock_);
-        const base::Status written = writer->write_locked(bytes_of(header));
+        const base::Status written = writer->write_locked(bytes_of(header), 0);
         if (!written.ok()) return written.error();
     }
     const base::Status written = writer->append(plain_header(ChunkType::kMeta), encode_meta(meta),
                                                 Compression::kNone);
     if (!written.ok()) return written.error();
     return writer;
-}
-
-TraceWriter::~TraceWriter() {
-    if (fd_ >= 0) ::close(fd_);
 }
 
 base::Status TraceWriter::status_locked() const {
@@ -116,25 +84,12 @@ std::uint64_t TraceWriter::keyframes_count() const {
     return keyframes_;
 }
 
-base::Status TraceWriter::write_locked(BytesView bytes) {
-    const FileSizeSignalBlocked no_signal;
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const ssize_t written = ::pwrite(fd_, bytes.data() + done, bytes.size() - done,
-                                         static_cast<off_t>(offset_ + done));
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) {
-            const int why = written < 0 ? errno : ENOSPC;
-            // Cutting back can fail on a device; a reader then stops at the broken chunk by its checksum.
-            const bool cut = ::ftruncate(fd_, static_cast<off_t>(offset_)) == 0;
-            failed_ = true;
-            error_ = base::error(base::ErrorCode::kIo,
-                                 "cannot write the trace " + path_ + " any further: " + std::strerror(why) +
-                                     (cut && chunks_ > 0 ? "; what was written stays a readable trace" : "") +
-                                     "; free some space or choose another file with -o");
-            return error_;
-        }
-        done += static_cast<std::size_t>(written);
+base::Status TraceWriter::write_locked(BytesView bytes, std::size_t parts_bytes) {
+    const base::Status written = medium_->append(bytes, parts_bytes);
+    if (!written.ok()) {
+        failed_ = true;
+        error_ = written.error();
+        return written;
     }
     offset_ += bytes.size();
     return base::ok_status();
@@ -161,13 +116,14 @@ base::Status TraceWriter::append_stored(ChunkHeader& header, Extras extras, Byte
     const std::size_t parts_bytes = out.size();
     out.put_bytes(payload);
     const std::uint64_t offset = offset_;
-    const base::Status written = write_locked(out.bytes());
+    const base::Status written = write_locked(out.bytes(), parts_bytes);
     if (!written.ok()) return written;
+    ++chunks_;
+    if (!medium_->keeps_everything()) return written;
     const BytesView offset_bytes = bytes_of(offset);
     index_.insert(index_.end(), offset_bytes.begin(), offset_bytes.end());
     const auto parts_end = out.bytes().begin() + static_cast<std::ptrdiff_t>(parts_bytes);
     index_.insert(index_.end(), out.bytes().begin(), parts_end);
-    ++chunks_;
     return base::ok_status();
 }
 
@@ -215,6 +171,15 @@ base::Status TraceWriter::add_again(const ChunkHeader& header, Bytes payload) {
         ++keyframes_;
     }
     return append(header, std::move(payload), Compression::kZstd);
+}
+
+base::Status TraceWriter::add_stored(ChunkHeader header, std::span<const TypeCount> counts,
+                                     std::span<const std::uint16_t> buckets, BytesView payload) {
+    if (header.type == ChunkType::kKeyframe) {
+        const std::lock_guard lock(lock_);
+        ++keyframes_;
+    }
+    return append_stored(header, {counts, buckets}, payload);
 }
 
 base::Status TraceWriter::add_events_again(ChunkHeader header, std::span<const TypeCount> counts,
@@ -330,7 +295,7 @@ base::Status TraceWriter::finish(const TraceEnd& end) {
     trailer.hash = checksum(&trailer, offsetof(Trailer, hash));
     const std::lock_guard lock(lock_);
     finished_ = true;
-    return write_locked(bytes_of(trailer));
+    return write_locked(bytes_of(trailer), 0);
 }
 
 }  // namespace coroscope::traces

@@ -1,9 +1,9 @@
 // TraceWriter: appends chunks to a trace file (format.h), each whole or not at all.
 //
 // Every add_… packs its payload on the calling thread and appends the chunk under a lock, so that compressing keyframes and compressing
-// events go on at the same time. What was appended is in the kernel when the call returns: killing the recorder loses nothing that
-// was added. When the disk is full (or the file size limit reached, or the medium fails) the file is cut back to its last whole
-// chunk, the error is kept, and everything after it returns the same error: the trace stays readable.
+// events go on at the same time. What was appended to a file or pipe is in the kernel when the call returns: killing the recorder loses nothing
+// that was added. When the medium fails (trace_medium.h) the error is kept, and everything after it returns the same error: the trace
+// stays readable.
 //
 // Thread: any, several at once. Blocks: for compression and for write(2). Tested in tests/unit/traces/trace_file_test.cpp and
 // disk_full_test.cpp.
@@ -22,6 +22,7 @@
 #include "instrumentation/wire/event.h"
 #include "traces/format.h"
 #include "traces/tables.h"
+#include "traces/trace_medium.h"
 
 namespace coroscope::traces {
 
@@ -46,7 +47,8 @@ class TraceWriter {
 public:
     // Makes (or empties) the file and writes its header and meta. Errors: kIo.
     static base::Result<std::unique_ptr<TraceWriter>> create(const std::string& path, const TraceMeta& meta);
-    ~TraceWriter();
+    static base::Result<std::unique_ptr<TraceWriter>> create(std::shared_ptr<TraceMedium> medium,
+                                                             const TraceMeta& meta);
     TraceWriter(const TraceWriter&) = delete;
     TraceWriter& operator=(const TraceWriter&) = delete;
 
@@ -56,6 +58,9 @@ public:
     base::Status add_again(const ChunkHeader& header, Bytes payload);
     base::Status add_events_again(ChunkHeader header, std::span<const TypeCount> counts,
                                   std::span<const wire::EventSlot> slots);
+    // A chunk of another trace as it stands there, its number apart.
+    base::Status add_stored(ChunkHeader header, std::span<const TypeCount> counts,
+                            std::span<const std::uint16_t> buckets, BytesView payload);
     // Also adds the strings that are new since the last one.
     base::Status add_keyframe(const inspect::StateImage& image);
     // Also adds the stacks of the table that are new since the last call. One caller at a time.
@@ -73,7 +78,7 @@ public:
     std::uint64_t keyframes_count() const;
 
 private:
-    TraceWriter(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+    explicit TraceWriter(std::shared_ptr<TraceMedium> medium) : medium_(std::move(medium)) {}
     // What stands between a header and its payload.
     struct Extras {
         std::span<const TypeCount> counts;
@@ -83,13 +88,12 @@ private:
     base::Status append_events(ChunkHeader& header, std::span<const TypeCount> counts,
                                std::span<const wire::EventSlot> slots, Compression wish);
     base::Status append_stored(ChunkHeader& header, Extras extras, BytesView payload);
-    base::Status write_locked(BytesView bytes);
+    base::Status write_locked(BytesView bytes, std::size_t parts_bytes);
     base::Status status_locked() const;
 
-    const std::string path_;
+    const std::shared_ptr<TraceMedium> medium_;  // guarded by lock_
     std::uint64_t seed_ = 0;   // of headers' checksums
     mutable std::mutex lock_;  // guards everything below
-    int fd_ = -1;
     std::uint64_t offset_ = 0;  // end of the last whole chunk
     std::uint32_t chunks_ = 0;
     std::uint32_t keyframes_ = 0;

@@ -122,7 +122,7 @@ void expect_everything(const TraceReader& reader) {
     EXPECT_EQ(reader.modules()[0].build_id, "abcdef");
     EXPECT_EQ(reader.symbols().at(0x401000)[0].function, "inner");
     EXPECT_TRUE(reader.symbols().at(0x401000)[0].inlined);
-    EXPECT_EQ(reader.counts().back().rings[0].emitted[9], 77U);
+    EXPECT_EQ(reader.counts().back()->rings[0].emitted[9], 77U);
     std::vector<wire::EventSlot> slots;
     for (const std::uint32_t position : reader.events()) {
         const auto chunk = reader.read_events(reader.chunks()[position]);
