@@ -2,7 +2,7 @@
 //
 // Chunks go over as they are stored. What was counted before the cut is taken off its marks, so that events and losses are those of the file.
 //
-// Thread: any. Blocks: reads and writes. Tested in tests/unit/traces/trace_memory_test.cpp.
+// Thread: any. Blocks: reads and writes. Tested in tests/unit/traces/growing_trace_test.cpp.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,7 @@
 //   bytes held <= limit + what came since the last mark + tables + one look with its stacks
 //
 // Thread: append() by the writer, the rest by any. Blocks: for a lock that is held while a chunk's pointer is stored, or all of them copied. Tested in
-// tests/unit/traces/trace_memory_test.cpp.
+// tests/unit/traces/growing_trace_test.cpp.
 #pragma once
 
 #include <cstdint>

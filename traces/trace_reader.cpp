@@ -58,18 +58,30 @@ base::Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& 
 base::Result<std::unique_ptr<TraceReader>> TraceReader::open(std::shared_ptr<const TraceBytes> bytes,
                                                              const std::string& path) {
     std::unique_ptr<TraceReader> reader(new TraceReader(std::move(bytes), path));
-    const base::Status header = reader->read_file_header();
-    if (!header.ok()) return header.error();
-    if (const TraceIndex* known = reader->file_->known_index()) {
-        reader->index_ = *known;
-    } else if (reader->file_->being_written()) {
-        extend_index(reader->index_, *reader->file_, reader->seed());
-    } else {
-        reader->index_ = read_index(*reader->file_, reader->seed());
-    }
-    const base::Status tables = reader->read_tables(0);
-    if (!tables.ok()) return tables.error();
+    const base::Status read = reader->read_index_and_tables(reader->file_->being_written());
+    if (!read.ok()) return read.error();
     return reader;
+}
+
+base::Result<std::unique_ptr<TraceReader>> TraceReader::open_growing(std::shared_ptr<const TraceBytes> bytes,
+                                                                     const std::string& path) {
+    std::unique_ptr<TraceReader> reader(new TraceReader(std::move(bytes), path));
+    const base::Status read = reader->read_index_and_tables(true);
+    if (!read.ok()) return read.error();
+    return reader;
+}
+
+base::Status TraceReader::read_index_and_tables(bool growing) {
+    const base::Status header = read_file_header();
+    if (!header.ok()) return header.error();
+    if (const TraceIndex* known = file_->known_index()) {
+        index_ = *known;
+    } else if (growing) {
+        extend_index(index_, *file_, seed());
+    } else {
+        index_ = read_index(*file_, seed());
+    }
+    return read_tables(0);
 }
 
 base::Result<std::shared_ptr<const TraceReader>> TraceReader::newer() const {

@@ -33,6 +33,9 @@ public:
     // `path`: what sentences call it.
     static base::Result<std::unique_ptr<TraceReader>> open(std::shared_ptr<const TraceBytes> bytes,
                                                            const std::string& path);
+    // The same of what has begun to come and will go on. Errors: also while no look at the program is there yet.
+    static base::Result<std::unique_ptr<TraceReader>> open_growing(std::shared_ptr<const TraceBytes> bytes,
+                                                                   const std::string& path);
     // A reader of all that is there by now; nullptr when nothing was appended. Shares what has not changed. Errors: as open().
     base::Result<std::shared_ptr<const TraceReader>> newer() const;
     TraceReader& operator=(const TraceReader&) = delete;
@@ -84,6 +87,7 @@ private:
     TraceReader(const TraceReader&) = default;
     base::Status read_file_header();
     struct Growing;
+    base::Status read_index_and_tables(bool growing);
     base::Status read_tables(std::size_t first_chunk);
     base::Status read_table(const ChunkRef& chunk, Growing& growing);
     std::uint64_t seed() const;
