@@ -1,9 +1,13 @@
 // See session_opener.h.
 #include "app/session_opener.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <chrono>
 
 #include "instrumentation/inspect/target.h"
+#include "traces/trace_medium.h"
 
 namespace coroscope::app {
 namespace {
@@ -50,6 +54,14 @@ void SessionOpener::attach(std::uint32_t pid) {
 }
 
 void SessionOpener::open_file(const std::string& path, const std::string& binary) {
+    if (path == traces::kStandardStream) {
+        start([folders = debug_paths_](const Task& task) {
+            base::FileDescriptor from(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
+            return traces::open_stream(std::move(from), folders,
+                                       [&task] { return task.cancelled.load(std::memory_order_relaxed); });
+        });
+        return;
+    }
     start([path, binary, folders = debug_paths_](const Task&) {
         return traces::open_recording(path, binary, folders);
     });

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "instrumentation/inspect/target.h"
+#include "traces/trace_medium.h"
 
 namespace coroscope::app {
 namespace {
@@ -65,7 +66,7 @@ void WindowSession::act(const views::Request& request) {
             opener_.attach(request.pid);
             break;
         case views::RequestKind::kOpenTrace:
-            opening_trace_ = request.path;
+            opening_trace_ = request.path == traces::kStandardStream ? "" : request.path;  // a pipe comes but once
             opener_.open_file(request.path, request.binary);
             break;
         case views::RequestKind::kCloseSession:

@@ -1,16 +1,15 @@
-// A session over a trace file: one thread rebuilds the Moment for the chosen time, another finds names.
-#include <condition_variable>
+// A session over a trace: one thread rebuilds the Moment for the chosen time (past.h) and follows what is still written, another finds names.
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "traces/name_service.h"
-#include "traces/replay.h"
+#include "traces/past.h"
 #include "traces/session.h"
 #include "traces/trace_reader.h"
+#include "traces/trace_stream.h"
 
 namespace coroscope::traces {
 namespace {
@@ -22,64 +21,50 @@ std::string file_name(const std::string& path) {
 
 class RecordedSession final : public Session {
 public:
-    RecordedSession(std::unique_ptr<Replay> replay, const std::vector<std::string>& debug_paths)
-        : replay_(std::move(replay)), names_(replay_->reader().modules(), debug_paths) {
-        names_.preload(replay_->reader().symbols());
+    RecordedSession(std::shared_ptr<const Replay> replay, const std::vector<std::string>& debug_paths,
+                    std::shared_ptr<const TraceStream> stream)
+        : stream_(std::move(stream)),
+          begin_(replay->begin()),
+          populated_(replay->populated()),
+          names_known_(&replay->reader().symbols()),
+          names_(replay->reader().modules(), debug_paths) {
+        names_.preload(replay->reader().symbols());
         names_.on_change([this] { notify(); });
-        thread_ = std::thread([this] { loop(); });
+        const auto follow = replay->reader().being_written() ? Past::Follow::kYes : Past::Follow::kNo;
+        past_ = std::make_unique<Past>(std::move(replay), follow, [this] {
+            learn_names();
+            notify();
+        });
     }
-    ~RecordedSession() override {
-        {
-            const std::lock_guard lock(lock_);
-            stop_ = true;
-            changed_.notify_all();
-        }
-        thread_.join();
-    }
+    ~RecordedSession() override { past_.reset(); }
 
     SessionInfo info() const override {
-        const TraceReader& reader = replay_->reader();
+        const std::shared_ptr<const Replay> replay = past_->replay();
+        const TraceReader& reader = replay->reader();
+        const bool growing = past_->growing();
         SessionInfo info;
         info.kind = SessionKind::kRecorded;
-        info.status = TargetStatus::kExited;
+        info.status = growing ? TargetStatus::kRunning : TargetStatus::kExited;
         info.pid = reader.meta().pid;
         info.program = reader.meta().program;
-        info.title = file_name(reader.path());
-        info.begin = replay_->begin();
-        info.end = replay_->end();
-        info.populated = replay_->populated();
+        info.title = file_name(stream_ == nullptr ? reader.path() : reader.meta().program);
+        info.begin = begin_;
+        info.end = replay->end();
+        info.populated = growing ? info.end : populated_;
         info.ns_per_event = reader.meta().ns_per_event;
         info.memory_bytes = reader.strings().size() + reader.chunks().size() * sizeof(ChunkRef);
-        info.status_text = reader.complete()
-                               ? "recorded; " + reader.end().because
-                               : "trace cut short: " + std::to_string(reader.chunks().size()) + " chunks read";
-        // The first sentence of a cut trace says no more than that.
-        for (std::size_t i = reader.complete() ? 0 : 1; i < reader.losses().size(); ++i)
-            info.status_text += "; " + reader.losses()[i];
-        const std::lock_guard lock(lock_);
-        if (!error_.message.empty()) info.status_text = error_.message;
-        if (moment_ != nullptr && info.end > info.begin) {
+        info.status_text = status_text(reader, growing);
+        if (info.end > info.begin) {
             const auto seconds = static_cast<double>(info.end - info.begin) * 1e-9;
-            info.events_per_second = static_cast<double>(events_total_) / seconds;
+            info.events_per_second = static_cast<double>(events_of(replay)) / seconds;
         }
         return info;
     }
 
-    std::shared_ptr<const Moment> moment() const override {
-        const std::lock_guard lock(lock_);
-        return moment_;
-    }
-    void set_time(std::optional<TimeNs> t) override {
-        const std::lock_guard lock(lock_);
-        if (time_ == t) return;
-        time_ = t;
-        ++wanted_;
-        changed_.notify_all();
-    }
-    std::optional<TimeNs> time() const override {
-        const std::lock_guard lock(lock_);
-        return time_;
-    }
+    std::shared_ptr<const Moment> moment() const override { return past_->moment(); }
+    void set_time(std::optional<TimeNs> t) override { past_->set_time(t); }
+    std::optional<TimeNs> time() const override { return past_->time(); }
+    std::shared_ptr<const Replay> replay() const override { return past_->replay(); }
 
     const std::vector<inspect::Frame>* frames(const std::vector<std::uint64_t>& pcs) override {
         return names_.frames(pcs);
@@ -105,14 +90,43 @@ public:
         const std::lock_guard lock(lock_);
         notify_ = std::move(notify);
     }
-    base::Result<std::shared_ptr<const Moment>> wait_moment() override {
-        std::unique_lock lock(lock_);
-        changed_.wait(lock, [this] { return done_ == wanted_; });
-        if (!error_.message.empty()) return error_;
-        return moment_;
-    }
+    base::Result<std::shared_ptr<const Moment>> wait_moment() override { return past_->wait_moment(); }
 
 private:
+    std::string status_text(const TraceReader& reader, bool growing) const {
+        const std::string error = past_->error();
+        if (!error.empty()) return error;
+        std::string text = growing             ? "being recorded"
+                           : reader.complete() ? "recorded; " + reader.end().because
+                                               : "trace cut short: " + std::to_string(reader.chunks().size()) +
+                                                     " chunks read";
+        if (stream_ != nullptr && !stream_->error().empty()) text += "; " + stream_->error();
+        for (const std::string& loss : reader.losses()) {
+            if (loss != kNotClosed) text += "; " + loss;  // said above
+        }
+        return text;
+    }
+
+    std::uint64_t events_of(const std::shared_ptr<const Replay>& replay) const {
+        const std::lock_guard lock(lock_);
+        if (counted_ != replay) {
+            counted_ = replay;
+            events_total_ = 0;
+            for (const EventCount& row : replay->total_counts())
+                events_total_ += row.accepted;
+        }
+        return events_total_;
+    }
+
+    // On the Past's thread: what came brings names along.
+    void learn_names() {
+        const std::shared_ptr<const Replay> replay = past_->replay();
+        if (&replay->reader().symbols() == names_known_) return;
+        names_known_ = &replay->reader().symbols();
+        names_.set_modules(replay->reader().modules());
+        names_.preload(replay->reader().symbols());
+    }
+
     void notify() {
         std::function<void()> call;
         {
@@ -122,50 +136,25 @@ private:
         if (call != nullptr) call();
     }
 
-    void loop() {
-        {
-            std::uint64_t total = 0;
-            const auto counts = replay_->total_counts();
-            for (const EventCount& row : counts)
-                total += row.accepted;
-            const std::lock_guard lock(lock_);
-            events_total_ = total;
-        }
-        std::unique_lock lock(lock_);
-        while (!stop_) {
-            if (done_ == wanted_) {
-                changed_.wait(lock);
-                continue;
-            }
-            const std::uint64_t wanted = wanted_;
-            const TimeNs t = time_.value_or(replay_->end());
-            lock.unlock();
-            auto moment = replay_->moment_at(t);
-            lock.lock();
-            error_ = {};
-            if (moment.ok()) moment_ = std::move(*moment);
-            if (!moment.ok()) error_ = moment.error();
-            done_ = wanted;
-            changed_.notify_all();
-            lock.unlock();
-            notify();
-            lock.lock();
-        }
-    }
-
-    const std::unique_ptr<Replay> replay_;
-    mutable std::mutex lock_;  // guards everything below but names_
-    std::condition_variable changed_;
-    std::optional<TimeNs> time_;
-    std::uint64_t wanted_ = 1, done_ = 0;  // numbers of the times asked for and rebuilt
-    std::shared_ptr<const Moment> moment_;
-    base::Error error_;
-    std::uint64_t events_total_ = 0;
-    bool stop_ = false;
+    const std::shared_ptr<const TraceStream> stream_;  // nullptr: of a file
+    const TimeNs begin_, populated_;
+    mutable std::mutex lock_;  // guards what follows, up to names_known_
     std::function<void()> notify_;
+    mutable std::shared_ptr<const Replay> counted_;  // whose events were counted last
+    mutable std::uint64_t events_total_ = 0;
+    const Symbols* names_known_;  // the Past's thread alone, once there is one
     NameService names_;
-    std::thread thread_;
+    std::unique_ptr<Past> past_;
 };
+
+base::Result<std::unique_ptr<Session>> session_over(std::shared_ptr<const TraceReader> reader,
+                                                    const std::vector<std::string>& debug_paths,
+                                                    std::shared_ptr<const TraceStream> stream) {
+    auto replay = Replay::make(std::move(reader));
+    if (!replay.ok()) return replay.error();
+    return std::unique_ptr<Session>(
+        std::make_unique<RecordedSession>(std::move(*replay), debug_paths, std::move(stream)));
+}
 
 }  // namespace
 
@@ -173,9 +162,16 @@ base::Result<std::unique_ptr<Session>> open_trace(const std::string& path,
                                                   const std::vector<std::string>& debug_paths) {
     auto reader = TraceReader::open(path);
     if (!reader.ok()) return reader.error();
-    auto replay = Replay::make(std::shared_ptr<const TraceReader>(std::move(*reader)));
-    if (!replay.ok()) return replay.error();
-    return std::unique_ptr<Session>(std::make_unique<RecordedSession>(std::move(*replay), debug_paths));
+    return session_over(std::move(*reader), debug_paths, nullptr);
+}
+
+base::Result<std::unique_ptr<Session>> open_stream(base::FileDescriptor from, const std::vector<std::string>& debug_paths,
+                                                   const std::function<bool()>& cancelled) {
+    auto stream = TraceStream::start(std::move(from), "the trace that comes through the pipe");
+    if (!stream.ok()) return stream.error();
+    auto reader = (*stream)->wait_for_look(cancelled);
+    if (!reader.ok()) return reader.error();
+    return session_over(std::move(*reader), debug_paths, *stream);
 }
 
 }  // namespace coroscope::traces

@@ -13,11 +13,13 @@
 #include <string>
 #include <vector>
 
+#include "instrumentation/base/file_descriptor.h"
 #include "instrumentation/base/result.h"
 #include "instrumentation/inspect/code.h"
 #include "instrumentation/inspect/raw_stack.h"
 #include "traces/moment.h"
 #include "traces/name_service.h"
+#include "traces/replay.h"
 
 namespace coroscope::traces {
 
@@ -89,6 +91,9 @@ public:
     virtual void set_time(std::optional<TimeNs> t) = 0;
     virtual std::optional<TimeNs> time() const = 0;
 
+    // What can be asked about other times; nullptr where nothing is known of them.
+    virtual std::shared_ptr<const Replay> replay() const { return nullptr; }
+
     // Frames of a stack of moment()->table; nullptr until found (asks for them). The pointer stays valid as long as the session.
     virtual const std::vector<inspect::Frame>* frames(const std::vector<std::uint64_t>& pcs) = 0;
     // Disassembly around a pc; nullptr until ready. An error is remembered and returned as an empty list with `*message` set.
@@ -128,6 +133,10 @@ base::Result<std::unique_ptr<Session>> open_live(std::uint32_t pid, const LiveOp
 // Opens a trace file. Errors: kUnreadable, kCorrupt (not a trace), kVersion (which side to upgrade).
 base::Result<std::unique_ptr<Session>> open_trace(const std::string& path,
                                                   const std::vector<std::string>& debug_paths = {});
+// A trace that comes through a pipe, as far as it has come, and what follows as it comes. Blocks until the first look at the program is there; asks
+// `cancelled` several times a second. Errors: as open_trace; kGone when cancelled.
+base::Result<std::unique_ptr<Session>> open_stream(base::FileDescriptor from, const std::vector<std::string>& debug_paths,
+                                                   const std::function<bool()>& cancelled);
 // Opens the core of a program with a CPrime runtime: one Moment, that of its end. `binary` stands for the program's own path where that is gone
 // or another build; "" = it is not. Blocks until everything is read and unwound. Errors: kUnreadable, kCorrupt, kVersion.
 base::Result<std::unique_ptr<Session>> open_core(const std::string& path, const std::string& binary,

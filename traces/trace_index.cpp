@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t kPartsBytesMax = sizeof(ChunkHeader) + wire::kEventTypesMax * sizeof(TypeCount) +
                                        kTimeBuckets * sizeof(std::uint16_t);
-constexpr char kNotClosed[] = "the recorder did not come to close the file, or its end is damaged";
 constexpr std::uint64_t kTailBytes = 256U << 10;      // read at once: trailer and, of most files, the footer
 constexpr std::size_t kSearchBytes = 1U << 20;        // looked through at once for the next chunk
 constexpr std::uint64_t kSearchReadsMax = 64U << 20;  // of payloads, while looking for a whole chunk

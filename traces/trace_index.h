@@ -33,10 +33,12 @@ struct ChunkRef {
     std::uint64_t end_offset() const { return payload_offset() + header.payload_bytes; }
 };
 
+inline constexpr char kNotClosed[] = "the recorder did not come to close the file, or its end is damaged";
+
 struct TraceIndex {
     std::vector<ChunkRef> chunks;
     bool complete = false;            // the footer was there
-    std::vector<std::string> losses;  // one sentence each; empty when every chunk that was written is there
+    std::vector<std::string> losses;  // one sentence each; of a file that nobody writes any more and that has no footer kNotClosed is the first
     std::vector<std::shared_ptr<const Bytes>> storage;  // what the chunks' spans point into
 };
 

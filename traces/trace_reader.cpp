@@ -4,12 +4,17 @@
 #include <algorithm>
 #include <cstring>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "instrumentation/wire/segment.h"
 #include "traces/bytes.h"
 #include "traces/event_columns.h"
 #include "traces/image_codec.h"
 #include "traces/packing.h"
 #include "traces/slot_codec.h"
+#include "traces/trace_medium.h"
+#include "traces/trace_stream.h"
 
 namespace coroscope::traces {
 namespace {
@@ -50,6 +55,11 @@ std::uint64_t TraceReader::seed() const {
 }
 
 base::Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path) {
+    if (path == kStandardStream) {
+        auto stream = TraceStream::start(base::FileDescriptor(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)), "the trace on stdin");
+        if (!stream.ok()) return stream.error();
+        return (*stream)->wait_for_end();
+    }
     auto file = TraceFile::open(path);
     if (!file.ok()) return file.error();
     return open(std::move(*file), path);

@@ -28,7 +28,7 @@ namespace coroscope::traces {
 
 class TraceReader {
 public:
-    // Errors: kUnreadable, kCorrupt (no trace, or nothing usable in it), kVersion (which side to upgrade).
+    // Of "-": stdin, to its end. Errors: kUnreadable, kCorrupt (no trace, or nothing usable in it), kVersion (which side to upgrade).
     static base::Result<std::unique_ptr<TraceReader>> open(const std::string& path);
     // `path`: what sentences call it.
     static base::Result<std::unique_ptr<TraceReader>> open(std::shared_ptr<const TraceBytes> bytes,

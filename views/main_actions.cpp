@@ -73,14 +73,14 @@ void MainWindow::add_actions() {
                   "Time",
                   {","},
                   [this] { ws_.session->set_time(std::max(ws_.info.begin, ws_.moment->t - 100'000'000)); },
-                  [this] { return ws_.moment != nullptr && ws_.info.kind == traces::SessionKind::kRecorded; },
+                  [this] { return ws_.moment != nullptr && ws_.info.kind != traces::SessionKind::kCore; },
                   false});
     actions_.add({"time.forward",
                   "Forward by 100 ms",
                   "Time",
                   {"."},
                   [this] { ws_.session->set_time(std::min(ws_.info.end, ws_.moment->t + 100'000'000)); },
-                  [this] { return ws_.moment != nullptr && ws_.info.kind == traces::SessionKind::kRecorded; },
+                  [this] { return ws_.moment != nullptr && ws_.info.kind != traces::SessionKind::kCore; },
                   false});
     actions_.add({"time.end",
                   "Follow the end",

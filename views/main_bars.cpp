@@ -20,6 +20,12 @@ bool seen_to_end(const Workspace& ws) {
     return ws.session != nullptr && ws.program.watched && !ws.program.running;
 }
 
+// What is looked at goes on: the program runs, or somebody still records it.
+bool is_live(const Workspace& ws) {
+    return !seen_to_end(ws) && (ws.info.status == traces::TargetStatus::kRunning ||
+                                ws.info.status == traces::TargetStatus::kEnding);
+}
+
 // Something of a running program is held: by this window, or by anybody.
 bool is_held(const Workspace& ws) {
     if (ws.session == nullptr || ws.moment == nullptr || ws.info.status != traces::TargetStatus::kRunning ||
@@ -56,7 +62,7 @@ std::string status_text(const Workspace& ws) {
 
 ImU32 status_colour(const Workspace& ws) {
     if (ws.session == nullptr || seen_to_end(ws)) return ws.theme->text_faint;
-    if (ws.info.kind != traces::SessionKind::kLive) return ws.theme->accent;
+    if (ws.info.kind != traces::SessionKind::kLive) return is_live(ws) ? ws.theme->good : ws.theme->accent;
     switch (ws.info.status) {
         case traces::TargetStatus::kRunning:
             return is_held(ws) ? ws.theme->warn : ws.theme->good;
@@ -96,7 +102,7 @@ void MainWindow::draw_session_title(Rect bar) {
               cut_to(ws_.fonts.text, status_text(ws_), ws_.px(240)));
 }
 
-// Recorded sessions: a line from beginning to end that can be clicked and dragged, with the time shown beside it.
+// A line from beginning to end that can be clicked and dragged, with the time shown beside it; of what still goes on its end is now.
 void MainWindow::draw_time_bar(Rect bar) {
     if (ws_.session == nullptr) return;
     ImDrawList* list = ImGui::GetWindowDrawList();
@@ -104,30 +110,37 @@ void MainWindow::draw_time_bar(Rect bar) {
     const float centre = std::floor((bar.y0 + bar.y1) / 2);
     const float text_y = centre - std::floor(ws_.fonts.mono->FontSize / 2);
     const float right = bar.x1 - ws_.px(16);
-    if (ws_.info.kind != traces::SessionKind::kRecorded) {
-        const bool live = !seen_to_end(ws_) && (ws_.info.status == traces::TargetStatus::kRunning ||
-                                                ws_.info.status == traces::TargetStatus::kEnding);
-        const std::string now = format_time(ws_.moment != nullptr ? ws_.moment->t : 0);
-        draw_text(list, ws_.fonts.mono, {right, text_y}, theme.text_dim, now, 1);
-        draw_text(list, ws_.fonts.small,
-                  {right - text_width(ws_.fonts.mono, now) - ws_.px(8), text_y + ws_.px(1)},
-                  live ? theme.good : theme.text_faint,
-                  live                                          ? "LIVE"
-                  : ws_.info.kind == traces::SessionKind::kCore ? "CORE"
-                                                                : "ENDED",
-                  1);
-        return;
+    const traces::TimeNs t = ws_.moment != nullptr ? ws_.moment->t : ws_.info.end;
+    const std::string text_now = format_time(t);
+    float x1 = right - text_width(ws_.fonts.mono, text_now) - ws_.px(16);
+    const bool live = is_live(ws_);
+    const bool follows = live && !ws_.session->time().has_value();
+    if (ws_.info.kind == traces::SessionKind::kRecorded && !live) {
+        const std::string text_end = "of " + format_time(ws_.info.end);
+        draw_text(list, ws_.fonts.mono, {right, text_y}, theme.text_faint, text_end, 1);
+        x1 -= text_width(ws_.fonts.mono, text_end) + ws_.px(8);
+    } else if (live && !follows) {
+        const float width = ws_.px(52);
+        ImGui::SetCursorScreenPos({right - width, centre - std::floor(ImGui::GetFrameHeight() / 2)});
+        if (button(ws_, "time.live", "Live", ButtonKind::kPlain, "Back to now (End)")) ws_.session->set_time(std::nullopt);
+        x1 -= width + ws_.px(8);
+    } else {
+        const char* word = live ? "LIVE" : ws_.info.kind == traces::SessionKind::kCore ? "CORE" : "ENDED";
+        draw_text(list, ws_.fonts.small, {right, text_y + ws_.px(1)}, live ? theme.good : theme.text_faint, word, 1);
+        x1 -= ws_.px(52) + ws_.px(8);
     }
+    draw_text(list, ws_.fonts.mono, {x1 + ws_.px(16) + text_width(ws_.fonts.mono, text_now), text_y}, theme.text, text_now, 1);
+    const float x0 = std::max(bar.x0 + ws_.px(520), bar.x0 + (bar.x1 - bar.x0) * 0.34F);
+    if (ws_.info.kind != traces::SessionKind::kCore) draw_time_line(x0, x1, bar, follows);
+}
+
+void MainWindow::draw_time_line(float x0, float x1, Rect bar, bool follows) {
+    ImDrawList* list = ImGui::GetWindowDrawList();
+    const Theme& theme = *ws_.theme;
+    const float centre = std::floor((bar.y0 + bar.y1) / 2);
     const double begin = static_cast<double>(ws_.info.begin),
                  end = static_cast<double>(std::max(ws_.info.begin + 1, ws_.info.end));
-    const traces::TimeNs t = ws_.moment != nullptr ? ws_.moment->t : ws_.info.end;
-    const std::string text_now = format_time(t), text_end = "of " + format_time(ws_.info.end);
-    const float x1 = right - text_width(ws_.fonts.mono, text_now) - text_width(ws_.fonts.mono, text_end) -
-                     ws_.px(24);
-    const float x0 = std::max(bar.x0 + ws_.px(520), bar.x0 + (bar.x1 - bar.x0) * 0.34F);
-    draw_text(list, ws_.fonts.mono, {right, text_y}, theme.text_faint, text_end, 1);
-    draw_text(list, ws_.fonts.mono, {right - text_width(ws_.fonts.mono, text_end) - ws_.px(8), text_y},
-              theme.text, text_now, 1);
+    const traces::TimeNs t = ws_.moment != nullptr && !follows ? ws_.moment->t : ws_.info.end;
     if (x1 - x0 < ws_.px(64)) return;
     ImGui::SetCursorScreenPos({x0, bar.y0});
     ImGui::InvisibleButton("time", {x1 - x0, bar.y1 - bar.y0});
@@ -148,7 +161,13 @@ void MainWindow::draw_time_bar(Rect bar) {
     };
     const traces::TimeNs under = time_at(ImGui::GetIO().MousePos.x);
     if (ImGui::IsItemHovered()) ws_.hovered = "time " + format_time(under);
-    if (active && ws_.session->time() != under) ws_.session->set_time(under);
+    if (!active) return;
+    // At the right end of what goes on one follows it.
+    if (is_live(ws_) && under >= ws_.info.end) {
+        ws_.session->set_time(std::nullopt);
+    } else if (ws_.session->time() != under) {
+        ws_.session->set_time(under);
+    }
 }
 
 float MainWindow::draw_program_buttons(Rect bar) {

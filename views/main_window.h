@@ -79,6 +79,7 @@ private:
     void draw_top_bar(Rect bar);
     void draw_session_title(Rect bar);
     void draw_time_bar(Rect bar);
+    void draw_time_line(float x0, float x1, Rect bar, bool follows);
     // Where its buttons begin.
     float draw_program_buttons(Rect bar);
     float draw_launched_buttons(float x, float y);
