@@ -221,17 +221,33 @@ base::Status Observation::write_keyframe(const Moment& moment) {
     return written;
 }
 
-base::Status Observation::finish(const std::string& because) {
-    if (std::exchange(finished_, true)) return writer_ == nullptr ? base::ok_status() : writer_->status();
-    pump_->stop();
-    if (writer_ == nullptr) return base::ok_status();
+base::Status Observation::write_all_names() {
     base::Status written = write_new_names();
     names_->wait_idle();
     if (written.ok()) written = write_new_names();
+    return written;
+}
+
+base::Status Observation::settle() {
+    CHECK(writer_ != nullptr);
+    pump_->flush();
+    return write_all_names();
+}
+
+base::Status Observation::finish(const std::string& because, const std::optional<RecordingCost>& cost) {
+    if (std::exchange(finished_, true)) return writer_ == nullptr ? base::ok_status() : writer_->status();
+    pump_->stop();
+    if (writer_ == nullptr) return base::ok_status();
+    const base::Status written = write_all_names();
     if (!written.ok()) return written;
+    if (memory_ != nullptr) {
+        memory_->close();
+        return base::ok_status();
+    }
     TraceEnd end;
     end.ticks = base::read_tsc();
     end.because = because;
+    end.cost = cost;
     return writer_->finish(end);
 }
 

@@ -66,8 +66,12 @@ public:
     base::Result<inspect::RawStack> raw_stack(const inspect::StateImage& state, std::uint64_t identity);
     // Appends a look to the file, with the names that were found since the last time. Errors: kIo.
     base::Status write_keyframe(const Moment& moment);
-    // Ends it: the last events, marks, names and words go to the file. Blocks until they are there (at most some seconds). Errors: kIo.
-    base::Status finish(const std::string& because);
+    // Everything that was drained, and the names that are asked for by now, go to the file. Blocks until they are there (at most some seconds).
+    // Errors: kIo.
+    base::Status settle();
+    // Ends it: the last events, marks, names and words go to the file. Blocks as settle() does. Memory gets no last words: those are a dump's.
+    // Errors: kIo.
+    base::Status finish(const std::string& because, const std::optional<RecordingCost>& cost = std::nullopt);
 
     // Other events are listened to from now on (within milliseconds); not for who records.
     void listen(std::uint32_t mask);
@@ -87,6 +91,7 @@ private:
     base::Status make_writer(const ObservationOptions& options, const inspect::StateImage& image, std::uint64_t begin_ticks);
     void refresh_modules();
     base::Status write_new_names();
+    base::Status write_all_names();
 
     std::unique_ptr<inspect::Target> state_;
     std::unique_ptr<inspect::Target> rings_;
