@@ -16,9 +16,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::uint64_t kQueueBytesMax = 512ULL << 20;
 constexpr std::uint64_t kHurryBytes = 64ULL << 20;  // waiting: store without compressing
 constexpr std::size_t kSpareBuffersMax = 64;
+constexpr std::uint64_t kSpareBytesMax = 16ULL << 20;
 constexpr auto kMarkInterval = milliseconds(250);
 constexpr auto kPollInterval = milliseconds(3);
 constexpr auto kDrainPause = std::chrono::microseconds(300);
@@ -34,7 +34,8 @@ void ask_for_priority() {
 
 }  // namespace
 
-EventPump::EventPump(inspect::Target& target, TraceWriter* writer) : target_(target), writer_(writer) {}
+EventPump::EventPump(inspect::Target& target, TraceWriter* writer, const Limits& limits)
+    : target_(target), writer_(writer), limits_(limits) {}
 
 EventPump::~EventPump() {
     stop();
@@ -83,7 +84,15 @@ std::vector<wire::EventSlot> EventPump::spare_buffer() {
     if (spare_buffers_.empty()) return {};
     std::vector<wire::EventSlot> buffer = std::move(spare_buffers_.back());
     spare_buffers_.pop_back();
+    spare_bytes_ -= buffer.capacity() * sizeof(wire::EventSlot);
     return buffer;
+}
+
+void EventPump::keep_spare_locked(std::vector<wire::EventSlot> buffer) {
+    const std::uint64_t bytes = buffer.capacity() * sizeof(wire::EventSlot);
+    if (spare_buffers_.size() >= kSpareBuffersMax || spare_bytes_ + bytes > kSpareBytesMax) return;
+    spare_bytes_ += bytes;
+    spare_buffers_.push_back(std::move(buffer));
 }
 
 void EventPump::push(Block block) {
@@ -118,7 +127,7 @@ void EventPump::push_mark(std::uint64_t number, bool last) {
 
 // Takes what every ring holds; false when the queue is full and the rings were left alone.
 bool EventPump::drain_round(std::uint64_t* slots) {
-    if (queued_bytes_.load(std::memory_order_relaxed) > kQueueBytesMax) return false;
+    if (queued_bytes_.load(std::memory_order_relaxed) > limits_.queue_bytes) return false;
     for (std::uint32_t ring = 0; ring < target_.rings_count(); ++ring) {
         Block block;
         block.ring = ring;
@@ -127,7 +136,7 @@ bool EventPump::drain_round(std::uint64_t* slots) {
         const std::size_t count = target_.drain(ring, block.slots, &block.first_position, &block.overtaken);
         if (count == 0 && block.overtaken == 0) {
             const std::lock_guard lock(queue_lock_);
-            if (spare_buffers_.size() < kSpareBuffersMax) spare_buffers_.push_back(std::move(block.slots));
+            keep_spare_locked(std::move(block.slots));
             continue;
         }
         block.owner = target_.ring_owner(ring, &block.owner_index);
@@ -148,9 +157,10 @@ void EventPump::drain_loop() {
     ask_for_priority();
     auto next_mark = Clock::now() + kMarkInterval;
     auto next_poll = Clock::now();
+    std::uint64_t slots_since_mark = 0;
     while (!stop_.load(std::memory_order_acquire)) {
         std::uint64_t slots = 0;
-        drain_round(&slots);
+        const bool room = drain_round(&slots);
         const auto now = Clock::now();
         if (now >= next_poll) {
             poll_target();
@@ -158,7 +168,10 @@ void EventPump::drain_loop() {
             next_poll = now + kPollInterval;
         }
         std::uint64_t number = 0;
-        bool mark_wanted = now >= next_mark;
+        slots_since_mark += slots;
+        // Where nothing can be taken, because whoever reads the trace does not, marks would only pile up.
+        const bool mark_due = now >= next_mark || slots_since_mark * sizeof(wire::EventSlot) >= limits_.mark_bytes;
+        bool mark_wanted = mark_due && room;
         {
             const std::lock_guard lock(queue_lock_);
             mark_wanted = mark_wanted || marks_wanted_ > marks_sent_;
@@ -169,6 +182,7 @@ void EventPump::drain_loop() {
             drain_round(&slots);
             push_mark(number, false);
             next_mark = now + kMarkInterval;
+            slots_since_mark = 0;
         }
         std::this_thread::sleep_for(slots > 0 ? kDrainPause : std::chrono::microseconds(kIdlePause));
     }
@@ -242,7 +256,7 @@ void EventPump::log_loop() {
         queued_bytes_.fetch_sub(block.slots.size() * sizeof(wire::EventSlot), std::memory_order_relaxed);
         const std::lock_guard lock(queue_lock_);
         if (block.mark == nullptr) {
-            if (spare_buffers_.size() < kSpareBuffersMax) spare_buffers_.push_back(std::move(block.slots));
+            keep_spare_locked(std::move(block.slots));
         } else if (block.mark_number > marks_logged_) {
             marks_logged_ = block.mark_number;
             mark_logged_.notify_all();

@@ -3,11 +3,11 @@
 //   rings --drain thread--> blocks of slots --log thread--> RingLog (counts, tally, chunks of the file)
 //
 // The drain thread only copies and moves the tail, so that a ring of 4 MiB never fills while somebody compresses: at 83M events/s it holds
-// 3 ms. When the log thread falls behind, chunks go out uncompressed; when more than kQueueBytesMax wait, the rings are left to
-// fill and the program counts what it drops: it is never held up, and memory is bounded.
+// 3 ms. When the log thread falls behind, chunks go out uncompressed; when more than Limits::queue_bytes wait, the rings are left to
+// fill and the program counts what it drops: it is never held up, and memory is bounded, however slow the disk, or who reads a pipe.
 //
 //   E1  The Target given is used by the drain thread alone from start() to stop().
-//   E2  Every 1/4 s, and at the end, the open chunks are flushed and a mark with all counts follows them.
+//   E2  Every 1/4 s, after Limits::mark_bytes of slots, and at the end, the open chunks are flushed and a mark with all counts follows them.
 //   E3  events accepted + dropped + overtaken = emitted, at the end, per ring and type.
 //
 // Thread: member functions from any thread. Blocks: stop() until everything is written. Tested with the running demo in tests/e2e and
@@ -36,8 +36,13 @@ namespace coroscope::traces {
 
 class EventPump {
 public:
+    struct Limits {
+        std::uint64_t queue_bytes = 512ULL << 20;  // of slots that wait for the log thread
+        std::uint64_t mark_bytes = ~0ULL;          // of slots between two marks
+    };
     // `target` must be attached and not yet listening; `writer` may be null. Both outlive the pump.
-    EventPump(inspect::Target& target, TraceWriter* writer);
+    EventPump(inspect::Target& target, TraceWriter* writer, const Limits& limits);
+    EventPump(inspect::Target& target, TraceWriter* writer) : EventPump(target, writer, Limits{}) {}
     ~EventPump();
 
     // Asks the target for events (mask 0: only its state is watched) and starts the threads. Errors: those of Target::listen.
@@ -85,6 +90,7 @@ private:
     void push(Block block);
     void push_mark(std::uint64_t number, bool last);
     std::vector<wire::EventSlot> spare_buffer();
+    void keep_spare_locked(std::vector<wire::EventSlot> buffer);
 
     void log_loop();
     void log_block(Block& block);
@@ -93,6 +99,7 @@ private:
 
     inspect::Target& target_;
     TraceWriter* const writer_;
+    const Limits limits_;
     std::uint64_t begin_ticks_ = 0;
     std::vector<inspect::Target::RingCounts> before_;  // counts when listening began, by ring
 
@@ -108,6 +115,7 @@ private:
     std::condition_variable queue_changed_, mark_logged_;
     std::deque<Block> queue_;
     std::vector<std::vector<wire::EventSlot>> spare_buffers_;
+    std::uint64_t spare_bytes_ = 0;
     bool drain_done_ = false;
     bool log_done_ = false;
     struct Listening {

@@ -14,6 +14,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Slots that wait, where memory is what is promised to be little: rings of 4 MiB are taken whole.
+constexpr std::uint64_t kFlightQueueBytesMin = 16ULL << 20, kFlightQueueBytesMax = 64ULL << 20;
 constexpr auto kModulesAgeMin = std::chrono::seconds(2);  // before looking for libraries loaded meanwhile
 
 double measure_event_ns() {
@@ -57,7 +59,7 @@ double calibrate_event_ns() {
 
 base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationOptions& options) {
     std::unique_ptr<Observation> observation(new Observation());
-    const bool records = !options.record_path.empty();
+    const bool records = !options.record_path.empty() || options.medium != nullptr || options.keep.has_value();
     inspect::Target::Options attaching;
     attaching.force_agent_copies = options.force_agent_copies;
     auto state = inspect::Target::attach(options.pid, attaching);
@@ -74,27 +76,17 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
     observation->trampoline_address_ = image->trampoline_address;
     observation->ns_per_event_ = calibrate_event_ns();
     if (records) {
-        TraceMeta meta;
-        meta.pid = options.pid;
-        meta.uid = image->uid;
-        meta.program = image->program;
-        meta.segment_nonce = image->segment_nonce;
-        meta.start_ticks = image->start_ticks;
-        meta.begin_ticks = begin_ticks;
-        meta.clock = image->clock;
-        meta.mask = options.mask;
-        meta.sample_period = options.sample_period;
-        meta.ns_per_event = observation->ns_per_event_;
-        meta.park_address = image->park_address;
-        meta.park_end_address = image->park_end_address;
-        meta.trampoline_address = image->trampoline_address;
-        auto writer = TraceWriter::create(options.record_path, meta);
-        if (!writer.ok()) return writer.error();
-        observation->writer_ = std::move(*writer);
+        const base::Status made = observation->make_writer(options, *image, begin_ticks);
+        if (!made.ok()) return made.error();
     }
     observation->names_ = std::make_unique<NameService>(std::vector<inspect::Module>{}, options.debug_paths);
     observation->refresh_modules();
-    observation->pump_ = std::make_unique<EventPump>(*observation->rings_, observation->writer_.get());
+    EventPump::Limits limits;
+    if (options.keep.has_value()) {
+        limits.queue_bytes = std::clamp(options.keep->bytes, kFlightQueueBytesMin, kFlightQueueBytesMax);
+        limits.mark_bytes = limits.queue_bytes / 2;
+    }
+    observation->pump_ = std::make_unique<EventPump>(*observation->rings_, observation->writer_.get(), limits);
     const auto mode = records ? wire::RingMode::kDropAndCount : wire::RingMode::kOverwrite;
     const base::Status started = observation->pump_->start(options.mask, mode, options.sample_period);
     if (!started.ok()) {
@@ -105,6 +97,37 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
         if (!watching.ok()) return watching.error();
     }
     return observation;
+}
+
+base::Status Observation::make_writer(const ObservationOptions& options, const inspect::StateImage& image,
+                                      std::uint64_t begin_ticks) {
+    TraceMeta meta;
+    meta.pid = options.pid;
+    meta.uid = image.uid;
+    meta.program = image.program;
+    meta.segment_nonce = image.segment_nonce;
+    meta.start_ticks = image.start_ticks;
+    meta.begin_ticks = begin_ticks;
+    meta.clock = image.clock;
+    meta.mask = options.mask;
+    meta.sample_period = options.sample_period;
+    meta.ns_per_event = ns_per_event_;
+    meta.park_address = image.park_address;
+    meta.park_end_address = image.park_end_address;
+    meta.trampoline_address = image.trampoline_address;
+    std::shared_ptr<TraceMedium> medium = options.medium;
+    if (options.keep.has_value()) {
+        TraceMemory::Limit limit;
+        limit.bytes = options.keep->bytes;
+        if (options.keep->ns != std::numeric_limits<std::int64_t>::max())
+            limit.ticks = static_cast<std::uint64_t>(image.clock.duration_ticks(options.keep->ns));
+        medium = memory_ = TraceMemory::make(limit);
+    }
+    auto writer = medium != nullptr ? TraceWriter::create(std::move(medium), meta)
+                                    : TraceWriter::create(options.record_path, meta);
+    if (!writer.ok()) return writer.error();
+    writer_ = std::move(*writer);
+    return base::ok_status();
 }
 
 Observation::~Observation() {
@@ -198,17 +221,33 @@ base::Status Observation::write_keyframe(const Moment& moment) {
     return written;
 }
 
-base::Status Observation::finish(const std::string& because) {
-    if (std::exchange(finished_, true)) return writer_ == nullptr ? base::ok_status() : writer_->status();
-    pump_->stop();
-    if (writer_ == nullptr) return base::ok_status();
+base::Status Observation::write_all_names() {
     base::Status written = write_new_names();
     names_->wait_idle();
     if (written.ok()) written = write_new_names();
+    return written;
+}
+
+base::Status Observation::settle() {
+    CHECK(writer_ != nullptr);
+    pump_->flush();
+    return write_all_names();
+}
+
+base::Status Observation::finish(const std::string& because, const std::optional<RecordingCost>& cost) {
+    if (std::exchange(finished_, true)) return writer_ == nullptr ? base::ok_status() : writer_->status();
+    pump_->stop();
+    if (writer_ == nullptr) return base::ok_status();
+    const base::Status written = write_all_names();
     if (!written.ok()) return written;
+    if (memory_ != nullptr) {
+        memory_->close();
+        return base::ok_status();
+    }
     TraceEnd end;
     end.ticks = base::read_tsc();
     end.because = because;
+    end.cost = cost;
     return writer_->finish(end);
 }
 

@@ -13,7 +13,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,9 +27,16 @@
 #include "traces/moment.h"
 #include "traces/name_service.h"
 #include "traces/seen_since.h"
+#include "traces/trace_memory.h"
 #include "traces/trace_writer.h"
 
 namespace coroscope::traces {
+
+// How much a flight recorder keeps: the last so many bytes, or so much time, whichever is less.
+struct TraceWindow {
+    std::uint64_t bytes = ~0ULL;
+    std::int64_t ns = std::numeric_limits<std::int64_t>::max();
+};
 
 struct ObservationOptions {
     std::uint32_t pid = 0;
@@ -35,6 +44,8 @@ struct ObservationOptions {
     std::uint32_t sample_period = 0;         // 0 = default
     bool force_agent_copies = false;
     std::string record_path;               // "" = no file; otherwise this observer becomes the recorder
+    std::shared_ptr<TraceMedium> medium;   // instead of a file at record_path: what is written to; nullptr = nothing
+    std::optional<TraceWindow> keep;       // instead of either: so much of the trace is kept in memory (memory())
     std::vector<std::string> debug_paths;  // see LiveOptions
 };
 
@@ -55,8 +66,12 @@ public:
     base::Result<inspect::RawStack> raw_stack(const inspect::StateImage& state, std::uint64_t identity);
     // Appends a look to the file, with the names that were found since the last time. Errors: kIo.
     base::Status write_keyframe(const Moment& moment);
-    // Ends it: the last events, marks, names and words go to the file. Blocks until they are there (at most some seconds). Errors: kIo.
-    base::Status finish(const std::string& because);
+    // Everything that was drained, and the names that are asked for by now, go to the file. Blocks until they are there (at most some seconds).
+    // Errors: kIo.
+    base::Status settle();
+    // Ends it: the last events, marks, names and words go to the file. Blocks as settle() does. Memory gets no last words: those are a dump's.
+    // Errors: kIo.
+    base::Status finish(const std::string& because, const std::optional<RecordingCost>& cost = std::nullopt);
 
     // Other events are listened to from now on (within milliseconds); not for who records.
     void listen(std::uint32_t mask);
@@ -67,15 +82,20 @@ public:
     EventPump& pump() { return *pump_; }
     NameService& names() { return *names_; }
     const TraceWriter* writer() const { return writer_.get(); }
+    // With ObservationOptions::keep: what is kept; else nullptr.
+    const std::shared_ptr<TraceMemory>& memory() const { return memory_; }
     double ns_per_event() const { return ns_per_event_; }
 
 private:
     Observation() = default;
+    base::Status make_writer(const ObservationOptions& options, const inspect::StateImage& image, std::uint64_t begin_ticks);
     void refresh_modules();
     base::Status write_new_names();
+    base::Status write_all_names();
 
     std::unique_ptr<inspect::Target> state_;
     std::unique_ptr<inspect::Target> rings_;
+    std::shared_ptr<TraceMemory> memory_;
     std::unique_ptr<TraceWriter> writer_;
     std::unique_ptr<NameService> names_;
     std::unique_ptr<EventPump> pump_;  // uses rings_ and writer_: destroyed before them

@@ -1,9 +1,14 @@
-// The loop of a recording: a keyframe twice a second, one more at the end, and a file that is closed properly whoever ends it.
+// The loop of a recording: keyframes at their pace, dumps when they are wanted, and a trace that is closed properly whoever ends it.
 #include "traces/recorder.h"
+
+#include <time.h>
 
 #include <chrono>
 #include <thread>
+#include <utility>
 
+#include "instrumentation/inspect/proc.h"
+#include "traces/keyframe_pace.h"
 #include "traces/observation.h"
 
 namespace coroscope::traces {
@@ -15,6 +20,7 @@ using std::chrono::milliseconds;
 constexpr auto kLookOut = milliseconds(5);  // between two looks whether something ended
 constexpr auto kQuietAfterEnd = milliseconds(
     500);  // without an event after the announced end: it goes on without a runtime
+constexpr auto kProgressInterval = std::chrono::seconds(1);
 
 enum class Ending { kNotYet, kAnnounced, kGone, kAsked, kCondition, kFileFailed };
 
@@ -37,35 +43,10 @@ private:
     Clock::time_point end_;
 };
 
-Ending wait_for(Observation& observation, const std::atomic<bool>* stop, Condition& condition, Clock::time_point until) {
-    for (;;) {
-        if (condition.over()) return Ending::kCondition;
-        if (!observation.pump().target_alive()) return Ending::kGone;
-        if (observation.pump().end_announced()) return Ending::kAnnounced;
-        if (stop != nullptr && stop->load(std::memory_order_relaxed)) return Ending::kAsked;
-        if (!observation.writer()->status().ok()) return Ending::kFileFailed;
-        if (Clock::now() >= until) return Ending::kNotYet;
-        std::this_thread::sleep_for(kLookOut);
-    }
-}
-
-// After the announced end: until the process is gone, or stays silent.
-void wait_for_silence(Observation& observation, const std::atomic<bool>* stop) {
-    std::uint64_t slots = observation.pump().slots_drained();
-    auto quiet_since = Clock::now();
-    while (observation.pump().target_alive() && Clock::now() - quiet_since < kQuietAfterEnd) {
-        if (stop != nullptr && stop->load(std::memory_order_relaxed)) return;
-        std::this_thread::sleep_for(kLookOut);
-        const std::uint64_t now = observation.pump().slots_drained();
-        if (now != slots) quiet_since = Clock::now();
-        slots = now;
-    }
-}
-
-base::Status keyframe(Observation& observation, bool with_stacks) {
-    auto moment = observation.look(with_stacks, false);
-    if (!moment.ok()) return moment.error();
-    return observation.write_keyframe(**moment);
+std::int64_t clock_ns(clockid_t clock) {
+    timespec now{};
+    clock_gettime(clock, &now);
+    return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
 std::uint64_t sum(const std::array<EventCount, wire::kEventTypesMax>& counts,
@@ -77,6 +58,177 @@ std::uint64_t sum(const std::array<EventCount, wire::kEventTypesMax>& counts,
     return total;
 }
 
+class Recording {
+public:
+    Recording(const RecordOptions& options, const std::atomic<bool>* stop, Observation& observation)
+        : options_(options),
+          stop_(stop),
+          observation_(observation),
+          condition_(options),
+          pace_(std::int64_t{options.keyframe_interval_ms} * 1'000'000, options.flight.value_or(TraceWindow{})),
+          cost_(observation.ns_per_event(), cost_counts()) {
+        if (options.flight.has_value()) dumps_.emplace(observation.memory(), options.path);
+    }
+
+    base::Result<RecordResult> run() {
+        Ending ending = Ending::kNotYet;
+        base::Status status = base::ok_status();
+        while (ending == Ending::kNotYet && status.ok()) {
+            status = keyframe(options_.with_stacks);
+            if (status.ok()) ending = wait_for_next();
+        }
+        const std::string because = end(ending, status);
+        const RecordingCost cost = cost_.total();
+        const base::Status finished = observation_.finish(because, cost);
+        const base::Status file = observation_.writer()->status();
+        if (!file.ok()) return file.error();
+        if (!status.ok() && ending == Ending::kNotYet) return status.error();
+        if (!finished.ok()) return finished.error();
+        RecordResult result;
+        result.cost = cost;
+        result.ended_because = because;
+        if (dumps_.has_value()) {
+            auto last = dumps_->write(because, cost);
+            if (!last.ok()) return last.error();
+            result.last_dump = std::move(*last);
+        }
+        const auto counts = observation_.pump().counts();
+        result.events = sum(counts, &EventCount::accepted);
+        result.lost = sum(counts, &EventCount::lost);
+        result.chunks = observation_.writer()->chunks_count();
+        result.keyframes = observation_.writer()->keyframes_count();
+        result.file_bytes = observation_.writer()->file_bytes();
+        return result;
+    }
+
+private:
+    // Until a keyframe is due, or it ends.
+    Ending wait_for_next() {
+        for (;;) {
+            if (condition_.over()) return Ending::kCondition;
+            if (!observation_.pump().target_alive()) return Ending::kGone;
+            if (observation_.pump().end_announced()) return Ending::kAnnounced;
+            if (stopped()) return Ending::kAsked;
+            if (!observation_.writer()->status().ok()) return Ending::kFileFailed;
+            dump_if_wanted();
+            tell_progress();
+            if (pace_.due(clock_ns(CLOCK_MONOTONIC), observation_.writer()->file_bytes())) return Ending::kNotYet;
+            std::this_thread::sleep_for(kLookOut);
+        }
+    }
+
+    bool stopped() const { return stop_ != nullptr && stop_->load(std::memory_order_relaxed); }
+
+    // The last looks, by what ended it; says why, in words.
+    std::string end(Ending ending, base::Status& status) {
+        switch (ending) {
+            case Ending::kAnnounced:
+                observation_.pump().flush();  // so that the look knows since when
+                status = keyframe(options_.with_stacks);
+                observation_.pump().flush();
+                cost_.take(cost_counts());
+                observation_.pump().acknowledge_end();
+                wait_for_silence();
+                return "the program ended";
+            case Ending::kGone: {
+                observation_.pump().stop();
+                cost_.take(cost_counts());  // who is reaped has no processor time any more
+                const std::string how = options_.how_it_ended ? options_.how_it_ended() : "";
+                // Nobody changes the segment any more: what it says now is how it ended.
+                status = keyframe(false);
+                return "the program " + (how.empty() ? "was killed" : how);
+            }
+            case Ending::kAsked:
+            case Ending::kCondition:
+                status = keyframe(options_.with_stacks);
+                cost_.take(cost_counts());
+                return ending == Ending::kCondition ? condition_.because() : "asked to stop";
+            case Ending::kNotYet:
+            case Ending::kFileFailed:
+                break;
+        }
+        return "it could not be recorded any further";
+    }
+
+    // After the announced end: until the process is gone, or stays silent.
+    void wait_for_silence() {
+        std::uint64_t slots = observation_.pump().slots_drained();
+        auto quiet_since = Clock::now();
+        while (observation_.pump().target_alive() && Clock::now() - quiet_since < kQuietAfterEnd) {
+            if (stopped()) return;
+            std::this_thread::sleep_for(kLookOut);
+            const std::uint64_t now = observation_.pump().slots_drained();
+            if (now != slots) quiet_since = Clock::now();
+            slots = now;
+        }
+    }
+
+    base::Status keyframe(bool with_stacks) {
+        KeyframePace::Look look;
+        look.begin_ns = clock_ns(CLOCK_MONOTONIC);
+        const std::int64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        auto moment = observation_.look(with_stacks, false);
+        if (!moment.ok()) return moment.error();
+        const std::uint64_t bytes_before = observation_.writer()->look_bytes();
+        const base::Status written = observation_.write_keyframe(**moment);
+        if (!written.ok()) return written;
+        look.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before;
+        look.bytes = observation_.writer()->look_bytes() - bytes_before;
+        look.trace_bytes = observation_.writer()->file_bytes();
+        pace_.taken(look);
+        return base::ok_status();
+    }
+
+    void dump_if_wanted() {
+        if (!dumps_.has_value() || !options_.dump_wanted) return;
+        const std::string because = options_.dump_wanted();
+        if (because.empty()) return;
+        const base::Status settled = observation_.settle();
+        cost_.take(cost_counts());
+        const auto dump = settled.ok() ? dumps_->write(because, cost_.total())
+                                       : base::Result<FlightDump>(settled.error());
+        if (options_.on_dump) options_.on_dump(dump);
+    }
+
+    void tell_progress() {
+        const auto now = Clock::now();
+        if (!options_.on_progress || now < next_progress_) return;
+        next_progress_ = now + kProgressInterval;
+        cost_.take(cost_counts());
+        RecordOptions::Progress progress;
+        progress.cost = cost_.recent();
+        progress.events = events_;
+        progress.lost = lost_;
+        progress.bytes = dumps_.has_value() ? observation_.memory()->bytes() : observation_.writer()->file_bytes();
+        options_.on_progress(progress);
+    }
+
+    CostMeter::Counts cost_counts() {
+        CostMeter::Counts counts;
+        counts.now_ns = static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC));
+        const auto by_type = observation_.pump().counts();
+        events_ = sum(by_type, &EventCount::accepted);
+        lost_ = sum(by_type, &EventCount::lost);
+        counts.events = events_ + lost_;
+        counts.switches = by_type[static_cast<std::size_t>(wire::EventType::kResume)].emitted;
+        program_cpu_ns_ = inspect::proc::cpu_time_ns(options_.pid).value_or(program_cpu_ns_);
+        counts.program_cpu_ns = program_cpu_ns_;
+        counts.recorder_cpu_ns = static_cast<std::uint64_t>(clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+        counts.bytes = observation_.writer()->file_bytes();
+        return counts;
+    }
+
+    const RecordOptions& options_;
+    const std::atomic<bool>* const stop_;
+    Observation& observation_;
+    Condition condition_;
+    KeyframePace pace_;
+    std::optional<FlightDumps> dumps_;
+    std::uint64_t program_cpu_ns_ = 0, events_ = 0, lost_ = 0;  // of the last cost_counts()
+    CostMeter cost_;
+    Clock::time_point next_progress_ = Clock::now() + kProgressInterval;
+};
+
 }  // namespace
 
 base::Result<RecordResult> record(const RecordOptions& options, const std::atomic<bool>* stop) {
@@ -85,53 +237,12 @@ base::Result<RecordResult> record(const RecordOptions& options, const std::atomi
     observing.mask = options.mask != 0 ? options.mask : wire::kEverything;
     observing.sample_period = options.sample_period;
     observing.record_path = options.path;
+    observing.medium = options.medium;
+    observing.keep = options.flight;
     auto started = Observation::start(observing);
     if (!started.ok()) return started.error();
-    Observation& observation = **started;
     if (options.on_begin) options.on_begin();
-
-    Condition condition(options);
-    Ending ending = Ending::kNotYet;
-    base::Status status = base::ok_status();
-    while (ending == Ending::kNotYet && status.ok()) {
-        const auto next = Clock::now() + milliseconds(options.keyframe_interval_ms);
-        status = keyframe(observation, options.with_stacks);
-        if (status.ok()) ending = wait_for(observation, stop, condition, next);
-    }
-    std::string because = "asked to stop";
-    if (ending == Ending::kAnnounced) {
-        because = "the program ended";
-        observation.pump().flush();  // so that the look knows since when
-        status = keyframe(observation, options.with_stacks);
-        observation.pump().flush();
-        observation.pump().acknowledge_end();
-        wait_for_silence(observation, stop);
-    } else if (ending == Ending::kGone) {
-        because = "the program was killed";
-        observation.pump().stop();
-        const std::string how = options.how_it_ended ? options.how_it_ended() : "";
-        if (!how.empty()) because = "the program " + how;
-        // Nobody changes the segment any more: what it says now is how it ended.
-        status = keyframe(observation, false);
-    } else if (ending == Ending::kAsked || ending == Ending::kCondition) {
-        if (ending == Ending::kCondition) because = condition.because();
-        status = keyframe(observation, options.with_stacks);
-    }
-    const base::Status finished = observation.finish(because);
-    const base::Status file = observation.writer()->status();
-    if (!file.ok()) return file.error();
-    if (!status.ok() && ending == Ending::kNotYet) return status.error();
-    if (!finished.ok()) return finished.error();
-
-    const auto counts = observation.pump().counts();
-    RecordResult result;
-    result.events = sum(counts, &EventCount::accepted);
-    result.lost = sum(counts, &EventCount::lost);
-    result.chunks = observation.writer()->chunks_count();
-    result.keyframes = observation.writer()->keyframes_count();
-    result.file_bytes = observation.writer()->file_bytes();
-    result.ended_because = because;
-    return result;
+    return Recording(options, stop, **started).run();
 }
 
 }  // namespace coroscope::traces

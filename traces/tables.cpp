@@ -262,11 +262,30 @@ base::Result<Counts> decode_counts(BytesView bytes) {
     return counts;
 }
 
+namespace {
+
+template <typename Visit>
+void each_figure(RecordingCost& cost, Visit&& visit) {
+    visit(cost.seconds);
+    visit(cost.ns_per_event);
+    visit(cost.events_per_second);
+    visit(cost.cpu_share);
+    visit(cost.estimated_slowdown);
+    visit(cost.recorder_cores);
+    visit(cost.bytes_per_second);
+}
+
+}  // namespace
+
 Bytes encode_end(const TraceEnd& end) {
     ByteWriter out;
     out.put(end.ticks);
     out.put_text(end.because);
     out.put_text(end.note);
+    if (end.cost.has_value()) {
+        RecordingCost cost = *end.cost;
+        each_figure(cost, [&](double& figure) { out.put(figure); });
+    }
     return std::move(out.bytes());
 }
 
@@ -276,6 +295,10 @@ base::Result<TraceEnd> decode_end(BytesView bytes) {
     end.ticks = in.get<std::uint64_t>();
     end.because = in.get_text();
     end.note = in.get_text();
+    if (in.ok() && in.remaining() != 0) {
+        RecordingCost& cost = end.cost.emplace();
+        each_figure(cost, [&](double& figure) { figure = std::max(0.0, in.get<double>()); });
+    }
     if (!in.ok()) return corrupt("the last words");
     return end;
 }

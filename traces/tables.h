@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -16,6 +17,7 @@
 #include "instrumentation/inspect/stack.h"
 #include "instrumentation/wire/event.h"
 #include "instrumentation/wire/ring.h"
+#include "traces/recording_cost.h"
 
 namespace coroscope::traces {
 
@@ -75,6 +77,7 @@ struct TraceEnd {
     std::uint64_t ticks = 0;
     std::string because;  // "the program ended", "the program was killed", "asked to stop"
     std::string note;     // what a reader should know, e.g. that the end could not be looked at
+    std::optional<RecordingCost> cost = std::nullopt;  // not in traces of before
 };
 Bytes encode_end(const TraceEnd& end);
 base::Result<TraceEnd> decode_end(BytesView bytes);

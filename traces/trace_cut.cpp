@@ -46,7 +46,8 @@ std::uint64_t lost_of(const Counts& counts) {
 
 }  // namespace
 
-base::Result<CutResult> save_cut(const TraceReader& reader, const std::string& to, const std::string& because) {
+base::Result<CutResult> save_cut(const TraceReader& reader, const std::string& to, const std::string& because,
+                                 const std::optional<RecordingCost>& cost) {
     const std::optional<Counts> before = TraceMemory::counts_before(reader.file());
     TraceMeta meta = reader.meta();
     if (before.has_value()) meta.begin_ticks = before->mark_ticks;
@@ -57,6 +58,7 @@ base::Result<CutResult> save_cut(const TraceReader& reader, const std::string& t
     CutResult result;
     TraceEnd end;
     end.because = because;
+    end.cost = cost;
     for (const ChunkRef& chunk : reader.chunks()) {
         const ChunkHeader& header = chunk.header;
         end.ticks = std::max(end.ticks, header.ticks_max);

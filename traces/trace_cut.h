@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "instrumentation/base/result.h"
@@ -19,7 +20,8 @@ struct CutResult {
     double seconds = 0;  // from the first look at the state to the end
 };
 
-// `because`: why it ends there. Errors: kIo; kCorrupt and kUnreadable of what is read.
-base::Result<CutResult> save_cut(const TraceReader& reader, const std::string& to, const std::string& because);
+// `because`: why it ends there; `cost`: of the recording so far. Errors: kIo; kCorrupt and kUnreadable of what is read.
+base::Result<CutResult> save_cut(const TraceReader& reader, const std::string& to, const std::string& because,
+                                 const std::optional<RecordingCost>& cost = std::nullopt);
 
 }  // namespace coroscope::traces

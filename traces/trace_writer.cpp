@@ -84,6 +84,11 @@ std::uint64_t TraceWriter::keyframes_count() const {
     return keyframes_;
 }
 
+std::uint64_t TraceWriter::look_bytes() const {
+    const std::lock_guard lock(lock_);
+    return look_bytes_;
+}
+
 base::Status TraceWriter::write_locked(BytesView bytes, std::size_t parts_bytes) {
     const base::Status written = medium_->append(bytes, parts_bytes);
     if (!written.ok()) {
@@ -119,6 +124,7 @@ base::Status TraceWriter::append_stored(ChunkHeader& header, Extras extras, Byte
     const base::Status written = write_locked(out.bytes(), parts_bytes);
     if (!written.ok()) return written;
     ++chunks_;
+    if (header.type == ChunkType::kKeyframe || header.type == ChunkType::kStacks) look_bytes_ += out.size();
     if (!medium_->keeps_everything()) return written;
     const BytesView offset_bytes = bytes_of(offset);
     index_.insert(index_.end(), offset_bytes.begin(), offset_bytes.end());

@@ -76,6 +76,7 @@ public:
     std::uint64_t file_bytes() const;
     std::uint64_t chunks_count() const;
     std::uint64_t keyframes_count() const;
+    std::uint64_t look_bytes() const;  // of keyframes and their stacks
 
 private:
     explicit TraceWriter(std::shared_ptr<TraceMedium> medium) : medium_(std::move(medium)) {}
@@ -97,6 +98,7 @@ private:
     std::uint64_t offset_ = 0;  // end of the last whole chunk
     std::uint32_t chunks_ = 0;
     std::uint32_t keyframes_ = 0;
+    std::uint64_t look_bytes_ = 0;
     std::uint64_t strings_written_ = 0;  // bytes of the arena
     std::uint32_t stacks_written_ = 0;   // of the stack table
     Bytes index_;                        // footer's payload so far

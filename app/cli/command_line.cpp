@@ -11,6 +11,7 @@
 #include "app/cli/file_words.h"
 #include "app/cli/query_line.h"
 #include "instrumentation/inspect/source_map.h"
+#include "traces/trace_medium.h"
 
 namespace coroscope::app {
 namespace {
@@ -106,7 +107,7 @@ private:
     QueryLine query_;
     RecordRuleLine record_rule_;
     DoctorWish doctor_;
-    std::string pid_, at_;
+    std::string pid_, at_, flight_;
 };
 
 Parser::Parser() {
@@ -222,7 +223,11 @@ void Parser::add_binary(CLI::App* app, std::string& binary) {
 void Parser::add_record() {
     CLI::App* record = word("record", "Write a trace of a program that runs, or that it starts",
                             [this] { return finish_record(); });
-    record->add_option("-o,--output", record_.output, "The trace to write")->type_name("FILE")->required();
+    record
+        ->add_option("-o,--output", record_.output,
+                     "The trace to write; - is stdout, for a pipe: what the program writes to stdout then goes to stderr")
+        ->type_name("FILE")
+        ->required();
     record->add_option("--pid", pid_, "Record a running program, until it ends or this one is interrupted")
         ->type_name("PID");
     record
@@ -236,6 +241,13 @@ void Parser::add_record() {
         ->type_name("MS")
         ->check(CLI::Range(20, 60'000));
     add_record_rule(record, record_rule_);
+    record
+        ->add_option("--flight-recorder", flight_,
+                     "Keep the last of it in memory (64MB, 10s, or 64MB,10s) and write FILE only when the rule of --on holds, when the program "
+                     "ends or is killed, or when this one is interrupted; SIGUSR1 to this process writes FILE, then FILE-2, FILE-3 ... and goes on")
+        ->type_name("SIZE");
+    record->add_flag("--progress", record_.progress,
+                     "Say each second what was recorded and what that costs, also where stderr is no terminal");
 }
 
 void Parser::add_compact() {
@@ -329,6 +341,13 @@ base::Result<Wish> Parser::finish_record() {
     } else {
         record_.program.program = program_.front();
         record_.program.arguments.assign(program_.begin() + 1, program_.end());
+    }
+    if (!flight_.empty()) {
+        auto size = parse_flight_size(flight_);
+        if (!size) return size.error();
+        record_.flight = *size;
+        if (record_.output == traces::kStandardStream)
+            return usage("--flight-recorder writes whole files: name one with -o, or record to the pipe without it");
     }
     if (auto status = finish_record_rule(record_rule_, record_); !status) return status.error();
     return Wish(record_);

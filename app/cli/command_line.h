@@ -22,15 +22,23 @@ struct HelpWish {
     std::string text;
 };
 
+// What a flight recorder keeps; 0 = as much as the other one says.
+struct FlightSize {
+    std::uint64_t bytes = 0;
+    std::int64_t ns = 0;
+};
+
 // record -o FILE (--pid PID | -- PROG ARGS…)
 struct RecordWish {
-    std::string output;
+    std::string output;  // "-" = stdout
     std::uint32_t pid = 0;  // 0: `program` is started
     LaunchSpec program;
     std::uint32_t sample_period = 0;  // one switch in so many is measured; 0 = the runtime's default
     int keyframe_interval_ms = 500;
     std::string stop_rule;  // recording ends when it holds; "" = none
     int after_ms = 0;       // so long after it
+    std::optional<FlightSize> flight;  // nothing is written but dumps of so much
+    bool progress = false;             // a line a second, also where stderr is no terminal
 };
 
 // compact FILE -o FILE
@@ -120,6 +128,10 @@ base::Result<Wish> parse_command_line(const std::vector<std::string>& arguments)
 base::Result<std::uint32_t> parse_pid(const std::string& text);
 // "1500ms", "1.5s", "200us", "42ns", "2m"; a plain number counts milliseconds. Errors: kUsage.
 base::Result<std::int64_t> parse_duration_ns(const std::string& text);
+// "64MB", "1.5GiB", "512KB". Errors: kUsage.
+base::Result<std::uint64_t> parse_bytes(const std::string& text);
+// "64MB", "10s", "64MB,10s". Errors: kUsage.
+base::Result<FlightSize> parse_flight_size(const std::string& text);
 // "1600x1000" into pixels. Errors: kUsage.
 base::Status parse_size(const std::string& text, std::uint32_t* width, std::uint32_t* height);
 

@@ -1,8 +1,8 @@
 // `coroscope record`: starts the program if it is asked to, waits for the runtime in it or in what it starts, and records to the end.
 //
-// The program's stdout is the program's alone; our own words go to stderr. The trace decides the exit code: a program that fails or is
-// killed is recorded all the same, and its status is one line. When recording fails (the disk is full) the program still runs to
-// its end, because it is not ours to kill.
+// The program's stdout is the program's alone; our own words go to stderr. With `-o -` stdout is the trace's, and the program's goes to stderr as
+// well. The trace decides the exit code: a program that fails or is killed is recorded all the same, and its status is one line. When recording
+// fails (the disk is full, whoever read the pipe has gone) the program still runs to its end, because it is not ours to kill.
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "app/cli/exit_codes.h"
 #include "app/cli/signal_relay.h"
@@ -22,6 +23,7 @@
 #include "instrumentation/inspect/target.h"
 #include "traces/recorder.h"
 #include "traces/rules/record_watch.h"
+#include "traces/trace_medium.h"
 
 namespace coroscope::app {
 namespace {
@@ -52,6 +54,11 @@ base::Result<std::uint32_t> wait_for_runtime(LaunchedProgram& program, const std
 
 // Said before the program is started: afterwards it would run for nothing.
 base::Status may_write(const std::string& path) {
+    if (path == traces::kStandardStream) {
+        if (isatty(STDOUT_FILENO) == 0) return base::ok_status();
+        return base::error(base::ErrorCode::kUsage,
+                           "a trace is nothing for a terminal: send stdout to a file or a pipe, as in coroscope record -o - ... | coroscope replay -");
+    }
     const std::size_t slash = path.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
     struct stat status {};
@@ -64,16 +71,48 @@ base::Status may_write(const std::string& path) {
                        fmt::format("the trace '{}' cannot be written: {}", path, base::errno_text(problem)));
 }
 
-std::string summary(const std::string& path, const traces::RecordResult& result) {
-    const std::string lost = result.lost == 0 ? "none lost" : fmt::format("{} lost", result.lost);
-    return fmt::format("coroscope: {}: {} events, {}, {} keyframes, {:.1f} MB; {}\n", path, result.events,
-                       lost, result.keyframes, static_cast<double>(result.file_bytes) / 1e6,
-                       result.ended_because);
+std::string lost_text(std::uint64_t lost) {
+    return lost == 0 ? "none lost" : fmt::format("{} lost", lost);
 }
 
+std::string cost_text(const traces::RecordingCost& cost) {
+    return cost.seconds > 0 ? "coroscope: " + traces::to_text(cost) + "\n" : "";
+}
+
+std::string summary(const std::string& path, const traces::RecordResult& result) {
+    return fmt::format("coroscope: {}: {} events, {}, {} keyframes, {:.1f} MB; {}\n",
+                       path == traces::kStandardStream ? "stdout" : path, result.events, lost_text(result.lost),
+                       result.keyframes, static_cast<double>(result.file_bytes) / 1e6, result.ended_because);
+}
+
+std::string dump_text(const traces::FlightDump& dump) {
+    return fmt::format("coroscope: {}: the last {:.3f} s, {} events, {}, {:.1f} MB; {}\n", dump.path, dump.held.seconds,
+                       dump.held.events, lost_text(dump.held.lost), static_cast<double>(dump.held.file_bytes) / 1e6, dump.because);
+}
+
+// On a terminal one line that is written over; elsewhere, where that was asked for, a line each time.
+class ProgressLine {
+public:
+    static bool wanted(const RecordWish& wish) { return wish.progress || on_terminal(); }
+    static void say(const traces::RecordOptions::Progress& progress) {
+        const std::string line = fmt::format("coroscope: {} events, {}, {:.1f} MB; {}", progress.events, lost_text(progress.lost),
+                                             static_cast<double>(progress.bytes) / 1e6, traces::to_text(progress.cost));
+        std::fputs((on_terminal() ? kClear + line : line + "\n").c_str(), stderr);
+    }
+    static void clear() {
+        if (on_terminal()) std::fputs(kClear, stderr);
+    }
+
+private:
+    static constexpr const char* kClear = "\r\033[K";
+    static bool on_terminal() { return isatty(STDERR_FILENO) == 1; }
+};
+
 int finish(const RecordWish& wish, const base::Result<traces::RecordResult>& result) {
+    ProgressLine::clear();
     if (!result) return fail(result.error());
-    std::fputs(summary(wish.output, *result).c_str(), stderr);
+    const std::string line = result->last_dump ? dump_text(*result->last_dump) : summary(wish.output, *result);
+    std::fputs((line + cost_text(result->cost)).c_str(), stderr);
     return kExitGood;
 }
 
@@ -111,12 +150,44 @@ void say_rule(const Watch& watch) {
                      static_cast<unsigned long long>(watch->overtaken()));
 }
 
-traces::RecordOptions options_of(const RecordWish& wish, std::uint32_t pid) {
+// What the signals ask for. [record.stop] [record.dumps] the signal thread writes, the recording loop reads
+struct Asked {
+    std::atomic<bool> stop{false};
+    std::atomic<std::uint32_t> dumps{0};
+};
+
+void add_flight(const FlightSize& size, Asked& asked, traces::RecordOptions& options) {
+    traces::TraceWindow window;
+    if (size.bytes != 0) window.bytes = size.bytes;
+    if (size.ns != 0) window.ns = size.ns;
+    options.flight = window;
+    options.dump_wanted = [&asked, done = std::uint32_t{0}]() mutable -> std::string {
+        const std::uint32_t wanted = asked.dumps.load(std::memory_order_relaxed);
+        return std::exchange(done, wanted) == wanted ? "" : "asked for by SIGUSR1";
+    };
+    options.on_dump = [](const base::Result<traces::FlightDump>& dump) {
+        const std::string line = dump ? dump_text(*dump)
+                                      : error_line(dump.error().message + "; recording goes on in memory") + "\n";
+        ProgressLine::clear();
+        std::fputs(line.c_str(), stderr);
+    };
+}
+
+base::Result<traces::RecordOptions> options_of(const RecordWish& wish, Asked& asked) {
     traces::RecordOptions options;
     options.path = wish.output;
-    options.pid = pid;
+    options.pid = wish.pid;
     options.sample_period = wish.sample_period;
     options.keyframe_interval_ms = wish.keyframe_interval_ms;
+    if (wish.flight) add_flight(*wish.flight, asked, options);
+    if (ProgressLine::wanted(wish)) options.on_progress = ProgressLine::say;
+    if (wish.output != traces::kStandardStream) return options;
+    auto medium = traces::open_medium(wish.output);
+    if (!medium) return medium.error();
+    options.medium = std::move(*medium);
+    // From here on whoever writes to stdout, we and the program, writes to stderr.
+    if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+        return base::error(base::ErrorCode::kIo, "stdout cannot be lent to the trace: " + base::errno_text(errno));
     return options;
 }
 
@@ -130,13 +201,14 @@ int run_record(const RecordWish& wish) {
         rule = *parsed;
     }
     if (auto status = may_write(wish.output); !status) return fail(status.error());
-    std::atomic<bool> stop{false};  // [record.stop] the signal thread writes, the recording loop reads
-    SignalRelay relay(&stop);
+    Asked asked;
+    SignalRelay relay(&asked.stop, wish.flight ? &asked.dumps : nullptr);
+    auto options = options_of(wish, asked);
+    if (!options) return fail(options.error());
     if (wish.pid != 0) {
-        traces::RecordOptions options = options_of(wish, wish.pid);
-        auto watch = watch_for(wish, rule, options);
+        auto watch = watch_for(wish, rule, *options);
         if (!watch) return fail(watch.error());
-        const int code = finish(wish, traces::record(options, &stop));
+        const int code = finish(wish, traces::record(*options, &asked.stop));
         say_rule(*watch);
         return code;
     }
@@ -149,15 +221,14 @@ int run_record(const RecordWish& wish) {
     if (!target) return fail(target.error());
     if (*target != static_cast<std::uint32_t>((*program)->pid()))
         relay.forward_to(static_cast<pid_t>(*target));
-    traces::RecordOptions options = options_of(wish, *target);
-    options.how_it_ended = [&program, pid = static_cast<pid_t>(*target)] {
+    options->pid = *target;
+    options->how_it_ended = [&program, pid = static_cast<pid_t>(*target)] {
         return how_it_ended(**program, pid);
     };
-    options.on_begin = [&program] { (*program)->stop_looking(); };
-    auto watch = watch_for(wish, rule, options);
+    options->on_begin = [&program] { (*program)->stop_looking(); };
+    auto watch = watch_for(wish, rule, *options);
     if (!watch) return fail(watch.error());
-    const auto result = traces::record(options, &stop);
-    const int code = finish(wish, result);
+    const int code = finish(wish, traces::record(*options, &asked.stop));
     say_rule(*watch);
     if ((*program)->wait() != 0) {
         std::fprintf(stderr, "coroscope: %s %s\n", wish.program.program.c_str(),

@@ -13,18 +13,19 @@
 namespace coroscope::app {
 namespace {
 
-sigset_t relayed_signals() {
+sigset_t relayed_signals(bool with_dumps) {
     sigset_t set;
     sigemptyset(&set);
     for (const int number : {SIGINT, SIGTERM, SIGHUP})
         sigaddset(&set, number);
+    if (with_dumps) sigaddset(&set, SIGUSR1);
     return set;
 }
 
 }  // namespace
 
-SignalRelay::SignalRelay(std::atomic<bool>* stop) : stop_(stop) {
-    const sigset_t relayed = relayed_signals();
+SignalRelay::SignalRelay(std::atomic<bool>* stop, std::atomic<std::uint32_t>* dumps) : stop_(stop), dumps_(dumps) {
+    const sigset_t relayed = relayed_signals(dumps != nullptr);
     CHECK(pthread_sigmask(SIG_BLOCK, &relayed, &mask_before_) == 0);
     signals_.reset(signalfd(-1, &relayed, SFD_CLOEXEC | SFD_NONBLOCK));
     quit_.reset(eventfd(0, EFD_CLOEXEC));
@@ -58,6 +59,11 @@ void SignalRelay::run() {
 }
 
 void SignalRelay::relay(int number, bool from_terminal) {
+    if (number == SIGUSR1) {
+        // A count with nothing behind it. [record.dumps]
+        dumps_->fetch_add(1, std::memory_order_relaxed);
+        return;
+    }
     const std::lock_guard guard(lock_);
     if (programs_.empty()) {
         // Written here, read by the recording loop: a flag with nothing behind it, so relaxed would do as well. [record.stop]

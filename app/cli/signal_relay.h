@@ -2,7 +2,8 @@
 // end, or, where the program is not ours, the recording stops. Either way the trace is finished properly.
 //
 // The signals are blocked for the whole process and taken by a thread of its own from a signalfd. What the terminal sends goes
-// to the whole foreground group (SI_KERNEL), so the program has it already and it is not sent twice.
+// to the whole foreground group (SI_KERNEL), so the program has it already and it is not sent twice. With a flight recorder SIGUSR1 is taken as
+// well: it asks for a dump and concerns the recorder alone.
 //
 // Thread: make it on the main thread before any other thread is started, so that all inherit the blocked mask; the members may
 // be called from any thread. Blocks: never. Tested in tests/unit/app/signal_relay_test.cpp.
@@ -12,6 +13,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -23,7 +25,9 @@ namespace coroscope::app {
 class SignalRelay {
 public:
     // *stop becomes true at the first signal while no program is known to forward to.
-    explicit SignalRelay(std::atomic<bool>* stop);
+    explicit SignalRelay(std::atomic<bool>* stop) : SignalRelay(stop, nullptr) {}
+    // *dumps grows with each SIGUSR1; nullptr leaves that signal alone.
+    SignalRelay(std::atomic<bool>* stop, std::atomic<std::uint32_t>* dumps);
     ~SignalRelay();  // as before: what arrived unseen meanwhile is delivered
 
     SignalRelay(const SignalRelay&) = delete;
@@ -37,6 +41,7 @@ private:
     void relay(int number, bool from_terminal);
 
     std::atomic<bool>* stop_;
+    std::atomic<std::uint32_t>* dumps_;
     sigset_t mask_before_{};
     base::FileDescriptor signals_, quit_;
     std::mutex lock_;  // guards programs_

@@ -1,0 +1,42 @@
+// KeyframePace: when a recording takes its next look at the state.
+//
+//   K1  Not before the interval that was asked for has passed since the last one began.
+//   K2  Nor before five times the processor time that it took: looks take a fifth of a core at most, however many coroutines there are.
+//   K3  Where so many bytes are kept (a flight recorder), nor before three times its bytes have come since: the window holds events first of
+//       all. No longer than twenty intervals: a program that does little is looked at, too.
+//   K4  Where bytes or time are kept, in any case once a quarter of either has come since: there is always one inside the window, and what is
+//       older can give way.
+//
+// Thread: one at a time. Blocks: never. Tested in tests/unit/traces/keyframe_pace_test.cpp.
+#pragma once
+
+#include <cstdint>
+
+#include "traces/observation.h"
+
+namespace coroscope::traces {
+
+class KeyframePace {
+public:
+    KeyframePace(std::int64_t interval_ns, const TraceWindow& window) : interval_ns_(interval_ns), window_(window) {}
+
+    struct Look {
+        std::int64_t begin_ns = 0;     // of any clock that goes on
+        std::int64_t cpu_ns = 0;       // that it took
+        std::uint64_t bytes = 0;       // that it added to the trace
+        std::uint64_t trace_bytes = 0; // that the trace had grown to then
+    };
+    void taken(const Look& look) {
+        last_ = look;
+        any_ = true;
+    }
+    bool due(std::int64_t now_ns, std::uint64_t trace_bytes) const;
+
+private:
+    const std::int64_t interval_ns_;
+    const TraceWindow window_;
+    Look last_;
+    bool any_ = false;
+};
+
+}  // namespace coroscope::traces
