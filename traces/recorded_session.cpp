@@ -22,7 +22,7 @@ std::string file_name(const std::string& path) {
 
 class RecordedSession final : public Session {
 public:
-    RecordedSession(std::unique_ptr<Replay> replay, const std::vector<std::string>& debug_paths)
+    RecordedSession(std::shared_ptr<const Replay> replay, const std::vector<std::string>& debug_paths)
         : replay_(std::move(replay)), names_(replay_->reader().modules(), debug_paths) {
         names_.preload(replay_->reader().symbols());
         names_.on_change([this] { notify(); });
@@ -95,6 +95,7 @@ public:
     }
     const inspect::Symbolizer::Place* place(std::uint64_t address) override { return names_.place(address); }
     NameProgress name_progress() const override { return names_.progress(); }
+    std::shared_ptr<const Replay> replay() const override { return replay_; }
     std::shared_ptr<const inspect::RawStack> raw_stack(std::uint64_t, std::string* message) override {
         *message =
             "Raw stack words are not saved in traces: they can hold secrets. Attach to the running program "
@@ -153,7 +154,7 @@ private:
         }
     }
 
-    const std::unique_ptr<Replay> replay_;
+    const std::shared_ptr<const Replay> replay_;
     mutable std::mutex lock_;  // guards everything below but names_
     std::condition_variable changed_;
     std::optional<TimeNs> time_;
