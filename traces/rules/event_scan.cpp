@@ -47,10 +47,14 @@ EventScan::EventScan(std::shared_ptr<const Rule> rule, const inspect::StateImage
                                what.may_match(EventType::kChannelReceive);
     if (tracks_) context_ = std::make_unique<EventContext>(keyframe, other_parties);
     if (!what.needs_state()) return;
+    cursor_from_ticks_ = first_ticks_after(keyframe);
+    cursor_ = std::make_unique<StateCursor>(keyframe, what, names);
+}
+
+std::uint64_t EventScan::first_ticks_after(const inspect::StateImage& keyframe) {
     const auto slack = static_cast<std::uint64_t>(
         std::max<std::int64_t>(keyframe.clock.duration_ticks(kStampToWriteNsMax), 0));
-    cursor_from_ticks_ = keyframe.read_begin_ticks > slack ? keyframe.read_begin_ticks - slack : 0;
-    cursor_ = std::make_unique<StateCursor>(keyframe, what, names);
+    return keyframe.read_begin_ticks > slack ? keyframe.read_begin_ticks - slack : 0;
 }
 
 void EventScan::lose(std::uint64_t until_ticks) {

@@ -28,6 +28,9 @@ public:
     EventScan(std::shared_ptr<const Rule> rule, const inspect::StateImage& keyframe, const Names& names,
               const Options& options);
 
+    // The stamp from which on events may not be in the keyframe: a change is stamped before it is written.
+    static std::uint64_t first_ticks_after(const inspect::StateImage& keyframe);
+
     // match(const EventFacts&) for each event that matches, also for one set aside before.
     template <typename Match>
     void take(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index,

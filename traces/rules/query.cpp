@@ -217,9 +217,9 @@ base::Result<EventAnswer> query_events(const traces::Replay& replay, const std::
     ObjectNames objects(*keyframe, names);
     EventScan scan(rule, *keyframe, names, scanning);
     // From the keyframe that a later beginning starts with, and as long as a wait begun in time may last.
-    const std::uint64_t begin = options.from && keyframe->read_begin_ticks < scanning.from_ticks
-                                    ? keyframe->read_begin_ticks
-                                    : 0;
+    std::uint64_t begin = 0;
+    if (options.from && keyframe->read_begin_ticks < scanning.from_ticks)
+        begin = EventScan::first_ticks_after(*keyframe);
     const std::uint64_t end = rule->needs_outcome() ? std::numeric_limits<std::uint64_t>::max()
                                                     : scanning.to_ticks;
     EventAnswer answer;
@@ -253,12 +253,8 @@ StateAnswer query_state(const traces::Moment& moment, const std::shared_ptr<cons
     const std::vector<PoolFacts> pools = pool_facts(state);
     const std::vector<Objects> references = find_references(*rule, state, pools);
     Evaluator evaluator(rule);
-    Scope scope;
-    scope.names = &names;
+    Scope scope = moment_scope(state, names);
     scope.references = references.data();
-    scope.now_ticks = std::max(state.read_end_ticks, state.start_ticks);
-    const double ticks_per_ns = state.clock.ticks_per_ns();
-    scope.ns_per_tick = ticks_per_ns > 0 ? 1 / ticks_per_ns : 0;
     StateAnswer answer;
     answer.t = moment.t;
     answer.subject = rule->subject();

@@ -12,6 +12,7 @@
 
 #include "traces/event_feed.h"
 #include "traces/rules/evaluator.h"
+#include "traces/rules/event_scan.h"
 #include "traces/rules/fields.h"
 #include "traces/rules/query.h"
 #include "traces/rules/state_cursor.h"
@@ -20,7 +21,6 @@ namespace coroscope::rules {
 namespace {
 
 constexpr std::uint64_t kNeverTicks = std::numeric_limits<std::uint64_t>::max();
-constexpr std::int64_t kBeforeKeyframeNs = 100'000'000;  // events so long before it may not be in it (traces/replay.cpp)
 
 std::string label_of(const Objects& objects, const Names& names) {
     std::string_view name;
@@ -247,12 +247,8 @@ base::Result<SpanAnswer> query_spans(const traces::Replay& replay, const std::sh
     if (!keyframe.ok()) return keyframe.error();
     const Names names = names_of(reader);
     if (keyframe->strings.empty()) keyframe->strings = reader.strings();
-    const std::int64_t slack = std::max<std::int64_t>(reader.meta().clock.duration_ticks(kBeforeKeyframeNs),
-                                                      0);
-    const std::uint64_t begin = keyframe->read_begin_ticks -
-                                std::min(keyframe->read_begin_ticks, static_cast<std::uint64_t>(slack));
     Spans spans(replay, rule, *keyframe, names, options.limit);
-    traces::EventFeed feed(reader, begin, to_ticks);
+    traces::EventFeed feed(reader, EventScan::first_ticks_after(*keyframe), to_ticks);
     std::size_t losses = 0;
     feed.for_each([&](const wire::DecodedEvent& event, const traces::RingCount& ring) {
         while (losses < feed.losses().size())
