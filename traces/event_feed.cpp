@@ -53,11 +53,16 @@ void EventFeed::load(Lane& lane, const ChunkRef& chunk) {
     }
     wire::EventDecoder decoder;
     decoder.seed(chunk.header.context_ticks, chunk.header.context_current, chunk.header.context_known != 0);
+    std::uint64_t position = chunk.header.first_position;
     decoder.feed(slots_, [&](const wire::DecodedEvent& event) {
         if (event.type == wire::EventType::kLoss && event.ext64[0] <= to_ticks_ && event.tsc >= from_ticks_) {
             note_loss(event.ext64[0], event.tsc);
         }
-        if (event.tsc >= from_ticks_ && event.tsc <= to_ticks_) lane.events.push_back(event);
+        if (event.tsc >= from_ticks_ && event.tsc <= to_ticks_) {
+            if (lane.events.empty()) lane.first_position = position;
+            lane.events.push_back(event);
+        }
+        ++position;
     });
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "instrumentation/wire/event_decoder.h"
@@ -27,19 +28,27 @@ public:
     EventFeed(const TraceReader& reader, std::uint64_t from_ticks, std::uint64_t to_ticks);
 
     // visit(const wire::DecodedEvent&, const RingCount& ring) for each; number, owner and owner_index of `ring` are those of
-    // that time. Chunks that cannot be read become losses.
+    // that time. One that returns bool ends the walk with false. Chunks that cannot be read become losses.
     template <typename Visit>
     void for_each(Visit&& visit) {
+        constexpr bool kMayEnd = std::is_same_v<std::invoke_result_t<Visit&, const wire::DecodedEvent&, const RingCount&>, bool>;
         for (;;) {
             std::uint64_t limit = 0;
             Lane* lane = next_lane(&limit);
             if (lane == nullptr) return;
             do {
-                visit(lane->events[lane->at], lane->ring);
+                position_ = lane->first_position + lane->at;
+                if constexpr (kMayEnd) {
+                    if (!visit(lane->events[lane->at], lane->ring)) return;
+                } else {
+                    visit(lane->events[lane->at], lane->ring);
+                }
                 ++lane->at;
             } while (fill(*lane) && lane->events[lane->at].tsc <= limit);
         }
     }
+    // Of the event that is being visited: grows within its ring, and is the same whatever interval is asked for.
+    std::uint64_t position() const { return position_; }
     // What is missing and began in the interval; complete after for_each().
     const std::vector<LossInterval>& losses() const { return losses_; }
 
@@ -49,6 +58,7 @@ private:
         std::vector<std::uint32_t> chunks;  // of this ring, in order; positions in reader.chunks()
         std::size_t next_chunk = 0;
         std::vector<wire::DecodedEvent> events;  // of one chunk, those in the interval
+        std::uint64_t first_position = 0;        // of the first of them
         std::size_t at = 0;
     };
     Lane* next_lane(std::uint64_t* limit);
@@ -61,6 +71,7 @@ private:
     std::vector<Lane> lanes_;
     std::vector<wire::EventSlot> slots_;  // of the chunk that is being loaded
     std::vector<LossInterval> losses_;
+    std::uint64_t position_ = 0;
 };
 
 }  // namespace coroscope::traces

@@ -23,6 +23,8 @@
 
 namespace coroscope::traces {
 
+class Replay;
+
 enum class SessionKind : std::uint8_t { kLive, kRecorded, kCore };
 
 enum class TargetStatus : std::uint8_t { kRunning, kEnding, kExited, kDetached };
@@ -91,9 +93,6 @@ public:
     virtual void set_time(std::optional<TimeNs> t) = 0;
     virtual std::optional<TimeNs> time() const = 0;
 
-    // What can be asked about other times; nullptr where nothing is known of them.
-    virtual std::shared_ptr<const Replay> replay() const { return nullptr; }
-
     // Frames of a stack of moment()->table; nullptr until found (asks for them). The pointer stays valid as long as the session.
     virtual const std::vector<inspect::Frame>* frames(const std::vector<std::uint64_t>& pcs) = 0;
     // Disassembly around a pc; nullptr until ready. An error is remembered and returned as an empty list with `*message` set.
@@ -112,6 +111,8 @@ public:
     // The words of a coroutine's stacks, as they are now, whatever time is looked at; nullptr until they were read (asks for them, and for
     // new ones when the coroutine has moved, as long as somebody goes on asking). Where there are none `*message` says why.
     virtual std::shared_ptr<const inspect::RawStack> raw_stack(std::uint64_t identity, std::string* message);
+    // What can be asked about the past (replay.h); nullptr where none is kept. Ask again for each question: of a program that still runs it grows.
+    virtual std::shared_ptr<const Replay> replay() const { return nullptr; }
     // Called (on the session's thread) after something new was published, so that a window can redraw.
     virtual void on_change(std::function<void()> notify) = 0;
     // The same as moment()/frames(), but waiting: for the command line. Blocks.

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "traces/awaited.h"
+#include "traces/rules/filter.h"
 #include "views/describe.h"
 #include "views/format.h"
 
@@ -182,9 +183,15 @@ TableModel compute_table(std::shared_ptr<const traces::Moment> moment, const Tab
     model.query = query;
     const auto& rows = moment->state.coroutines;
     model.order.reserve(rows.size());
-    Filter filter(moment->state, query.filter);
-    for (std::uint32_t i = 0; i < rows.size(); ++i) {
-        if (filter.accepts(rows[i])) model.order.push_back(i);
+    if (rules::reads_as_rule(query.filter)) {
+        auto found = rules::coroutines_that_match(*moment, query.filter);
+        if (found) model.order = std::move(*found);
+        if (!found) model.mistake = found.error().message;
+    } else {
+        Filter filter(moment->state, query.filter);
+        for (std::uint32_t i = 0; i < rows.size(); ++i) {
+            if (filter.accepts(rows[i])) model.order.push_back(i);
+        }
     }
     const std::vector<std::uint64_t> keys = sort_keys(*moment, query.column);
     std::sort(model.order.begin(), model.order.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -282,6 +289,7 @@ nlohmann::json to_json(const TableModel& model, std::size_t rows_max) {
     return {{"total", moment.state.coroutines.size()},
             {"shown", model.order.size()},
             {"filter", model.query.filter},
+            {"mistake", model.mistake},
             {"sorted_by", column_title(model.query.column)},
             {"descending", model.query.descending},
             {"rows", std::move(rows)}};

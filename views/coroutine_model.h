@@ -45,6 +45,7 @@ struct TableModel {
     std::shared_ptr<const traces::Moment> moment;  // whose coroutines `order` names
     TableQuery query;
     std::vector<std::uint32_t> order;
+    std::string mistake;  // in the filter, where it is a rule: a sentence, the rule, a caret; "" = none
 };
 
 TableModel compute_table(std::shared_ptr<const traces::Moment> moment, const TableQuery& query);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
+#include <string>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -53,6 +55,15 @@ void CoroutineView::move(Workspace& ws, int by) {
     ws.select_coroutine(model->moment->state.coroutines[model->order[static_cast<std::size_t>(next)]].identity);
 }
 
+// Under the field, the caret under its place.
+static void draw_mistake(Workspace& ws, const std::string& mistake) {
+    std::istringstream lines(mistake);
+    for (std::string line; std::getline(lines, line);) {
+        ImGui::SetCursorPosX(ws.px(8));
+        text(ws.fonts.mono_small, ws.theme->bad, line);
+    }
+}
+
 void CoroutineView::draw(Workspace& ws) {
     query_.filter = typed_;
     if (ws.moment != nullptr) {
@@ -66,12 +77,14 @@ void CoroutineView::draw(Workspace& ws) {
         return;
     }
     if (model->order.empty()) {
-        if (model->query.filter.empty()) {
+        if (!model->mistake.empty()) {
+            draw_mistake(ws, model->mistake);
+        } else if (model->query.filter.empty()) {
             empty_state(ws, "No coroutine is alive",
                         "The program has ended its coroutines, or has not spawned the first one yet.");
         } else {
             empty_state(ws, "No coroutine matches",
-                        "All words of the filter must occur in a row. Esc in the field clears it.");
+                        "All words of the filter must occur in a row, or its rule hold. Esc in the field clears it.");
         }
         return;
     }
@@ -82,7 +95,7 @@ void CoroutineView::draw_head(Workspace& ws, const TableModel* model) {
     ImGui::SetCursorPos({ws.px(8), ws.px(6)});
     if (focus_wanted_) ImGui::SetKeyboardFocusHere();
     focus_wanted_ = false;
-    text_field(ws, "table.filter", "Filter: words in id, name, state, site …   ( / )", &typed_, ws.px(300));
+    text_field(ws, "table.filter", "Filter: words, or a rule: blocked_ns > 10ms …   ( / )", &typed_, ws.px(300));
     if (model == nullptr) return;
     ImGui::SameLine(0, ws.px(12));
     ImGui::AlignTextToFramePadding();

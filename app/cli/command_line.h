@@ -107,7 +107,7 @@ struct QueryWish {
     std::string file;  // a trace or a core; "" = a running program
     std::uint32_t pid = 0;
     std::string rule;
-    std::optional<std::int64_t> at_ns, from_ns, to_ns;  // since the start of the target's runtime
+    std::optional<std::int64_t> at_ns, from_ns, to_ns, before_ns, after_ns;  // since the start of the target's runtime
     bool when = false;   // the times at which a rule about state held
     bool count = false;  // how many, and nothing else
     std::uint64_t limit = 100;

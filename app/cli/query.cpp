@@ -11,6 +11,7 @@
 #include "app/cli/exit_codes.h"
 #include "app/cli/words.h"
 #include "traces/replay.h"
+#include "traces/rules/event_steps.h"
 #include "traces/rules/query.h"
 #include "traces/session.h"
 
@@ -64,11 +65,33 @@ int query_moment(const QueryWish& wish, const RulePointer& rule) {
     return print(wish, rules::query_state(**moment, rule, wish.count ? 0 : wish.limit));
 }
 
+// The one event, or beginning of a time at which the rule held, next to a moment.
+int query_step(const QueryWish& wish, const traces::Replay& replay, const RulePointer& rule) {
+    const std::int64_t t = wish.before_ns ? *wish.before_ns : *wish.after_ns;
+    if (auto status = check_time(wish, t, wish.before_ns ? "--before" : "--after", replay.begin(), replay.end()); !status)
+        return fail(status.error());
+    // What happens at T itself is neither before nor after it.
+    rules::EventPlace from = rules::place_at(replay, t);
+    if (wish.before_ns) from = {from.ticks, 0, 0};
+    traces::Search search;
+    auto step = rules::step_rule(replay, rule, from, wish.before_ns ? rules::Direction::kPrevious : rules::Direction::kNext, search);
+    if (!step) return fail(step.error());
+    std::string text = "none\n";
+    if (wish.json) {
+        text = (*step ? to_json(**step) : nlohmann::json(nullptr)).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    } else if (*step) {
+        text = to_text(**step);
+    }
+    auto status = write_stdout(text);
+    return status ? static_cast<int>(kExitGood) : fail(status.error());
+}
+
 int query_trace(const QueryWish& wish, const RulePointer& rule) {
     auto reader = traces::TraceReader::open(wish.file);
     if (!reader) return fail(reader.error());
     auto replay = traces::Replay::make(std::shared_ptr<const traces::TraceReader>(std::move(*reader)));
     if (!replay) return fail(replay.error());
+    if (wish.before_ns || wish.after_ns) return query_step(wish, **replay, rule);
     rules::QueryOptions options;
     options.from = wish.from_ns;
     options.to = wish.to_ns;
@@ -101,7 +124,7 @@ int run_query(const QueryWish& wish) {
             return wrong_use("--at and --when go with rules about state: this one is about events");
         return query_trace(wish, *rule);
     }
-    if (wish.when) return query_trace(wish, *rule);
+    if (wish.when || wish.before_ns || wish.after_ns) return query_trace(wish, *rule);
     if (wish.from_ns || wish.to_ns)
         return wrong_use(
             "this rule is about state: say --at for one moment, or --when for the times at which it held");

@@ -35,6 +35,9 @@ void add_query_options(CLI::App* query, QueryLine& line) {
     query->add_flag("--when", line.wish.when, "A rule about state: when it held, and for how long");
     query->add_option("--from", line.from, "Events, or --when: not before")->type_name("T");
     query->add_option("--to", line.to, "Events, or --when: not after")->type_name("T");
+    query->add_option("--before", line.before, "The last event that matches, or the last time a rule about state began to hold, before T; nothing else")
+        ->type_name("T");
+    query->add_option("--after", line.after, "The same: the first one after T")->type_name("T");
     query->add_option("--limit", line.wish.limit, "Rows that are printed; all are counted (default 100)")
         ->type_name("N");
     query->add_flag("--count", line.wish.count, "How many match, and nothing else");
@@ -59,13 +62,18 @@ base::Result<Wish> finish_query(QueryLine& line) {
     if (auto status = take_time(line.at, wish.at_ns); !status) return status.error();
     if (auto status = take_time(line.from, wish.from_ns); !status) return status.error();
     if (auto status = take_time(line.to, wish.to_ns); !status) return status.error();
-    if (live && (wish.at_ns || wish.from_ns || wish.to_ns || wish.when))
+    if (auto status = take_time(line.before, wish.before_ns); !status) return status.error();
+    if (auto status = take_time(line.after, wish.after_ns); !status) return status.error();
+    const bool steps = wish.before_ns || wish.after_ns;
+    if (live && (wish.at_ns || wish.from_ns || wish.to_ns || wish.when || steps))
         return usage(
-            "--at, --from, --to and --when go with a trace: a running program can only be looked at as it is "
+            "--at, --from, --to, --before, --after and --when go with a trace: a running program can only be looked at as it is "
             "now");
     if (wish.at_ns && (wish.when || wish.from_ns || wish.to_ns))
         return usage(
             "--at asks for one moment; --from, --to and --when ask for a stretch of time: choose one");
+    if ((wish.before_ns && wish.after_ns) || (steps && (wish.at_ns || wish.from_ns || wish.to_ns || wish.when || wish.count)))
+        return usage("--before and --after ask for the one event next to a time: choose one, without --at, --from, --to, --when and --count");
     if (wish.from_ns && wish.to_ns && *wish.to_ns < *wish.from_ns) return usage("--to lies before --from");
     return Wish(wish);
 }

@@ -18,7 +18,7 @@ namespace coroscope::app {
 struct QueryLine {
     QueryWish wish;
     std::vector<std::string> words;  // FILE RULE, or RULE
-    std::string pid, at, from, to;
+    std::string pid, at, from, to, before, after;
 };
 void add_query_options(CLI::App* query, QueryLine& line);
 // Errors: kUsage.

@@ -1,6 +1,9 @@
 // See event_context.h.
 #include "traces/rules/event_context.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace coroscope::rules {
 namespace {
 
@@ -13,6 +16,34 @@ bool follows(std::uint32_t before, std::uint32_t sequence24, std::uint32_t step)
 }
 
 }  // namespace
+
+std::uint32_t coroutine_of(const wire::DecodedEvent& event) {
+    switch (event.type) {
+        case EventType::kSpawn:
+        case EventType::kResume:
+        case EventType::kWake:
+        case EventType::kExit:
+        case EventType::kCancel:
+        case EventType::kMigrate:
+        case EventType::kPause:
+        case EventType::kUnpause:
+        case EventType::kTimerSet:
+        case EventType::kTimerFire:
+        case EventType::kBlockingBegin:
+        case EventType::kBlockingEnd:
+            return event.object;
+        case EventType::kWorkerPark:
+        case EventType::kWorkerUnpark:
+        case EventType::kStep:
+        case EventType::kSteal:
+        case EventType::kInject:
+        case EventType::kSignal:
+        case EventType::kLoss:
+            return wire::kNone;
+        default:
+            return event.current_known ? event.current : wire::kNone;
+    }
+}
 
 EventContext::EventContext(const inspect::StateImage& keyframe, bool other_parties)
     : other_parties_(other_parties) {
@@ -41,6 +72,24 @@ EventContext::EventContext(const inspect::StateImage& keyframe, bool other_parti
     }
 }
 
+std::uint64_t EventContext::Entry::newest_ticks() const {
+    return std::max({suspend_ticks, wake_ticks, resume_ticks, ready_ticks});
+}
+
+// Whom the later one does not know is gone; somebody else at its place, or changes that were not seen here, are its to tell.
+void EventContext::learn_from(EventContext&& anew) {
+    entries_.for_each([&](std::uint32_t index, Entry& entry) {
+        const Entry* other = anew.entries_.find(index);
+        if (other == nullptr || other->identity == 0) entry = {};
+    });
+    anew.entries_.for_each([&](std::uint32_t index, Entry& other) {
+        if (other.identity == 0) return;
+        Entry& entry = entries_[index];
+        if (entry.identity != other.identity || other.newest_ticks() > entry.newest_ticks()) entry = other;
+    });
+    by_identity_ = std::move(anew.by_identity_);
+}
+
 // Stamps of two processors may be some nanoseconds off: what ends before it begins has taken no time.
 Span EventContext::between(std::uint64_t from_ticks, std::uint64_t to_ticks) const {
     const std::uint64_t ticks = to_ticks > from_ticks ? to_ticks - from_ticks : 0;
@@ -48,40 +97,11 @@ Span EventContext::between(std::uint64_t from_ticks, std::uint64_t to_ticks) con
 }
 
 EventContext::Entry* EventContext::entry_of(const wire::DecodedEvent& event) {
-    std::uint32_t index = wire::kNone;
-    switch (event.type) {
-        case EventType::kSpawn:
-        case EventType::kResume:
-        case EventType::kWake:
-        case EventType::kExit:
-        case EventType::kCancel:
-        case EventType::kMigrate:
-        case EventType::kPause:
-        case EventType::kUnpause:
-        case EventType::kTimerSet:
-        case EventType::kTimerFire:
-        case EventType::kBlockingBegin:
-        case EventType::kBlockingEnd:
-            index = event.object;
-            break;
-        case EventType::kWorkerPark:
-        case EventType::kWorkerUnpark:
-        case EventType::kStep:
-        case EventType::kSteal:
-        case EventType::kInject:
-        case EventType::kSignal:
-        case EventType::kLoss:
-            return nullptr;
-        case EventType::kChannelSend:
-        case EventType::kChannelReceive:
-            if (other_parties_ && (wire::high8(event.argument) & wire::kOtherParty) != 0) {
-                const auto found = by_identity_.find(event.ext48[0]);
-                return found == by_identity_.end() ? nullptr : &entries_[facts_.coroutine = found->second];
-            }
-            [[fallthrough]];
-        default:
-            if (event.current_known) index = event.current;
-            break;
+    std::uint32_t index = coroutine_of(event);
+    const bool moves_item = event.type == EventType::kChannelSend || event.type == EventType::kChannelReceive;
+    if (other_parties_ && moves_item && (wire::high8(event.argument) & wire::kOtherParty) != 0) {
+        const auto found = by_identity_.find(event.ext48[0]);
+        index = found == by_identity_.end() ? wire::kNone : found->second;
     }
     if (index == wire::kNone) return nullptr;
     facts_.coroutine = index;

@@ -24,6 +24,9 @@
 
 namespace coroscope::rules {
 
+// Whose event it is by what it carries: the coroutine that it names, or else the one that ran; kNone: nobody's.
+std::uint32_t coroutine_of(const wire::DecodedEvent& event);
+
 class EventContext {
 public:
     // `other_parties`: also finds the coroutine on whose behalf another one sent or received, which costs a look-up table.
@@ -31,6 +34,9 @@ public:
 
     // Takes the event in. The facts are valid until the next one; `event` must stay that long.
     const EventFacts& take(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
+
+    // After a loss: takes over what `anew`, made of a later keyframe and fed with the events since, knows better.
+    void learn_from(EventContext&& anew);
 
     // How long the wait is known to last that this coroutine's SUSPEND with this sequence number (24 bits) began. `now_ticks`: up to when everything
     // was taken. Known::kNo: something is missing in between.
@@ -45,6 +51,8 @@ private:
                       ready_sequence = kNever;
         std::uint64_t suspend_ticks = 0, wake_ticks = 0, resume_ticks = 0, ready_ticks = 0;
         Span blocked, ready;  // of the last wait, and before the last run
+
+        std::uint64_t newest_ticks() const;
     };
     void set_owner(const wire::DecodedEvent& event);
     Entry* entry_of(const wire::DecodedEvent& event);

@@ -43,18 +43,40 @@ EventScan::EventScan(std::shared_ptr<const Rule> rule, const inspect::StateImage
     const double ticks_per_ns = keyframe.clock.ticks_per_ns();
     ns_per_tick_ = ticks_per_ns > 0 ? 1 / ticks_per_ns : 0;
     tracks_ = options.with_facts || asks_for_coroutine(what) || what.needs_state();
-    const bool other_parties = what.may_match(EventType::kChannelSend) ||
-                               what.may_match(EventType::kChannelReceive);
-    if (tracks_) context_ = std::make_unique<EventContext>(keyframe, other_parties);
+    other_parties_ = what.may_match(EventType::kChannelSend) || what.may_match(EventType::kChannelReceive);
+    if (tracks_) context_ = std::make_unique<EventContext>(keyframe, other_parties_);
     if (!what.needs_state()) return;
+    cursor_from_ticks_ = first_ticks_after(keyframe);
+    cursor_ = std::make_unique<StateCursor>(keyframe, what, names);
+}
+
+std::uint64_t EventScan::first_ticks_after(const inspect::StateImage& keyframe) {
     const auto slack = static_cast<std::uint64_t>(
         std::max<std::int64_t>(keyframe.clock.duration_ticks(kStampToWriteNsMax), 0));
-    cursor_from_ticks_ = keyframe.read_begin_ticks > slack ? keyframe.read_begin_ticks - slack : 0;
-    cursor_ = std::make_unique<StateCursor>(keyframe, what, names);
+    return keyframe.read_begin_ticks > slack ? keyframe.read_begin_ticks - slack : 0;
 }
 
 void EventScan::lose(std::uint64_t until_ticks) {
     if (cursor_ != nullptr) cursor_->lose(until_ticks);
+}
+
+void EventScan::renew(const inspect::StateImage& keyframe, traces::EventFeed& around) {
+    if (!tracks_) return;
+    if (cursor_ != nullptr) cursor_ = std::make_unique<StateCursor>(keyframe, evaluator_.rule(), names_);
+    EventContext anew(keyframe, other_parties_);
+    around.for_each([&](const wire::DecodedEvent& event, const traces::RingCount& ring) {
+        if (cursor_ != nullptr) cursor_->apply(event, ring.owner, ring.owner_index);
+        anew.take(event, ring.owner, ring.owner_index);
+    });
+    for (const traces::LossInterval& loss : around.losses())
+        lose(loss.until_ticks);
+    context_->learn_from(std::move(anew));
+}
+
+bool EventScan::set_aside_between(std::uint64_t from_ticks, std::uint64_t to_ticks) const {
+    return std::any_of(asides_.begin(), asides_.end(), [&](const Aside& aside) {
+        return aside.in_use && aside.event.tsc >= from_ticks && aside.event.tsc <= to_ticks;
+    });
 }
 
 const EventFacts& EventScan::look(const wire::DecodedEvent& event, wire::RingOwner owner,
@@ -107,13 +129,13 @@ void EventScan::release(std::uint32_t at) {
     --waiting_;
 }
 
-bool EventScan::settle(std::uint32_t at, Span blocked) {
+Truth EventScan::settle(std::uint32_t at, Span blocked) {
     Aside& aside = asides_[at];
     const Truth truth = evaluator_.resolved(aside.recorded, blocked);
-    if (truth != Truth::kTrue) return false;
+    if (truth != Truth::kTrue) return truth;
     aside.facts.blocked = blocked;
     settled_.push_back(at);
-    return true;
+    return truth;
 }
 
 // Whoever runs, ends or parks again has a wait behind it of which no end was seen.
@@ -128,7 +150,7 @@ bool EventScan::settle_before(const wire::DecodedEvent& event) {
     if (aside == 0) return false;
     const Span blocked = context_->wait_of(coroutine, wire::low24(asides_[aside - 1].event.argument),
                                            event.tsc);
-    if (blocked.known != Span::Known::kExactly || !settle(aside - 1, blocked)) release(aside - 1);
+    if (blocked.known != Span::Known::kExactly || settle(aside - 1, blocked) != Truth::kTrue) release(aside - 1);
     return !settled_.empty();
 }
 
@@ -138,7 +160,7 @@ bool EventScan::settle_after(const wire::DecodedEvent& event) {
     if (aside == 0) return false;
     const Span blocked = context_->wait_of(event.object, wire::low24(asides_[aside - 1].event.argument),
                                            event.tsc);
-    if (blocked.known != Span::Known::kExactly || !settle(aside - 1, blocked)) release(aside - 1);
+    if (blocked.known != Span::Known::kExactly || settle(aside - 1, blocked) != Truth::kTrue) release(aside - 1);
     return !settled_.empty();
 }
 
@@ -146,7 +168,8 @@ void EventScan::settle_all(std::uint64_t now_ticks) {
     for (std::uint32_t at = 0; at < asides_.size(); ++at) {
         const Aside& aside = asides_[at];
         if (!aside.in_use) continue;
-        settle(at, context_->wait_of(aside.facts.coroutine, wire::low24(aside.event.argument), now_ticks));
+        const Span so_far = context_->wait_of(aside.facts.coroutine, wire::low24(aside.event.argument), now_ticks);
+        if (settle(at, so_far) == Truth::kFalse) release(at);
     }
 }
 

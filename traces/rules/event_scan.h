@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "instrumentation/wire/ring.h"
+#include "traces/event_feed.h"
 #include "traces/rules/evaluator.h"
 #include "traces/rules/event_context.h"
 #include "traces/rules/state_cursor.h"
@@ -27,6 +28,9 @@ public:
     // `names` must outlive it, and may learn more meanwhile.
     EventScan(std::shared_ptr<const Rule> rule, const inspect::StateImage& keyframe, const Names& names,
               const Options& options);
+
+    // The stamp from which on events may not be in the keyframe: a change is stamped before it is written.
+    static std::uint64_t first_ticks_after(const inspect::StateImage& keyframe);
 
     // match(const EventFacts&) for each event that matches, also for one set aside before.
     template <typename Match>
@@ -47,8 +51,12 @@ public:
         hand_out(match);
     }
     void lose(std::uint64_t until_ticks);
+    // Begins anew with a keyframe (new_ground.h); `around` feeds the events that may not be in it, up to its end.
+    void renew(const inspect::StateImage& keyframe, traces::EventFeed& around);
     void names_learned() { evaluator_.forget_names(); }
     std::size_t set_aside() const { return waiting_; }
+    // Whether a SUSPEND stamped from `from_ticks` to `to_ticks` is set aside.
+    bool set_aside_between(std::uint64_t from_ticks, std::uint64_t to_ticks) const;
 
 private:
     struct Aside {
@@ -73,13 +81,13 @@ private:
     bool settle_before(const wire::DecodedEvent& event);
     bool settle_after(const wire::DecodedEvent& event);
     void settle_all(std::uint64_t now_ticks);
-    bool settle(std::uint32_t at, Span blocked);
+    Truth settle(std::uint32_t at, Span blocked);
     void release(std::uint32_t at);
 
     Evaluator evaluator_;
     const Names& names_;
     const Options options_;
-    bool tracks_ = false;
+    bool tracks_ = false, other_parties_ = false;
     std::unique_ptr<EventContext> context_;
     std::unique_ptr<StateCursor> cursor_;
     std::uint64_t cursor_from_ticks_ = 0;

@@ -8,9 +8,10 @@
 #include "traces/awaited.h"
 #include "traces/event_feed.h"
 #include "traces/ring_log.h"
+#include "traces/rules/event_rows.h"
 #include "traces/rules/event_scan.h"
+#include "traces/rules/new_ground.h"
 #include "traces/rules/state_view.h"
-#include "traces/told.h"
 
 #include <fmt/format.h>
 
@@ -18,106 +19,6 @@ namespace coroscope::rules {
 namespace {
 
 using traces::TimeNs;
-using wire::EventType;
-
-// What channels and locks are called, while they come and go.
-class ObjectNames {
-public:
-    ObjectNames(const inspect::StateImage& keyframe, const Names& names) : names_(names) {
-        for (const inspect::ChannelImage& row : keyframe.channels)
-            channels_[row.index] = {row.identity, row.name};
-        for (const inspect::WaitableImage& row : keyframe.waitables)
-            locks_[row.index] = {row.identity, row.name, row.kind};
-    }
-
-    void learn(const wire::DecodedEvent& event) {
-        if (event.type == EventType::kChannelCreate)
-            channels_[event.object] = {event.ext48[0], static_cast<std::uint32_t>(event.ext64[0])};
-        if (event.type == EventType::kWaitableCreate)
-            locks_[event.object] = {
-                event.ext48[0], static_cast<std::uint32_t>(event.ext64[0]),
-                static_cast<wire::WaitableKind>(std::min(event.argument, wire::kWaitableKindsCount - 1U))};
-    }
-
-    std::string of(const wire::DecodedEvent& event) const {
-        if (event.type >= EventType::kChannelCreate && event.type <= EventType::kSelectArm)
-            return channel(event.object);
-        if (event.type >= EventType::kLockAcquire && event.type <= EventType::kWaitableDestroy)
-            return lock(event.object);
-        if (event.type != EventType::kSuspend) return {};
-        const auto reason = static_cast<wire::WaitReason>(wire::high8(event.argument));
-        if (reason == wire::WaitReason::kChannelSend || reason == wire::WaitReason::kChannelReceive)
-            return channel(event.object);
-        return wire::waits_for_waitable(reason) ? lock(event.object) : std::string();
-    }
-
-private:
-    struct Known {
-        std::uint64_t identity = 0;
-        std::uint32_t name = wire::kNone;
-        wire::WaitableKind kind = wire::WaitableKind::kFree;
-    };
-    std::string named(const char* kind, const Known* known) const {
-        if (known == nullptr || known->identity == 0) return {};
-        std::string_view name;
-        if (names_.text(known->name, &name) && !name.empty()) return fmt::format("{}:{}", kind, name);
-        return fmt::format("{}:#{}", kind, known->identity);
-    }
-    std::string channel(std::uint32_t index) const { return named("channel", channels_.find(index)); }
-    std::string lock(std::uint32_t index) const {
-        const Known* known = locks_.find(index);
-        return known == nullptr ? std::string() : named(inspect::waitable_kind_name(known->kind), known);
-    }
-
-    const Names& names_;
-    traces::SparseTable<Known> channels_, locks_;
-};
-
-// What the program said: the name of a zone, a counter and its value, a text (or the piece of one that this event carries).
-std::string said_in(const wire::DecodedEvent& event, const Names& names) {
-    traces::ToldReader reader;
-    std::vector<traces::Told> told;
-    reader.take(event, 0, told);
-    reader.finish(told);
-    const traces::Told& one = told.front();
-    std::string_view name;
-    if (one.kind == traces::Told::Kind::kMessage || one.kind == traces::Told::Kind::kNote) return one.text;
-    const std::string said(names.text(one.name, &name) ? name : "?");
-    if (one.kind != traces::Told::Kind::kCounter) return said;
-    return one.real ? fmt::format("{} = {}", said, one.real_value) : fmt::format("{} = {}", said, one.value);
-}
-
-std::string detail_of(const wire::DecodedEvent& event, const Names& names) {
-    if (traces::ToldReader::concerns(event.type)) return said_in(event, names);
-    const std::uint8_t code = wire::high8(event.argument);
-    switch (event.type) {
-        case EventType::kSuspend:
-            return std::string(word_of(WordSet::kWaits, code));
-        case EventType::kWake:
-            return std::string(word_of(WordSet::kCauses, code));
-        case EventType::kExit:
-            return std::string(word_of(WordSet::kStatuses, code));
-        default:
-            return {};
-    }
-}
-
-EventRow row_of(const EventFacts& facts, const Names& names, const ObjectNames& objects) {
-    EventRow row;
-    std::string_view text;
-    row.t = static_cast<TimeNs>(facts.time_ns);
-    row.type = facts.event->type;
-    row.worker = facts.worker;
-    row.id = facts.identity;
-    if (facts.identity != 0 && names.coroutine(facts.name, facts.site, &text)) row.name = text;
-    if (facts.identity != 0 && names.site(facts.site, &text)) row.site = text;
-    row.object = objects.of(*facts.event);
-    row.detail = detail_of(*facts.event, names);
-    row.blocked = facts.blocked;
-    row.ready = facts.ready;
-    row.run = facts.run;
-    return row;
-}
 
 // The first `limit` rows by time; those of SUSPENDs that were set aside come late.
 class Rows {
@@ -217,9 +118,9 @@ base::Result<EventAnswer> query_events(const traces::Replay& replay, const std::
     ObjectNames objects(*keyframe, names);
     EventScan scan(rule, *keyframe, names, scanning);
     // From the keyframe that a later beginning starts with, and as long as a wait begun in time may last.
-    const std::uint64_t begin = options.from && keyframe->read_begin_ticks < scanning.from_ticks
-                                    ? keyframe->read_begin_ticks
-                                    : 0;
+    std::uint64_t begin = 0;
+    if (options.from && keyframe->read_begin_ticks < scanning.from_ticks)
+        begin = EventScan::first_ticks_after(*keyframe);
     const std::uint64_t end = rule->needs_outcome() ? std::numeric_limits<std::uint64_t>::max()
                                                     : scanning.to_ticks;
     EventAnswer answer;
@@ -231,11 +132,17 @@ base::Result<EventAnswer> query_events(const traces::Replay& replay, const std::
     };
     traces::EventFeed feed(reader, begin, end);
     std::uint64_t last_ticks = replay.ticks_of(replay.end());
-    std::size_t losses = 0;
+    NewGround ground(reader);
     feed.for_each([&](const wire::DecodedEvent& event, const traces::RingCount& ring) {
         if (!traces::is_bookkeeping(event.type)) ++answer.scanned;
-        while (losses < feed.losses().size())
-            scan.lose(feed.losses()[losses++].until_ticks);
+        ground.pass(feed, event.tsc, [&](std::uint64_t until_ticks) { scan.lose(until_ticks); });
+        while (ground.reached(event.tsc)) {
+            const auto anew = ground.take();
+            if (!anew) continue;
+            traces::EventFeed around(reader, EventScan::first_ticks_after(*anew), anew->read_end_ticks);
+            scan.renew(*anew, around);
+            objects.renew(*anew);
+        }
         if (options.limit != 0) objects.learn(event);
         if (event.tsc > last_ticks) last_ticks = event.tsc;
         scan.take(event, ring.owner, ring.owner_index, match);
@@ -253,12 +160,8 @@ StateAnswer query_state(const traces::Moment& moment, const std::shared_ptr<cons
     const std::vector<PoolFacts> pools = pool_facts(state);
     const std::vector<Objects> references = find_references(*rule, state, pools);
     Evaluator evaluator(rule);
-    Scope scope;
-    scope.names = &names;
+    Scope scope = moment_scope(state, names);
     scope.references = references.data();
-    scope.now_ticks = std::max(state.read_end_ticks, state.start_ticks);
-    const double ticks_per_ns = state.clock.ticks_per_ns();
-    scope.ns_per_tick = ticks_per_ns > 0 ? 1 / ticks_per_ns : 0;
     StateAnswer answer;
     answer.t = moment.t;
     answer.subject = rule->subject();

@@ -45,6 +45,7 @@ std::uint32_t changed_coroutine(const wire::DecodedEvent& event) {
 StateCursor::StateCursor(inspect::StateImage keyframe, const Rule& rule, const Names& names)
     : rule_(rule),
       names_(names),
+      keyframe_begin_ticks_(keyframe.read_begin_ticks),
       pools_(pool_facts(keyframe)),
       found_(rule.references().size()),
       references_(rule.references().size()),
@@ -86,6 +87,7 @@ void StateCursor::count_wait(wire::WaitReason reason, std::uint32_t object, std:
 
 void StateCursor::lose(std::uint64_t until_ticks) {
     model_.lose(until_ticks);
+    if (until_ticks >= keyframe_begin_ticks_) pools_known_ = false;
 }
 
 // What this coroutine takes up as its record stands: its slot, its place in wait lists.
@@ -189,7 +191,7 @@ void StateCursor::refresh(Found& found, Kind kind) {
             found.objects.worker = model_.worker_now(found.index);
             break;
         case Kind::kPool:
-            if (found.index < pools_.size()) found.objects.pool = &pools_[found.index];
+            if (pools_known_ && found.index < pools_.size()) found.objects.pool = &pools_[found.index];
             break;
         case Kind::kEvent:
             break;
@@ -237,7 +239,7 @@ Objects StateCursor::objects_of(const EventFacts& facts) {
     subject_.index = lock;
     refresh(subject_, Kind::kLock);
     objects.lock = subject_.objects.lock;
-    objects.pool = pool < pools_.size() ? &pools_[pool] : nullptr;
+    objects.pool = pools_known_ && pool < pools_.size() ? &pools_[pool] : nullptr;
     return objects;
 }
 

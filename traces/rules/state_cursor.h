@@ -59,6 +59,8 @@ private:
 
     const Rule& rule_;
     const Names& names_;
+    const std::uint64_t keyframe_begin_ticks_;
+    bool pools_known_ = true;  // how many slots are used is counted: after a loss it is not known
     std::vector<PoolFacts> pools_;
     traces::SparseTable<Waiting> channel_waiting_, lock_waiting_;
     std::vector<std::uint32_t> allocated_from_;  // worker -> pool of its last allocation

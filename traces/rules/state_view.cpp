@@ -1,6 +1,8 @@
 // See state_view.h.
 #include "traces/rules/state_view.h"
 
+#include <algorithm>
+
 namespace coroscope::rules {
 namespace {
 
@@ -16,6 +18,15 @@ const Image* newest_meant(const Reference& reference, const std::vector<Image>& 
 }
 
 }  // namespace
+
+Scope moment_scope(const inspect::StateImage& state, const Names& names) {
+    Scope scope;
+    scope.names = &names;
+    scope.now_ticks = std::max(state.read_end_ticks, state.start_ticks);
+    const double ticks_per_ns = state.clock.ticks_per_ns();
+    scope.ns_per_tick = ticks_per_ns > 0 ? 1 / ticks_per_ns : 0;
+    return scope;
+}
 
 std::vector<PoolFacts> pool_facts(const inspect::StateImage& state) {
     std::vector<PoolFacts> facts;

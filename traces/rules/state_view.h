@@ -12,6 +12,9 @@
 
 namespace coroscope::rules {
 
+// A scope in which the state is now; subject and references are missing yet.
+Scope moment_scope(const inspect::StateImage& state, const Names& names);
+
 std::vector<PoolFacts> pool_facts(const inspect::StateImage& state);
 // Position of the pool that is meant in `pools`; their size: none.
 std::size_t find_pool(const std::vector<PoolFacts>& pools, const Reference& reference);

@@ -88,6 +88,34 @@ TEST(CoroutineTable, a_number_filters_by_identity_too) {
     EXPECT_EQ(listed, (std::vector<std::uint64_t>{399}));
 }
 
+TEST(CoroutineTable, a_filter_with_a_comparison_is_a_rule) {
+    const auto moment = fake();
+    const auto listed = identities(compute_table(moment, {TableColumn::kIdentity, false, "state == running"}));
+    std::vector<std::uint64_t> running;
+    for (const auto& row : moment->state.coroutines) {
+        if (row.state == wire::CoroutineState::kRunning && row.consistency != inspect::Consistency::kUnknown)
+            running.push_back(row.identity);
+    }
+    std::sort(running.begin(), running.end());
+    EXPECT_FALSE(running.empty());
+    EXPECT_EQ(listed, running);
+    EXPECT_EQ(identities(compute_table(moment, {TableColumn::kIdentity, false, "name =~ \"^swarm\" and id == 399"})),
+              (std::vector<std::uint64_t>{399}));
+}
+
+TEST(CoroutineTable, a_mistake_in_a_rule_is_kept_with_its_place) {
+    const auto moment = fake();
+    const auto model = compute_table(moment, {TableColumn::kIdentity, false, "stat == parked"});
+    EXPECT_TRUE(model.order.empty());
+    EXPECT_EQ(model.mistake, "there is no event and no field 'stat'; did you mean 'state'?\n  stat == parked\n  ^");
+    EXPECT_NE(compute_table(moment, {TableColumn::kIdentity, false, "suspend and wait == join"}).mistake.find("about events"),
+              std::string::npos);
+    EXPECT_EQ(compute_table(moment, {TableColumn::kIdentity, false, "stat"}).mistake, "");
+    EXPECT_EQ(compute_table(moment, {TableColumn::kIdentity, false, "vector<int>"}).mistake, "");
+    EXPECT_NE(compute_table(moment, {TableColumn::kIdentity, false, "vector < int"}).mistake, "");
+    EXPECT_NE(compute_table(moment, {TableColumn::kIdentity, false, "vector>3"}).mistake, "");
+}
+
 TEST(CoroutineTable, a_running_coroutine_has_no_stack_and_no_cell_that_pretends) {
     const auto moment = fake();
     const auto* parser = moment->state.coroutine_of(kFakeParser);
