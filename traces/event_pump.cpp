@@ -35,7 +35,7 @@ void ask_for_priority() {
 }  // namespace
 
 EventPump::EventPump(inspect::Target& target, TraceWriter* writer, const Limits& limits)
-    : target_(target), writer_(writer), limits_(limits) {}
+    : target_(target), limits_(limits), writer_(writer) {}
 
 EventPump::~EventPump() {
     stop();
@@ -164,7 +164,6 @@ void EventPump::drain_loop() {
         const auto now = Clock::now();
         if (now >= next_poll) {
             poll_target();
-            listen_as_wished();
             next_poll = now + kPollInterval;
         }
         std::uint64_t number = 0;
@@ -239,7 +238,26 @@ void EventPump::log_mark(Counts& counts, bool last) {
         }
     }
     last_counts_ = counts;
-    if (writer_ != nullptr) static_cast<void>(writer_->add_counts(counts).ok());  // as above
+    if (writer_ != nullptr) static_cast<void>(writer_->add_counts(counts_since(counts, counts_before_)).ok());  // as above
+    if (!next_writer_.has_value()) return;
+    writer_ = *std::exchange(next_writer_, std::nullopt);
+    counts_before_ = counts;
+    for (const auto& log : logs_)
+        log->set_writer(writer_);
+}
+
+void EventPump::use_writer(TraceWriter* writer) {
+    {
+        const std::lock_guard lock(log_lock_);
+        next_writer_ = writer;
+    }
+    flush();
+    const std::lock_guard lock(log_lock_);
+    if (!next_writer_.has_value()) return;
+    // Everything was logged before: there was no mark any more.
+    writer_ = *std::exchange(next_writer_, std::nullopt);
+    for (const auto& log : logs_)
+        log->set_writer(writer_);
 }
 
 void EventPump::log_loop() {

@@ -51,6 +51,9 @@ public:
     // listening_refused().
     void listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period);
     bool listening_refused() const { return refused_.load(std::memory_order_relaxed); }
+    // From the next mark on, which this waits for, chunks and marks go to `writer` (nullptr: nowhere), counted from there. All that a look sees that
+    // begins afterwards, and that is listened to, is in it. The one before may be gone then.
+    void use_writer(TraceWriter* writer);
     // Stops listening (if the target lives), takes what the rings still hold, writes the last mark. Idempotent.
     void stop();
 
@@ -98,7 +101,6 @@ private:
     RingLog& log_of(std::uint32_t ring);
 
     inspect::Target& target_;
-    TraceWriter* const writer_;
     const Limits limits_;
     std::uint64_t begin_ticks_ = 0;
     std::vector<inspect::Target::RingCounts> before_;  // counts when listening began, by ring
@@ -127,6 +129,9 @@ private:
     std::uint64_t marks_wanted_ = 0, marks_sent_ = 0, marks_logged_ = 0;  // numbers of flush() calls
 
     mutable std::mutex log_lock_;  // guards the rest
+    TraceWriter* writer_;
+    std::optional<TraceWriter*> next_writer_;  // from the next mark on
+    Counts counts_before_;                     // of the mark at which writer_ began
     Tally tally_;
     std::vector<std::unique_ptr<RingLog>> logs_;  // by ring
     Counts last_counts_;

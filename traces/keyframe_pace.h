@@ -11,10 +11,15 @@
 #pragma once
 
 #include <cstdint>
-
-#include "traces/observation.h"
+#include <limits>
 
 namespace coroscope::traces {
+
+// How much of a trace is kept: the last so many bytes, or so much time, whichever is less.
+struct TraceWindow {
+    std::uint64_t bytes = ~0ULL;
+    std::int64_t ns = std::numeric_limits<std::int64_t>::max();
+};
 
 class KeyframePace {
 public:

@@ -1,10 +1,13 @@
-// A session over a running program: one thread looks at it every refresh_ms and keeps the Moments of the last seconds, so that the past can be
-// scrubbed as far as they reach.
+// A session over a running program: one thread looks at it every refresh_ms.
+//
+// Other times are answered from what is kept: while events are listened to a trace in memory (or the file, where it is recorded), from which any
+// time is rebuilt exactly (past.h); else the Moments of the last looks, of which the last one before the time is shown.
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,6 +19,7 @@
 #include "traces/event_budget.h"
 #include "traces/hold_desk.h"
 #include "traces/observation.h"
+#include "traces/past.h"
 #include "traces/raw_stack_watch.h"
 #include "traces/session.h"
 
@@ -25,7 +29,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::uint64_t kHistoryBytesMax = 256ULL << 20;
+constexpr std::uint64_t kHistoryBytesMax = 128ULL << 20;  // of looks
+constexpr std::uint64_t kPastBytesMax = 128ULL << 20;     // of events and looks, packed
 constexpr auto kKeyframeInterval = milliseconds(500);
 constexpr auto kRateInterval = milliseconds(500);
 constexpr auto kEndLookOut = milliseconds(10);
@@ -68,6 +73,7 @@ public:
             changed_.notify_all();
         }
         thread_.join();
+        past_.reset();
     }
 
     SessionInfo info() const override {
@@ -92,22 +98,52 @@ public:
             info.begin = history_.front().moment->t;
             info.end = history_.back().moment->t;
         }
+        if (past_ != nullptr) info.begin = std::min(info.begin, past_->replay()->begin());
         return info;
     }
 
     std::shared_ptr<const Moment> moment() const override {
-        const std::lock_guard lock(lock_);
-        return moment_;
+        std::shared_ptr<Past> past;
+        std::shared_ptr<const Moment> looked;
+        std::optional<TimeNs> t;
+        {
+            const std::lock_guard lock(lock_);
+            past = past_;
+            looked = moment_;
+            t = time_;
+        }
+        if (past == nullptr || !t.has_value() || past->time() != t) return looked;
+        const std::shared_ptr<const Moment> rebuilt = past->moment();
+        return rebuilt != nullptr ? rebuilt : looked;
     }
     void set_time(std::optional<TimeNs> t) override {
-        const std::lock_guard lock(lock_);
-        time_ = t;
-        choose();
-        changed_.notify_all();
+        std::shared_ptr<Past> past;
+        {
+            const std::lock_guard lock(lock_);
+            time_ = t;
+            choose();
+            past = past_;
+            past_wanted_ = t.has_value();
+            changed_.notify_all();
+        }
+        if (past != nullptr && t.has_value() && covers(*past, *t)) past->set_time(t);
     }
     std::optional<TimeNs> time() const override {
         const std::lock_guard lock(lock_);
         return time_;
+    }
+
+    std::shared_ptr<const Replay> replay() const override {
+        std::shared_ptr<Past> past;
+        {
+            const std::lock_guard lock(lock_);
+            past = past_;
+            past_wanted_ = true;
+            changed_.notify_all();
+        }
+        if (past == nullptr) return nullptr;
+        past->look_soon();
+        return past->replay();
     }
 
     const std::vector<inspect::Frame>* frames(const std::vector<std::uint64_t>& pcs) override {
@@ -241,6 +277,56 @@ private:
             listening_ = listen;
         }
         observation_->listen(listen ? wire::kEverything : 0);
+        keep_what_is_heard(listen);
+    }
+
+    void keep_what_is_heard(bool listening) {
+        if (observation_->recording()) return;
+        if (!listening || observation_->pump().listening_refused() || !observation_->listening_refused().empty()) {
+            observation_->close_past();
+        } else {
+            observation_->keep_past({kPastBytesMax, std::numeric_limits<std::int64_t>::max()});
+        }
+    }
+
+    // Whether a Past can say what was so at t: what is kept may have ended before.
+    static bool covers(const Past& past, TimeNs t) {
+        const std::shared_ptr<const Replay> replay = past.replay();
+        return t >= replay->begin() && (t <= replay->end() || past.growing());
+    }
+
+    // On the session's thread, off the lock: somebody asks about other times.
+    void serve_past() {
+        std::optional<TimeNs> t;
+        std::shared_ptr<Past> past;
+        {
+            const std::lock_guard lock(lock_);
+            past_wanted_ = false;
+            t = time_;
+            past = past_;
+        }
+        if (observation_->past() != past_of_ || (past == nullptr && observation_->recording())) {
+            past = make_past();
+            if (past == nullptr) return;
+            past_of_ = observation_->past();
+            std::shared_ptr<Past> old;  // its thread may call notify(), which takes the lock
+            {
+                const std::lock_guard lock(lock_);
+                old = std::exchange(past_, past);
+            }
+        }
+        if (past != nullptr && t.has_value() && covers(*past, *t)) past->set_time(t);
+    }
+
+    // Over what is kept by now; nullptr while there is no look in it.
+    std::shared_ptr<Past> make_past() {
+        auto reader = observation_->recording()
+                          ? TraceReader::open(options_.record_path)
+                          : TraceReader::open(observation_->past()->snapshot(), "what is kept of the program");
+        if (!reader.ok()) return nullptr;
+        auto replay = Replay::make(std::move(*reader));
+        if (!replay.ok()) return nullptr;
+        return std::make_shared<Past>(std::move(*replay), Past::Follow::kNo, [this] { notify(); });
     }
 
     // Looks once; into the file as well when it is due. False when the target cannot be read any more.
@@ -267,6 +353,11 @@ private:
         while (!stop_ && !look_now_ && Clock::now() < until && observation_->pump().target_alive() &&
                !observation_->pump().end_announced()) {
             changed_.wait_until(lock, std::min(until, Clock::now() + kEndLookOut));
+            if (past_wanted_) {
+                lock.unlock();
+                serve_past();
+                lock.lock();
+            }
             if (!words_.wanted() || history_.empty()) continue;
             const std::shared_ptr<const Moment> newest = history_.back().moment;
             lock.unlock();
@@ -282,6 +373,7 @@ private:
         set_status(TargetStatus::kRunning, observation_->listening_refused().empty()
                                                ? "running"
                                                : "running; " + observation_->listening_refused());
+        if (listening_) keep_what_is_heard(true);
         auto next_keyframe = Clock::now();
         bool going = true;
         while (going && observation_->pump().target_alive() && !observation_->pump().end_announced()) {
@@ -295,6 +387,17 @@ private:
                 std::max(now + milliseconds(options_.refresh_ms), Clock::now() + (Clock::now() - now)));
         }
         end(going);
+        // What was kept is asked about afterwards, too.
+        std::unique_lock lock(lock_);
+        while (!stop_) {
+            if (past_wanted_) {
+                lock.unlock();
+                serve_past();
+                lock.lock();
+            } else {
+                changed_.wait(lock);
+            }
+        }
     }
 
     void end(bool by_itself) {
@@ -323,7 +426,7 @@ private:
     const std::uint32_t pid_;
     const LiveOptions options_;
     mutable std::mutex lock_;  // guards everything below but the rate's two
-    std::condition_variable changed_;
+    mutable std::condition_variable changed_;
     std::deque<Kept> history_;
     std::uint64_t history_bytes_ = 0;
     std::shared_ptr<const Moment> moment_;
@@ -335,12 +438,15 @@ private:
     double events_per_second_ = 0;
     bool stop_ = false;
     bool look_now_ = false;
+    mutable bool past_wanted_ = false;  // somebody asks about other times
+    std::shared_ptr<Past> past_;        // nullptr until somebody did, or while nothing is kept
     std::function<void()> notify_;
     RawStackWatch words_;
     Clock::time_point rate_since_ = Clock::now();     // the session's thread alone
     std::uint64_t rate_events_ = 0;                   // the same
     const std::unique_ptr<Observation> observation_;  // its threads call notify(): gone before what that uses
     HoldDesk desk_;                                   // the same
+    std::shared_ptr<const TraceMemory> past_of_;      // what past_ is over; the session's thread alone
     Listening wish_;                                  // this and the next two: under lock_
     bool listening_;
     EventBudget budget_;

@@ -172,6 +172,11 @@ Symbols NameService::take_new() {
     return std::exchange(new_symbols_, {});
 }
 
+Symbols NameService::known() const {
+    const std::lock_guard lock(lock_);
+    return symbols_;
+}
+
 // Names of stacks first: somebody looks at those.
 NameService::Job NameService::next_job() {
     const auto take = [](std::deque<std::uint64_t>& queue, Job::Kind kind) {

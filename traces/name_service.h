@@ -65,8 +65,9 @@ public:
     // Asks for names without wanting them now.
     void request(const std::vector<std::uint64_t>& pcs);
     void wait_idle();
-    // What was found since the last call, for a trace.
+    // What was found since the last call, for a trace; and all that is known by now.
     Symbols take_new();
+    Symbols known() const;
 
 private:
     struct Code {

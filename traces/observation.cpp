@@ -16,6 +16,7 @@ using Clock = std::chrono::steady_clock;
 
 // Slots that wait, where memory is what is promised to be little: rings of 4 MiB are taken whole.
 constexpr std::uint64_t kFlightQueueBytesMin = 16ULL << 20, kFlightQueueBytesMax = 64ULL << 20;
+constexpr std::int64_t kPastKeyframeNs = 500'000'000;  // between two looks that are kept
 constexpr auto kModulesAgeMin = std::chrono::seconds(2);  // before looking for libraries loaded meanwhile
 
 double measure_event_ns() {
@@ -57,6 +58,19 @@ double calibrate_event_ns() {
     return ns;
 }
 
+namespace {
+
+// Of a TraceMemory.
+TraceMemory::Limit limit_of(const TraceWindow& window, const base::ClockCalibration& clock) {
+    TraceMemory::Limit limit;
+    limit.bytes = window.bytes;
+    if (window.ns != std::numeric_limits<std::int64_t>::max())
+        limit.ticks = static_cast<std::uint64_t>(clock.duration_ticks(window.ns));
+    return limit;
+}
+
+}  // namespace
+
 base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationOptions& options) {
     std::unique_ptr<Observation> observation(new Observation());
     const bool records = !options.record_path.empty() || options.medium != nullptr || options.keep.has_value();
@@ -75,8 +89,22 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
     if (!image.ok()) return image.error();
     observation->trampoline_address_ = image->trampoline_address;
     observation->ns_per_event_ = calibrate_event_ns();
+    TraceMeta& meta = observation->meta_;
+    meta.pid = options.pid;
+    meta.uid = image->uid;
+    meta.program = image->program;
+    meta.segment_nonce = image->segment_nonce;
+    meta.start_ticks = image->start_ticks;
+    meta.begin_ticks = begin_ticks;
+    meta.clock = image->clock;
+    meta.mask = options.mask;
+    meta.sample_period = options.sample_period;
+    meta.ns_per_event = observation->ns_per_event_;
+    meta.park_address = image->park_address;
+    meta.park_end_address = image->park_end_address;
+    meta.trampoline_address = image->trampoline_address;
     if (records) {
-        const base::Status made = observation->make_writer(options, *image, begin_ticks);
+        const base::Status made = observation->make_writer(options, meta);
         if (!made.ok()) return made.error();
     }
     observation->names_ = std::make_unique<NameService>(std::vector<inspect::Module>{}, options.debug_paths);
@@ -99,29 +127,10 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
     return observation;
 }
 
-base::Status Observation::make_writer(const ObservationOptions& options, const inspect::StateImage& image,
-                                      std::uint64_t begin_ticks) {
-    TraceMeta meta;
-    meta.pid = options.pid;
-    meta.uid = image.uid;
-    meta.program = image.program;
-    meta.segment_nonce = image.segment_nonce;
-    meta.start_ticks = image.start_ticks;
-    meta.begin_ticks = begin_ticks;
-    meta.clock = image.clock;
-    meta.mask = options.mask;
-    meta.sample_period = options.sample_period;
-    meta.ns_per_event = ns_per_event_;
-    meta.park_address = image.park_address;
-    meta.park_end_address = image.park_end_address;
-    meta.trampoline_address = image.trampoline_address;
+base::Status Observation::make_writer(const ObservationOptions& options, const TraceMeta& meta) {
     std::shared_ptr<TraceMedium> medium = options.medium;
     if (options.keep.has_value()) {
-        TraceMemory::Limit limit;
-        limit.bytes = options.keep->bytes;
-        if (options.keep->ns != std::numeric_limits<std::int64_t>::max())
-            limit.ticks = static_cast<std::uint64_t>(image.clock.duration_ticks(options.keep->ns));
-        medium = memory_ = TraceMemory::make(limit);
+        medium = memory_ = TraceMemory::make(limit_of(*options.keep, meta.clock));
     }
     auto writer = medium != nullptr ? TraceWriter::create(std::move(medium), meta)
                                     : TraceWriter::create(options.record_path, meta);
@@ -145,8 +154,9 @@ void Observation::refresh_modules() {
     modules_ = std::move(*modules);
     unwinder_ = std::make_unique<inspect::Unwinder>(modules_, state_.get(), trampoline_address_);
     names_->set_modules(modules_);
-    if (writer_ != nullptr)
-        static_cast<void>(writer_->add_modules(modules_).ok());  // the writer keeps its error
+    for (TraceWriter* writer : {writer_.get(), past_writer_.get()}) {
+        if (writer != nullptr) static_cast<void>(writer->add_modules(modules_).ok());  // the writer keeps its error
+    }
 }
 
 base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks, bool confirm) {
@@ -160,6 +170,7 @@ base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks, bool c
     auto image = state_->read_state();
     if (!image.ok()) return image.error();
     moment->state = std::move(*image);
+    if (past_writer_ != nullptr) keep_look(*moment);
     if (with_stacks && unwinder_ != nullptr) {
         // What is only shown follows the coroutines that move while their stacks are copied. A keyframe stays as it was read:
         // the events after it tell the rest, and no record may run ahead of the channel it waits on.
@@ -201,13 +212,58 @@ base::Result<inspect::RawStack> Observation::raw_stack(const inspect::StateImage
     return inspect::read_raw_stack(*state_, *unwinder_, state, identity);
 }
 
-base::Status Observation::write_new_names() {
+namespace {
+
+std::int64_t steady_ns() {
+    return std::chrono::nanoseconds(Clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+void Observation::keep_past(const TraceWindow& window) {
+    CHECK(writer_ == nullptr);
+    auto memory = TraceMemory::make(limit_of(window, meta_.clock));
+    TraceMeta meta = meta_;
+    meta.begin_ticks = base::read_tsc();
+    meta.mask = wire::kEverything;
+    auto writer = TraceWriter::create(memory, meta);
+    CHECK(writer.ok());  // memory takes everything
+    static_cast<void>((*writer)->add_modules(modules_).ok());      // as above, and below
+    static_cast<void>((*writer)->add_symbols(names_->known()).ok());
+    pump_->use_writer(writer->get());
+    if (past_memory_ != nullptr) past_memory_->close();
+    past_memory_ = std::move(memory);
+    past_writer_ = std::move(*writer);
+    past_pace_ = std::make_unique<KeyframePace>(kPastKeyframeNs, window);
+}
+
+void Observation::close_past() {
+    if (past_writer_ == nullptr) return;
+    pump_->use_writer(nullptr);
+    past_writer_ = nullptr;
+    past_memory_->close();
+}
+
+// A look as it was read, before it follows whoever moved since; with the stacks of the look before, which tell by their sequences whose they are.
+void Observation::keep_look(Moment& moment) {
+    const std::int64_t begin_ns = steady_ns();
+    const std::uint64_t bytes = past_writer_->file_bytes();
+    if (!past_pace_->due(begin_ns, bytes)) return;
+    pump_->complete(moment.state);
+    static_cast<void>(past_writer_->add_keyframe(moment.state).ok());
+    if (stacks_.taken_ticks != 0) static_cast<void>(past_writer_->add_stacks(stacks_, table_).ok());
+    static_cast<void>(write_new_names(*past_writer_).ok());
+    const std::uint64_t now_bytes = past_writer_->file_bytes();
+    past_pace_->taken({begin_ns, steady_ns() - begin_ns, now_bytes - bytes, now_bytes});
+}
+
+base::Status Observation::write_new_names(TraceWriter& writer) {
     for (; stacks_named_ < table_.size(); ++stacks_named_)
         names_->request(table_.pcs(static_cast<std::uint32_t>(stacks_named_)));
     names_->request(pump_->take_new_pcs());
     names_->request(std::exchange(new_selects_, {}));
     const Symbols symbols = names_->take_new();
-    return symbols.empty() ? base::ok_status() : writer_->add_symbols(symbols);
+    return symbols.empty() ? base::ok_status() : writer.add_symbols(symbols);
 }
 
 base::Status Observation::write_keyframe(const Moment& moment) {
@@ -217,14 +273,14 @@ base::Status Observation::write_keyframe(const Moment& moment) {
         stacks_written_ticks_ = moment.stacks.taken_ticks;
         written = writer_->add_stacks(moment.stacks, table_);
     }
-    if (written.ok()) written = write_new_names();
+    if (written.ok()) written = write_new_names(*writer_);
     return written;
 }
 
 base::Status Observation::write_all_names() {
-    base::Status written = write_new_names();
+    base::Status written = write_new_names(*writer_);
     names_->wait_idle();
-    if (written.ok()) written = write_new_names();
+    if (written.ok()) written = write_new_names(*writer_);
     return written;
 }
 

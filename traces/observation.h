@@ -24,6 +24,7 @@
 #include "instrumentation/inspect/target.h"
 #include "instrumentation/inspect/unwinder.h"
 #include "traces/event_pump.h"
+#include "traces/keyframe_pace.h"
 #include "traces/moment.h"
 #include "traces/name_service.h"
 #include "traces/seen_since.h"
@@ -31,12 +32,6 @@
 #include "traces/trace_writer.h"
 
 namespace coroscope::traces {
-
-// How much a flight recorder keeps: the last so many bytes, or so much time, whichever is less.
-struct TraceWindow {
-    std::uint64_t bytes = ~0ULL;
-    std::int64_t ns = std::numeric_limits<std::int64_t>::max();
-};
 
 struct ObservationOptions {
     std::uint32_t pid = 0;
@@ -76,6 +71,13 @@ public:
     // Other events are listened to from now on (within milliseconds); not for who records.
     void listen(std::uint32_t mask);
 
+    // Of who does not record: from now on events that are listened to, and a look now and then, are kept, so that it can be asked about other times
+    // (past()). What was kept before is let go of. Blocks for some milliseconds.
+    void keep_past(const TraceWindow& window);
+    // Nothing is added any more to what is kept: events are not listened to any longer.
+    void close_past();
+    std::shared_ptr<const TraceMemory> past() const { return past_memory_; }
+
     bool recording() const { return writer_ != nullptr; }
     // Why events are not listened to although that was wished; "" = they are.
     const std::string& listening_refused() const { return listening_refused_; }
@@ -88,17 +90,22 @@ public:
 
 private:
     Observation() = default;
-    base::Status make_writer(const ObservationOptions& options, const inspect::StateImage& image, std::uint64_t begin_ticks);
+    base::Status make_writer(const ObservationOptions& options, const TraceMeta& meta);
+    void keep_look(Moment& moment);
     void refresh_modules();
-    base::Status write_new_names();
+    base::Status write_new_names(TraceWriter& writer);
     base::Status write_all_names();
 
     std::unique_ptr<inspect::Target> state_;
     std::unique_ptr<inspect::Target> rings_;
     std::shared_ptr<TraceMemory> memory_;
     std::unique_ptr<TraceWriter> writer_;
+    TraceMeta meta_;
+    std::shared_ptr<TraceMemory> past_memory_;
+    std::unique_ptr<TraceWriter> past_writer_;  // to past_memory_, while something is added to it
+    std::unique_ptr<KeyframePace> past_pace_;
     std::unique_ptr<NameService> names_;
-    std::unique_ptr<EventPump> pump_;  // uses rings_ and writer_: destroyed before them
+    std::unique_ptr<EventPump> pump_;  // uses rings_ and the writers: destroyed before them
     std::unique_ptr<inspect::Unwinder> unwinder_;
     std::vector<inspect::Module> modules_;
     std::chrono::steady_clock::time_point modules_read_{};

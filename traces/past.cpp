@@ -67,6 +67,12 @@ std::string Past::error() const {
     return error_.message;
 }
 
+void Past::look_soon() {
+    const std::lock_guard lock(lock_);
+    look_wanted_ = true;
+    changed_.notify_all();
+}
+
 bool Past::growing() const {
     const std::lock_guard lock(lock_);
     return growing_;
@@ -109,7 +115,7 @@ void Past::loop() {
     auto next_look = Clock::now() + kFollowInterval;
     std::unique_lock lock(lock_);
     while (!stop_) {
-        const bool follows = follow_ == Follow::kYes && growing_;
+        const bool follows = (follow_ == Follow::kYes || look_wanted_) && growing_;
         const auto begin = Clock::now();
         if (done_ != wanted_) {
             rebuild(lock);
@@ -120,10 +126,11 @@ void Past::loop() {
             changed_.wait_until(lock, next_look);
             continue;
         } else {
+            look_wanted_ = false;
             lock.unlock();
             const bool grown = look_for_more();
             lock.lock();
-            if (grown && !time_.has_value()) ++wanted_;
+            if (grown && follow_ == Follow::kYes && !time_.has_value()) ++wanted_;
             if (done_ != wanted_) rebuild(lock);
             const auto took = Clock::now() - begin;
             next_look = Clock::now() + std::max<Clock::duration>(kFollowInterval, took * (kShareMax - 1));

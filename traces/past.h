@@ -6,7 +6,7 @@
 //   one that a live session keeps   looked at for more only when a time is asked for that lies behind what is known
 //
 // Thread: every function from any thread; they return at once but for wait_moment(). `changed` is called on the Past's thread after something new was
-// published. Tested in tests/unit/traces/past_test.cpp, replay_test.cpp, and end to end.
+// published. Tested in tests/unit/traces/growing_trace_test.cpp, replay_test.cpp, and end to end.
 #pragma once
 
 #include <condition_variable>
@@ -42,6 +42,8 @@ public:
     std::shared_ptr<const Replay> replay() const;
     // Why there is no Moment for the time chosen; "" = there is, or will be.
     std::string error() const;
+    // What is known becomes newer, soon, but not more often than a trace that is followed.
+    void look_soon();
     // More may come.
     bool growing() const;
 
@@ -60,6 +62,7 @@ private:
     std::shared_ptr<const Moment> moment_;
     base::Error error_;
     bool growing_;
+    bool look_wanted_ = false;
     bool stop_ = false;
     std::thread thread_;
 };

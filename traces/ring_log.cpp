@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "instrumentation/base/check.h"
+
 namespace coroscope::traces {
 namespace {
 
@@ -56,6 +58,12 @@ base::Status RingLog::flush(bool hurry) {
     if (writer_ != nullptr) written = writer_->add_events(chunk_, hurry);
     open_chunk();
     return written;
+}
+
+void RingLog::set_writer(TraceWriter* writer) {
+    CHECK(chunk_.slots.empty());
+    writer_ = writer;
+    open_chunk();
 }
 
 void RingLog::note(const wire::DecodedEvent& event) {

@@ -29,6 +29,8 @@ public:
                       std::uint64_t overtaken, bool hurry);
     // Whose events follow. A ring that was given back (kFree) keeps its last owner until somebody else takes it. Errors: those of writing.
     base::Status set_owner(wire::RingOwner owner, std::uint32_t owner_index);
+    // Chunks go there from now on; to be called when none is open.
+    void set_writer(TraceWriter* writer);
     // Writes the open chunk, if it holds anything.
     base::Status flush(bool hurry);
 
@@ -42,7 +44,7 @@ private:
     void take_groups(std::span<const wire::EventSlot> slots);
     void note(const wire::DecodedEvent& event);
 
-    TraceWriter* const writer_;
+    TraceWriter* writer_;
     Tally* const tally_;
     wire::EventDecoder decoder_;
     EventsChunk chunk_;

@@ -222,6 +222,23 @@ base::Status decode_symbols(BytesView bytes, Symbols& symbols) {
     return base::ok_status();
 }
 
+Counts counts_since(Counts counts, const Counts& before) {
+    const auto subtract = [](auto& from, const auto& what) {
+        for (std::size_t type = 0; type < from.size(); ++type)
+            from[type] -= std::min(from[type], what[type]);
+    };
+    for (RingCount& row : counts.rings) {
+        for (const RingCount& old : before.rings) {
+            if (old.ring != row.ring) continue;
+            subtract(row.emitted, old.emitted);
+            subtract(row.dropped, old.dropped);
+            subtract(row.accepted, old.accepted);
+            row.overtaken -= std::min(row.overtaken, old.overtaken);
+        }
+    }
+    return counts;
+}
+
 Bytes encode_counts(const Counts& counts) {
     ByteWriter out;
     out.put(counts.mark_ticks);

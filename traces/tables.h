@@ -70,6 +70,8 @@ struct Counts {
     std::uint64_t mark_ticks = 0;  // every event stamped before it is accounted for
     std::vector<RingCount> rings;
 };
+// What came between two marks of one recording.
+Counts counts_since(Counts counts, const Counts& before);
 Bytes encode_counts(const Counts& counts);
 base::Result<Counts> decode_counts(BytesView bytes);
 

@@ -11,28 +11,6 @@
 namespace coroscope::traces {
 namespace {
 
-using PerType = std::array<std::uint64_t, wire::kEventTypesMax>;
-
-void subtract(PerType& from, const PerType& what) {
-    for (std::size_t type = 0; type < from.size(); ++type)
-        from[type] -= std::min(from[type], what[type]);
-}
-
-Counts since(const Counts& counts, const std::optional<Counts>& before) {
-    Counts result = counts;
-    if (!before.has_value()) return result;
-    for (RingCount& row : result.rings) {
-        for (const RingCount& old : before->rings) {
-            if (old.ring != row.ring) continue;
-            subtract(row.emitted, old.emitted);
-            subtract(row.dropped, old.dropped);
-            subtract(row.accepted, old.accepted);
-            row.overtaken -= std::min(row.overtaken, old.overtaken);
-        }
-    }
-    return result;
-}
-
 std::uint64_t lost_of(const Counts& counts) {
     std::uint64_t lost = 0;
     for (const RingCount& row : counts.rings) {
@@ -67,9 +45,9 @@ base::Result<CutResult> save_cut(const TraceReader& reader, const std::string& t
         if (header.type == ChunkType::kCounts) {
             const base::Result<Bytes> payload = reader.read_payload(chunk);
             if (!payload.ok()) return payload.error();
-            const base::Result<Counts> counts = decode_counts(*payload);
+            base::Result<Counts> counts = decode_counts(*payload);
             if (!counts.ok()) return counts.error();
-            const Counts own = since(*counts, before);
+            const Counts own = before.has_value() ? counts_since(std::move(*counts), *before) : std::move(*counts);
             result.lost = lost_of(own);
             written = writer.add_counts(own);
         } else {

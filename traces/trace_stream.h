@@ -3,7 +3,7 @@
 // A thread of its own takes what comes, so that whoever writes waits for nobody here. The file lies where temporary files do ($TMPDIR, else /tmp) and
 // is gone with this process.
 //
-// Thread: as written. Blocks: wait_for_look(). Tested in tests/unit/traces/trace_stream_test.cpp.
+// Thread: as written. Blocks: wait_for_look(). Tested in tests/unit/traces/growing_trace_test.cpp.
 #pragma once
 
 #include <atomic>

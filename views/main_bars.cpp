@@ -121,7 +121,7 @@ void MainWindow::draw_time_bar(Rect bar) {
         x1 -= text_width(ws_.fonts.mono, text_end) + ws_.px(8);
     } else if (live && !follows) {
         const float width = ws_.px(52);
-        ImGui::SetCursorScreenPos({right - width, centre - std::floor(ImGui::GetFrameHeight() / 2)});
+        ImGui::SetCursorScreenPos({right - width, bar.y0 + std::floor((bar.y1 - bar.y0 - ImGui::GetFrameHeight()) / 2)});
         if (button(ws_, "time.live", "Live", ButtonKind::kPlain, "Back to now (End)")) ws_.session->set_time(std::nullopt);
         x1 -= width + ws_.px(8);
     } else {

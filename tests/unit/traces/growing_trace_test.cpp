@@ -1,18 +1,23 @@
 // Traces that are still written: a reader that follows them sees what one sees who opens them later; and traces of which only the last is kept.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 
 #include "synthetic_trace.h"
 #include "traces/image_codec.h"
+#include "traces/past.h"
 #include "traces/replay.h"
 #include "traces/ring_log.h"
 #include "traces/trace_cut.h"
 #include "traces/trace_memory.h"
+#include "traces/trace_stream.h"
 
 namespace coroscope::traces {
 namespace {
@@ -271,6 +276,133 @@ TEST(TraceMemory, keeps_as_long_as_it_was_told_and_always_a_moment_to_begin_from
     EXPECT_TRUE(memory->snapshot()->being_written());
     memory->close();
     EXPECT_FALSE(memory->snapshot()->being_written());
+}
+
+// Waits for what a Past publishes.
+class Published {
+public:
+    void tell() {
+        const std::lock_guard lock(lock_);
+        ++times_;
+        told_.notify_all();
+    }
+    template <typename Condition>
+    bool wait(Condition&& condition) {
+        std::unique_lock lock(lock_);
+        return told_.wait_for(lock, std::chrono::seconds(20), condition);
+    }
+
+private:
+    std::mutex lock_;
+    std::condition_variable told_;
+    int times_ = 0;
+};
+
+TEST(Past, follows_what_is_written_and_stays_where_it_was_sent) {
+    const TemporaryPath path("followed");
+    auto writer = TraceWriter::create(path.path(), synthetic_meta());
+    ASSERT_TRUE(writer.ok());
+    SyntheticRecording recording({writer->get()});
+    recording.round();
+    Published published;
+    const std::shared_ptr<const Replay> first =
+        replay_of(std::shared_ptr<const TraceReader>(TraceReader::open(path.path())->release()));
+    Past past(first, Past::Follow::kYes, [&] { published.tell(); });
+    ASSERT_TRUE(past.wait_moment().ok());
+    recording.round();
+    const TimeNs now = first->time_of(recording.now());
+    EXPECT_TRUE(published.wait([&] { return past.moment()->t == now; }));
+    // At a time that was chosen it stays, although it learns of more.
+    past.set_time(first->begin());
+    recording.round();
+    const TimeNs later = first->time_of(recording.now());
+    EXPECT_TRUE(published.wait([&] { return past.replay()->end() == later; }));
+    ASSERT_TRUE(past.wait_moment().ok());
+    EXPECT_EQ(past.moment()->t, first->begin());
+    EXPECT_TRUE(past.growing());
+    ASSERT_TRUE((*writer)->finish({recording.now(), "the program ended", ""}).ok());
+    EXPECT_TRUE(published.wait([&] { return !past.growing(); }));
+    past.set_time(std::nullopt);
+    ASSERT_TRUE(past.wait_moment().ok());
+    EXPECT_EQ(past.moment()->t, later);
+}
+
+TEST(Past, of_what_a_session_keeps_looks_for_more_when_it_is_asked_for_more) {
+    const auto memory = TraceMemory::make({});
+    auto writer = TraceWriter::create(memory, synthetic_meta());
+    ASSERT_TRUE(writer.ok());
+    SyntheticRecording recording({writer->get()});
+    recording.round();
+    const std::shared_ptr<const Replay> first =
+        replay_of(std::shared_ptr<const TraceReader>(TraceReader::open(memory->snapshot(), "kept")->release()));
+    Past past(first, Past::Follow::kNo, [] {});
+    past.set_time(first->begin());
+    ASSERT_TRUE(past.wait_moment().ok());
+    recording.round();
+    EXPECT_EQ(past.replay(), first);
+    const TimeNs now = first->time_of(recording.now());
+    past.set_time(now);
+    const auto moment = past.wait_moment();
+    ASSERT_TRUE(moment.ok());
+    EXPECT_EQ((*moment)->t, now);
+    EXPECT_EQ(past.replay()->end(), now);
+}
+
+TEST(TraceStream, is_read_while_it_comes_and_to_its_end) {
+    const TemporaryPath path("streamed");
+    int ends[2] = {-1, -1};
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    base::FileDescriptor from(ends[0]);
+    auto stream = TraceStream::start(std::move(from), "the pipe");
+    ASSERT_TRUE(stream.ok());
+    auto medium = open_medium("/proc/self/fd/" + std::to_string(ends[1]));
+    ASSERT_TRUE(medium.ok()) << medium.error().message;
+    close(ends[1]);
+    auto file = TraceWriter::create(path.path(), synthetic_meta());
+    auto pipe = TraceWriter::create(std::move(*medium), synthetic_meta());
+    ASSERT_TRUE(file.ok() && pipe.ok());
+    SyntheticRecording recording({file->get(), pipe->get()});
+    recording.round();
+    auto reader = (*stream)->wait_for_look([] { return false; });
+    ASSERT_TRUE(reader.ok()) << reader.error().message;
+    EXPECT_TRUE((*reader)->being_written());
+    recording.round();
+    recording.round();
+    for (TraceWriter* writer : {file->get(), pipe->get()})
+        ASSERT_TRUE(writer->finish({recording.now(), "the program ended", ""}).ok());
+    pipe->reset();  // closes it
+    const auto all = (*stream)->wait_for_end();
+    ASSERT_TRUE(all.ok()) << all.error().message;
+    const auto written = TraceReader::open(path.path());
+    ASSERT_TRUE(written.ok());
+    expect_same(**all, **written);
+    const auto grown = (*reader)->newer();
+    ASSERT_TRUE(grown.ok());
+    expect_same(**grown, **written);
+    EXPECT_EQ((*stream)->error(), "");
+}
+
+TEST(TraceStream, that_holds_no_trace_or_ends_too_soon_says_so) {
+    const auto streamed = [](const std::string& text) {
+        int ends[2] = {-1, -1};
+        EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+        auto stream = TraceStream::start(base::FileDescriptor(ends[0]), "the pipe");
+        EXPECT_TRUE(stream.ok());
+        EXPECT_EQ(write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+        close(ends[1]);
+        return (*stream)->wait_for_look([] { return false; }).error();
+    };
+    EXPECT_NE(streamed(std::string(100, 'x')).message.find("not a Coroscope trace"), std::string::npos);
+    EXPECT_EQ(streamed("").code, base::ErrorCode::kCorrupt);
+}
+
+TEST(TraceStream, lets_go_of_who_does_not_wait_any_more) {
+    int ends[2] = {-1, -1};
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    const base::FileDescriptor open_end(ends[1]);
+    auto stream = TraceStream::start(base::FileDescriptor(ends[0]), "the pipe");
+    ASSERT_TRUE(stream.ok());
+    EXPECT_EQ((*stream)->wait_for_look([] { return true; }).error().code, base::ErrorCode::kGone);
 }
 
 }  // namespace
