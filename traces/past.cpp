@@ -15,7 +15,7 @@ constexpr int kShareMax = 4;  // of a processor, one part in so many
 
 }  // namespace
 
-Past::Past(std::shared_ptr<const Replay> replay, Follow follow, std::function<void()> changed)
+Past::Past(std::shared_ptr<const Replay> replay, Follow follow, std::function<void(const Past&)> changed)
     : follow_(follow),
       changed_call_(std::move(changed)),
       replay_(std::move(replay)),
@@ -136,7 +136,7 @@ void Past::loop() {
             next_look = Clock::now() + std::max<Clock::duration>(kFollowInterval, took * (kShareMax - 1));
         }
         lock.unlock();
-        changed_call_();
+        changed_call_(*this);
         lock.lock();
     }
 }

@@ -25,8 +25,8 @@ class Past {
 public:
     enum class Follow : std::uint8_t { kNo, kYes };
 
-    // `changed` may be called until the destructor returns.
-    Past(std::shared_ptr<const Replay> replay, Follow follow, std::function<void()> changed);
+    // `changed` may be called before the constructor and until the destructor returns: it is given the Past.
+    Past(std::shared_ptr<const Replay> replay, Follow follow, std::function<void(const Past&)> changed);
     ~Past();
     Past(const Past&) = delete;
     Past& operator=(const Past&) = delete;
@@ -53,7 +53,7 @@ private:
     void rebuild(std::unique_lock<std::mutex>& lock);
 
     const Follow follow_;
-    const std::function<void()> changed_call_;
+    const std::function<void(const Past&)> changed_call_;
     mutable std::mutex lock_;  // guards everything below
     mutable std::condition_variable changed_;
     std::shared_ptr<const Replay> replay_;

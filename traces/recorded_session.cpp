@@ -26,13 +26,13 @@ public:
         : stream_(std::move(stream)),
           begin_(replay->begin()),
           populated_(replay->populated()),
-          names_known_(&replay->reader().symbols()),
+          names_of_(replay),
           names_(replay->reader().modules(), debug_paths) {
         names_.preload(replay->reader().symbols());
         names_.on_change([this] { notify(); });
         const auto follow = replay->reader().being_written() ? Past::Follow::kYes : Past::Follow::kNo;
-        past_ = std::make_unique<Past>(std::move(replay), follow, [this] {
-            learn_names();
+        past_ = std::make_unique<Past>(std::move(replay), follow, [this](const Past& past) {
+            learn_names(past.replay());
             notify();
         });
     }
@@ -119,12 +119,12 @@ private:
     }
 
     // On the Past's thread: what came brings names along.
-    void learn_names() {
-        const std::shared_ptr<const Replay> replay = past_->replay();
-        if (&replay->reader().symbols() == names_known_) return;
-        names_known_ = &replay->reader().symbols();
-        names_.set_modules(replay->reader().modules());
-        names_.preload(replay->reader().symbols());
+    void learn_names(std::shared_ptr<const Replay> replay) {
+        const TraceReader& reader = replay->reader();
+        if (&reader.symbols() == &names_of_->reader().symbols()) return;
+        names_.set_modules(reader.modules());
+        names_.preload(reader.symbols());
+        names_of_ = std::move(replay);
     }
 
     void notify() {
@@ -138,11 +138,11 @@ private:
 
     const std::shared_ptr<const TraceStream> stream_;  // nullptr: of a file
     const TimeNs begin_, populated_;
-    mutable std::mutex lock_;  // guards what follows, up to names_known_
+    mutable std::mutex lock_;  // guards what follows, up to names_of_
     std::function<void()> notify_;
     mutable std::shared_ptr<const Replay> counted_;  // whose events were counted last
     mutable std::uint64_t events_total_ = 0;
-    const Symbols* names_known_;  // the Past's thread alone, once there is one
+    std::shared_ptr<const Replay> names_of_;  // whose names are known; the Past's thread alone, once there is one
     NameService names_;
     std::unique_ptr<Past> past_;
 };
