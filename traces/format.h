@@ -27,6 +27,8 @@
 //   symbols      frames of program counters: with them a trace needs neither the binaries nor the sources
 //   counts       a mark: every event stamped before ticks_max that was not lost is in the file by now; per ring and type what was
 //                emitted, dropped and accepted
+//   keyframe-delta, stacks-delta   what is not the same as in an earlier keyframe or stacks chunk, of many coroutines; which, its header says
+//                by time (context_ticks). Based on whole ones only (look_delta.h)
 //   end          why the recording ended
 //   footer       see above
 //
@@ -55,7 +57,7 @@ namespace coroscope::traces {
 inline constexpr std::uint8_t kTraceMagic[8] = {0x89, 'C', 'O', 'R', 'O', '\r', '\n', 0x1a};
 inline constexpr std::uint16_t kTraceMajor = 2;
 inline constexpr std::uint16_t kTraceMajorMin = 1;  // the oldest that is read
-inline constexpr std::uint16_t kTraceMinor = 0;
+inline constexpr std::uint16_t kTraceMinor = 1;
 
 struct FileHeader {  // 64 bytes
     std::uint8_t magic[8];
@@ -91,6 +93,8 @@ enum class ChunkType : std::uint8_t {
     kCounts = 9,
     kEnd = 10,
     kFooter = 11,
+    kKeyframeDelta = 12,  // since 2.1
+    kStacksDelta = 13,    // since 2.1
 };
 
 // How the payload of an events chunk is laid out.
@@ -116,7 +120,7 @@ struct ChunkHeader {  // 128 bytes
     std::uint32_t events_count;      // events: groups, PAD apart
     std::uint64_t lost_count;        // events: lost right before or within the chunk
     std::uint64_t lost_since_ticks;  // the first of them; 0 = none were
-    std::uint64_t context_ticks;     // events: a full stamp at or before the first slot
+    std::uint64_t context_ticks;     // events: a full stamp at or before the first slot; deltas: ticks_max of what they change
     std::uint32_t context_current;  // events: coroutine that ran on this ring before the first slot; kNone = none
     std::uint32_t context_known;   // 1: context_current can be relied on
     std::uint64_t payload_bytes;   // in the file
@@ -131,6 +135,15 @@ struct ChunkHeader {  // 128 bytes
     std::uint64_t header_hash;  // XXH3 of this header up to here, TypeCounts and buckets, from FileHeader::hash (version 1: from 0)
 };
 static_assert(sizeof(ChunkHeader) == 128);
+
+// A look at the state or at stacks, or what of one is new.
+inline constexpr bool is_look(ChunkType type) {
+    return type == ChunkType::kKeyframe || type == ChunkType::kKeyframeDelta || type == ChunkType::kStacks ||
+           type == ChunkType::kStacksDelta;
+}
+inline constexpr bool is_keyframe(ChunkType type) {
+    return type == ChunkType::kKeyframe || type == ChunkType::kKeyframeDelta;
+}
 
 inline constexpr std::uint16_t kTimeBuckets = 128;
 

@@ -395,17 +395,21 @@ void get_stack_segments(ByteReader& in, std::vector<inspect::StackSegmentImage>&
 }  // namespace
 
 std::vector<std::uint8_t> encode_image(const StateImage& image) {
+    return encode_image(image, image.coroutines);
+}
+
+std::vector<std::uint8_t> encode_image(const StateImage& image, const std::vector<CoroutineImage>& coroutines) {
     ByteWriter out;
-    out.bytes().reserve(image.coroutines.size() * 72 + 65536);
+    out.bytes().reserve(coroutines.size() * 72 + 65536);
     put_header(out, image);
-    put_coroutines(out, image.coroutines);
+    put_coroutines(out, coroutines);
     put_channels(out, image);
     put_sites(out, image.sites);
     put_pools(out, image.pools);
     put_workers(out, image.workers);
     put_histograms(out, image.histograms);
     // Each part at the end is there only if it, or one after it, says anything.
-    const bool scheduling = has_scheduling(image);
+    const bool scheduling = has_scheduling(image, coroutines);
     const bool pending = scheduling || has_pending(image);
     const bool waitables = pending || !image.waitables.empty();
     const bool growth = waitables || has_growth(image);
@@ -413,7 +417,7 @@ std::vector<std::uint8_t> encode_image(const StateImage& image) {
     if (growth) put_growth(out, image);
     if (waitables) put_waitables(out, image.waitables);
     if (pending) put_pending(out, image);
-    if (scheduling) put_scheduling(out, image);
+    if (scheduling) put_scheduling(out, image, coroutines);
     return std::move(out.bytes());
 }
 

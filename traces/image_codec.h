@@ -17,6 +17,9 @@
 namespace coroscope::traces {
 
 std::vector<std::uint8_t> encode_image(const inspect::StateImage& image);
+// With these rows of coroutines instead of the image's.
+std::vector<std::uint8_t> encode_image(const inspect::StateImage& image,
+                                       const std::vector<inspect::CoroutineImage>& coroutines);
 // `strings` becomes the arena of the image, cut to the length that it had then. Errors: kCorrupt.
 base::Result<inspect::StateImage> decode_image(std::span<const std::uint8_t> bytes, std::string_view strings);
 

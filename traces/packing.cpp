@@ -146,6 +146,10 @@ const char* chunk_type_name(ChunkType type) {
             return "end";
         case ChunkType::kFooter:
             return "footer";
+        case ChunkType::kKeyframeDelta:
+            return "keyframe-delta";
+        case ChunkType::kStacksDelta:
+            return "stacks-delta";
     }
     return "?";
 }

@@ -122,20 +122,20 @@ void get_selects(ByteReader& in, std::vector<SelectImage>& selects) {
 
 }  // namespace
 
-bool has_scheduling(const StateImage& image) {
+bool has_scheduling(const StateImage& image, const std::vector<CoroutineImage>& coroutines) {
     const auto woken = [](const CoroutineImage& c) { return c.woken_ticks != 0; };
     const auto busy = [](const WorkerImage& w) {
         return w.ready_length != 0 || w.bound_length != 0 || w.injected != 0 || w.steals != 0;
     };
     return !image.select_arms.empty() || !image.selects.empty() ||
            std::any_of(image.workers.begin(), image.workers.end(), busy) ||
-           std::any_of(image.coroutines.begin(), image.coroutines.end(), woken);
+           std::any_of(coroutines.begin(), coroutines.end(), woken);
 }
 
-void put_scheduling(ByteWriter& out, const StateImage& image) {
+void put_scheduling(ByteWriter& out, const StateImage& image, const std::vector<CoroutineImage>& coroutines) {
     out.put(kSchedulingVersion);
     put_workers(out, image.workers);
-    put_wakers(out, image.coroutines);
+    put_wakers(out, coroutines);
     put_arms(out, image.select_arms);
     put_selects(out, image.selects);
 }

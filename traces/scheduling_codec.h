@@ -12,8 +12,10 @@
 namespace coroscope::traces {
 
 // False: there is nothing to write, and the image is written as it was before.
-bool has_scheduling(const inspect::StateImage& image);
-void put_scheduling(ByteWriter& out, const inspect::StateImage& image);
+// `coroutines`: whose wakers are written.
+bool has_scheduling(const inspect::StateImage& image, const std::vector<inspect::CoroutineImage>& coroutines);
+void put_scheduling(ByteWriter& out, const inspect::StateImage& image,
+                    const std::vector<inspect::CoroutineImage>& coroutines);
 // The workers and coroutines of `image` are there already. Reads nothing where the file ends before; fails `in` on what cannot be.
 void get_scheduling(ByteReader& in, inspect::StateImage& image);
 

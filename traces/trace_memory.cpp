@@ -12,8 +12,7 @@ namespace coroscope::traces {
 namespace {
 
 bool gives_way(ChunkType type) {
-    return type == ChunkType::kEvents || type == ChunkType::kKeyframe || type == ChunkType::kStacks ||
-           type == ChunkType::kCounts;
+    return type == ChunkType::kEvents || is_look(type) || type == ChunkType::kCounts;
 }
 
 }  // namespace

@@ -2,7 +2,8 @@
 //
 // A TraceWriter appends to it as to a file; what a snapshot holds is read by a TraceReader as a file is. Events, looks at the state, their stacks
 // and marks give way, oldest first and from one mark to the next (a quarter of a second); tables (strings, stacks, modules, symbols) are kept, as
-// what is left refers to them. The newest look at the state always stays, so that there is a moment to begin from.
+// what is left refers to them. The newest look at the state always stays, so that there is a moment to begin from; looks are whole here, as what
+// they would be based on gives way.
 //
 //   bytes held <= limit + what came since the last mark + tables + one look with its stacks
 //

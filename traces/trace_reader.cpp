@@ -11,6 +11,7 @@
 #include "traces/bytes.h"
 #include "traces/event_columns.h"
 #include "traces/image_codec.h"
+#include "traces/look_delta.h"
 #include "traces/packing.h"
 #include "traces/slot_codec.h"
 #include "traces/trace_medium.h"
@@ -203,9 +204,11 @@ base::Status TraceReader::read_tables(std::size_t first_chunk) {
                 events_.push_back(i);
                 break;
             case ChunkType::kKeyframe:
+            case ChunkType::kKeyframeDelta:
                 keyframes_.push_back(i);
                 break;
             case ChunkType::kStacks:
+            case ChunkType::kStacksDelta:
                 stacks_.push_back(i);
                 break;
             default:
@@ -225,6 +228,8 @@ base::Status TraceReader::read_tables(std::size_t first_chunk) {
     };
     std::stable_sort(keyframes_.begin(), keyframes_.end(), by_time);
     std::stable_sort(stacks_.begin(), stacks_.end(), by_time);
+    drop_baseless(keyframes_, ChunkType::kKeyframe);
+    drop_baseless(stacks_, ChunkType::kStacks);
     std::stable_sort(counts_.begin(), counts_.end(),
                      [](const auto& a, const auto& b) { return a->mark_ticks < b->mark_ticks; });
     if (keyframes_.empty())
@@ -266,11 +271,41 @@ base::Result<std::vector<wire::EventSlot>> TraceReader::read_events(const ChunkR
     return slots;
 }
 
+// Deltas of what is not there, or not any more, are of no use.
+void TraceReader::drop_baseless(std::vector<std::uint32_t>& looks, ChunkType whole) {
+    const std::vector<std::uint32_t> all = looks;
+    std::erase_if(looks, [&](std::uint32_t position) {
+        const ChunkRef& chunk = index_.chunks[position];
+        return chunk.header.type != whole && base_of(chunk, all) == nullptr;
+    });
+}
+
+const ChunkRef* TraceReader::base_of(const ChunkRef& delta, const std::vector<std::uint32_t>& looks) const {
+    const auto before = [&](std::uint32_t position, std::uint64_t ticks) {
+        return index_.chunks[position].header.ticks_max < ticks;
+    };
+    const std::uint64_t ticks = delta.header.context_ticks;
+    const ChunkType whole = delta.header.type == ChunkType::kKeyframeDelta ? ChunkType::kKeyframe : ChunkType::kStacks;
+    for (auto at = std::lower_bound(looks.begin(), looks.end(), ticks, before); at != looks.end(); ++at) {
+        const ChunkRef& chunk = index_.chunks[*at];
+        if (chunk.header.ticks_max != ticks) return nullptr;
+        if (chunk.header.type == whole) return &chunk;
+    }
+    return nullptr;
+}
+
 base::Result<inspect::StateImage> TraceReader::read_keyframe(const ChunkRef& chunk) const {
     const base::Result<Bytes> payload = read_payload(chunk);
     if (!payload.ok()) return payload.error();
-    base::Result<inspect::StateImage> image = decode_image(*payload, *strings_);
-    if (!image.ok()) return corrupt(image.error().message);
+    base::Result<inspect::StateImage> image = corrupt("its base is missing");
+    if (chunk.header.type == ChunkType::kKeyframe) {
+        image = decode_image(*payload, *strings_);
+    } else if (const ChunkRef* whole = base_of(chunk, keyframes_)) {
+        const base::Result<inspect::StateImage> base = read_keyframe(*whole);
+        if (!base.ok()) return base;
+        image = apply_keyframe_delta(*payload, *base, *strings_);
+    }
+    if (!image.ok()) return corrupt(chunk, image.error());
     // The walk over the chunks went by the header's times; what is inside must not claim others.
     image->read_begin_ticks = chunk.header.ticks_min;
     image->read_end_ticks = chunk.header.ticks_max;
@@ -280,8 +315,15 @@ base::Result<inspect::StateImage> TraceReader::read_keyframe(const ChunkRef& chu
 base::Result<inspect::StackSnapshot> TraceReader::read_stacks(const ChunkRef& chunk) const {
     const base::Result<Bytes> payload = read_payload(chunk);
     if (!payload.ok()) return payload.error();
-    base::Result<inspect::StackSnapshot> stacks = decode_stacks(*payload);
-    if (!stacks.ok()) return corrupt(stacks.error().message);
+    base::Result<inspect::StackSnapshot> stacks = corrupt("its base is missing");
+    if (chunk.header.type == ChunkType::kStacks) {
+        stacks = decode_stacks(*payload);
+    } else if (const ChunkRef* whole = base_of(chunk, stacks_)) {
+        const base::Result<inspect::StackSnapshot> base = read_stacks(*whole);
+        if (!base.ok()) return base;
+        stacks = apply_stacks_delta(*payload, *base);
+    }
+    if (!stacks.ok()) return corrupt(chunk, stacks.error());
     for (inspect::StackRef& ref : stacks->stacks) {
         if (ref.stack >= stack_table_->size()) ref.stack = wire::kNone;
     }

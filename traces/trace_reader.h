@@ -71,7 +71,7 @@ public:
     // What is known of a ring; kFree when no counts were written yet.
     RingCount ring(std::uint32_t ring) const;
 
-    // Payloads, unpacked. Errors: kCorrupt, kUnreadable; the caller decides whether a broken chunk is a loss or the end.
+    // Payloads, unpacked; of deltas the whole look. Errors: kCorrupt, kUnreadable; the caller decides whether a broken chunk is a loss or the end.
     base::Result<std::vector<wire::EventSlot>> read_events(const ChunkRef& chunk) const;
     // The same into `slots`, whose memory is used again.
     base::Status read_events(const ChunkRef& chunk, std::vector<wire::EventSlot>& slots) const;
@@ -90,6 +90,9 @@ private:
     base::Status read_index_and_tables(bool growing);
     base::Status read_tables(std::size_t first_chunk);
     base::Status read_table(const ChunkRef& chunk, Growing& growing);
+    void drop_baseless(std::vector<std::uint32_t>& looks, ChunkType whole);
+    // What a delta changes; nullptr when it is not there. `looks`: keyframes_ or stacks_.
+    const ChunkRef* base_of(const ChunkRef& delta, const std::vector<std::uint32_t>& looks) const;
     std::uint64_t seed() const;
     base::Error corrupt(const std::string& how) const;
     base::Error corrupt(const ChunkRef& chunk, const base::Error& how) const;

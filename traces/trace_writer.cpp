@@ -124,7 +124,8 @@ base::Status TraceWriter::append_stored(ChunkHeader& header, Extras extras, Byte
     const base::Status written = write_locked(out.bytes(), parts_bytes);
     if (!written.ok()) return written;
     ++chunks_;
-    if (header.type == ChunkType::kKeyframe || header.type == ChunkType::kStacks) look_bytes_ += out.size();
+    if (is_look(header.type)) look_bytes_ += out.size();
+    if (is_keyframe(header.type)) ++keyframes_;
     if (!medium_->keeps_everything()) return written;
     const BytesView offset_bytes = bytes_of(offset);
     index_.insert(index_.end(), offset_bytes.begin(), offset_bytes.end());
@@ -172,19 +173,11 @@ base::Status TraceWriter::add_events(const EventsChunk& chunk, bool hurry) {
 }
 
 base::Status TraceWriter::add_again(const ChunkHeader& header, Bytes payload) {
-    if (header.type == ChunkType::kKeyframe) {
-        const std::lock_guard lock(lock_);
-        ++keyframes_;
-    }
     return append(header, std::move(payload), Compression::kZstd);
 }
 
 base::Status TraceWriter::add_stored(ChunkHeader header, std::span<const TypeCount> counts,
                                      std::span<const std::uint16_t> buckets, BytesView payload) {
-    if (header.type == ChunkType::kKeyframe) {
-        const std::lock_guard lock(lock_);
-        ++keyframes_;
-    }
     return append_stored(header, {counts, buckets}, payload);
 }
 
@@ -240,11 +233,14 @@ base::Status TraceWriter::add_keyframe(const inspect::StateImage& image) {
     ChunkHeader header = plain_header(ChunkType::kKeyframe);
     header.ticks_min = image.read_begin_ticks;
     header.ticks_max = image.read_end_ticks;
-    const base::Status written = append(header, encode_image(image), Compression::kZstd);
-    if (!written.ok()) return written;
-    const std::lock_guard lock(lock_);
-    ++keyframes_;
-    return written;
+    if (medium_->keeps_everything()) {
+        if (std::optional<Bytes> delta = base_.keyframe(image)) {
+            header.type = ChunkType::kKeyframeDelta;
+            header.context_ticks = base_.keyframe_ticks();
+            return append(header, std::move(*delta), Compression::kZstd);
+        }
+    }
+    return append(header, encode_image(image), Compression::kZstd);
 }
 
 base::Status TraceWriter::add_stacks(const inspect::StackSnapshot& stacks, const inspect::StackTable& table) {
@@ -263,6 +259,13 @@ base::Status TraceWriter::add_stacks(const inspect::StackSnapshot& stacks, const
     }
     ChunkHeader header = plain_header(ChunkType::kStacks);
     header.ticks_min = header.ticks_max = stacks.taken_ticks;
+    if (medium_->keeps_everything()) {
+        if (std::optional<Bytes> delta = base_.stacks(stacks)) {
+            header.type = ChunkType::kStacksDelta;
+            header.context_ticks = base_.stacks_ticks();
+            return append(header, std::move(*delta), Compression::kZstd);
+        }
+    }
     return append(header, encode_stacks(stacks), Compression::kZstd);
 }
 

@@ -21,6 +21,7 @@
 #include "instrumentation/inspect/state_image.h"
 #include "instrumentation/wire/event.h"
 #include "traces/format.h"
+#include "traces/look_delta.h"
 #include "traces/tables.h"
 #include "traces/trace_medium.h"
 
@@ -61,7 +62,7 @@ public:
     // A chunk of another trace as it stands there, its number apart.
     base::Status add_stored(ChunkHeader header, std::span<const TypeCount> counts,
                             std::span<const std::uint16_t> buckets, BytesView payload);
-    // Also adds the strings that are new since the last one.
+    // Also adds the strings that are new since the last one. One caller at a time.
     base::Status add_keyframe(const inspect::StateImage& image);
     // Also adds the stacks of the table that are new since the last call. One caller at a time.
     base::Status add_stacks(const inspect::StackSnapshot& stacks, const inspect::StackTable& table);
@@ -93,6 +94,7 @@ private:
     base::Status status_locked() const;
 
     const std::shared_ptr<TraceMedium> medium_;  // guarded by lock_
+    LookBase base_;                              // of who adds looks
     std::uint64_t seed_ = 0;   // of headers' checksums
     mutable std::mutex lock_;  // guards everything below
     std::uint64_t offset_ = 0;  // end of the last whole chunk

@@ -76,6 +76,8 @@ struct StackRef {
     UnwindEnd end = UnwindEnd::kNotUnwound;
     std::uint32_t stack = wire::kNone;  // in the StackTable
     std::uint32_t used_bytes = 0;       // high end - (rsp after the saved frame)
+
+    bool operator==(const StackRef&) const = default;
 };
 
 // Distinct stacks by number. Not thread-safe while adding.

@@ -73,6 +73,8 @@ struct CoroutineImage {
     std::uint64_t woken_ticks = 0;
     std::uint64_t woken_by = 0;  // identity of the coroutine that did it; 0 = none did, or it is not known
     wire::WakeCause woken_cause = wire::WakeCause::kCoroutine;
+
+    bool operator==(const CoroutineImage&) const = default;
 };
 
 struct ChannelImage {

@@ -202,7 +202,7 @@ base::Result<std::uint64_t> write_long_trace(const Recording& recording, const s
     while (written < count) {
         image->read_begin_ticks = image->read_end_ticks = chunks.front().ticks_min;
         base::Status status = writer.add_keyframe(*image);
-        traces::Counts marks = reader.counts().empty() ? traces::Counts{} : reader.counts().back();
+        traces::Counts marks = reader.counts().empty() ? traces::Counts{} : *reader.counts().back();
         for (traces::EventsChunk& chunk : chunks) {
             if (status.ok()) status = writer.add_events(chunk, false);
             written += chunk.events_count;

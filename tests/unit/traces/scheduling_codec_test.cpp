@@ -65,7 +65,7 @@ TEST(SchedulingCodec, a_program_without_any_writes_what_it_wrote_before) {
     image.workers.resize(2);
     image.coroutines.resize(1);
     const auto bytes = encode_image(image);
-    EXPECT_FALSE(has_scheduling(image));
+    EXPECT_FALSE(has_scheduling(image, image.coroutines));
     const auto decoded = decode_image(bytes, "");
     ASSERT_TRUE(decoded.ok());
     EXPECT_TRUE(decoded->selects.empty());
