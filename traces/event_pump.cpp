@@ -304,8 +304,9 @@ std::array<EventCount, wire::kEventTypesMax> EventPump::counts() const {
         }
     }
     for (const auto& log : logs_) {
+        const auto accepted = log->accepted();
         for (std::size_t type = 0; type < totals.size(); ++type)
-            totals[type].accepted += log->accepted()[type];
+            totals[type].accepted += accepted[type];
     }
     for (EventCount& row : totals)
         row.emitted = row.accepted + row.lost;
