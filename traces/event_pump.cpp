@@ -16,7 +16,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::uint64_t kHurryBytes = 64ULL << 20;  // waiting: store without compressing
+constexpr std::uint64_t kHurryBytes = 64ULL << 20;  // waiting: nothing is compressed any more
 constexpr std::size_t kSpareBuffersMax = 64;
 constexpr std::uint64_t kSpareBytesMax = 16ULL << 20;
 constexpr auto kMarkInterval = milliseconds(250);
@@ -35,7 +35,7 @@ void ask_for_priority() {
 }  // namespace
 
 EventPump::EventPump(inspect::Target& target, TraceWriter* writer, const Limits& limits)
-    : target_(target), limits_(limits), writer_(writer) {}
+    : target_(target), limits_(limits), writer_(writer), grade_(std::min(kHurryBytes, limits.queue_bytes / 2)) {}
 
 EventPump::~EventPump() {
     stop();
@@ -212,7 +212,7 @@ RingLog& EventPump::log_of(std::uint32_t ring) {
 }
 
 void EventPump::log_block(Block& block) {
-    const bool hurry = queued_bytes_.load(std::memory_order_relaxed) > kHurryBytes;
+    const bool hurry = block.mark == nullptr && grade_.verbatim(queued_bytes_.load(std::memory_order_relaxed));
     const std::lock_guard lock(log_lock_);
     if (block.mark != nullptr) return log_mark(*block.mark, block.last);
     RingLog& log = log_of(block.ring);

@@ -3,7 +3,7 @@
 //   rings --drain thread--> blocks of slots --log thread--> RingLog (counts, tally, chunks of the file)
 //
 // The drain thread only copies and moves the tail, so that a ring of 4 MiB never fills while somebody compresses: at 83M events/s it holds
-// 3 ms. When the log thread falls behind, chunks go out uncompressed; when more than Limits::queue_bytes wait, the rings are left to
+// 3 ms. When the log thread falls behind, more and more chunks go out uncompressed (packing_grade.h); when more than Limits::queue_bytes wait, the rings are left to
 // fill and the program counts what it drops: it is never held up, and memory is bounded, however slow the disk, or who reads a pipe.
 //
 //   E1  The Target given is used by the drain thread alone from start() to stop().
@@ -27,6 +27,7 @@
 
 #include "instrumentation/inspect/target.h"
 #include "traces/moment.h"
+#include "traces/packing_grade.h"
 #include "traces/ring_log.h"
 #include "traces/tables.h"
 #include "traces/tally.h"
@@ -127,6 +128,8 @@ private:
     };
     std::optional<Listening> wished_;
     std::uint64_t marks_wanted_ = 0, marks_sent_ = 0, marks_logged_ = 0;  // numbers of flush() calls
+
+    PackingGrade grade_;  // the log thread alone
 
     mutable std::mutex log_lock_;  // guards the rest
     TraceWriter* writer_;

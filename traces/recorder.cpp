@@ -209,8 +209,9 @@ private:
         const auto by_type = observation_.pump().counts();
         events_ = sum(by_type, &EventCount::accepted);
         lost_ = sum(by_type, &EventCount::lost);
-        counts.events = events_ + lost_;
-        counts.switches = by_type[static_cast<std::size_t>(wire::EventType::kResume)].emitted;
+        counts.events = events_;
+        counts.lost = lost_;
+        counts.switches = by_type[static_cast<std::size_t>(wire::EventType::kResume)].accepted;
         program_cpu_ns_ = inspect::proc::cpu_time_ns(options_.pid).value_or(program_cpu_ns_);
         counts.program_cpu_ns = program_cpu_ns_;
         counts.recorder_cpu_ns = static_cast<std::uint64_t>(clock_ns(CLOCK_PROCESS_CPUTIME_ID));
