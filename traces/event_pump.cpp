@@ -35,7 +35,7 @@ void ask_for_priority() {
 }  // namespace
 
 EventPump::EventPump(inspect::Target& target, TraceWriter* writer, const Limits& limits)
-    : target_(target), limits_(limits), writer_(writer), grade_(std::min(kHurryBytes, limits.queue_bytes / 2)) {}
+    : target_(target), limits_(limits), grade_(std::min(kHurryBytes, limits.queue_bytes / 2)), writer_(writer) {}
 
 EventPump::~EventPump() {
     stop();
