@@ -19,6 +19,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -40,6 +41,8 @@ public:
     struct Limits {
         std::uint64_t queue_bytes = 512ULL << 20;  // of slots that wait for the log thread
         std::uint64_t mark_bytes = ~0ULL;          // of slots between two marks
+        bool verbatim = true;                      // chunks may go out as they lay in the ring, ten times as large, rather than be lost
+        std::function<bool()> room;                // whether more may be taken now; none = always. Called on the drain thread
     };
     // `target` must be attached and not yet listening; `writer` may be null. Both outlive the pump.
     EventPump(inspect::Target& target, TraceWriter* writer, const Limits& limits);

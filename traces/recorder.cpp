@@ -112,7 +112,8 @@ private:
             if (!observation_.writer()->status().ok()) return Ending::kFileFailed;
             dump_if_wanted();
             tell_progress();
-            if (pace_.due(clock_ns(CLOCK_MONOTONIC), observation_.writer()->file_bytes())) return Ending::kNotYet;
+            if (pace_.due(clock_ns(CLOCK_MONOTONIC), observation_.writer()->file_bytes()) || observation_.crowded())
+                return Ending::kNotYet;
             std::this_thread::sleep_for(kLookOut);
         }
     }
@@ -167,6 +168,8 @@ private:
         KeyframePace::Look look;
         look.begin_ns = clock_ns(CLOCK_MONOTONIC);
         const std::int64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        // Only what lies before a mark gives way, and only to a look behind it.
+        if (observation_.crowded()) observation_.pump().flush();
         auto moment = observation_.look(with_stacks, false);
         if (!moment.ok()) return moment.error();
         const std::uint64_t bytes_before = observation_.writer()->look_bytes();

@@ -44,6 +44,8 @@ public:
     static std::optional<Counts> counts_before(const TraceBytes& snapshot);
     // Bytes that are held.
     std::uint64_t bytes() const;
+    // Of them, those that the next look and a mark before it let go of: events and marks.
+    std::uint64_t event_bytes() const;
     // Nothing more will come.
     void close();
 
@@ -62,7 +64,7 @@ private:
     mutable std::mutex lock_;  // guards what follows
     std::uint64_t end_ = 0;    // offset of what comes next
     std::uint64_t bytes_ = 0;  // held
-    std::uint64_t window_bytes_ = 0;
+    std::uint64_t window_bytes_ = 0, look_bytes_ = 0;  // of window_; of its looks and their stacks
     std::vector<Piece> lasting_;  // the file's header and tables
     std::deque<Piece> window_;
     std::optional<Piece> mark_before_;  // the last mark that gave way
