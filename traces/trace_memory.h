@@ -4,10 +4,12 @@
 // and marks give way, oldest first and from one mark to the next (a quarter of a second); tables (strings, stacks, modules, symbols) are kept, as
 // what is left refers to them. The newest look at the state always stays, so that there is a moment to begin from.
 //
-//   bytes held <= limit + what came since the last mark + tables + one look with its stacks
+//   bytes held <= limit + what came since the newest look and between the marks around it + tables + one look with its stacks
 //
-// Thread: append() by the writer, the rest by any. Blocks: for a lock that is held while a chunk's pointer is stored, or all of them copied. Tested in
-// tests/unit/traces/growing_trace_test.cpp.
+// Who appends sees to it that looks come often enough (keyframe_pace.h), and may stop when they do not (EventPump::Limits::room).
+//
+// Thread: append() by the writer, the rest by any. Blocks: for a lock that is held while a chunk's pointer is stored, or all of them copied. Tested
+// in tests/unit/traces/growing_trace_test.cpp.
 #pragma once
 
 #include <cstdint>

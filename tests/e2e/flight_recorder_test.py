@@ -31,10 +31,14 @@ class FlightRecorder(unittest.TestCase):
         self.assertIsNotNone(said, err)
         return float(said[1]), int(said[2]), 0 if said[3] == "none" else int(said[3]), said[5]
 
+    def recording(self, path, pid):
+        return harness.started(harness.COROSCOPE, "record", "-o", path, "--flight-recorder", "8MB", "--progress", "--pid", pid)
+
     def test_a_program_that_ends_leaves_its_last_seconds(self):
         with harness.folder() as folder:
             path = os.path.join(folder, "t.coro")
-            ran = harness.coroscope("record", "-o", path, "--flight-recorder", "64MB,2s", "--", harness.DEMO, "--seconds", 5, "--swarm", 2000, check=0)
+            ran = harness.coroscope("record", "-o", path, "--flight-recorder", "64MB,2s", "--", harness.DEMO, "--seconds", 5,
+                                    "--swarm", 2000, check=0)
             seconds, events, lost, why = self.dumped(ran.err, path)
             self.assertEqual(why, "the program ended")
             self.assertGreater(seconds, 1.4)
@@ -52,7 +56,7 @@ class FlightRecorder(unittest.TestCase):
             path = os.path.join(folder, "t.coro")
             with harness.started(harness.DEMO, "--seconds", 60, "--swarm", 2000) as demo:
                 harness.wait_until(lambda: harness.attachable(demo.pid), what="the demo being attachable")
-                with harness.started(harness.COROSCOPE, "record", "-o", path, "--flight-recorder", "8MB", "--progress", "--pid", demo.pid) as recorder:
+                with self.recording(path, demo.pid) as recorder:
                     self.assertIn("coroscope: ", recorder.stderr.readline())  # it records
                     self.assertEqual(os.listdir(folder), [])
                     lines = []
@@ -92,7 +96,7 @@ class FlightRecorder(unittest.TestCase):
             path = os.path.join(folder, "t.coro")
             with harness.started(BUSY, 100, 0, 60, stdin=subprocess.DEVNULL) as busy:
                 harness.wait_until(lambda: harness.attachable(busy.pid), what="the program being attachable")
-                with harness.started(harness.COROSCOPE, "record", "-o", path, "--flight-recorder", "8MB", "--progress", "--pid", busy.pid) as recorder:
+                with self.recording(path, busy.pid) as recorder:
                     for _ in range(8):
                         recorder.stderr.readline()  # a second each
                     grown = high_water_kib(recorder.pid)
@@ -115,7 +119,7 @@ class FlightRecorder(unittest.TestCase):
             os.mkdir(os.path.dirname(path))
             with harness.started(harness.DEMO, "--seconds", 60, "--swarm", 500) as demo:
                 harness.wait_until(lambda: harness.attachable(demo.pid), what="the demo being attachable")
-                with harness.started(harness.COROSCOPE, "record", "-o", path, "--flight-recorder", "8MB", "--progress", "--pid", demo.pid) as recorder:
+                with self.recording(path, demo.pid) as recorder:
                     recorder.stderr.readline()
                     os.rmdir(os.path.dirname(path))
                     recorder.send_signal(signal.SIGUSR1)
@@ -135,8 +139,8 @@ class FlightRecorder(unittest.TestCase):
         with harness.folder() as folder:
             path = os.path.join(folder, "t.coro")
             script = """mount -t tmpfs -o size=64k none "$1"; shift; exec "$@" """
-            ran = harness.run("unshare", "-rm", "sh", "-c", script, "sh", folder, harness.COROSCOPE, "record", "-o", path, "--flight-recorder", "8MB", "--",
-                              harness.DEMO, "--seconds", 3, "--swarm", 20000)
+            ran = harness.run("unshare", "-rm", "sh", "-c", script, "sh", folder, harness.COROSCOPE, "record", "-o", path,
+                              "--flight-recorder", "8MB", "--", harness.DEMO, "--seconds", 3, "--swarm", 20000)
             harness.one_sentence(self, ran, 3, path, "space")
             totals = ran.last_json()
             self.assertEqual(totals["spawned"], totals["exited"])

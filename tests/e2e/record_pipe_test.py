@@ -12,8 +12,8 @@ BUSY = os.path.join(harness.BIN, "busy_bodies")
 
 class RecordPipe(unittest.TestCase):
     def record_to(self, stdout, *program, **more):
-        return subprocess.Popen([str(part) for part in (harness.COROSCOPE, "record", "-o", "-", "--", *program)], stdout=stdout, stderr=subprocess.PIPE,
-                                stdin=subprocess.DEVNULL, text=False, **more)
+        command = [str(part) for part in (harness.COROSCOPE, "record", "-o", "-", "--", *program)]
+        return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=False, **more)
 
     def account_for(self, path):
         stat = harness.coroscope("stat", path, "--json", check=0).json()
