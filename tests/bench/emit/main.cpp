@@ -84,11 +84,16 @@ Measured rdtsc(std::uint64_t count) {
 }
 
 Measured emptied(std::uint64_t count) {
-    return bench::ring_to_memory(*g_segment, *g_writer, count);
+    return bench::ring_to_memory(*g_segment, *g_writer, count, 0);
+}
+
+Measured emptied_at_80m(std::uint64_t count) {
+    return bench::ring_to_memory(*g_segment, *g_writer, count, 80);
 }
 
 constexpr bench::Workload kWorkloads[] = {
-    {"ring_to_memory", emptied},
+    {"ring_to_memory", emptied_at_80m},
+    {"ring_to_memory_full", emptied},
     {"event", event},
     {"event_wide", event_wide},
     {"event_stamped", event_stamped},

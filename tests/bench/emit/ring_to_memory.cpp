@@ -49,6 +49,8 @@ private:
     wire::ReaderPage* page_ = nullptr;
 };
 
+constexpr std::uint64_t kBurst = 1024;  // events between two looks at the clock, where there is a pace
+
 struct Taken {
     std::uint64_t events = 0, wrong = 0;
 };
@@ -64,7 +66,7 @@ void count(std::span<const wire::EventSlot> slots, Taken& taken) {
 
 }  // namespace
 
-Measured ring_to_memory(emit::RingSegment& segment, emit::RingWriter& writer, std::uint64_t count_wanted) {
+Measured ring_to_memory(emit::RingSegment& segment, emit::RingWriter& writer, std::uint64_t count_wanted, std::uint64_t million_per_s) {
     ReaderSide side;
     if (!segment.attach_reader(side.fd()).ok()) std::abort();
     segment.listen(wire::kCategoryCoroutine, wire::RingMode::kDropAndCount, 0);
@@ -93,6 +95,10 @@ Measured ring_to_memory(emit::RingSegment& segment, emit::RingWriter& writer, st
     const std::uint64_t stamp = base::read_tsc();
     const std::uint64_t begin_ns = now_ns();
     for (std::uint64_t i = 0; i < count_wanted; ++i) {
+        if (million_per_s != 0 && i % kBurst == 0) {
+            while (now_ns() - begin_ns < i * 1000 / million_per_s) {
+            }
+        }
         const auto number = static_cast<std::uint32_t>(i) & 0xffffffU;
         emit::probe::resume(&writer, stamp, number, number, number);
     }

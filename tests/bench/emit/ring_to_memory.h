@@ -6,8 +6,9 @@
 
 namespace coroscope::bench {
 
-// `count` events, whose stamp is there already, as fast as one thread writes them, while another empties the ring as a recorder's drain thread does:
+// `count` events, whose stamp is there already, that one thread writes while another empties the ring as a recorder's drain thread does:
 // what there is, into memory of its own, then a pause. "dropped" are those that found the ring full, "wrong" slots that are not what was written.
-Measured ring_to_memory(emit::RingSegment& segment, emit::RingWriter& writer, std::uint64_t count);
+// `million_per_s`: no faster than that; 0 = as fast as it goes.
+Measured ring_to_memory(emit::RingSegment& segment, emit::RingWriter& writer, std::uint64_t count, std::uint64_t million_per_s);
 
 }  // namespace coroscope::bench
