@@ -87,16 +87,17 @@ public:
         for (const EventSlot slot : slots_)
             rows += wire::slot_type(slot) == EventType::kExt ? 0 : 1;
         Bytes& kinds_of_rows = shop_.columns[static_cast<std::size_t>(Column::kKind)];
-        kinds_of_rows.clear();
-        kinds_of_rows.reserve(rows);
-        shop_.differences.clear();
-        shop_.differences.reserve(rows);
+        kinds_of_rows.resize(rows);
+        shop_.differences.resize(rows);
+        std::uint8_t* next_kind = kinds_of_rows.data();
+        std::int64_t* next_difference = shop_.differences.data();
         shop_.predictor.begin(rows);
         shop_.fields.objects.begin(rows);
         shop_.fields.arguments.begin(rows);
         shop_.fields.ext48s.begin(slots_.size() - rows);
         shop_.fields.ext64s.begin(slots_.size() - rows);
         std::uint64_t full = context_ticks_;
+        EventRow row;  // of EXT words, only those of its kind are looked at
         for (std::size_t at = 0; at < slots_.size();) {
             const EventSlot head = slots_[at];
             std::size_t exts = 0;
@@ -109,7 +110,6 @@ public:
             if (type == EventType::kSync && exts > 0 && !continues(full, slots_[at + 1].word1)) return false;
             const unsigned number = number_of(type, static_cast<std::uint8_t>(exts));
             if (number >= EventPredictor::kKindsMax) return false;
-            EventRow row;
             row.object = wire::slot_object(head);
             row.argument = wire::slot_argument(head);
             for (std::size_t i = 0; i < exts; ++i) {
@@ -117,8 +117,8 @@ public:
                 row.ext64[i] = slots_[at + 1 + i].word1;
             }
             shop_.predictor.take(shop_.fields, number, kinds_[number], row);
-            kinds_of_rows.push_back(static_cast<std::uint8_t>(number));
-            shop_.differences.push_back(difference);
+            *next_kind++ = static_cast<std::uint8_t>(number);
+            *next_difference++ = difference;
             smallest_ = std::min(smallest_, difference);
             at += 1 + exts;
         }

@@ -36,8 +36,7 @@ struct FieldWriter {
 
     template <typename Writer>
     static void field32(Writer& to, std::uint32_t guess, std::uint32_t last, std::uint32_t value) {
-        if (value == guess) return to.put_nothing();
-        to.put(zigzag32(value - last), 1);
+        to.put_unless(value == guess, zigzag32(value - last));
     }
     void object(std::uint32_t guess, std::uint32_t last, std::uint32_t& value) {
         field32(objects, guess, last, value);
@@ -46,17 +45,14 @@ struct FieldWriter {
         field32(arguments, guess, last, value);
     }
     void count(std::uint32_t guess, std::uint32_t& value) {
-        if (value == guess) return arguments.put_nothing();
         const std::uint32_t low = zigzag32((value - guess) << 8) >> 8;  // of 24 bits
-        arguments.put((low & 0xffffff) | ((value ^ guess) & 0xff000000), 1);
+        arguments.put_unless(value == guess, (low & 0xffffff) | ((value ^ guess) & 0xff000000));
     }
     void ext48(std::uint64_t guess, std::uint64_t last, std::uint64_t& value) {
-        if (value == (guess & wire::kStampMask)) return ext48s.put_nothing();
-        ext48s.put(zigzag(signed48(value - last)) & wire::kStampMask, 1);
+        ext48s.put_unless(value == (guess & wire::kStampMask), zigzag(signed48(value - last)) & wire::kStampMask);
     }
     void ext64(std::uint64_t guess, std::uint64_t last, std::uint64_t& value) {
-        if (value == guess) return ext64s.put_nothing();
-        ext64s.put(zigzag(static_cast<std::int64_t>(value - last)), 1);
+        ext64s.put_unless(value == guess, zigzag(static_cast<std::int64_t>(value - last)));
     }
 };
 

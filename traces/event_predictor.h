@@ -131,11 +131,9 @@ private:
     }
     template <typename T>
     static void learn(Field<T>& field, bool seen, T before, T value) {
-        if (seen) {
-            const int table = before == value ? 1 : 0;
-            const int stride = field.last + field.stride == value ? 1 : 0;
-            field.trust = std::clamp(field.trust + table - stride, -kTrustMax, kTrustMax);
-        }
+        const int table = before == value ? 1 : 0;
+        const int stride = field.last + field.stride == value ? 1 : 0;
+        field.trust = std::clamp(field.trust + (seen ? table - stride : 0), -kTrustMax, kTrustMax);
         field.stride = value - field.last;
         field.last = value;
     }

@@ -16,7 +16,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::uint64_t kHurryBytes = 64ULL << 20;  // waiting: store without compressing
+constexpr std::uint64_t kHurryBytes = 64ULL << 20;  // waiting: nothing is compressed any more
 constexpr std::size_t kSpareBuffersMax = 64;
 constexpr std::uint64_t kSpareBytesMax = 16ULL << 20;
 constexpr auto kMarkInterval = milliseconds(250);
@@ -35,7 +35,7 @@ void ask_for_priority() {
 }  // namespace
 
 EventPump::EventPump(inspect::Target& target, TraceWriter* writer, const Limits& limits)
-    : target_(target), limits_(limits), writer_(writer) {}
+    : target_(target), limits_(limits), grade_(std::min(kHurryBytes, limits.queue_bytes / 2)), writer_(writer) {}
 
 EventPump::~EventPump() {
     stop();
@@ -128,6 +128,8 @@ void EventPump::push_mark(std::uint64_t number, bool last) {
 // Takes what every ring holds; false when the queue is full and the rings were left alone.
 bool EventPump::drain_round(std::uint64_t* slots) {
     if (queued_bytes_.load(std::memory_order_relaxed) > limits_.queue_bytes) return false;
+    // At the end all that the rings hold is taken: nobody makes room any more.
+    if (limits_.room && !stop_.load(std::memory_order_relaxed) && !limits_.room()) return false;
     for (std::uint32_t ring = 0; ring < target_.rings_count(); ++ring) {
         Block block;
         block.ring = ring;
@@ -168,7 +170,7 @@ void EventPump::drain_loop() {
         }
         std::uint64_t number = 0;
         slots_since_mark += slots;
-        // Where nothing can be taken, because whoever reads the trace does not, marks would only pile up.
+        // Where nothing can be taken marks would only pile up.
         const bool mark_due = now >= next_mark || slots_since_mark * sizeof(wire::EventSlot) >= limits_.mark_bytes;
         bool mark_wanted = mark_due && room;
         {
@@ -212,7 +214,7 @@ RingLog& EventPump::log_of(std::uint32_t ring) {
 }
 
 void EventPump::log_block(Block& block) {
-    const bool hurry = queued_bytes_.load(std::memory_order_relaxed) > kHurryBytes;
+    const bool hurry = limits_.verbatim && block.mark == nullptr && grade_.verbatim(queued_bytes_.load(std::memory_order_relaxed));
     const std::lock_guard lock(log_lock_);
     if (block.mark != nullptr) return log_mark(*block.mark, block.last);
     RingLog& log = log_of(block.ring);
@@ -304,8 +306,9 @@ std::array<EventCount, wire::kEventTypesMax> EventPump::counts() const {
         }
     }
     for (const auto& log : logs_) {
+        const auto accepted = log->accepted();
         for (std::size_t type = 0; type < totals.size(); ++type)
-            totals[type].accepted += log->accepted()[type];
+            totals[type].accepted += accepted[type];
     }
     for (EventCount& row : totals)
         row.emitted = row.accepted + row.lost;

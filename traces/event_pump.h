@@ -3,8 +3,8 @@
 //   rings --drain thread--> blocks of slots --log thread--> RingLog (counts, tally, chunks of the file)
 //
 // The drain thread only copies and moves the tail, so that a ring of 4 MiB never fills while somebody compresses: at 83M events/s it holds
-// 3 ms. When the log thread falls behind, chunks go out uncompressed; when more than Limits::queue_bytes wait, the rings are left to
-// fill and the program counts what it drops: it is never held up, and memory is bounded, however slow the disk, or who reads a pipe.
+// 3 ms. When the log thread falls behind, more and more chunks go out uncompressed (packing_grade.h); when more than Limits::queue_bytes wait, the
+// rings are left to fill and the program counts what it drops: it is never held up, and memory is bounded, however slow disk or reader are.
 //
 //   E1  The Target given is used by the drain thread alone from start() to stop().
 //   E2  Every 1/4 s, after Limits::mark_bytes of slots, and at the end, the open chunks are flushed and a mark with all counts follows them.
@@ -19,6 +19,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,6 +28,7 @@
 
 #include "instrumentation/inspect/target.h"
 #include "traces/moment.h"
+#include "traces/packing_grade.h"
 #include "traces/ring_log.h"
 #include "traces/tables.h"
 #include "traces/tally.h"
@@ -39,6 +41,8 @@ public:
     struct Limits {
         std::uint64_t queue_bytes = 512ULL << 20;  // of slots that wait for the log thread
         std::uint64_t mark_bytes = ~0ULL;          // of slots between two marks
+        bool verbatim = true;  // rather than be lost, events may be stored as they lay in the ring, ten times as large
+        std::function<bool()> room;  // whether more may be taken now; none = always. Called on the drain thread
     };
     // `target` must be attached and not yet listening; `writer` may be null. Both outlive the pump.
     EventPump(inspect::Target& target, TraceWriter* writer, const Limits& limits);
@@ -127,6 +131,8 @@ private:
     };
     std::optional<Listening> wished_;
     std::uint64_t marks_wanted_ = 0, marks_sent_ = 0, marks_logged_ = 0;  // numbers of flush() calls
+
+    PackingGrade grade_;  // the log thread alone
 
     mutable std::mutex log_lock_;  // guards the rest
     TraceWriter* writer_;

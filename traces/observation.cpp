@@ -113,6 +113,8 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
     if (options.keep.has_value()) {
         limits.queue_bytes = std::clamp(options.keep->bytes, kFlightQueueBytesMin, kFlightQueueBytesMax);
         limits.mark_bytes = limits.queue_bytes / 2;
+        limits.verbatim = false;  // what is kept would reach back a tenth as far
+        limits.room = [watched = observation.get()] { return !watched->crowded(); };
     }
     observation->pump_ = std::make_unique<EventPump>(*observation->rings_, observation->writer_.get(), limits);
     const auto mode = records ? wire::RingMode::kDropAndCount : wire::RingMode::kOverwrite;
@@ -131,12 +133,18 @@ base::Status Observation::make_writer(const ObservationOptions& options, const T
     std::shared_ptr<TraceMedium> medium = options.medium;
     if (options.keep.has_value()) {
         medium = memory_ = TraceMemory::make(limit_of(*options.keep, meta.clock));
+        keep_bytes_ = options.keep->bytes;
     }
     auto writer = medium != nullptr ? TraceWriter::create(std::move(medium), meta)
                                     : TraceWriter::create(options.record_path, meta);
     if (!writer.ok()) return writer.error();
     writer_ = std::move(*writer);
     return base::ok_status();
+}
+
+bool Observation::crowded() const {
+    if (memory_ == nullptr || keep_bytes_ == TraceWindow{}.bytes) return false;
+    return memory_->event_bytes() > keep_bytes_ + std::max(keep_bytes_ / 2, kFlightQueueBytesMin);
 }
 
 Observation::~Observation() {

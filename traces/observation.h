@@ -86,6 +86,8 @@ public:
     const TraceWriter* writer() const { return writer_.get(); }
     // With ObservationOptions::keep: what is kept; else nullptr.
     const std::shared_ptr<TraceMemory>& memory() const { return memory_; }
+    // There is so much in it that nothing more is taken from the program, which counts what it drops, until a look lets go of what is older.
+    bool crowded() const;
     double ns_per_event() const { return ns_per_event_; }
 
 private:
@@ -99,6 +101,7 @@ private:
     std::unique_ptr<inspect::Target> state_;
     std::unique_ptr<inspect::Target> rings_;
     std::shared_ptr<TraceMemory> memory_;
+    std::uint64_t keep_bytes_ = 0;
     std::unique_ptr<TraceWriter> writer_;
     TraceMeta meta_;
     std::shared_ptr<TraceMemory> past_memory_;

@@ -112,7 +112,8 @@ private:
             if (!observation_.writer()->status().ok()) return Ending::kFileFailed;
             dump_if_wanted();
             tell_progress();
-            if (pace_.due(clock_ns(CLOCK_MONOTONIC), observation_.writer()->file_bytes())) return Ending::kNotYet;
+            if (pace_.due(clock_ns(CLOCK_MONOTONIC), observation_.writer()->file_bytes()) || observation_.crowded())
+                return Ending::kNotYet;
             std::this_thread::sleep_for(kLookOut);
         }
     }
@@ -167,6 +168,8 @@ private:
         KeyframePace::Look look;
         look.begin_ns = clock_ns(CLOCK_MONOTONIC);
         const std::int64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        // Only what lies before a mark gives way, and only to a look behind it.
+        if (observation_.crowded()) observation_.pump().flush();
         auto moment = observation_.look(with_stacks, false);
         if (!moment.ok()) return moment.error();
         const std::uint64_t bytes_before = observation_.writer()->look_bytes();
@@ -209,8 +212,9 @@ private:
         const auto by_type = observation_.pump().counts();
         events_ = sum(by_type, &EventCount::accepted);
         lost_ = sum(by_type, &EventCount::lost);
-        counts.events = events_ + lost_;
-        counts.switches = by_type[static_cast<std::size_t>(wire::EventType::kResume)].emitted;
+        counts.events = events_;
+        counts.lost = lost_;
+        counts.switches = by_type[static_cast<std::size_t>(wire::EventType::kResume)].accepted;
         program_cpu_ns_ = inspect::proc::cpu_time_ns(options_.pid).value_or(program_cpu_ns_);
         counts.program_cpu_ns = program_cpu_ns_;
         counts.recorder_cpu_ns = static_cast<std::uint64_t>(clock_ns(CLOCK_PROCESS_CPUTIME_ID));

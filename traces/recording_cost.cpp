@@ -11,6 +11,8 @@ namespace coroscope::traces {
 namespace {
 
 constexpr double kEventsOfSwitch = 2;  // SUSPEND and RESUME, with one stamp
+constexpr double kSwitchAloneNs = 12;  // `./dev bench watched`: a yield that nobody listens to
+constexpr double kSlowdownMax = EventBudget::kSwitchNs / (EventBudget::kSwitchNs + kSwitchAloneNs);
 
 double grown(std::uint64_t from, std::uint64_t to) {
     return static_cast<double>(to - std::min(from, to));
@@ -23,7 +25,9 @@ RecordingCost CostMeter::between(const Counts& from, const Counts& to) const {
     cost.ns_per_event = ns_per_event_;
     cost.seconds = grown(from.now_ns, to.now_ns) * 1e-9;
     if (cost.seconds <= 0) return cost;
-    const double events = grown(from.events, to.events);
+    const double taken = grown(from.events, to.events);
+    const double lost = grown(from.lost, to.lost);
+    const double events = taken + lost;
     cost.events_per_second = events / cost.seconds;
     cost.bytes_per_second = grown(from.bytes, to.bytes) / cost.seconds;
     cost.recorder_cores = grown(from.recorder_cpu_ns, to.recorder_cpu_ns) * 1e-9 / cost.seconds;
@@ -31,9 +35,9 @@ RecordingCost CostMeter::between(const Counts& from, const Counts& to) const {
     if (cpu_ns <= 0) return cost;
     cost.cpu_share = std::min(1.0, events * ns_per_event_ / cpu_ns);
     const double switches = grown(from.switches, to.switches);
-    const double others = std::max(0.0, events - kEventsOfSwitch * switches);
-    const double listening_ns = switches * EventBudget::kSwitchNs + others * EventBudget::kEventNs;
-    cost.estimated_slowdown = std::min(1.0, listening_ns / cpu_ns);
+    const double others = std::max(0.0, taken - kEventsOfSwitch * switches);
+    const double listening_ns = switches * EventBudget::kSwitchNs + others * EventBudget::kEventNs + lost * ns_per_event_;
+    cost.estimated_slowdown = std::min(kSlowdownMax, listening_ns / cpu_ns);
     return cost;
 }
 

@@ -6,7 +6,7 @@
 //                         events themselves take, a lower bound
 //   estimated_slowdown    what the program would have saved if nobody had listened, by constants that `./dev bench watched` measured on a loop of
 //                         switches and nothing else (event_budget.h): switches, with their two events, their fenced stamps and what they push out of
-//                         caches, and the other events. An estimate, and of a program that does more between switches rather too high
+//                         caches, and the other events; events that were dropped cost their stamp. An estimate, and never more than that loop lost
 //
 // Thread: one at a time. Blocks: never. Tested in tests/unit/traces/recording_cost_test.cpp.
 #pragma once
@@ -20,7 +20,7 @@ namespace coroscope::traces {
 struct RecordingCost {
     double seconds = 0;        // that it is of
     double ns_per_event = 0;   // calibrated
-    double events_per_second = 0;
+    double events_per_second = 0;  // emitted, whether they were lost or not
     double cpu_share = 0;           // 0 .. 1 of the program's processor time
     double estimated_slowdown = 0;  // 0 .. 1 of the same
     double recorder_cores = 0;      // processor time of the recorder in each second
@@ -33,8 +33,9 @@ class CostMeter {
 public:
     struct Counts {
         std::uint64_t now_ns = 0;
-        std::uint64_t events = 0;    // emitted, whether they were lost or not
-        std::uint64_t switches = 0;  // of them, those that began a run of a coroutine
+        std::uint64_t events = 0;    // that were taken
+        std::uint64_t lost = 0;      // that were emitted and dropped
+        std::uint64_t switches = 0;  // of those taken, those that began a run of a coroutine
         std::uint64_t program_cpu_ns = 0;
         std::uint64_t recorder_cpu_ns = 0;
         std::uint64_t bytes = 0;

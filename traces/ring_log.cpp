@@ -30,8 +30,24 @@ RingLog::RingLog(std::uint32_t ring, std::uint64_t begin_ticks, TraceWriter* wri
     open_chunk();
 }
 
+std::array<std::uint64_t, wire::kEventTypesMax> RingLog::accepted() const {
+    auto sum = accepted_;
+    for (std::size_t type = 0; type < sum.size(); ++type)
+        sum[type] += chunk_.counts[type];
+    return sum;
+}
+
+std::uint64_t RingLog::events_total() const {
+    std::uint64_t total = 0;
+    for (std::size_t type = 0; type < accepted_.size(); ++type) {
+        if (!is_bookkeeping(static_cast<wire::EventType>(type))) total += accepted_[type] + chunk_.counts[type];
+    }
+    return total;
+}
+
 void RingLog::open_chunk() {
     chunk_.slots.clear();
+    accepted_ = accepted();
     chunk_.counts.fill(0);
     chunk_.events_count = 0;
     chunk_.lost_count = 0;
@@ -53,7 +69,7 @@ base::Status RingLog::set_owner(wire::RingOwner owner, std::uint32_t owner_index
 }
 
 base::Status RingLog::flush(bool hurry) {
-    if (chunk_.slots.empty()) return base::ok_status();
+    if (writer_ != nullptr && chunk_.slots.empty()) return base::ok_status();
     base::Status written = base::ok_status();
     if (writer_ != nullptr) written = writer_->add_events(chunk_, hurry);
     open_chunk();
@@ -67,11 +83,8 @@ void RingLog::set_writer(TraceWriter* writer) {
 }
 
 void RingLog::note(const wire::DecodedEvent& event) {
-    const auto type = static_cast<std::size_t>(event.type);
-    ++accepted_[type];
-    ++chunk_.counts[type];
+    ++chunk_.counts[static_cast<std::size_t>(event.type)];
     ++chunk_.events_count;
-    if (!is_bookkeeping(event.type)) ++events_total_;
     last_ticks_ = event.tsc;
     if (chunk_.ticks_min == 0 || event.tsc < chunk_.ticks_min) chunk_.ticks_min = event.tsc;
     chunk_.ticks_max = std::max(chunk_.ticks_max, event.tsc);
@@ -94,7 +107,6 @@ void RingLog::take_groups(std::span<const wire::EventSlot> slots) {
     decoder_.feed(slots, [this](const wire::DecodedEvent& event) { note(event); });
     const std::uint64_t pads = decoder_.pads() - pads_seen_;
     pads_seen_ += pads;
-    accepted_[static_cast<std::size_t>(wire::EventType::kPad)] += pads;
     chunk_.counts[static_cast<std::size_t>(wire::EventType::kPad)] += static_cast<std::uint32_t>(pads);
     position_ += slots.size();
 }

@@ -34,8 +34,8 @@ public:
     // Writes the open chunk, if it holds anything.
     base::Status flush(bool hurry);
 
-    const std::array<std::uint64_t, wire::kEventTypesMax>& accepted() const { return accepted_; }
-    std::uint64_t events_total() const { return events_total_; }  // without SYNC, LOSS, MASK and PAD
+    std::array<std::uint64_t, wire::kEventTypesMax> accepted() const;
+    std::uint64_t events_total() const;  // without SYNC, LOSS, MASK and PAD
     std::uint64_t overtaken() const { return overtaken_; }
     std::uint64_t undecodable() const { return decoder_.undecodable(); }
 
@@ -55,8 +55,7 @@ private:
     std::uint32_t current_ = wire::kNone;  // running coroutine after the last event
     bool current_known_ = false;
     bool started_ = false;
-    std::array<std::uint64_t, wire::kEventTypesMax> accepted_{};
-    std::uint64_t events_total_ = 0;
+    std::array<std::uint64_t, wire::kEventTypesMax> accepted_{};  // before the open chunk
     std::uint64_t overtaken_ = 0;
 };
 

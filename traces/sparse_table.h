@@ -21,13 +21,9 @@ public:
 
     // The entry of `index`, made (value-initialised) when it is new.
     T& operator[](std::uint32_t index) {
-        Page*& page = near_page(index / kPageEntries);
-        if (page == nullptr) {
-            pages_.push_back(std::make_unique<Page>());
-            page = pages_.back().get();
-            pages_first_.push_back(index / kPageEntries * kPageEntries);
-        }
-        return (*page)[index % kPageEntries];
+        const std::uint32_t number = index / kPageEntries;
+        if (number < directory_.size() && directory_[number] != nullptr) return (*directory_[number])[index % kPageEntries];
+        return made(index);
     }
     // nullptr when nothing near it was ever made.
     const T* find(std::uint32_t index) const {
@@ -51,6 +47,15 @@ private:
     static constexpr std::uint32_t kDirectoryMax = 1U
                                                    << 20;  // 64 Mi entries: every index that a runtime can hand out
 
+    T& made(std::uint32_t index) {
+        Page*& page = near_page(index / kPageEntries);
+        if (page == nullptr) {
+            pages_.push_back(std::make_unique<Page>());
+            page = pages_.back().get();
+            pages_first_.push_back(index / kPageEntries * kPageEntries);
+        }
+        return (*page)[index % kPageEntries];
+    }
     Page*& near_page(std::uint32_t number) {
         if (number >= kDirectoryMax) return far_[number];
         if (number >= directory_.size()) directory_.resize(number + 1, nullptr);

@@ -1,7 +1,7 @@
 // TraceBytes: the bytes of a trace, wherever they lie: a file, what has come through a pipe so far, memory (trace_memory.h).
 //
-// What is there when a TraceBytes is made stays as it is; what comes later is seen by the one that newer() makes. So a reader of a trace that grows is
-// as constant as one of a trace that is closed.
+// What is there when a TraceBytes is made stays as it is; what comes later is seen by the one that newer() makes. So a reader of a trace that grows
+// is as constant as one of a trace that is closed.
 //
 // Files are read by position, not mapped: a trace is cut back when its disk fills, perhaps while somebody looks at it, and a mapping would then end
 // the viewer with SIGBUS. A copy costs 0.1 ns a byte.

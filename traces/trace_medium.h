@@ -4,7 +4,8 @@
 // chunk. It is locked (flock) while it is written, so that who reads it knows that more will come. A pipe takes what its reader takes; a reader that
 // has gone is an error, not a signal.
 //
-// Thread: one at a time (the writer's lock). Blocks: write(2). Tested in tests/unit/traces/trace_file_test.cpp, disk_full_test.cpp, growing_trace_test.cpp.
+// Thread: one at a time (the writer's lock). Blocks: write(2). Tested in tests/unit/traces/trace_file_test.cpp, disk_full_test.cpp,
+// growing_trace_test.cpp.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,8 @@ class TraceMedium {
 public:
     virtual ~TraceMedium() = default;
 
-    // Appends all of `bytes`. Chunks begin with `parts_bytes` of header, counts and buckets; of anything else (the file's header, the trailer) that is
-    // 0. Errors: kIo, with the way out.
+    // Appends all of `bytes`. Chunks begin with `parts_bytes` of header, counts and buckets; of anything else (the file's header, the trailer) that
+    // is 0. Errors: kIo, with the way out.
     virtual base::Status append(BytesView bytes, std::size_t parts_bytes) = 0;
     // False where old chunks give way to new ones: then there is no footer.
     virtual bool keeps_everything() const { return true; }

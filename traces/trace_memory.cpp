@@ -15,6 +15,10 @@ bool gives_way(ChunkType type) {
     return type == ChunkType::kEvents || is_look(type) || type == ChunkType::kCounts;
 }
 
+bool is_look(ChunkType type) {
+    return type == ChunkType::kKeyframe || type == ChunkType::kStacks;
+}
+
 }  // namespace
 
 // Constant but for newer() and being_written(), which ask the memory it was taken of.
@@ -81,8 +85,9 @@ base::Status TraceMemory::append(BytesView bytes, std::size_t parts_bytes) {
         return base::ok_status();
     }
     window_bytes_ += bytes.size();
+    if (is_look(type)) look_bytes_ += bytes.size();
     window_.push_back(std::move(piece));
-    if (type == ChunkType::kCounts) give_way();
+    if (type != ChunkType::kEvents) give_way();
     return base::ok_status();
 }
 
@@ -93,7 +98,7 @@ void TraceMemory::give_way() {
         const auto mark = std::find_if(window_.begin(), window_.end(), [](const Piece& piece) {
             return piece.chunk.header.type == ChunkType::kCounts;
         });
-        CHECK(mark != window_.end());  // the one that has just come
+        if (mark == window_.end()) return;
         const std::uint64_t age = now - std::min(now, mark->chunk.header.ticks_max);
         if (window_bytes_ <= limit_.bytes && age <= limit_.ticks) return;
         const bool look_behind = std::any_of(std::next(mark), window_.end(), [](const Piece& piece) {
@@ -103,8 +108,10 @@ void TraceMemory::give_way() {
         mark_before_ = *mark;
         const auto gone = std::distance(window_.begin(), mark) + 1;
         for (std::ptrdiff_t i = 0; i < gone; ++i) {
-            window_bytes_ -= window_.front().bytes->size();
-            bytes_ -= window_.front().bytes->size();
+            const std::uint64_t bytes = window_.front().bytes->size();
+            window_bytes_ -= bytes;
+            bytes_ -= bytes;
+            if (is_look(window_.front().chunk.header.type)) look_bytes_ -= bytes;
             window_.pop_front();
         }
     }
@@ -142,6 +149,11 @@ std::optional<Counts> TraceMemory::counts_before(const TraceBytes& snapshot) {
 std::uint64_t TraceMemory::bytes() const {
     const std::lock_guard lock(lock_);
     return bytes_;
+}
+
+std::uint64_t TraceMemory::event_bytes() const {
+    const std::lock_guard lock(lock_);
+    return window_bytes_ - look_bytes_;
 }
 
 void TraceMemory::close() {

@@ -5,10 +5,12 @@
 // what is left refers to them. The newest look at the state always stays, so that there is a moment to begin from; looks are whole here, as what
 // they would be based on gives way.
 //
-//   bytes held <= limit + what came since the last mark + tables + one look with its stacks
+//   bytes held <= limit + what came since the newest look and between the marks around it + tables + one look with its stacks
 //
-// Thread: append() by the writer, the rest by any. Blocks: for a lock that is held while a chunk's pointer is stored, or all of them copied. Tested in
-// tests/unit/traces/growing_trace_test.cpp.
+// Who appends sees to it that looks come often enough (keyframe_pace.h), and may stop when they do not (EventPump::Limits::room).
+//
+// Thread: append() by the writer, the rest by any. Blocks: for a lock that is held while a chunk's pointer is stored, or all of them copied. Tested
+// in tests/unit/traces/growing_trace_test.cpp.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +47,8 @@ public:
     static std::optional<Counts> counts_before(const TraceBytes& snapshot);
     // Bytes that are held.
     std::uint64_t bytes() const;
+    // Of them, those that the next look and a mark before it let go of: events and marks.
+    std::uint64_t event_bytes() const;
     // Nothing more will come.
     void close();
 
@@ -63,7 +67,7 @@ private:
     mutable std::mutex lock_;  // guards what follows
     std::uint64_t end_ = 0;    // offset of what comes next
     std::uint64_t bytes_ = 0;  // held
-    std::uint64_t window_bytes_ = 0;
+    std::uint64_t window_bytes_ = 0, look_bytes_ = 0;  // of window_; of its looks and their stacks
     std::vector<Piece> lasting_;  // the file's header and tables
     std::deque<Piece> window_;
     std::optional<Piece> mark_before_;  // the last mark that gave way

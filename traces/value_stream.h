@@ -37,17 +37,20 @@ public:
         count_ = 0;
         to_ = data_.data();
     }
-    // In the shortest class that holds it, from `class_min` on.
+    // In the shortest class that holds it, from `class_min` on. Without a branch: what comes next is hard to foretell.
     void put(std::uint64_t value, unsigned class_min = 0) {
         unsigned c = class_min;
-        while (c < 3 && (value & ~value_mask(value_length(kLengths, c))) != 0)
-            ++c;
-        control_[count_ / 4] = static_cast<std::uint8_t>(control_[count_ / 4] | c << (2 * (count_ % 4)));
-        std::memcpy(to_, &value, sizeof value);
-        to_ += value_length(kLengths, c);
-        ++count_;
+        for (unsigned longer = 1; longer <= 3; ++longer)
+            c += longer > class_min && value > value_mask(value_length(kLengths, longer - 1)) ? 1 : 0;
+        put_as(value, c);
     }
-    void put_nothing() { ++count_; }  // class 0
+    // Class 0, whose length is 0, where it is as predicted; else the shortest of the others that holds it.
+    void put_unless(bool predicted, std::uint64_t value) {
+        static_assert(value_length(kLengths, 0) == 0);
+        const unsigned longer = (value > value_mask(value_length(kLengths, 1)) ? 2U : 1U) +
+                                (value > value_mask(value_length(kLengths, 2)) ? 1U : 0U);
+        put_as(value, predicted ? 0 : longer);
+    }
 
     // Appends control and data.
     void append_to(std::vector<std::uint8_t>& bytes) const {
@@ -56,6 +59,14 @@ public:
     }
 
 private:
+    void put_as(std::uint64_t value, unsigned value_class) {
+        std::uint8_t& control = control_[count_ / 4];
+        control = static_cast<std::uint8_t>(control | value_class << (2 * (count_ % 4)));
+        std::memcpy(to_, &value, sizeof value);
+        to_ += value_length(kLengths, value_class);
+        ++count_;
+    }
+
     std::vector<std::uint8_t> control_, data_;
     std::size_t count_ = 0;
     std::uint8_t* to_ = nullptr;

@@ -108,6 +108,7 @@ private:
     RecordRuleLine record_rule_;
     DoctorWish doctor_;
     std::string pid_, at_, flight_;
+    const CLI::Option* flight_option_ = nullptr;
 };
 
 Parser::Parser() {
@@ -241,11 +242,13 @@ void Parser::add_record() {
         ->type_name("MS")
         ->check(CLI::Range(20, 60'000));
     add_record_rule(record, record_rule_);
-    record
-        ->add_option("--flight-recorder", flight_,
-                     "Keep the last of it in memory (64MB, 10s, or 64MB,10s) and write FILE only when the rule of --on holds, when the program "
-                     "ends or is killed, or when this one is interrupted; SIGUSR1 to this process writes FILE, then FILE-2, FILE-3 ... and goes on")
-        ->type_name("SIZE");
+    flight_option_ =
+        record
+            ->add_option("--flight-recorder", flight_,
+                         "Keep the last of it in memory (64MB, 10s, or 64MB,10s) and write FILE only when the rule of --on holds, when the "
+                         "program ends or is killed, or when this one is interrupted; SIGUSR1 to this process writes FILE, then FILE-2, "
+                         "FILE-3 ... and goes on")
+            ->type_name("SIZE");
     record->add_flag("--progress", record_.progress,
                      "Say each second what was recorded and what that costs, also where stderr is no terminal");
 }
@@ -342,7 +345,7 @@ base::Result<Wish> Parser::finish_record() {
         record_.program.program = program_.front();
         record_.program.arguments.assign(program_.begin() + 1, program_.end());
     }
-    if (!flight_.empty()) {
+    if (flight_option_->count() != 0) {
         auto size = parse_flight_size(flight_);
         if (!size) return size.error();
         record_.flight = *size;

@@ -9,11 +9,13 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "app/cli/exit_codes.h"
 #include "app/cli/words.h"
 #include "traces/analysis.h"
 #include "traces/control.h"
+#include "traces/recording_stat.h"
 #include "traces/session.h"
 
 namespace coroscope::app {
@@ -107,12 +109,24 @@ std::string stacks_and_running(traces::Session& session, const traces::Moment& m
     return dump(stacks);
 }
 
+// How a trace was recorded; nothing of a core or a running program.
+std::optional<traces::RecordingStat> recording_of(const traces::Session& session, const LookWish& wish) {
+    if (session.info().kind != traces::SessionKind::kRecorded) return std::nullopt;
+    const auto reader = traces::TraceReader::open(wish.file);
+    if (!reader) return std::nullopt;  // gone since
+    return traces::recording_stat(**reader);
+}
+
 // The text to print; *code becomes kExitFinding where the answer is one.
 std::string answer(traces::Session& session, const traces::Moment& moment, const LookWish& wish, int* code) {
     switch (wish.what) {
         case LookWish::What::kStat: {
             const traces::Stat stat = traces::compute_stat(session, moment);
-            return wish.json ? dump(traces::to_json(stat)) : traces::to_text(stat);
+            const auto recording = recording_of(session, wish);
+            if (!wish.json) return traces::to_text(stat) + (recording ? traces::to_text(*recording) : "");
+            nlohmann::json json = traces::to_json(stat);
+            json["recording"] = recording ? traces::to_json(*recording) : nlohmann::json(nullptr);
+            return dump(json);
         }
         case LookWish::What::kStacks:
             if (!wish.running)

@@ -57,7 +57,8 @@ base::Status may_write(const std::string& path) {
     if (path == traces::kStandardStream) {
         if (isatty(STDOUT_FILENO) == 0) return base::ok_status();
         return base::error(base::ErrorCode::kUsage,
-                           "a trace is nothing for a terminal: send stdout to a file or a pipe, as in coroscope record -o - ... | coroscope replay -");
+                           "a trace is nothing for a terminal: send stdout to a file or a pipe, as in "
+                           "coroscope record -o - ... | coroscope replay -");
     }
     const std::size_t slash = path.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);

@@ -1,10 +1,14 @@
 """kill -9 of either side leaves the other well."""
 import os
+import random
 import signal
+import subprocess
 import time
 import unittest
 
 import harness
+
+BUSY = os.path.join(harness.BIN, "busy_bodies")
 
 
 class Kill(unittest.TestCase):
@@ -40,6 +44,28 @@ class Kill(unittest.TestCase):
                 self.assertEqual(demo.returncode, 0)
                 totals = harness.json.loads(out.strip().splitlines()[-1])
                 self.assertEqual(totals["spawned"], totals["exited"])
+
+    def test_recorder_killed_at_any_moment_leaves_a_trace_whose_counts_add_up(self):
+        draw = random.Random(int(os.environ.get("KILL_SEED", "4711")))
+        with harness.folder() as folder, harness.started(BUSY, 50, 0, 120, stdin=subprocess.DEVNULL) as busy:
+            harness.wait_until(lambda: harness.attachable(busy.pid), what="the program being attachable")
+            for turn in range(12):
+                path = os.path.join(folder, f"{turn}.coro")
+                with harness.started(harness.COROSCOPE, "record", "-o", path, "--keyframe-ms", 20, "--pid", busy.pid) as recorder:
+                    at_least = draw.randrange(20_000, 15_000_000)
+                    harness.wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > at_least, what="the trace growing")
+                    recorder.kill()
+                    recorder.wait()
+                ran = harness.coroscope("stat", path, "--json", check=0)
+                stat = ran.json()
+                self.assertIn("cut short", stat["ended"], f"turn {turn}")
+                self.assertIsNone(stat["recording"]["cpu_share"])
+                for name, row in stat["events_by_type"].items():
+                    self.assertEqual(row["events"] + row["lost"], row["emitted"], f"turn {turn}: {name}")
+                counted = harness.coroscope("query", path, "resume", "--count", "--json", check=0).json()["matched"]
+                self.assertEqual(counted, stat["events_by_type"]["resume"]["events"], f"turn {turn}")
+                os.unlink(path)
+            self.assertIsNone(busy.poll())
 
     def test_target_that_kills_itself_after_its_totals_is_accounted_for(self):
         with harness.folder() as folder:

@@ -1,4 +1,4 @@
-// The runner of the `event` row: one writer, one ring, nobody else. No runtime and no coroutines take part, so what is
+// The runner of the `event` and `ring_to_memory` rows. `event`: one writer, one ring, nobody else. No runtime and no coroutines take part, so what is
 // measured is the price of the event alone: stamp, record, counters, publication.
 //
 // The ring is overwritten (flight recorder mode), so nothing is ever dropped and no reader can hold the writer up. The floor
@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "emit/ring_to_memory.h"
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
 #include "instrumentation/emit/ring_writer.h"
@@ -82,7 +83,17 @@ Measured rdtsc(std::uint64_t count) {
     return {.elapsed_ns = end_ns - begin_ns, .operations = count, .extra = {}};
 }
 
+Measured emptied(std::uint64_t count) {
+    return bench::ring_to_memory(*g_segment, *g_writer, count, 0);
+}
+
+Measured emptied_at_80m(std::uint64_t count) {
+    return bench::ring_to_memory(*g_segment, *g_writer, count, 80);
+}
+
 constexpr bench::Workload kWorkloads[] = {
+    {"ring_to_memory", emptied_at_80m},
+    {"ring_to_memory_full", emptied},
     {"event", event},
     {"event_wide", event_wide},
     {"event_stamped", event_stamped},

@@ -151,6 +151,25 @@ TEST(CommandLine, record_takes_a_pid_or_a_program) {
     EXPECT_EQ(started.program.arguments, (std::vector<std::string>{"-c", "demo --seconds 1"}));
 }
 
+TEST(CommandLine, a_flight_recorder_keeps_memory_or_time_or_both) {
+    const auto flight = [](const char* size) {
+        return meant<RecordWish>({"record", "-o", "t.coro", "--flight-recorder", size, "--pid", "12"}).flight;
+    };
+    EXPECT_FALSE(meant<RecordWish>({"record", "-o", "t.coro", "--pid", "12"}).flight.has_value());
+    EXPECT_EQ(flight("64MB")->bytes, 64'000'000U);
+    EXPECT_EQ(flight("64MB")->ns, 0);
+    EXPECT_EQ(flight("10s")->ns, 10'000'000'000);
+    EXPECT_EQ(flight("10s")->bytes, 0U);
+    EXPECT_EQ(flight("1.5GiB,2min")->bytes, 3U << 29);
+    EXPECT_EQ(flight("2min,1.5GiB")->ns, 120'000'000'000);
+    const auto wrong = [](const char* size) {
+        return refused({"record", "-o", "t.coro", "--flight-recorder", size, "--pid", "12"});
+    };
+    for (const char* size : {"64", "", ",", "64MB,", "MB", "64 MB", "-1MB", "1MB,1MB", "1s,1s", "0.9MB", "900ms", "1e3MB"})
+        EXPECT_NE(wrong(size), "") << size;
+    EXPECT_NE(wrong("12").find("64MB"), std::string::npos);
+}
+
 TEST(CommandLine, looks_take_a_file_with_a_time_or_a_pid) {
     const auto stacks = meant<LookWish>({"stacks", "t.coro", "--at", "1500ms", "--json"});
     EXPECT_EQ(stacks.what, LookWish::What::kStacks);
