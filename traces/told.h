@@ -35,6 +35,10 @@ public:
     static bool concerns(wire::EventType type) {
         return type >= wire::EventType::kZoneBegin && type <= wire::EventType::kNote;
     }
+    // Whether an event carries a piece of a text that is not its last.
+    static bool goes_on(const wire::DecodedEvent& event) {
+        return (event.type == wire::EventType::kMessage || event.type == wire::EventType::kNote) && event.object == wire::kTextGoesOn;
+    }
     // Takes an event that concerns() of that ring, and adds what is whole with it (mostly one, with a loss more). Pieces are joined by ring, so
     // rings may be interleaved.
     void take(const wire::DecodedEvent& event, std::uint32_t ring, std::vector<Told>& out);

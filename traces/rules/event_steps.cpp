@@ -13,6 +13,7 @@
 #include "traces/rules/event_context.h"
 #include "traces/rules/event_rows.h"
 #include "traces/rules/event_scan.h"
+#include "traces/told.h"
 
 namespace coroscope::rules {
 namespace {
@@ -140,7 +141,8 @@ private:
     void consider(const wire::DecodedEvent& event, const EventPlace& place) {
         if (is_next() ? place <= from_ : place >= from_) return;
         if (best_ && (is_next() ? place >= *best_ : place <= *best_)) return;
-        if (traces::is_bookkeeping(event.type) || place.ticks < first_ticks_ || place.ticks > last_ticks_) return;
+        if (traces::is_bookkeeping(event.type) || traces::ToldReader::goes_on(event)) return;
+        if (place.ticks < first_ticks_ || place.ticks > last_ticks_) return;
         const Verdict verdict = judge(event);
         if (verdict == Verdict::kNo) return;
         best_ = place;
@@ -170,9 +172,12 @@ base::Result<Step> describe(const traces::Replay& replay, const EventPlace& at) 
     const Names names = names_of(reader);
     ObjectNames objects(*keyframe, names);
     EventContext context(*keyframe, true);
+    traces::ToldReader texts;
+    std::vector<traces::Told> told;
     std::optional<Step> step;
     traces::EventFeed feed(reader, EventScan::first_ticks_after(*keyframe), at.ticks);
     feed.for_each([&](const wire::DecodedEvent& event, const traces::RingCount& ring) {
+        if (event.tsc == at.ticks && ring.ring == at.ring && traces::ToldReader::concerns(event.type)) texts.take(event, at.ring, told);
         const EventFacts& facts = context.take(event, ring.owner, ring.owner_index);
         objects.learn(event);
         if (event.tsc != at.ticks || ring.ring != at.ring || feed.position() != at.position) return true;
@@ -180,6 +185,8 @@ base::Result<Step> describe(const traces::Replay& replay, const EventPlace& at) 
         step->event = row_of(facts, names, objects);
         step->coroutine = facts.coroutine;
         step->id = facts.identity;
+        const bool is_text = event.type == EventType::kMessage || event.type == EventType::kNote;
+        if (is_text && !told.empty()) step->event->detail = told.back().text;  // all of its pieces
         return false;
     });
     if (!step)

@@ -1,6 +1,6 @@
 // Steps through the past: from a place in a trace to the event, or to the time at which a condition began to hold, that is next to it.
 //
-// Events are ordered by time, ring, and position in the ring, so that several with one stamp are passed one by one. A step lands at the first nanosecond
+// A text that comes in several pieces is one event, at the last of them. Events are ordered by time, ring, and position in the ring, so that several with one stamp are passed one by one. A step lands at the first nanosecond
 // at which the event has happened, and says which one it was: whoever goes on steps from its place and not from its time.
 //
 // What it costs, in bounded memory: nothing far from the place is read. Any event, and those of a coroutine, channel or worker: the chunks next to the

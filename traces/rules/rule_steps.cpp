@@ -14,6 +14,7 @@
 #include "traces/rules/event_steps.h"
 #include "traces/rules/new_ground.h"
 #include "traces/rules/span_tracker.h"
+#include "traces/told.h"
 
 namespace coroscope::rules {
 namespace {
@@ -76,7 +77,7 @@ public:
         const wire::DecodedEvent* now = nullptr;
         EventPlace place;
         const auto match = [&](const EventFacts& facts) {
-            consider(facts.event == now ? place : set_aside_[facts.coroutine]);
+            if (!traces::ToldReader::goes_on(*facts.event)) consider(facts.event == now ? place : set_aside_[facts.coroutine]);
         };
         std::uint64_t last_ticks = options.to_ticks;
         std::uint32_t count = 0;
