@@ -248,12 +248,13 @@ void MainWindow::draw_status_line(Rect bar) {
     }
     const float room = x - bar.x0 - ws_.px(24);
     const std::string left = !ws_.hovered.empty()           ? ws_.hovered
+                             : !ws_.step.text.empty()       ? ws_.step.text
                              : !hold_sentence_.empty()      ? hold_sentence_
                              : ImGui::GetIO().WantTextInput ? "Ctrl+Shift+P shows all keys"
                                                             : "? shows all keys";
     if (room > ws_.px(40)) {
         draw_text(list, ws_.fonts.small, {bar.x0 + ws_.px(12), y},
-                  ws_.hovered.empty() && hold_sentence_.empty() ? theme.text_faint : theme.text_dim,
+                  ws_.hovered.empty() && hold_sentence_.empty() && ws_.step.text.empty() ? theme.text_faint : theme.text_dim,
                   cut_to(ws_.fonts.small, left, room));
     }
 }

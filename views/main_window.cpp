@@ -38,6 +38,7 @@ MainWindow::MainWindow(std::function<void()> wake) : ws_(std::move(wake)), panel
 
 // Views hold textures and computations; they go before the workspace they use.
 MainWindow::~MainWindow() {
+    stepper_.cancel();
     views_.clear();
 }
 
@@ -72,6 +73,7 @@ void MainWindow::set_theme(const Theme& theme) {
 void MainWindow::open(std::shared_ptr<traces::Session> session) {
     for (auto& [name, view] : views_)
         view->reset();
+    stepper_.reset();
     ws_.open(std::move(session));
     start_page_.focus();
     held_ = false;
@@ -101,7 +103,8 @@ bool MainWindow::use_preset(const std::string& name) {
 }
 
 bool MainWindow::settled() const {
-    if (!ws_.settled() || ws_.frames_wanted > 0 || ws_.background.busy()) return false;
+    if (!ws_.settled() || ws_.frames_wanted > 0 || ws_.background.busy() || ws_.searches.busy()) return false;
+    if (stepper_.busy(ws_)) return false;
     const auto names = ws_.session != nullptr ? panels_.visible() : std::vector<std::string>{};
     return std::none_of(names.begin(), names.end(),
                         [this](const std::string& name) { return views_.at(name)->busy(); });
@@ -138,6 +141,7 @@ void MainWindow::draw() {
     ws_.begin_widgets();
     take_newest();
     take_hold_state();
+    take_steps();
     const ImVec2 size = ImGui::GetIO().DisplaySize;
     ImGui::SetNextWindowPos({0, 0});
     ImGui::SetNextWindowSize(size);
