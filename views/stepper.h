@@ -1,7 +1,7 @@
 // The Stepper: goes from event to event through the past of a session, and says at which one it stands.
 //
-// Keys and scripts ask for steps; each is a search of its own thread (Workspace::searches) that can be cancelled, and what it finds becomes the time that
-// is looked at. Steps asked for meanwhile wait their turn. Whoever looks at another time stands nowhere: the next step begins at that time.
+// Keys and scripts ask for steps; each is a search of its own thread (Workspace::searches) that can be cancelled, and what it finds becomes the time
+// that is looked at. Steps asked for meanwhile wait their turn. Whoever looks at another time stands nowhere: the next step begins at that time.
 //
 // The frame's thread. Tested in tests/e2e/steps_test.py; what a step is: traces/rules/event_steps.h.
 #pragma once

@@ -1,7 +1,7 @@
 // A rule as the filter of a table of coroutines.
 //
-// What is typed into a filter is words that must occur, unless there is a comparison in it: then it is a rule. One about coroutines filters; one about
-// events has nothing to say of a table of coroutines, and is there to be stepped by (event_steps.h).
+// What is typed into a filter is words that must occur, unless there is a comparison in it: then it is a rule. One about coroutines filters; one
+// about events has nothing to say of a table of coroutines, and is there to be stepped by (event_steps.h).
 //
 // Thread: pure functions. Tested in tests/unit/views/coroutine_model_test.cpp.
 #pragma once

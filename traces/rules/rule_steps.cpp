@@ -1,7 +1,7 @@
 // Steps to events that match a rule, and to times at which one about state began to hold. See event_steps.h.
 //
-// The stretch between two keyframes is looked through as a whole, beginning with what the first of them knows: so what an event matches does not depend
-// on where one comes from, and a step back costs as much as a step on.
+// The stretch between two keyframes is looked through as a whole, beginning with what the first of them knows: so what an event matches does not
+// depend on where one comes from, and a step back costs as much as a step on.
 #include <fmt/format.h>
 
 #include <algorithm>
