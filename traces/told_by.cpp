@@ -129,13 +129,13 @@ private:
         inspect::StateImage strings;
         strings.strings = reader_.strings();
         for (const ZoneEvent& zone : open)
-            said.zones.push_back({std::string(strings.text(zone.name)), replay_.time_of(zone.ticks)});
+            said.zones.push_back({std::string(strings.text(zone.name)), replay_.time_with(zone.ticks)});
     }
     void texts_of(EventType type, const std::vector<Told>& told, std::vector<SaidRow>& rows) const {
         const std::size_t first = told.size() > limits_.before ? told.size() - limits_.before : 0;
         for (std::size_t i = first; i < told.size(); ++i) {
             SaidRow row;
-            row.t = replay_.time_of(told[i].ticks);
+            row.t = replay_.time_with(told[i].ticks);
             row.is_note = type == EventType::kNote;
             row.coroutine = identity_;
             row.text = told[i].text;

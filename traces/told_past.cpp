@@ -149,7 +149,7 @@ public:
         cut(said);
         for (const Place& one : texts_) {
             SaidRow row;
-            row.t = replay_.time_of(one.told.ticks);
+            row.t = replay_.time_with(one.told.ticks);
             row.is_note = one.told.kind == Told::Kind::kNote;
             row.worker = one.worker;
             row.text = one.told.text;
@@ -247,7 +247,7 @@ private:
             const auto value_of = [](const Told& one) { return one.real ? one.real_value : static_cast<double>(one.value); };
             const std::size_t first = told.size() > kPointsMax ? told.size() - kPointsMax : 0;
             for (std::size_t i = first; i < told.size(); ++i)
-                counter.points.emplace_back(replay_.time_of(told[i].ticks), value_of(told[i]));
+                counter.points.emplace_back(replay_.time_with(told[i].ticks), value_of(told[i]));
             counter.at = counter.points.back().first;
             counter.value = counter.points.back().second;
             said.counters.push_back(std::move(counter));

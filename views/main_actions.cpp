@@ -178,7 +178,8 @@ void MainWindow::add_view_actions() {
     const std::pair<const char*, const char*> shown[] = {
         {"coroutines", "1"}, {"pools", "2"},  {"stack", "3"}, {"waits", "4"},
         {"histograms", "5"}, {"output", "6"}, {"locks", "7"}, {"workers", "8"},
-        {"selects", "9"},    {"code", "0"},   {"words", "r"}};
+        {"selects", "9"},    {"code", "0"},   {"words", "r"},
+        {"messages", "h"}};
     for (const auto& [name, key] : shown) {
         actions_.add({std::string("view.") + name,
                       std::string("Show: ") + views_.at(name)->title(),

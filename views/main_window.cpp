@@ -12,8 +12,10 @@
 #include "views/describe.h"
 #include "views/histogram_view.h"
 #include "views/lock_view.h"
+#include "views/message_view.h"
 #include "views/output_view.h"
 #include "views/pool_view.h"
+#include "views/said_panel.h"
 #include "views/select_view.h"
 #include "views/stack_view.h"
 #include "views/wait_view.h"
@@ -55,6 +57,7 @@ void MainWindow::add_views() {
     add(std::make_unique<CodeView>());
     add(std::make_unique<WordsView>());
     add(std::make_unique<OutputView>());
+    add(std::make_unique<MessageView>());
 }
 
 void MainWindow::set_up(const Theme& theme, float scale, TextureStore& textures) {
@@ -187,6 +190,7 @@ nlohmann::json MainWindow::dump() {
         if (const auto* coroutine = ws_.selected(); coroutine != nullptr && ws_.moment != nullptr) {
             selection["name"] = ws_.moment->state.coroutine_name(*coroutine);
             selection["text"] = one_line(*ws_.moment, *coroutine);
+            selection["says"] = SaidPanel::dump(ws_);
         }
     }
     nlohmann::json shown = nlohmann::json::object();
