@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -86,6 +87,8 @@ private:
     // Where its buttons begin.
     float draw_program_buttons(Rect bar);
     float draw_launched_buttons(float x, float y);
+    struct StatusItem;
+    std::vector<StatusItem> status_items();
     void draw_status_line(Rect bar);
     void draw_notice(Rect area);
     void draw_key_sheet();
