@@ -13,6 +13,7 @@ namespace {
 using wire::EventType;
 
 constexpr std::size_t kPointsMax = 256;       // of a counter
+constexpr std::size_t kMoreTimes = 4;         // as many texts are looked for where the first try had too few
 constexpr std::size_t kCounterChunksMin = 8;  // also where texts alone would need fewer
 
 struct Place {
@@ -133,15 +134,24 @@ public:
         : replay_(replay), reader_(replay.reader()), t_(t), ticks_(replay.ticks_of(t)), limits_(limits), search_(search) {}
 
     Said take() {
-        Side before = chunks_of_side(reader_, ticks_, true, limits_.before, limits_.chunks);
-        Side after = chunks_of_side(reader_, ticks_, false, limits_.after, limits_.after == 0 ? 0 : limits_.chunks / 4);
-        std::vector<std::uint32_t> all = before.chunks;
-        all.insert(all.end(), after.chunks.begin(), after.chunks.end());
-        read(all);
-        std::stable_sort(texts_.begin(), texts_.end(), [](const Place& a, const Place& b) { return a.told.ticks < b.told.ticks; });
-        std::erase_if(texts_, [&](const Place& one) {
-            return (before.more && one.told.ticks <= before.limit_ticks) || one.told.ticks >= after.limit_ticks;
-        });
+        // Headers count pieces of texts, and the chunks of a side overlap: mostly the first try has enough.
+        Side before, after;
+        for (std::size_t times = 1;; times *= kMoreTimes) {
+            before = chunks_of_side(reader_, ticks_, true, limits_.before * times, limits_.chunks);
+            after = chunks_of_side(reader_, ticks_, false, limits_.after * times, limits_.after == 0 ? 0 : limits_.chunks / 4);
+            std::vector<std::uint32_t> all = before.chunks;
+            all.insert(all.end(), after.chunks.begin(), after.chunks.end());
+            read(all);
+            std::stable_sort(texts_.begin(), texts_.end(), [](const Place& a, const Place& b) { return a.told.ticks < b.told.ticks; });
+            // Each side by what itself left out: a chunk that reaches over the moment is in both.
+            std::erase_if(texts_, [&](const Place& one) {
+                const std::uint64_t ticks = one.told.ticks;
+                return ticks <= ticks_ ? before.more && ticks <= before.limit_ticks : ticks >= after.limit_ticks;
+            });
+            const auto enough = static_cast<std::ptrdiff_t>(limits_.before);
+            const auto found = std::count_if(texts_.begin(), texts_.end(), [&](const Place& one) { return one.told.ticks <= ticks_; });
+            if (found >= enough || !before.more || before.chunks.size() >= limits_.chunks || !search_.wanted()) break;
+        }
         Said said;
         said.t = t_;
         said.more_before = before.more;
@@ -163,6 +173,8 @@ public:
 private:
     // Ring by ring in the order in which they were written, so that texts in pieces are put together.
     void read(std::vector<std::uint32_t>& chunks) {
+        texts_.clear();
+        counters_.clear();
         std::sort(chunks.begin(), chunks.end(), [&](std::uint32_t a, std::uint32_t b) {
             const ChunkHeader &one = reader_.chunks()[a].header, &other = reader_.chunks()[b].header;
             return std::pair(one.ring, one.first_position) < std::pair(other.ring, other.first_position);
