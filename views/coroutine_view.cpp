@@ -58,8 +58,9 @@ void CoroutineView::move(Workspace& ws, int by) {
 // Under the field, the caret under its place.
 static void draw_mistake(Workspace& ws, const std::string& mistake) {
     std::istringstream lines(mistake);
+    ImGui::SetCursorPosY(ws.px(44));
     for (std::string line; std::getline(lines, line);) {
-        ImGui::SetCursorPosX(ws.px(8));
+        ImGui::SetCursorPosX(ws.px(12));
         text(ws.fonts.mono_small, ws.theme->bad, line);
     }
 }
@@ -95,7 +96,8 @@ void CoroutineView::draw_head(Workspace& ws, const TableModel* model) {
     ImGui::SetCursorPos({ws.px(8), ws.px(6)});
     if (focus_wanted_) ImGui::SetKeyboardFocusHere();
     focus_wanted_ = false;
-    if (text_field(ws, "table.filter", "Filter: words, or a rule: blocked_ns > 10ms …   ( / )", &typed_, ws.px(300)))
+    const float field = std::clamp(ImGui::GetContentRegionAvail().x * 0.5F, ws.px(300), ws.px(560));
+    if (text_field(ws, "table.filter", "Filter: words, or a rule: blocked_ns > 10ms …   ( / )", &typed_, field))
         ws.frames_wanted = std::max(ws.frames_wanted, 2);  // the next one asks for what was typed
     if (model == nullptr) return;
     ImGui::SameLine(0, ws.px(12));
