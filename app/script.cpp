@@ -32,6 +32,7 @@ const std::map<std::string_view, WordRow>& word_table() {
         {"click", {ScriptWord::kClick, 1, 3, "click WIDGET [right] | click slot POOL N"}},
         {"hover", {ScriptWord::kHover, 1, 3, "hover WIDGET | hover slot POOL N"}},
         {"key", {ScriptWord::kKey, 1, 1, "key CHORD"}},
+        {"step", {ScriptWord::kStep, 1, 2, "step next|previous [rule]"}},
         {"type", {ScriptWord::kType, 1, 64, "type TEXT"}},
         {"wait-for", {ScriptWord::kWaitFor, 1, 5, "wait-for NAME OP VALUE [timeout T]"}},
         {"expect", {ScriptWord::kExpect, 1, 3, "expect NAME OP VALUE"}},
@@ -107,6 +108,9 @@ base::Status complete(ScriptCommand& command) {
         const bool one = (arguments[0] == "coroutine" || arguments[0] == "channel") && arguments.size() == 2;
         if (!slot && !one && !(arguments[0] == "none" && arguments.size() == 1))
             return wrong("write: select coroutine ID | slot POOL N | channel NAME | none");
+    } else if (command.word == ScriptWord::kStep) {
+        const bool way = arguments[0] == "next" || arguments[0] == "previous";
+        if (!way || (arguments.size() == 2 && arguments[1] != "rule")) return wrong("write: step next|previous [rule]");
     } else if (command.word == ScriptWord::kAttach && !is_number(arguments[0])) {
         return wrong("attach needs the number of a process");
     }

@@ -5,6 +5,7 @@
 //   time T                    1500ms, 1.5s, 20000ns or "end"       theme NAME
 //   click WIDGET              by published name; "click slot POOL N" clicks into the heatmap, "click WIDGET right" the other button
 //   hover WIDGET              key CHORD                            type TEXT
+//   step next|previous [rule]  as the keys . , > < do; waits until it is there
 //   wait-for CONDITION [timeout T]     "coroutines > 100", "status == exited"; names are those of the dump's "facts". "settled": what is drawn
 //                             is that of the newest Moment, with its names and code, so that keys find what they act on
 //   expect CONDITION          fails at once when it is not true
@@ -36,6 +37,7 @@ enum class ScriptWord : std::uint8_t {
     kHover,
     kKey,
     kType,
+    kStep,
     kWaitFor,
     kExpect,
     kScreenshot,

@@ -93,6 +93,8 @@ ScriptDriver::Next ScriptDriver::run(const ScriptCommand& command) {
             return run_pointer(command);
         case ScriptWord::kKey:
             return run_key(command);
+        case ScriptWord::kStep:
+            return run_step(command);
         case ScriptWord::kType:
             for (const std::string& word : command.arguments)
                 typed_ += (typed_.empty() ? "" : " ") + word;
@@ -172,6 +174,16 @@ ScriptDriver::Next ScriptDriver::run_key(const ScriptCommand& command) {
     ctrl_ = shift_ = alt_ = false;
     if (phase_++ == 1) return Next::kDraw;
     return advance();
+}
+
+ScriptDriver::Next ScriptDriver::run_step(const ScriptCommand& command) {
+    if (phase_++ == 0) {
+        host_.run_action(fmt::format("step.{}{}", command.arguments.size() == 2 ? "rule-" : "", command.arguments[0]));
+        return Next::kDraw;
+    }
+    if (phase_ > 2 && !host_.facts().value("step.busy", false)) return advance();
+    if (Clock::now() - began_ > kSettleTime) return fail(base::ErrorCode::kUnreadable, "the step was not found in time");
+    return phase_ > 2 ? Next::kWait : Next::kDraw;
 }
 
 ScriptDriver::Next ScriptDriver::run_wait(const ScriptCommand& command) {

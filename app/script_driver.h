@@ -30,6 +30,7 @@ public:
     virtual std::string set_time(std::int64_t ns) = 0;  // -1 = end
     virtual std::optional<views::Rect> widget(const std::vector<std::string>& name) = 0;
     virtual void press(const std::string& chord) = 0;
+    virtual void run_action(const std::string& id) = 0;
     virtual nlohmann::json facts() = 0;
     // True while something is being opened (attach, replay, launch).
     virtual bool opening() = 0;
@@ -65,6 +66,7 @@ private:
     Next run(const ScriptCommand& command);
     Next run_pointer(const ScriptCommand& command);
     Next run_key(const ScriptCommand& command);
+    Next run_step(const ScriptCommand& command);
     Next run_wait(const ScriptCommand& command);
     Next run_capture(const ScriptCommand& command);
     Next run_request(const ScriptCommand& command);

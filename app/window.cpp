@@ -218,6 +218,11 @@ void WindowLoop::press(const std::string& chord) {
     main_.press(chord);
 }
 
+void WindowLoop::run_action(const std::string& id) {
+    main_.workspace().frames_wanted = std::max(main_.workspace().frames_wanted, 3);
+    main_.actions().run(id);
+}
+
 nlohmann::json WindowLoop::facts() {
     if (!main_.held()) main_.workspace().refresh();
     nlohmann::json facts = main_.workspace().facts();

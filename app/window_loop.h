@@ -42,6 +42,7 @@ public:
     std::string set_time(std::int64_t ns) override;
     std::optional<views::Rect> widget(const std::vector<std::string>& name) override;
     void press(const std::string& chord) override;
+    void run_action(const std::string& id) override;
     nlohmann::json facts() override;
     bool opening() override { return session_.opening(); }
     std::string take_refusal() override { return session_.take_refusal(); }

@@ -36,6 +36,11 @@ public:
 
     std::uint64_t ticks_of(TimeNs t) const;
     TimeNs time_of(std::uint64_t ticks) const;
+    // The first nanosecond whose moment has what is stamped so in it.
+    TimeNs time_with(std::uint64_t ticks) const {
+        const TimeNs t = time_of(ticks);
+        return ticks_of(t) < ticks ? t + 1 : t;
+    }
 
 private:
     explicit Replay(std::shared_ptr<const TraceReader> reader) : reader_(std::move(reader)) {}

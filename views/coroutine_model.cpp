@@ -183,12 +183,13 @@ TableModel compute_table(std::shared_ptr<const traces::Moment> moment, const Tab
     model.query = query;
     const auto& rows = moment->state.coroutines;
     model.order.reserve(rows.size());
-    if (rules::reads_as_rule(query.filter)) {
+    model.about_events = rules::is_about_events(query.filter);
+    if (rules::reads_as_rule(query.filter) && !model.about_events) {
         auto found = rules::coroutines_that_match(*moment, query.filter);
         if (found) model.order = std::move(*found);
         if (!found) model.mistake = found.error().message;
     } else {
-        Filter filter(moment->state, query.filter);
+        Filter filter(moment->state, model.about_events ? std::string() : query.filter);
         for (std::uint32_t i = 0; i < rows.size(); ++i) {
             if (filter.accepts(rows[i])) model.order.push_back(i);
         }
@@ -290,6 +291,7 @@ nlohmann::json to_json(const TableModel& model, std::size_t rows_max) {
             {"shown", model.order.size()},
             {"filter", model.query.filter},
             {"mistake", model.mistake},
+            {"about_events", model.about_events},
             {"sorted_by", column_title(model.query.column)},
             {"descending", model.query.descending},
             {"rows", std::move(rows)}};

@@ -45,6 +45,7 @@ struct TableModel {
     std::shared_ptr<const traces::Moment> moment;  // whose coroutines `order` names
     TableQuery query;
     std::vector<std::uint32_t> order;
+    bool about_events = false;  // the filter is a rule about events: it filters nothing, and is there to be stepped by
     std::string mistake;  // in the filter, where it is a rule: a sentence, the rule, a caret; "" = none
 };
 

@@ -58,8 +58,9 @@ void CoroutineView::move(Workspace& ws, int by) {
 // Under the field, the caret under its place.
 static void draw_mistake(Workspace& ws, const std::string& mistake) {
     std::istringstream lines(mistake);
+    ImGui::SetCursorPosY(ws.px(44));
     for (std::string line; std::getline(lines, line);) {
-        ImGui::SetCursorPosX(ws.px(8));
+        ImGui::SetCursorPosX(ws.px(12));
         text(ws.fonts.mono_small, ws.theme->bad, line);
     }
 }
@@ -95,7 +96,9 @@ void CoroutineView::draw_head(Workspace& ws, const TableModel* model) {
     ImGui::SetCursorPos({ws.px(8), ws.px(6)});
     if (focus_wanted_) ImGui::SetKeyboardFocusHere();
     focus_wanted_ = false;
-    text_field(ws, "table.filter", "Filter: words, or a rule: blocked_ns > 10ms …   ( / )", &typed_, ws.px(300));
+    const float field = std::clamp(ImGui::GetContentRegionAvail().x * 0.5F, ws.px(300), ws.px(560));
+    if (text_field(ws, "table.filter", "Filter: words, or a rule: blocked_ns > 10ms …   ( / )", &typed_, field))
+        ws.frames_wanted = std::max(ws.frames_wanted, 2);  // the next one asks for what was typed
     if (model == nullptr) return;
     ImGui::SameLine(0, ws.px(12));
     ImGui::AlignTextToFramePadding();
@@ -105,9 +108,13 @@ void CoroutineView::draw_head(Workspace& ws, const TableModel* model) {
         ImGui::SameLine(0, ws.px(6));
         text(ws.fonts.small, ws.theme->text_faint, total == 1 ? "coroutine" : "coroutines");
     } else {
-        text(ws.fonts.mono_small, ws.theme->text_dim, format_count(model->order.size()));
-        ImGui::SameLine(0, ws.px(6));
-        text(ws.fonts.small, ws.theme->text_faint, fmt::format("of {} match", format_count(total)));
+        if (model->about_events) {
+            text(ws.fonts.small, ws.theme->text_faint, "about events:  >  next match   <  last match");
+        } else {
+            text(ws.fonts.mono_small, ws.theme->text_dim, format_count(model->order.size()));
+            ImGui::SameLine(0, ws.px(6));
+            text(ws.fonts.small, ws.theme->text_faint, fmt::format("of {} match", format_count(total)));
+        }
         ImGui::SameLine(0, ws.px(8));
         ImGui::SetCursorPosY(ws.px(6));
         if (button(ws, "table.clear", "Clear", ButtonKind::kQuiet)) typed_.clear();

@@ -22,6 +22,7 @@ public:
 
     // Puts the keyboard into the filter at the next frame.
     void focus_filter() { focus_wanted_ = true; }
+    const std::string& filter() const { return typed_; }
     void set_filter(const std::string& words) { typed_ = words; }
     // Selects the row `by` further than the selected one (the first when none is).
     void move(Workspace& ws, int by);

@@ -127,22 +127,22 @@ std::vector<std::string> visible_views(const LayoutNode& node) {
 const std::vector<Preset>& presets() {
     static const std::vector<Preset> all = {
         {"overview", "Overview",
-         "h(58,v(54,t(coroutines,output),t(pools)),v(54,t(stack,code,words),"
+         "h(58,v(54,t(coroutines,output,messages),t(pools)),v(54,t(stack,code,words),"
          "t(waits,locks,workers,selects,histograms)))"},
         {"latency", "Latency",
-         "h(56,t(histograms),v(50,t(coroutines,output),t(stack,code,words,waits,locks,workers,selects,pools))"
+         "h(56,t(histograms),v(50,t(coroutines,output,messages),t(stack,code,words,waits,locks,workers,selects,pools))"
          ")"},
         {"memory", "Memory",
-         "h(64,t(pools),v(50,t(coroutines,output),t(stack,words,code,waits,locks,workers,selects,histograms))"
+         "h(64,t(pools),v(50,t(coroutines,output,messages),t(stack,words,code,waits,locks,workers,selects,histograms))"
          ")"},
         {"waits", "Waits",
-         "h(66,t(waits),v(50,t(coroutines,locks,selects,output),t(stack,code,words,workers,pools,histograms))"
+         "h(66,t(waits),v(50,t(coroutines,locks,selects,output,messages),t(stack,code,words,workers,pools,histograms))"
          ")"},
         {"stacks", "Stacks",
-         "h(44,v(70,t(coroutines,output),t(pools,waits,locks,workers,selects,histograms)),t(stack,code,words)"
+         "h(44,v(70,t(coroutines,output,messages),t(pools,waits,locks,workers,selects,histograms)),t(stack,code,words)"
          ")"},
         {"debug", "Debug",
-         "h(38,v(28,t(coroutines,output,pools,waits,locks),v(50,t(stack),t(words))),"
+         "h(38,v(28,t(coroutines,output,messages,pools,waits,locks),v(50,t(stack),t(words))),"
          "t(code,workers,selects,histograms))"},
     };
     return all;

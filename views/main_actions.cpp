@@ -47,6 +47,8 @@ void MainWindow::add_actions() {
                   [this] {
                       if (key_sheet_open_) {
                           key_sheet_open_ = false;
+                      } else if (stepper_.cancel()) {
+                          return;
                       } else if (ImGui::GetIO().WantTextInput) {
                           return;  // the field itself takes back what was typed
                       } else if (!ws_.notice.empty()) {
@@ -68,20 +70,7 @@ void MainWindow::add_actions() {
                   [this] { ImGui::SetClipboardText(copyable().c_str()); },
                   {},
                   false});
-    actions_.add({"time.back",
-                  "Back by 100 ms",
-                  "Time",
-                  {","},
-                  [this] { ws_.session->set_time(std::max(ws_.info.begin, ws_.moment->t - 100'000'000)); },
-                  [this] { return ws_.moment != nullptr && ws_.info.kind != traces::SessionKind::kCore; },
-                  false});
-    actions_.add({"time.forward",
-                  "Forward by 100 ms",
-                  "Time",
-                  {"."},
-                  [this] { ws_.session->set_time(std::min(ws_.info.end, ws_.moment->t + 100'000'000)); },
-                  [this] { return ws_.moment != nullptr && ws_.info.kind != traces::SessionKind::kCore; },
-                  false});
+    add_step_actions();
     actions_.add({"time.end",
                   "Follow the end",
                   "Time",
@@ -189,7 +178,8 @@ void MainWindow::add_view_actions() {
     const std::pair<const char*, const char*> shown[] = {
         {"coroutines", "1"}, {"pools", "2"},  {"stack", "3"}, {"waits", "4"},
         {"histograms", "5"}, {"output", "6"}, {"locks", "7"}, {"workers", "8"},
-        {"selects", "9"},    {"code", "0"},   {"words", "r"}};
+        {"selects", "9"},    {"code", "0"},   {"words", "r"},
+        {"messages", "h"}};
     for (const auto& [name, key] : shown) {
         actions_.add({std::string("view.") + name,
                       std::string("Show: ") + views_.at(name)->title(),

@@ -218,61 +218,87 @@ std::string MainWindow::names_text() {
     return fmt::format("{} % {}", progress.percent(), progress.reading);
 }
 
+// Right of the bottom line, from its end on: what is measured. What is said on the left has the first claim on the room: what matters least goes
+// first (`rank`; 0 stays in any case).
+struct MainWindow::StatusItem {
+    const char* label;
+    std::string value;
+    ImU32 colour;
+    int rank;
+};
+
+std::vector<MainWindow::StatusItem> MainWindow::status_items() {
+    const Theme& theme = *ws_.theme;
+    std::vector<StatusItem> items;
+    if (ws_.session == nullptr) {
+        if (const auto missing = missing_fonts(); !missing.empty())
+            items.push_back({"font missing", fmt::format("install {}", missing.front().package), theme.warn, 0});
+        return items;
+    }
+    const traces::Moment* moment = ws_.moment.get();
+    const auto count = [&](const char* label, std::uint64_t number, ImU32 bad, int rank) {
+        items.push_back({label, format_count(number), number != 0 ? bad : theme.text_dim, number != 0 ? 0 : rank});
+    };
+    if (const std::string names = names_text(); !names.empty())
+        items.push_back({"reading debug information", names, theme.accent, 1});
+    items.push_back({"memory", format_bytes(ws_.info.memory_bytes), theme.text_dim, 6});
+    items.push_back({"per event", ws_.info.ns_per_event > 0 ? fmt::format("{:.1f} ns", ws_.info.ns_per_event) : "not known",
+                     theme.text_dim, 5});
+    if (moment != nullptr && moment->unknown_coroutines != 0) count("unknown", moment->unknown_coroutines, theme.warn, 0);
+    if (moment != nullptr && moment->stacks.failed != 0) count("not unwound", moment->stacks.failed, theme.warn, 0);
+    count("torn", moment != nullptr ? moment->stacks.torn : 0, theme.warn, 4);
+    count("lost", moment != nullptr ? moment->events_lost : 0, theme.bad, 3);
+    if (moment != nullptr) {
+        const inspect::BlockingImage& blocking = moment->state.blocking;
+        if (blocking.calls != 0 || blocking.queued != 0)
+            items.push_back({"blocking", fmt::format("{}+{} on {}", blocking.busy, blocking.queued, blocking.threads),
+                             theme.text_dim, 7});
+        std::uint64_t timers = 0;
+        for (const inspect::WorkerImage& worker : moment->state.workers)
+            timers += worker.timers_armed;
+        if (timers != 0) items.push_back({"timers", format_count(timers), theme.text_dim, 7});
+    }
+    const bool live = ws_.info.kind == traces::SessionKind::kLive;
+    if (live && !ws_.info.recording) items.push_back({"listening (E)", listening_text(ws_.info), theme.text_dim, 2});
+    items.push_back({"events", format_count(moment != nullptr ? moment->events_total : 0), theme.text_dim, 3});
+    if (live) items.push_back({"rate", format_rate(ws_.info.events_per_second), theme.text_dim, 5});
+    items.push_back({"target", status_text(ws_), theme.text_dim, 1});
+    return items;
+}
+
 void MainWindow::draw_status_line(Rect bar) {
     ImDrawList* list = ImGui::GetWindowDrawList();
     const Theme& theme = *ws_.theme;
     const float y = std::floor(bar.y0 + (bar.y1 - bar.y0 - ws_.fonts.small->FontSize) / 2);
-    float x = bar.x1 - ws_.px(12);
-    const auto item = [&](const char* label, const std::string& value, ImU32 colour) {
-        draw_text(list, ws_.fonts.mono_small, {x, y}, colour, value, 1);
-        x -= text_width(ws_.fonts.mono_small, value) + ws_.px(6);
-        draw_text(list, ws_.fonts.small, {x, y}, theme.text_faint, label, 1);
-        x -= text_width(ws_.fonts.small, label) + ws_.px(20);
-    };
-    if (ws_.session != nullptr) {
-        const std::uint64_t lost = ws_.moment != nullptr ? ws_.moment->events_lost : 0;
-        const std::uint64_t torn = ws_.moment != nullptr ? ws_.moment->stacks.torn : 0;
-        const std::uint64_t failed = ws_.moment != nullptr ? ws_.moment->stacks.failed : 0;
-        const std::uint64_t unknown = ws_.moment != nullptr ? ws_.moment->unknown_coroutines : 0;
-        const auto count_colour = [&](std::uint64_t count, ImU32 bad) {
-            return count != 0 ? bad : theme.text_dim;
-        };
-        if (const std::string names = names_text(); !names.empty())
-            item("reading debug information", names, theme.accent);
-        item("memory", format_bytes(ws_.info.memory_bytes), theme.text_dim);
-        item("per event",
-             ws_.info.ns_per_event > 0 ? fmt::format("{:.1f} ns", ws_.info.ns_per_event) : "not known",
-             theme.text_dim);
-        if (unknown != 0) item("unknown", format_count(unknown), theme.warn);
-        if (failed != 0) item("not unwound", format_count(failed), theme.warn);
-        item("torn", format_count(torn), count_colour(torn, theme.warn));
-        item("lost", format_count(lost), count_colour(lost, theme.bad));
-        if (ws_.moment != nullptr) {
-            const inspect::BlockingImage& blocking = ws_.moment->state.blocking;
-            if (blocking.calls != 0 || blocking.queued != 0)
-                item("blocking", fmt::format("{}+{} on {}", blocking.busy, blocking.queued, blocking.threads),
-                     theme.text_dim);
-            std::uint64_t timers = 0;
-            for (const inspect::WorkerImage& worker : ws_.moment->state.workers)
-                timers += worker.timers_armed;
-            if (timers != 0) item("timers", format_count(timers), theme.text_dim);
-        }
-        const bool live = ws_.info.kind == traces::SessionKind::kLive;
-        if (live && !ws_.info.recording) item("listening (E)", listening_text(ws_.info), theme.text_dim);
-        item("events", format_count(ws_.moment != nullptr ? ws_.moment->events_total : 0), theme.text_dim);
-        if (live) item("rate", format_rate(ws_.info.events_per_second), theme.text_dim);
-        item("target", status_text(ws_), theme.text_dim);
-    } else if (const auto missing = missing_fonts(); !missing.empty()) {
-        item("font missing", fmt::format("install {}", missing.front().package), theme.warn);
-    }
-    const float room = x - bar.x0 - ws_.px(24);
+    const bool says = !ws_.hovered.empty() || !ws_.step.text.empty() || !hold_sentence_.empty();
     const std::string left = !ws_.hovered.empty()           ? ws_.hovered
+                             : !ws_.step.text.empty()       ? ws_.step.text
                              : !hold_sentence_.empty()      ? hold_sentence_
                              : ImGui::GetIO().WantTextInput ? "Ctrl+Shift+P shows all keys"
                                                             : "? shows all keys";
+    std::vector<StatusItem> items = status_items();
+    const auto width_of = [&](const StatusItem& item) {
+        return text_width(ws_.fonts.mono_small, item.value) + text_width(ws_.fonts.small, item.label) + ws_.px(26);
+    };
+    // What is hovered changes with every movement of the mouse, and may be long: it moves nothing.
+    const float wanted = text_width(ws_.fonts.small, ws_.hovered.empty() ? left : "? shows all keys") + ws_.px(36);
+    for (int rank = 7; rank > 0; --rank) {
+        float needed = ws_.px(12);
+        for (const StatusItem& item : items)
+            needed += width_of(item);
+        if (bar.x1 - bar.x0 - needed >= wanted) break;
+        std::erase_if(items, [&](const StatusItem& item) { return item.rank == rank; });
+    }
+    float x = bar.x1 - ws_.px(12);
+    for (const StatusItem& item : items) {
+        draw_text(list, ws_.fonts.mono_small, {x, y}, item.colour, item.value, 1);
+        x -= text_width(ws_.fonts.mono_small, item.value) + ws_.px(6);
+        draw_text(list, ws_.fonts.small, {x, y}, theme.text_faint, item.label, 1);
+        x -= text_width(ws_.fonts.small, item.label) + ws_.px(20);
+    }
+    const float room = x - bar.x0 - ws_.px(24);
     if (room > ws_.px(40)) {
-        draw_text(list, ws_.fonts.small, {bar.x0 + ws_.px(12), y},
-                  ws_.hovered.empty() && hold_sentence_.empty() ? theme.text_faint : theme.text_dim,
+        draw_text(list, ws_.fonts.small, {bar.x0 + ws_.px(12), y}, says ? theme.text_dim : theme.text_faint,
                   cut_to(ws_.fonts.small, left, room));
     }
 }

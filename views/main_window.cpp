@@ -12,8 +12,10 @@
 #include "views/describe.h"
 #include "views/histogram_view.h"
 #include "views/lock_view.h"
+#include "views/message_view.h"
 #include "views/output_view.h"
 #include "views/pool_view.h"
+#include "views/said_panel.h"
 #include "views/select_view.h"
 #include "views/stack_view.h"
 #include "views/wait_view.h"
@@ -38,6 +40,7 @@ MainWindow::MainWindow(std::function<void()> wake) : ws_(std::move(wake)), panel
 
 // Views hold textures and computations; they go before the workspace they use.
 MainWindow::~MainWindow() {
+    stepper_.cancel();
     views_.clear();
 }
 
@@ -54,6 +57,7 @@ void MainWindow::add_views() {
     add(std::make_unique<CodeView>());
     add(std::make_unique<WordsView>());
     add(std::make_unique<OutputView>());
+    add(std::make_unique<MessageView>());
 }
 
 void MainWindow::set_up(const Theme& theme, float scale, TextureStore& textures) {
@@ -72,6 +76,7 @@ void MainWindow::set_theme(const Theme& theme) {
 void MainWindow::open(std::shared_ptr<traces::Session> session) {
     for (auto& [name, view] : views_)
         view->reset();
+    stepper_.reset();
     ws_.open(std::move(session));
     start_page_.focus();
     held_ = false;
@@ -101,7 +106,8 @@ bool MainWindow::use_preset(const std::string& name) {
 }
 
 bool MainWindow::settled() const {
-    if (!ws_.settled() || ws_.frames_wanted > 0 || ws_.background.busy()) return false;
+    if (!ws_.settled() || ws_.frames_wanted > 0 || ws_.background.busy() || ws_.searches.busy()) return false;
+    if (stepper_.busy(ws_)) return false;
     const auto names = ws_.session != nullptr ? panels_.visible() : std::vector<std::string>{};
     return std::none_of(names.begin(), names.end(),
                         [this](const std::string& name) { return views_.at(name)->busy(); });
@@ -138,6 +144,7 @@ void MainWindow::draw() {
     ws_.begin_widgets();
     take_newest();
     take_hold_state();
+    take_steps();
     const ImVec2 size = ImGui::GetIO().DisplaySize;
     ImGui::SetNextWindowPos({0, 0});
     ImGui::SetNextWindowSize(size);
@@ -183,6 +190,7 @@ nlohmann::json MainWindow::dump() {
         if (const auto* coroutine = ws_.selected(); coroutine != nullptr && ws_.moment != nullptr) {
             selection["name"] = ws_.moment->state.coroutine_name(*coroutine);
             selection["text"] = one_line(*ws_.moment, *coroutine);
+            selection["says"] = SaidPanel::dump(ws_);
         }
     }
     nlohmann::json shown = nlohmann::json::object();

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -17,6 +18,7 @@
 #include "views/code_panel.h"
 #include "views/panels.h"
 #include "views/start_page.h"
+#include "views/stepper.h"
 #include "views/view.h"
 
 namespace coroscope::views {
@@ -71,6 +73,9 @@ private:
     bool can_hold() const;
     bool is_paused() const;
     void take_hold_state();
+    void add_step_actions();
+    void step_by_rule(rules::Direction direction);
+    void take_steps();
     void add_code_actions();
     // The panel that shows code now.
     CodePanel& code_panel();
@@ -83,6 +88,8 @@ private:
     // Where its buttons begin.
     float draw_program_buttons(Rect bar);
     float draw_launched_buttons(float x, float y);
+    struct StatusItem;
+    std::vector<StatusItem> status_items();
     void draw_status_line(Rect bar);
     void draw_notice(Rect area);
     void draw_key_sheet();
@@ -93,6 +100,7 @@ private:
     Actions actions_;
     StartPage start_page_;
     bool held_ = false;
+    Stepper stepper_;
     std::string hold_sentence_;  // what came of the last wish
     std::uint64_t hold_said_ = 0, hold_steps_ = 0;  // of the session's HoldState, as taken last
     std::chrono::steady_clock::time_point taken_at_{}, idle_since_{};

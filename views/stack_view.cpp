@@ -23,6 +23,7 @@ constexpr std::size_t kMergedRowsMax = 400;
 
 void StackView::reset() {
     merged_.reset();
+    said_.reset();
     code_.reset();
     waiting_ = false;
     shown_text_.clear();
@@ -76,7 +77,7 @@ void StackView::draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine
     const inspect::StackRef* stack = ws.moment->stack_of(coroutine);
     draw_who(ws, coroutine, stack);
     const float used = draw_use(ws, coroutine, stack, draw_links(ws, coroutine));
-    ImGui::SetCursorPosY(draw_site_use(ws, coroutine, used) + ws.px(4));
+    ImGui::SetCursorPosY(said_.draw(ws, coroutine, draw_site_use(ws, coroutine, used)) + ws.px(4));
     const ConsistencyLabel label = consistency_label(coroutine, stack);
     const bool running = coroutine.state == wire::CoroutineState::kRunning;
     // Without a stack of this very park, where it parked is still known: its one frame.

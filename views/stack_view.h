@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "views/code_panel.h"
+#include "views/said_panel.h"
 #include "views/stack_model.h"
 #include "views/view.h"
 
@@ -21,7 +22,7 @@ public:
     const char* name() const override { return "stack"; }
     const char* title() const override { return "Stack"; }
     void draw(Workspace& ws) override;
-    bool busy() const override { return waiting_ || merged_.in_flight() || (code_drawn_ && code_.busy()); }
+    bool busy() const override { return waiting_ || said_.busy() || merged_.in_flight() || (code_drawn_ && code_.busy()); }
     nlohmann::json dump(Workspace& ws) override;
     void reset() override;
 
@@ -57,6 +58,7 @@ private:
     float share_ = 0.42F;  // of the height that the frames take
     std::string shown_text_;
     Computed<std::shared_ptr<const traces::Moment>, MergedStacks> merged_;
+    SaidPanel said_;
     CodePanel code_{CodePanel::kSource};
 };
 

@@ -28,7 +28,7 @@ const char* target_status_name(traces::TargetStatus status) {
 
 }  // namespace
 
-Workspace::Workspace(std::function<void()> wake) : background(wake), wake_(std::move(wake)), history_(1) {}
+Workspace::Workspace(std::function<void()> wake) : background(wake), searches(wake), wake_(std::move(wake)), history_(1) {}
 
 Workspace::~Workspace() {
     if (session != nullptr) session->on_change({});
@@ -224,6 +224,10 @@ nlohmann::json Workspace::facts() const {
                             {"program.status", program.status},
                             {"program.pid", program.pid},
                             {"notice", notice},
+                            {"step", step.text},
+                            {"step.event", step.event},
+                            {"step.id", step.id},
+                            {"step.busy", step.busy},
                             {"candidates", lists.candidates.size()}};
     if (moment == nullptr) return facts;
     const inspect::StateImage& state = moment->state;

@@ -62,6 +62,12 @@ public:
     StartLists lists;
     inspect::SourceMap sources;  // where source files lie on this machine (--source-map)
     bool code_in_front = false;  // the code view can be seen: others need not show code
+    struct {
+        std::string text;   // at which event one stands, or how far the search for the next one is; "" = nothing to say
+        std::string event;  // "suspend"; "" = one stands at none
+        std::uint64_t id = 0;  // of its coroutine
+        bool busy = false;
+    } step;                      // see stepper.h
     std::string notice;          // one sentence to show until dismissed; "" = none
     bool notice_is_error = false;
 
@@ -100,6 +106,7 @@ public:
     float scale = 1;
     TextureStore* textures = nullptr;
     Background background;
+    Background searches;  // what may take seconds, each with a traces::Search by which it is cancelled: row models do not wait for it
     // Device pixels of a length on the 4 px grid, whole.
     float px(float length) const { return static_cast<float>(static_cast<int>(length * scale + 0.5F)); }
 

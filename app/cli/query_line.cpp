@@ -35,7 +35,9 @@ void add_query_options(CLI::App* query, QueryLine& line) {
     query->add_flag("--when", line.wish.when, "A rule about state: when it held, and for how long");
     query->add_option("--from", line.from, "Events, or --when: not before")->type_name("T");
     query->add_option("--to", line.to, "Events, or --when: not after")->type_name("T");
-    query->add_option("--before", line.before, "The last event that matches, or the last time a rule about state began to hold, before T; nothing else")
+    query
+        ->add_option("--before", line.before,
+                     "The last event before T that matches, or the last time a rule about state began to hold")
         ->type_name("T");
     query->add_option("--after", line.after, "The same: the first one after T")->type_name("T");
     query->add_option("--limit", line.wish.limit, "Rows that are printed; all are counted (default 100)")

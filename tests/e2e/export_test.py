@@ -202,8 +202,37 @@ class Export(unittest.TestCase):
         self.assertEqual(len(tables("workers")), self.stat["workers"])
         self.assertEqual(len(tables("losses")), 0)
         self.assertEqual(int(tables("trace")[0]["events"]), self.profile["events"])
-        last = {row["name"]: int(row["value"]) for row in tables("counters")}
+        last = {row["name"]: int(row["value"]) for row in tables("counters") if not int(row["told"])}
         self.assertEqual(last["coroutines"], 0)
+        self.check_what_was_said(tables)
+
+    def query(self, rule):
+        return harness.coroscope("query", self.path, rule, "--limit", 1000000, "--json", check=0).json()["events"]
+
+    def check_what_was_said(self, tables):
+        """Row by row what `query` shows; there a text that comes in pieces is an event a piece."""
+        texts, whole = [], True
+        for event in self.query("message or note"):
+            piece = event["detail"]
+            begun = [event["t_ns"], event["event"], event["id"], ""] if whole else texts.pop()
+            whole = not piece.endswith("…")
+            begun[3] += piece if whole else piece[:-1]
+            texts.append(begun)
+        self.assertGreater(len(texts), 10)
+        said = [[int(row["at_ns"]), row["kind"], int(row["coroutine"]), row["text"]] for row in tables("messages")]
+        self.assertEqual(sorted(row[1:] for row in said), sorted(row[1:] for row in texts))
+        for ours, theirs in zip(sorted(said), sorted(texts)):
+            self.nearly(ours[0], theirs[0], 1)
+        zones = tables("zones")
+        self.assertGreater(len(zones), 10)
+        self.assertEqual(len(zones), self.events["zone-begin"])
+        self.assertEqual(sum(int(row["ended"]) for row in zones), self.events["zone-end"])
+        begun = collections.Counter((event["id"], event["detail"]) for event in self.query("zone-begin"))
+        self.assertEqual(collections.Counter((int(row["coroutine"]), row["name"]) for row in zones), begun)
+        for row in zones:
+            self.assertLessEqual(int(row["begin_ns"]), int(row["end_ns"]))
+        told = [f"{row['name']} = {row['value']}" for row in tables("counters") if int(row["told"])]
+        self.assertEqual(told, [event["detail"] for event in self.query("counter")])
 
     def test_csv_files_are_the_tables(self):
         folder = self.export("csv")

@@ -28,6 +28,8 @@ const char* type_name(ColumnType type) {
 constexpr const char* kAfterwards = R"(
 CREATE INDEX spans_by_coroutine ON spans(coroutine, begin_ns);
 CREATE INDEX wakes_by_coroutine ON wakes(coroutine, at_ns);
+CREATE INDEX messages_by_coroutine ON messages(coroutine, at_ns);
+CREATE INDEX zones_by_coroutine ON zones(coroutine, begin_ns);
 CREATE INDEX coroutines_by_site ON coroutines(site);
 CREATE VIEW by_site AS
   SELECT sites.place, coalesce(sites.name, '') AS name, count(*) AS coroutines, sum(running_ns) AS running_ns, sum(ready_ns) AS ready_ns,

@@ -5,6 +5,8 @@
 
 #include <initializer_list>
 
+#include "traces/exports/told_rows.h"
+
 namespace coroscope::exports {
 
 using analyses::Activity;
@@ -99,8 +101,23 @@ const std::array<Table, kTablesCount>& tables() {
           {"runs", kInteger, "coroutines that it took up"}}},
         {"counters",
          {{"at_ns", kInteger, ""},
-          {"name", kText, "coroutines, ready, running, slots of pool N (CLASS)"},
-          {"value", kInteger, "from then on; told at most every 100 us"}}},
+          {"name", kText, "coroutines, ready, running, slots of pool N (CLASS); or the program's own"},
+          {"value", kInteger, "from then on; told at most every 100 us, the program's own whenever it does"},
+          {"real_value", kReal, "of one of the program's own that is no whole number; value is missing then"},
+          {"told", kInteger, "1: by the program (CPRIME_COUNTER); 0: counted from events"}}},
+        {"messages",
+         {{"at_ns", kInteger, ""},
+          {"kind", kText, "message; note: what the coroutine is about from then on"},
+          {"coroutine", kInteger, "id of who said it; missing: a thread, or not known"},
+          {"worker", kInteger, "on which; missing: another thread"},
+          {"text", kText, "missing: empty, which ends a note"}}},
+        {"zones",
+         {{"coroutine", kInteger, "id; missing: a thread's"},
+          {"name", kText, "as CPRIME_ZONE says it"},
+          {"begin_ns", kInteger, ""},
+          {"end_ns", kInteger, ""},
+          {"depth", kInteger, "how many zones it lies in"},
+          {"ended", kInteger, "1: at end_ns; 0: its end is missing: it lasted until another one's, its coroutine's or the trace's"}}},
         {"losses",
          {{"since_ns", kInteger, "the first event that is missing"},
           {"until_ns", kInteger, "the first that is not"}}},
@@ -115,9 +132,11 @@ public:
     TableVisitor(const analyses::TraceWalk& walk, TableSink& sink)
         : walk_(walk),
           sink_(sink),
-          counters_(walk, [this](std::size_t counter, std::uint64_t ticks, std::int64_t value) {
-              row(TableName::kCounters, {time(ticks), std::string_view(counters_.names()[counter]), value});
-          }) {
+          counters_(walk,
+                    [this](std::size_t counter, std::uint64_t ticks, std::int64_t value) {
+                        row(TableName::kCounters, {time(ticks), std::string_view(counters_.names()[counter]), value, Value(), number(0)});
+                    }),
+          told_(walk, sink) {
         for (const inspect::ChannelImage& channel : walk.begin().state.channels)
             channels_[channel.index] = {channel.identity, channel.name, channel.capacity, Value(), 0, 0};
         for (const inspect::WorkerImage& image : walk.begin().state.workers) {
@@ -130,6 +149,7 @@ public:
     void event(const analyses::OrderedEvent& ordered) override {
         counters_.event(ordered);
         const wire::DecodedEvent& event = ordered.event;
+        if (traces::ToldReader::concerns(event.type)) told_.event(ordered);
         switch (event.type) {
             case EventType::kChannelCreate:
                 if (channels_.contains(event.object)) end_channel(event.object, Value());
@@ -193,6 +213,7 @@ public:
     }
     void ended(const Life& life, analyses::LifeEnd how, std::uint64_t ticks) override {
         if (how != analyses::LifeEnd::kAlive) counters_.ended(ticks);
+        told_.ended(life, ticks);
         const Sum& sum = lives_[life.index];
         const auto spent = [&](Activity activity) -> Value {
             return walk_.duration_ns(sum.ticks[static_cast<std::size_t>(activity)]);
@@ -207,6 +228,7 @@ public:
 
     void finish(const analyses::WalkCounts& counts) {
         counters_.finish(walk_.end_ticks());
+        told_.finish();
         while (!channels_.empty())
             end_channel(channels_.begin()->first, Value());
         const auto& threads = walk_.end().state.workers;
@@ -278,6 +300,7 @@ private:
     const analyses::TraceWalk& walk_;
     TableSink& sink_;
     Counters counters_;
+    ToldRows told_;
     traces::SparseTable<Sum> lives_;
     std::map<std::uint32_t, Channel> channels_;  // by index
     std::map<std::uint32_t, Worker> workers_;

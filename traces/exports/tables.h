@@ -8,7 +8,9 @@
 //   wakes        who made whom ready, and why
 //   channels     one row a channel
 //   workers      one row a worker
-//   counters     numbers over time
+//   counters     numbers over time: counted from events, and those that the program tells itself
+//   messages     what it said: messages, and notes of what a coroutine is about
+//   zones        stretches of a coroutine's (or thread's) time that it named
 //   losses       where events are missing
 //
 // Times are nanoseconds since the program's runtime started (`*_ns`), or lengths of time in them; `id`s of coroutines and channels are never
@@ -48,9 +50,11 @@ enum class TableName : std::uint8_t {
     kChannels,
     kWorkers,
     kCounters,
+    kMessages,
+    kZones,
     kLosses
 };
-inline constexpr std::size_t kTablesCount = 9;
+inline constexpr std::size_t kTablesCount = 11;
 struct Table {
     const char* name;
     std::vector<Column> columns;

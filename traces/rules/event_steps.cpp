@@ -194,8 +194,7 @@ base::Result<Step> describe(const traces::Replay& replay, const EventPlace& at) 
                            fmt::format("{}: the event of ring {} at {} cannot be read again", reader.path(), at.ring,
                                        replay.time_of(at.ticks)));
     step->at = at;
-    step->t = replay.time_of(at.ticks);
-    if (replay.ticks_of(step->t) < at.ticks) ++step->t;
+    step->t = replay.time_with(at.ticks);
     step->event->t = step->t;
     step->sentence = sentence_of(*step->event);
     return *step;

@@ -19,6 +19,12 @@ bool reads_as_rule(const std::string& filter) {
     return false;
 }
 
+bool is_about_events(const std::string& filter) {
+    if (!reads_as_rule(filter)) return false;
+    const auto rule = Rule::parse(filter);
+    return rule && (*rule)->about_events();
+}
+
 base::Result<std::vector<std::uint32_t>> coroutines_that_match(const traces::Moment& moment,
                                                                const std::string& filter) {
     auto rule = Rule::parse(filter);

@@ -1,7 +1,7 @@
 // Steps to events that match a rule, and to times at which one about state began to hold. See event_steps.h.
 //
-// The stretch between two keyframes is looked through as a whole, beginning with what the first of them knows: so what an event matches does not depend
-// on where one comes from, and a step back costs as much as a step on.
+// The stretch between two keyframes is looked through as a whole, beginning with what the first of them knows: so what an event matches does not
+// depend on where one comes from, and a step back costs as much as a step on.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -154,8 +154,7 @@ EventPlace place_of(const SpanTracker::Turn& turn) {
 Step step_of(const traces::Replay& replay, const Rule& rule, const SpanTracker::Turn& turn) {
     Step step;
     step.at = place_of(turn);
-    step.t = replay.time_of(turn.since_ticks);
-    if (replay.ticks_of(step.t) < turn.since_ticks) ++step.t;
+    step.t = replay.time_with(turn.since_ticks);
     step.kind = rule.subject();
     step.id = turn.identity;
     step.sentence = rule.subject() ? fmt::format("from here on {} holds for {}", rule.text(), turn.label)

@@ -51,7 +51,9 @@ public:
         stacks_.stacks.clear();
         for (const inspect::CoroutineImage& row : image_.coroutines)
             stacks_.stacks.push_back({row.identity, row.sequence, inspect::Consistency::kExact, inspect::UnwindEnd::kEntry,
-                                      row.sequence % 2, 64});
+                                      row.sequence / 2 % 2, 64});
+        std::sort(stacks_.stacks.begin(), stacks_.stacks.end(),
+                  [](const auto& a, const auto& b) { return a.identity < b.identity; });
     }
     const inspect::StateImage& image() const { return image_; }
     const inspect::StackSnapshot& stacks() const { return stacks_; }
