@@ -1,8 +1,9 @@
 // What is typed becomes what is meant, and a wrong line one sentence with the way out.
 #include "app/cli/command_line.h"
-#include "instrumentation/wire/event.h"
 
 #include <gtest/gtest.h>
+
+#include "instrumentation/wire/event.h"
 
 namespace coroscope::app {
 namespace {
