@@ -54,7 +54,7 @@ base::Status take_rule(CtlLine& line) {
 
 base::Status take_categories(CtlLine& line) {
     if (line.words.size() != 1)
-        return wrong_ctl("ctl mask needs categories: coroscope ctl --pid PID mask coroutine,channel (or all, none, +pool,-timer)");
+        return wrong_ctl("ctl mask needs categories: coroscope ctl --pid PID mask coroutine,channel (or all, none, +pool,-timer, all,-pool)");
     auto categories = parse_categories(line.words.front());
     if (!categories) return categories.error();
     line.wish.withheld = categories->withheld;
@@ -117,33 +117,34 @@ base::Result<Wish> finish_ctl(CtlLine& line) {
 }
 
 base::Result<CategoryWish> parse_categories(const std::string& text) {
-    if (text == "all") return CategoryWish{0, wire::kEventCategories};
-    if (text == "none") return CategoryWish{wire::kEventCategories, wire::kEventCategories};
     CategoryWish wish;
-    std::uint32_t wanted = 0;
     bool relative = false, absolute = false;
     for (std::size_t begin = 0; begin <= text.size();) {
         const std::size_t end = std::min(text.find(',', begin), text.size());
         std::string name = text.substr(begin, end - begin);
+        const bool first = begin == 0;
+        begin = end + 1;
+        if (first && (name == "all" || name == "none")) {
+            wish = {name == "all" ? 0 : wire::kEventCategories, wire::kEventCategories};
+            continue;
+        }
         const char sign = name.empty() ? ' ' : name.front();
         const bool is_signed = sign == '+' || sign == '-';
         if (is_signed) name.erase(0, 1);
         const auto known = std::find_if(std::begin(kCategories), std::end(kCategories),
                                         [&name](const CategoryName& one) { return name == one.name; });
         if (known == std::end(kCategories))
-            return wrong_ctl("there is no category '" + name + "': " + categories_text(wire::kEventCategories) + ", all or none");
+            return wrong_ctl("there is no category '" + name + "': " + categories_text(wire::kEventCategories) +
+                             ", all or none");
         relative = relative || is_signed;
         absolute = absolute || !is_signed;
+        if (first && !is_signed) wish = {wire::kEventCategories, wire::kEventCategories};
         wish.changed |= known->bit;
-        if (sign == '-') wish.withheld |= known->bit;
-        if (sign == '+') wish.withheld &= ~known->bit;
-        wanted |= known->bit;
-        begin = end + 1;
+        wish.withheld = sign == '-' ? wish.withheld | known->bit : wish.withheld & ~known->bit;
     }
     if (relative && absolute)
         return wrong_ctl("'" + text + "' says which categories there are and which change: name some, such as coroutine,channel, or say "
-                     "+pool,-timer");
-    if (absolute) return CategoryWish{wire::kEventCategories & ~wanted, wire::kEventCategories};
+                         "+pool,-timer or all,-pool");
     return wish;
 }
 

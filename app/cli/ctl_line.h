@@ -24,8 +24,8 @@ void add_ctl_options(CLI::App* ctl, CtlLine& line);
 // Errors: kUsage.
 base::Result<Wish> finish_ctl(CtlLine& line);
 
-// Names of categories: "coroutine,channel" = these and no others; "all", "none"; "+pool,-timer" = as it is, but for these. What is to be withheld,
-// and of which categories that is said. Errors: kUsage.
+// Names of categories: "coroutine,channel" = these and no others; "all", "none", "all,-pool"; "+pool,-timer" = as it is, but for these. What is to
+// be withheld, and of which categories that is said. Errors: kUsage.
 struct CategoryWish {
     std::uint32_t withheld = 0, changed = 0;
 };

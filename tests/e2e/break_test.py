@@ -191,6 +191,35 @@ class Break(unittest.TestCase):
                 inside = {key for key in logged if begins[key] > first and key[0] < last}
                 self.assertEqual(inside - set(rows), set())
 
+    def test_what_is_withheld_is_a_loss_in_a_recording_and_comes_back(self):
+        demo = self.start(harness.DEMO, "--seconds", 60, "--swarm", 300)
+        with harness.folder() as folder:
+            trace = os.path.join(folder, "run.coro")
+            with harness.started(harness.COROSCOPE, "record", "-o", trace, "--pid", demo.pid, "--keyframe-ms", 200) as recorder:
+                harness.wait_until(lambda: os.path.exists(trace) and os.path.getsize(trace) > 100_000, what="the recording")
+                ran = harness.coroscope("ctl", "--pid", demo.pid, "mask", "all,", check=2)
+                self.assertIn("there is no category ''", ran.err)
+                ran = harness.coroscope("ctl", "--pid", demo.pid, "mask", "all,-coroutine,-channel", "--json", check=0).json()
+                self.assertEqual(ran["withheld"], "coroutine, channel")
+                time.sleep(0.6)  # of a recording without them
+                self.assertEqual(harness.coroscope("ctl", "--pid", demo.pid, "mask", "all", "--json", check=0).json()["withheld"], "none")
+                time.sleep(0.6)
+                recorder.send_signal(signal.SIGINT)
+                self.assertEqual(recorder.wait(), 0)
+            answer = harness.coroscope("query", trace, "resume", "--limit", 1_000_000, "--json", check=0).json()
+            self.assertGreater(answer["gaps"], 0)
+            times = [row["t_ns"] for row in answer["events"]]
+            length, begin = max((b - a, a) for a, b in zip(times, times[1:]))
+            self.assertGreater(length, 400_000_000, "resumes were not withheld")
+            # In the middle of it nobody is believed to be as he was; before and after it everybody is.
+            def unknown(t_ns):
+                stacks = harness.coroscope("stacks", trace, "--at", f"{t_ns}ns", "--json", check=0).json()["coroutines"]
+                return sum(row["state"] == "unknown" or row["consistency"] == "unknown" for row in stacks), len(stacks)
+            middle, everybody = unknown(begin + length // 2)
+            self.assertGreater(middle, 0, everybody)
+            self.assertEqual(unknown(begin - 1000)[0], 0)
+            self.assertEqual(unknown(times[-1])[0], 0)
+
     def test_a_mistake_is_shown_with_its_place(self):
         busy = self.busy(count=1)
         for rule, sentence, column in (('suspend and nmae == "x"', "there is no event and no field 'nmae'", 12), ("coroutine.state == parked and run_ns > 1ms", "changes with time alone", 30),

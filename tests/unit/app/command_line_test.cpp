@@ -57,6 +57,8 @@ TEST(CommandLine, ctl_break_and_mask_say_what_is_meant) {
     EXPECT_EQ(changed.withheld, wire::kCategoryTimer);
     EXPECT_EQ(changed.changed, wire::kCategoryPool | wire::kCategoryTimer);
     EXPECT_EQ(meant<CtlWish>({"ctl", "--pid", "7", "mask", "all"}).withheld, 0U);
+    EXPECT_EQ(meant<CtlWish>({"ctl", "--pid", "7", "mask", "all,-lock"}).withheld, wire::kCategoryLock);
+    EXPECT_EQ(meant<CtlWish>({"ctl", "--pid", "7", "mask", "all,-lock"}).changed, wire::kEventCategories);
     EXPECT_EQ(meant<CtlWish>({"ctl", "--pid", "7", "mask", "none"}).withheld, wire::kEventCategories);
 }
 
