@@ -5,7 +5,8 @@
 
 namespace coroscope::traces {
 
-std::optional<WithheldWatch::Slots> WithheldWatch::look(std::uint32_t withheld, std::uint64_t now_ticks, bool again) {
+std::optional<WithheldWatch::Slots> WithheldWatch::look(std::uint32_t withheld, std::uint64_t now_ticks,
+                                                        bool again) {
     const bool now = (withheld & mask_) != 0;
     const bool before = std::exchange(withheld_, now);
     if (!now && !before) {

@@ -23,7 +23,8 @@ inline constexpr std::uint32_t kRecordersRing = wire::kRingsMax - 1;
 class WithheldWatch {
 public:
     // `mask`: what was asked for. `begin_ticks`: since when.
-    WithheldWatch(std::uint32_t mask, std::uint64_t begin_ticks) : mask_(mask & wire::kEventCategories), looked_ticks_(begin_ticks) {}
+    WithheldWatch(std::uint32_t mask, std::uint64_t begin_ticks)
+        : mask_(mask & wire::kEventCategories), looked_ticks_(begin_ticks) {}
 
     // A LOSS with its EXT slot, if there is one to be told. `withheld`: what is withheld now; `again`: one that goes on is told anew.
     using Slots = std::array<wire::EventSlot, 2>;

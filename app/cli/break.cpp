@@ -22,13 +22,16 @@ std::string line_of(const nlohmann::json& object, int indent) {
     return object.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-int hold(const CtlWish& wish, traces::Control& control, const rules::BreakHit& hit, const Interrupt& interrupt) {
+int hold(const CtlWish& wish, traces::Control& control, const rules::BreakHit& hit,
+         const Interrupt& interrupt) {
     auto report = control.await_hold(wish.patience_ms);
     if (!report) return fail(report.error());
     const traces::StepReport where = control.where(hit.id);
     std::string text;
     if (wish.json) {
-        text = line_of({{"hit", to_json(hit)}, {"stands", traces::to_json(where)}, {"hold", traces::to_json(*report)}}, 1);
+        text = line_of(
+            {{"hit", to_json(hit)}, {"stands", traces::to_json(where)}, {"hold", traces::to_json(*report)}},
+            1);
     } else {
         text = fmt::format("the rule held {}\n", to_text(hit));
         if (hit.id != 0) text += traces::to_text(where);
@@ -41,7 +44,8 @@ int hold(const CtlWish& wish, traces::Control& control, const rules::BreakHit& h
         std::fprintf(stderr, "coroscope: it stays so until 'coroscope ctl --pid %u resume'\n", wish.pid);
         return kExitGood;
     }
-    std::fprintf(stderr, "coroscope: it stays so until Ctrl-C, or 'coroscope ctl --pid %u resume'\n", wish.pid);
+    std::fprintf(stderr, "coroscope: it stays so until Ctrl-C, or 'coroscope ctl --pid %u resume'\n",
+                 wish.pid);
     while (!interrupt.wait(kInterruptMs)) {
         auto held = control.pause_now();
         if (!held || !control.alive())
@@ -52,8 +56,9 @@ int hold(const CtlWish& wish, traces::Control& control, const rules::BreakHit& h
 }
 
 int say_lost(std::uint64_t lost) {
-    if (lost != 0) std::fprintf(stderr, "coroscope: %llu more hits came faster than they could be told\n",
-                                static_cast<unsigned long long>(lost));
+    if (lost != 0)
+        std::fprintf(stderr, "coroscope: %llu more hits came faster than they could be told\n",
+                     static_cast<unsigned long long>(lost));
     return kExitGood;
 }
 

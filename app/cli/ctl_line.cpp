@@ -17,10 +17,11 @@ struct CategoryName {
     std::uint32_t bit;
 };
 constexpr CategoryName kCategories[] = {
-    {"coroutine", wire::kCategoryCoroutine}, {"channel", wire::kCategoryChannel}, {"pool", wire::kCategoryPool},
-    {"signal", wire::kCategorySignal},       {"timer", wire::kCategoryTimer},     {"worker", wire::kCategoryWorker},
-    {"lock", wire::kCategoryLock},           {"io", wire::kCategoryIo},           {"user", wire::kCategoryUser},
-    {"foreign", wire::kCategoryForeign}};
+    {"coroutine", wire::kCategoryCoroutine}, {"channel", wire::kCategoryChannel},
+    {"pool", wire::kCategoryPool},           {"signal", wire::kCategorySignal},
+    {"timer", wire::kCategoryTimer},         {"worker", wire::kCategoryWorker},
+    {"lock", wire::kCategoryLock},           {"io", wire::kCategoryIo},
+    {"user", wire::kCategoryUser},           {"foreign", wire::kCategoryForeign}};
 
 base::Error wrong_ctl(const std::string& message) {
     return base::error(base::ErrorCode::kUsage, message);
@@ -31,7 +32,8 @@ base::Status take_ids(CtlLine& line) {
         std::uint64_t id = 0;
         const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), id);
         if (problem != std::errc() || end != text.data() + text.size() || id == 0)
-            return wrong_ctl("'" + text + "' is no coroutine: 'coroscope stacks --pid " + line.pid + "' lists their ids");
+            return wrong_ctl("'" + text + "' is no coroutine: 'coroscope stacks --pid " + line.pid +
+                             "' lists their ids");
         line.wish.coroutines.push_back(id);
     }
     if (line.wish.what == What::kStop && line.wish.coroutines.size() != 1)
@@ -43,7 +45,9 @@ base::Status take_ids(CtlLine& line) {
 
 base::Status take_rule(CtlLine& line) {
     if (line.words.size() != 1)
-        return wrong_ctl("ctl break needs one rule, in quotes: coroscope ctl --pid PID break 'suspend and site =~ \"parser\"'");
+        return wrong_ctl(
+            "ctl break needs one rule, in quotes: coroscope ctl --pid PID break 'suspend and site =~ "
+            "\"parser\"'");
     line.wish.rule = line.words.front();
     if (line.action != "pause" && line.action != "log")
         return wrong_ctl("'" + line.action + "' is nothing that a rule can do: --action pause or log");
@@ -54,7 +58,9 @@ base::Status take_rule(CtlLine& line) {
 
 base::Status take_categories(CtlLine& line) {
     if (line.words.size() != 1)
-        return wrong_ctl("ctl mask needs categories: coroscope ctl --pid PID mask coroutine,channel (or all, none, +pool,-timer, all,-pool)");
+        return wrong_ctl(
+            "ctl mask needs categories: coroscope ctl --pid PID mask coroutine,channel (or all, none, "
+            "+pool,-timer, all,-pool)");
     auto categories = parse_categories(line.words.front());
     if (!categories) return categories.error();
     line.wish.withheld = categories->withheld;
@@ -70,15 +76,20 @@ void add_ctl_options(CLI::App* ctl, CtlLine& line) {
            "WHAT", line.what,
            "pause: everything, or these coroutines, from their next scheduling point on, until this is "
            "interrupted; resume: let go; step: one coroutine, or without an ID one scheduling decision, to "
-           "the next scheduling point; stop: the thread of the worker that runs this coroutine, at once; break: pause where a rule "
+           "the next scheduling point; stop: the thread of the worker that runs this coroutine, at once; "
+           "break: pause where a rule "
            "holds, evaluated in the program; mask: the categories of events that whoever listens gets")
         ->required();
-    ctl->add_option("ARGS", line.words, "Coroutines, as 'coroscope stacks' names them; break: a rule; mask: coroutine,channel or +pool,-timer")
+    ctl->add_option("ARGS", line.words,
+                    "Coroutines, as 'coroscope stacks' names them; break: a rule; mask: coroutine,channel or "
+                    "+pool,-timer")
         ->type_name("ID | RULE | CATEGORIES");
-    ctl->add_flag("--keep", line.wish.keep, "pause, break: return at once, and stay paused until somebody says resume");
+    ctl->add_flag("--keep", line.wish.keep,
+                  "pause, break: return at once, and stay paused until somebody says resume");
     ctl->add_option("--action", line.action, "break: pause (default), or log: say each time, and go on")
         ->type_name("ACTION");
-    ctl->add_option("--count", line.wish.count, "break: the Nth time that the rule holds; with log: end after N (default 1; log: never)")
+    ctl->add_option("--count", line.wish.count,
+                    "break: the Nth time that the rule holds; with log: end after N (default 1; log: never)")
         ->type_name("N");
     ctl->add_option("--wait", line.wait, "How long to wait for it to take effect: 500ms, 2s (default 1s)")
         ->type_name("DURATION");
@@ -95,14 +106,16 @@ base::Result<Wish> finish_ctl(CtlLine& line) {
     const auto word = std::find_if(std::begin(kWords), std::end(kWords),
                                    [&line](const auto& entry) { return line.what == entry.first; });
     if (word == std::end(kWords))
-        return wrong_ctl("ctl: '" + line.what + "' is nothing that can be done: pause, resume, step, stop, break or mask");
+        return wrong_ctl("ctl: '" + line.what +
+                         "' is nothing that can be done: pause, resume, step, stop, break or mask");
     line.wish.what = word->second;
     const bool breaks = line.wish.what == What::kBreak;
-    if (!breaks && (!line.action.empty() || line.wish.count)) return wrong_ctl("--action and --count go with ctl break");
+    if (!breaks && (!line.action.empty() || line.wish.count))
+        return wrong_ctl("--action and --count go with ctl break");
     if (line.action.empty()) line.action = "pause";
-    const base::Status status = breaks                            ? take_rule(line)
+    const base::Status status = breaks                          ? take_rule(line)
                                 : line.wish.what == What::kMask ? take_categories(line)
-                                                                  : take_ids(line);
+                                                                : take_ids(line);
     if (!status) return status.error();
     if (line.wish.keep && line.wish.what != What::kPause && (!breaks || line.wish.log))
         return wrong_ctl("--keep goes with ctl pause and with ctl break that pauses");
@@ -134,8 +147,8 @@ base::Result<CategoryWish> parse_categories(const std::string& text) {
         const auto known = std::find_if(std::begin(kCategories), std::end(kCategories),
                                         [&name](const CategoryName& one) { return name == one.name; });
         if (known == std::end(kCategories))
-            return wrong_ctl("there is no category '" + name + "': " + categories_text(wire::kEventCategories) +
-                             ", all or none");
+            return wrong_ctl("there is no category '" + name +
+                             "': " + categories_text(wire::kEventCategories) + ", all or none");
         relative = relative || is_signed;
         absolute = absolute || !is_signed;
         if (first && !is_signed) wish = {wire::kEventCategories, wire::kEventCategories};
@@ -143,7 +156,9 @@ base::Result<CategoryWish> parse_categories(const std::string& text) {
         wish.withheld = sign == '-' ? wish.withheld | known->bit : wish.withheld & ~known->bit;
     }
     if (relative && absolute)
-        return wrong_ctl("'" + text + "' says which categories there are and which change: name some, such as coroutine,channel, or say "
+        return wrong_ctl("'" + text +
+                         "' says which categories there are and which change: name some, such as "
+                         "coroutine,channel, or say "
                          "+pool,-timer or all,-pool");
     return wish;
 }

@@ -87,7 +87,8 @@ void Agent::Implementation::tell_hits() {
         std::vector<std::byte> body(sizeof notice + sizeof head + count * sizeof(wire::RuleHit));
         std::memcpy(body.data(), &notice, sizeof notice);
         std::memcpy(body.data() + sizeof notice, &head, sizeof head);
-        std::memcpy(body.data() + sizeof notice + sizeof head, taken_hits_.data() + at, count * sizeof(wire::RuleHit));
+        std::memcpy(body.data() + sizeof notice + sizeof head, taken_hits_.data() + at,
+                    count * sizeof(wire::RuleHit));
         // A viewer that does not read is not let go for that: it may be about to. One that has left is found by poll().
         if (!rule_owner_->send(MessageType::kNotice, body.data(), body.size())) hits_unsent_ += count;
     }
@@ -97,7 +98,8 @@ bool Agent::Implementation::handle_mask(Connection& viewer, const Message& messa
     wire::Mask mask{};
     if (message.body.size() != sizeof mask) return false;
     std::memcpy(&mask, message.body.data(), sizeof mask);
-    if (((mask.withheld | mask.changed) & ~wire::kEventCategories) != 0) return viewer.reply(ReplyStatus::kMalformed);
+    if (((mask.withheld | mask.changed) & ~wire::kEventCategories) != 0)
+        return viewer.reply(ReplyStatus::kMalformed);
     withheld_ = (withheld_ & ~mask.changed) | (mask.withheld & mask.changed);
     apply_wishes();
     return viewer.reply(ReplyStatus::kOk, withheld_);

@@ -41,7 +41,8 @@ RuleTruth both(RuleTruth a, RuleTruth b, RuleTruth ends) {
     return a == RuleTruth::kUnknown ? a : b;
 }
 
-wire::RuleHit hit_of(const Happened& event, const RuleValues& values, const RuleSpans& spans, std::uint32_t flags) {
+wire::RuleHit hit_of(const Happened& event, const RuleValues& values, const RuleSpans& spans,
+                     std::uint32_t flags) {
     wire::RuleHit hit{};
     hit.flags = flags;
     hit.ticks = event.ticks;
@@ -122,8 +123,9 @@ bool ArmedRule::holds_in_names(const RuleInstruction& one, const RuleValues& val
         site = name.site;
     }
     if (site == wire::kNone) return false;
-    return decided(site < set.sites_known,
-                   site < set.sites_known && (program_.words[set.sites_first + site / 32] >> (site % 32) & 1) != 0);
+    return decided(
+        site < set.sites_known,
+        site < set.sites_known && (program_.words[set.sites_first + site / 32] >> (site % 32) & 1) != 0);
 }
 
 ArmedRule::Verdict ArmedRule::evaluate(const RuleValues& values) const {
@@ -140,8 +142,9 @@ ArmedRule::Verdict ArmedRule::evaluate(const RuleValues& values) const {
             value = code >= 0 && code < 128 && (one.codes[code / 64] >> (code % 64) & 1) != 0;
         } else {
             const RuleValue left = values.number(one.left, one.left_object);
-            const RuleValue right = one.right == RuleField::kNothing ? RuleValue{true, one.constant}
-                                                                     : values.number(one.right, one.right_object);
+            const RuleValue right = one.right == RuleField::kNothing
+                                        ? RuleValue{true, one.constant}
+                                        : values.number(one.right, one.right_object);
             if (left.known && right.known) bits.known |= bit;
             value = left.known && right.known && compare(one.compare, left.value, right.value);
         }
@@ -204,7 +207,8 @@ void ArmedRule::settle(const Happened& event, std::uint32_t coroutine) {
     RuleStamps::Aside aside;
     const RuleSpans none;
     const std::uint32_t sequence = wire::low24(event.argument);
-    if (!progress_->stamps->take_aside(coroutine, sequence, &aside) || progress_->fired.load(std::memory_order_relaxed))
+    if (!progress_->stamps->take_aside(coroutine, sequence, &aside) ||
+        progress_->fired.load(std::memory_order_relaxed))
         return;
     const Happened before{.ticks = aside.ticks,
                           .type = EventType::kSuspend,
@@ -232,8 +236,8 @@ void ArmedRule::judge(const Happened& event) {
     const Verdict verdict = evaluate(values);
     if (needs_outcome_ && verdict.value == RuleTruth::kUnknown && event.type == EventType::kSuspend &&
         coroutine != wire::kNone) {
-        progress.stamps->set_aside(coroutine, {wire::low24(event.argument), event.object, event.argument, event.worker,
-                                               event.ticks, verdict.bits});
+        progress.stamps->set_aside(coroutine, {wire::low24(event.argument), event.object, event.argument,
+                                               event.worker, event.ticks, verdict.bits});
         return;
     }
     if (verdict.value == RuleTruth::kFalse && (program_.head.flags & wire::kRuleOfState) == 0) return;

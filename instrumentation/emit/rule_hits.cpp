@@ -26,7 +26,8 @@ base::Result<std::unique_ptr<RuleHits>> RuleHits::create() {
     std::unique_ptr<RuleHits> hits(new RuleHits);
     hits->doorbell_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!hits->doorbell_)
-        return base::error(base::ErrorCode::kRefused, "no descriptor is left for a rule's hits: raise `ulimit -n`");
+        return base::error(base::ErrorCode::kRefused,
+                           "no descriptor is left for a rule's hits: raise `ulimit -n`");
     guard_descriptor(hits->doorbell_.get());
     return hits;
 }
@@ -52,7 +53,8 @@ bool RuleHits::push(const wire::RuleHit& hit) {
 void RuleHits::ring() {
     if (rings_.exchange(true, std::memory_order_seq_cst)) return;
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = write(doorbell_.get(), &one, sizeof one);  // fails only when it rings already
+    [[maybe_unused]] const ssize_t written = write(doorbell_.get(), &one,
+                                                   sizeof one);  // fails only when it rings already
 }
 
 void RuleHits::take(std::vector<wire::RuleHit>& to) {

@@ -53,7 +53,7 @@ private:
     // Whether the doorbell rings already. Any thread sets it, the agent clears it before it looks: sequentially consistent, so that a hit
     // that is not seen by that look rings.
     std::atomic<bool> rings_{false};
-    std::atomic<std::uint64_t> lost_{0};  // any thread, relaxed: a count
+    std::atomic<std::uint64_t> lost_{0};   // any thread, relaxed: a count
     alignas(64) std::uint64_t taken_ = 0;  // the agent's
     base::FileDescriptor doorbell_;
     std::array<Cell, kRoom> cells_;

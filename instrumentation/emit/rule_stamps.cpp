@@ -28,10 +28,12 @@ std::uint64_t between(std::uint64_t from, std::uint64_t to) {
 
 // All zero: nothing is known.
 struct RuleStamps::Entry {
-    std::atomic<std::uint32_t> suspend, ready, resume;  // sequence numbers of the last such events, with kKnown
-    std::atomic<std::uint32_t> aside;                   // of the SUSPEND that is set aside, with kKnown
+    std::atomic<std::uint32_t> suspend, ready,
+        resume;                        // sequence numbers of the last such events, with kKnown
+    std::atomic<std::uint32_t> aside;  // of the SUSPEND that is set aside, with kKnown
     std::atomic<std::uint64_t> suspend_ticks, ready_ticks, resume_ticks;
-    std::atomic<std::uint64_t> blocked, was_ready;  // of the last wait, and before the last run: ticks + 1; 0 = not known
+    std::atomic<std::uint64_t> blocked,
+        was_ready;  // of the last wait, and before the last run: ticks + 1; 0 = not known
     std::atomic<std::uint32_t> object, argument, worker, reserved;
     std::atomic<std::uint64_t> ticks, known, truth, doubt;
 };
@@ -41,7 +43,8 @@ base::Result<std::unique_ptr<RuleStamps>> RuleStamps::create(std::uint32_t corou
     void* memory = mmap(nullptr, std::size_t{coroutines} * sizeof(Entry), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
-        return base::error(base::ErrorCode::kRefused, "there is no address space for lengths of time: raise `ulimit -v`");
+        return base::error(base::ErrorCode::kRefused,
+                           "there is no address space for lengths of time: raise `ulimit -v`");
     return std::unique_ptr<RuleStamps>(new RuleStamps(memory, coroutines));
 }
 
@@ -77,7 +80,9 @@ RuleSpans RuleStamps::take(const Happened& event, std::uint32_t coroutine) {
         case EventType::kResume: {
             const std::uint32_t ready = entry.ready.load(kRelaxed);
             const bool known_ready = follows(ready & ~kWoken, sequence, 1);
-            const std::uint64_t was_ready = known_ready ? between(entry.ready_ticks.load(kRelaxed), event.ticks) + 1 : 0;
+            const std::uint64_t was_ready = known_ready
+                                                ? between(entry.ready_ticks.load(kRelaxed), event.ticks) + 1
+                                                : 0;
             entry.was_ready.store(was_ready, kRelaxed);
             if (!known_ready || (ready & kWoken) == 0) entry.blocked.store(0, kRelaxed);
             entry.resume_ticks.store(event.ticks, kRelaxed);
@@ -97,7 +102,8 @@ RuleSpans RuleStamps::take(const Happened& event, std::uint32_t coroutine) {
         }
         case EventType::kWake: {
             const bool waited = follows(entry.suspend.load(kRelaxed), sequence, 2);
-            const std::uint64_t blocked = waited ? between(entry.suspend_ticks.load(kRelaxed), event.ticks) + 1 : 0;
+            const std::uint64_t blocked = waited ? between(entry.suspend_ticks.load(kRelaxed), event.ticks) + 1
+                                                 : 0;
             entry.blocked.store(blocked, kRelaxed);
             become_ready(sequence | kKnown | kWoken);
             spans.blocked = known(blocked);

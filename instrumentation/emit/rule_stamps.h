@@ -48,7 +48,8 @@ public:
 
 private:
     struct Entry;
-    RuleStamps(void* memory, std::uint32_t coroutines) : entries_(static_cast<Entry*>(memory)), count_(coroutines) {}
+    RuleStamps(void* memory, std::uint32_t coroutines)
+        : entries_(static_cast<Entry*>(memory)), count_(coroutines) {}
     Entry* entries_;
     std::uint32_t count_;
 };

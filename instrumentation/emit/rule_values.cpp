@@ -142,7 +142,8 @@ std::uint32_t RuleValues::record(RuleKind kind, std::uint8_t object) const {
             there = there && plane_.has(SectionKind::kCoroutines, index) &&
                     plane_.has(SectionKind::kCoroutineDetails, index) &&
                     still(plane_.details[index].identity.load(kRelaxed));
-            if (there && plane_.coroutines[index].state.load(kRelaxed) == wire::CoroutineState::kFree) there = false;
+            if (there && plane_.coroutines[index].state.load(kRelaxed) == wire::CoroutineState::kFree)
+                there = false;
             break;
         case RuleKind::kChannel:
             there = there && plane_.has(SectionKind::kChannels, index) &&
@@ -191,8 +192,9 @@ RuleValue RuleValues::of_event(RuleField field) const {
             return time(spans_.run);
         case RuleField::kEventCount:
             if (event_.type == EventType::kSteal) return known(event_.argument);
-            return event_.type == EventType::kInject || event_.type == EventType::kPoolTrim ? known(event_.object)
-                                                                                           : RuleValue{};
+            return event_.type == EventType::kInject || event_.type == EventType::kPoolTrim
+                       ? known(event_.object)
+                       : RuleValue{};
         default:
             return {};
     }
@@ -212,8 +214,9 @@ RuleValue RuleValues::of_coroutine(RuleField field, std::uint32_t index) const {
             return bytes == 0 ? RuleValue{} : known(bytes);
         }
         case RuleField::kCoroutineCancelled:
-            return known((plane_.coroutines[index].flags.load(kRelaxed) & wire::kCoroutineCancelRequested) != 0 ? 1
-                                                                                                               : 0);
+            return known((plane_.coroutines[index].flags.load(kRelaxed) & wire::kCoroutineCancelRequested) != 0
+                             ? 1
+                             : 0);
         default:
             return {};
     }
@@ -375,7 +378,8 @@ bool RuleValues::name(RuleField field, std::uint8_t object, Name* name) const {
             return true;
         case RuleField::kEventName:
         case RuleField::kCoroutineName:
-            *name = {false, true, plane_.details[index].name.load(kRelaxed), plane_.details[index].site.load(kRelaxed)};
+            *name = {false, true, plane_.details[index].name.load(kRelaxed),
+                     plane_.details[index].site.load(kRelaxed)};
             return true;
         case RuleField::kChannelName:
             *name = {false, false, plane_.channels[index].name, wire::kNone};

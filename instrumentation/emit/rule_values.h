@@ -30,7 +30,7 @@ struct Happened {
     std::uint64_t ticks = 0;
     wire::EventType type{};
     std::uint32_t object = 0, argument = 0;
-    std::uint64_t words[4] = {};                   // of its EXT slots: 48, 64, 48 and 64 bits
+    std::uint64_t words[4] = {};              // of its EXT slots: 48, 64, 48 and 64 bits
     std::uint32_t current = wire::kNone;      // the coroutine that runs on the thread
     std::uint32_t worker = wire::kNone;       // whose thread it is; kNone: of none
     std::uint32_t other_party = wire::kNone;  // of a channel operation with kOtherParty: that coroutine's index
@@ -79,14 +79,14 @@ public:
     int code(wire::RuleField field, std::uint8_t object) const;  // -1: not known
     // What stands for the name in a set of names. False: there is no such object.
     struct Name {
-        bool of_site = false;          // `number` is a site; else a string, or kNone
-        bool or_site = false;          // no string: the name of `site`
+        bool of_site = false;  // `number` is a site; else a string, or kNone
+        bool or_site = false;  // no string: the name of `site`
         std::uint32_t number = wire::kNone, site = wire::kNone;
     };
     bool name(wire::RuleField field, std::uint8_t object, Name* name) const;
 
     std::uint32_t coroutine() const { return coroutine_; }  // index; kNone: nobody
-    std::uint64_t identity() const { return identity_; }  // of the coroutine; 0: nobody
+    std::uint64_t identity() const { return identity_; }    // of the coroutine; 0: nobody
     std::uint32_t site() const { return site_; }
     std::uint32_t name() const { return name_; }
 

@@ -13,17 +13,20 @@ using wire::ReplyStatus;
 base::Error refusal(const std::string& process, const wire::Reply& reply) {
     switch (reply.status) {
         case ReplyStatus::kRuleArmed:
-            return base::error(ErrorCode::kRefused,
-                               process + " has a rule armed already, by process " + std::to_string(reply.detail) +
-                                   ": there is one at a time, end that one first");
+            return base::error(ErrorCode::kRefused, process + " has a rule armed already, by process " +
+                                                        std::to_string(reply.detail) +
+                                                        ": there is one at a time, end that one first");
         case ReplyStatus::kNoMemory:
-            return base::error(ErrorCode::kRefused, process + " has no address space or descriptor left for a rule: raise "
-                                                              "its `ulimit -v` or `ulimit -n`");
+            return base::error(ErrorCode::kRefused,
+                               process +
+                                   " has no address space or descriptor left for a rule: raise "
+                                   "its `ulimit -v` or `ulimit -n`");
         case ReplyStatus::kMalformed:
             return base::error(ErrorCode::kInternal, process + " took the rule for a malformed one");
         default:
-            return base::error(ErrorCode::kRefused,
-                               process + " knows no rules and no masks: rebuild it with a newer CPrime runtime");
+            return base::error(
+                ErrorCode::kRefused,
+                process + " knows no rules and no masks: rebuild it with a newer CPrime runtime");
     }
 }
 
@@ -50,10 +53,11 @@ bool Target::take_rule_hits(int timeout_ms, RuleHits& to) {
 
 base::Result<std::uint32_t> Target::withhold(std::uint32_t withheld, std::uint32_t changed) {
     // Its agent hangs up on what it does not know.
-    if (impl_->state.header().version_minor < 3) return refusal(impl_->name(), {ReplyStatus::kNotSupported, 0});
+    if (impl_->state.header().version_minor < 3)
+        return refusal(impl_->name(), {ReplyStatus::kNotSupported, 0});
     const wire::Mask body{withheld, changed};
-    auto message = impl_->agent.request(wire::MessageType::kMask, &body, sizeof body, -1, wire::MessageType::kReply,
-                                        impl_->options.timeout_ms);
+    auto message = impl_->agent.request(wire::MessageType::kMask, &body, sizeof body, -1,
+                                        wire::MessageType::kReply, impl_->options.timeout_ms);
     if (!message) return message.error();
     const auto* reply = message->as<wire::Reply>();
     if (reply == nullptr || reply->status != ReplyStatus::kOk)

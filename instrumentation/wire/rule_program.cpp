@@ -82,7 +82,8 @@ bool good_term(const RuleProgram& program, const RuleInstruction& one) {
             return good(program, one.left, one.left_object, RuleForm::kName) &&
                    one.names < program.names.size();
         case RuleOp::kCompare:
-            return static_cast<std::uint8_t>(one.compare) < kRuleComparesCount && std::isfinite(one.constant) &&
+            return static_cast<std::uint8_t>(one.compare) < kRuleComparesCount &&
+                   std::isfinite(one.constant) &&
                    good(program, one.left, one.left_object, RuleForm::kNumber) &&
                    (one.right == RuleField::kNothing ||
                     good(program, one.right, one.right_object, RuleForm::kNumber));
@@ -261,12 +262,13 @@ std::optional<RuleProgram> parse_rules(std::span<const std::byte> body) {
     if (head.instructions > kRuleInstructionsMax || head.references > kRuleReferencesMax ||
         head.names > kRuleNamesMax || head.words > kRuleWordsMax)
         return std::nullopt;
-    if (!take(body, program.instructions, head.instructions) || !take(body, program.references, head.references) ||
-        !take(body, program.names, head.names) || !take(body, program.words, head.words) || !body.empty())
+    if (!take(body, program.instructions, head.instructions) ||
+        !take(body, program.references, head.references) || !take(body, program.names, head.names) ||
+        !take(body, program.words, head.words) || !body.empty())
         return std::nullopt;
     if (head.instructions == 0)  // takes the rule away
         return head.references == 0 && head.names == 0 && head.words == 0 ? std::optional(std::move(program))
-                                                                         : std::nullopt;
+                                                                          : std::nullopt;
     if (head.action > RuleAction::kTell || (head.flags & ~(kRuleOfState | kRuleGoesOn)) != 0 ||
         head.count == 0)
         return std::nullopt;

@@ -143,11 +143,11 @@ static_assert(sizeof(RuleNames) == 24);
 
 enum class RuleAction : std::uint32_t {
     kPause = 0,  // holds everything from there on, once; RuleFlag::kRuleGoesOn makes it ready for the next time
-    kTell = 1,   // each hit is told, and nothing else happens
+    kTell = 1,  // each hit is told, and nothing else happens
 };
 enum RuleFlag : std::uint32_t {
     kRuleOfState = 1U << 0,  // a hit is a change from false to true
-    kRuleGoesOn = 1U << 1,   // the rule this viewer has armed, with other sets: hits are counted on, lengths of time stay known
+    kRuleGoesOn = 1U << 1,  // the rule this viewer has armed, with other sets: hits are counted on, lengths of time stay known
 };
 
 struct Rules {  // all counts 0: takes this viewer's rule away
@@ -193,11 +193,12 @@ enum RuleHitFlag : std::uint32_t {
 
 // A time at which the rule held, or would hold if the names in doubt match.
 struct RuleHit {
-    std::uint32_t rule;   // Reply::detail of the message that armed it
-    std::uint32_t flags;  // RuleHitFlag
+    std::uint32_t rule;    // Reply::detail of the message that armed it
+    std::uint32_t flags;   // RuleHitFlag
     std::uint64_t number;  // of hits since it was armed; those in doubt are counted
     std::uint64_t ticks;
-    std::uint64_t known, truth, doubt;  // a bit a term; a term in doubt is one whose name the sets did not know
+    std::uint64_t known, truth,
+        doubt;  // a bit a term; a term in doubt is one whose name the sets did not know
     EventType type;
     std::uint8_t reserved[3];
     std::uint32_t object, argument;  // as in the event

@@ -33,7 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
     if (program->bytes() != std::vector<std::byte>(message.begin(), message.end())) std::abort();
     auto progress = std::make_shared<emit::RuleProgress>();
     if (program->needs_stamps()) progress->stamps = emit::RuleStamps::create(256).value();
-    emit::ArmedRule rule(std::move(*program), 1, progress, {target.state.get(), target.hits.get(), nullptr, nullptr});
+    emit::ArmedRule rule(std::move(*program), 1, progress,
+                         {target.state.get(), target.hits.get(), nullptr, nullptr});
     emit::Happened event;
     for (const std::uint8_t byte : events) {
         event.ticks += byte;

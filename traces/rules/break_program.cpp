@@ -19,67 +19,67 @@ using wire::RuleField;
 using wire::RuleInstruction;
 using wire::RuleOp;
 
-// As the program calls it; kNothing: it cannot be known there.
+// What the program calls each field. Those that are not here it cannot know.
+constexpr std::pair<FieldId, RuleField> kFieldsThere[] = {
+    {FieldId::kEventType, RuleField::kEventType},
+    {FieldId::kEventTime, RuleField::kEventTime},
+    {FieldId::kEventWorker, RuleField::kEventWorker},
+    {FieldId::kEventId, RuleField::kEventId},
+    {FieldId::kEventName, RuleField::kEventName},
+    {FieldId::kEventSite, RuleField::kEventSite},
+    {FieldId::kEventFunction, RuleField::kEventSite},
+    {FieldId::kEventClass, RuleField::kEventClass},
+    {FieldId::kEventWait, RuleField::kEventWait},
+    {FieldId::kEventCause, RuleField::kEventCause},
+    {FieldId::kEventStatus, RuleField::kEventStatus},
+    {FieldId::kEventHighWater, RuleField::kEventHighWater},
+    {FieldId::kEventBlocked, RuleField::kEventBlocked},
+    {FieldId::kEventReady, RuleField::kEventReady},
+    {FieldId::kEventRun, RuleField::kEventRun},
+    {FieldId::kEventCount, RuleField::kEventCount},
+    {FieldId::kCoroutineId, RuleField::kCoroutineId},
+    {FieldId::kCoroutineName, RuleField::kCoroutineName},
+    {FieldId::kCoroutineSite, RuleField::kCoroutineSite},
+    {FieldId::kCoroutineFunction, RuleField::kCoroutineSite},
+    {FieldId::kCoroutineClass, RuleField::kCoroutineClass},
+    {FieldId::kCoroutineState, RuleField::kCoroutineState},
+    {FieldId::kCoroutineWait, RuleField::kCoroutineWait},
+    {FieldId::kCoroutineWorker, RuleField::kCoroutineWorker},
+    {FieldId::kCoroutineSpawner, RuleField::kCoroutineSpawner},
+    {FieldId::kCoroutineHighWater, RuleField::kCoroutineHighWater},
+    {FieldId::kCoroutineCancelled, RuleField::kCoroutineCancelled},
+    {FieldId::kChannelId, RuleField::kChannelId},
+    {FieldId::kChannelName, RuleField::kChannelName},
+    {FieldId::kChannelLen, RuleField::kChannelLength},
+    {FieldId::kChannelCap, RuleField::kChannelCapacity},
+    {FieldId::kChannelSenders, RuleField::kChannelSenders},
+    {FieldId::kChannelReceivers, RuleField::kChannelReceivers},
+    {FieldId::kChannelSent, RuleField::kChannelSent},
+    {FieldId::kChannelReceived, RuleField::kChannelReceived},
+    {FieldId::kChannelClosed, RuleField::kChannelClosed},
+    {FieldId::kPoolClass, RuleField::kPoolClass},
+    {FieldId::kPoolPurpose, RuleField::kPoolPurpose},
+    {FieldId::kPoolSlots, RuleField::kPoolSlots},
+    {FieldId::kPoolUsed, RuleField::kPoolUsed},
+    {FieldId::kPoolFree, RuleField::kPoolFree},
+    {FieldId::kPoolSlotBytes, RuleField::kPoolSlotBytes},
+    {FieldId::kWorkerIndex, RuleField::kWorkerIndex},
+    {FieldId::kWorkerState, RuleField::kWorkerState},
+    {FieldId::kWorkerReady, RuleField::kWorkerReady},
+    {FieldId::kWorkerSpawned, RuleField::kWorkerSpawned},
+    {FieldId::kWorkerSwitches, RuleField::kWorkerSwitches},
+    {FieldId::kLockId, RuleField::kLockId},
+    {FieldId::kLockName, RuleField::kLockName},
+    {FieldId::kLockKind, RuleField::kLockKind},
+    {FieldId::kLockOwner, RuleField::kLockOwner},
+    {FieldId::kLockValue, RuleField::kLockValue},
+    {FieldId::kLockLimit, RuleField::kLockLimit},
+    {FieldId::kLockWaiting, RuleField::kLockWaiting},
+};
+
 RuleField field_there(FieldId id) {
-    switch (id) {
-        case FieldId::kEventType: return RuleField::kEventType;
-        case FieldId::kEventTime: return RuleField::kEventTime;
-        case FieldId::kEventWorker: return RuleField::kEventWorker;
-        case FieldId::kEventId: return RuleField::kEventId;
-        case FieldId::kEventName: return RuleField::kEventName;
-        case FieldId::kEventSite:
-        case FieldId::kEventFunction: return RuleField::kEventSite;
-        case FieldId::kEventClass: return RuleField::kEventClass;
-        case FieldId::kEventWait: return RuleField::kEventWait;
-        case FieldId::kEventCause: return RuleField::kEventCause;
-        case FieldId::kEventStatus: return RuleField::kEventStatus;
-        case FieldId::kEventHighWater: return RuleField::kEventHighWater;
-        case FieldId::kEventBlocked: return RuleField::kEventBlocked;
-        case FieldId::kEventReady: return RuleField::kEventReady;
-        case FieldId::kEventRun: return RuleField::kEventRun;
-        case FieldId::kEventCount: return RuleField::kEventCount;
-        case FieldId::kCoroutineId: return RuleField::kCoroutineId;
-        case FieldId::kCoroutineName: return RuleField::kCoroutineName;
-        case FieldId::kCoroutineSite:
-        case FieldId::kCoroutineFunction: return RuleField::kCoroutineSite;
-        case FieldId::kCoroutineClass: return RuleField::kCoroutineClass;
-        case FieldId::kCoroutineState: return RuleField::kCoroutineState;
-        case FieldId::kCoroutineWait: return RuleField::kCoroutineWait;
-        case FieldId::kCoroutineWorker: return RuleField::kCoroutineWorker;
-        case FieldId::kCoroutineSpawner: return RuleField::kCoroutineSpawner;
-        case FieldId::kCoroutineHighWater: return RuleField::kCoroutineHighWater;
-        case FieldId::kCoroutineCancelled: return RuleField::kCoroutineCancelled;
-        case FieldId::kChannelId: return RuleField::kChannelId;
-        case FieldId::kChannelName: return RuleField::kChannelName;
-        case FieldId::kChannelLen: return RuleField::kChannelLength;
-        case FieldId::kChannelCap: return RuleField::kChannelCapacity;
-        case FieldId::kChannelSenders: return RuleField::kChannelSenders;
-        case FieldId::kChannelReceivers: return RuleField::kChannelReceivers;
-        case FieldId::kChannelSent: return RuleField::kChannelSent;
-        case FieldId::kChannelReceived: return RuleField::kChannelReceived;
-        case FieldId::kChannelClosed: return RuleField::kChannelClosed;
-        case FieldId::kPoolClass: return RuleField::kPoolClass;
-        case FieldId::kPoolPurpose: return RuleField::kPoolPurpose;
-        case FieldId::kPoolSlots: return RuleField::kPoolSlots;
-        case FieldId::kPoolUsed: return RuleField::kPoolUsed;
-        case FieldId::kPoolFree: return RuleField::kPoolFree;
-        case FieldId::kPoolSlotBytes: return RuleField::kPoolSlotBytes;
-        case FieldId::kWorkerIndex: return RuleField::kWorkerIndex;
-        case FieldId::kWorkerState: return RuleField::kWorkerState;
-        case FieldId::kWorkerReady: return RuleField::kWorkerReady;
-        case FieldId::kWorkerSpawned: return RuleField::kWorkerSpawned;
-        case FieldId::kWorkerSwitches: return RuleField::kWorkerSwitches;
-        case FieldId::kLockId: return RuleField::kLockId;
-        case FieldId::kLockName: return RuleField::kLockName;
-        case FieldId::kLockKind: return RuleField::kLockKind;
-        case FieldId::kLockOwner: return RuleField::kLockOwner;
-        case FieldId::kLockValue: return RuleField::kLockValue;
-        case FieldId::kLockLimit: return RuleField::kLockLimit;
-        case FieldId::kLockWaiting: return RuleField::kLockWaiting;
-        case FieldId::kNothing:
-        case FieldId::kCoroutineBlocked:
-        case FieldId::kCoroutineReady:
-        case FieldId::kCoroutineRun: break;
+    for (const auto& [here, there] : kFieldsThere) {
+        if (here == id) return there;
     }
     return RuleField::kNothing;
 }
@@ -113,7 +113,8 @@ void add_types_of(Kind kind, std::bitset<kWordsMax>& types) {
             return add({EventType::kPoolAllocate, EventType::kPoolFree, EventType::kPoolGrow});
         case Kind::kWorker:
             return add({EventType::kSpawn, EventType::kResume, EventType::kSuspend, EventType::kExit,
-                        EventType::kWorkerPark, EventType::kWorkerUnpark, EventType::kSteal, EventType::kInject});
+                        EventType::kWorkerPark, EventType::kWorkerUnpark, EventType::kSteal,
+                        EventType::kInject});
         case Kind::kLock:
             return add({EventType::kLockAcquire, EventType::kLockRelease, EventType::kNotify,
                         EventType::kWaitableCreate, EventType::kSuspend, EventType::kWake});
@@ -134,11 +135,13 @@ public:
                               (options.goes_on ? std::uint32_t{wire::kRuleGoesOn} : 0);
         if (auto status = add_references(); !status) return status.error();
         if (auto status = add_types(); !status) return status.error();
-        texts_left_ = static_cast<std::uint32_t>(std::count_if(rule_.terms().begin(), rule_.terms().end(), is_text));
+        texts_left_ = static_cast<std::uint32_t>(
+            std::count_if(rule_.terms().begin(), rule_.terms().end(), is_text));
         if (auto status = add(rule_.root()); !status) return status.error();
         // What travels is what the program will look at.
         if (!wire::parse_rules(program_.bytes()))
-            return mistake(rule_.text(), 0, "this rule is too long or too deep for the program to hold: leave something out");
+            return mistake(rule_.text(), 0,
+                           "this rule is too long or too deep for the program to hold: leave something out");
         return std::move(program_);
     }
 
@@ -186,9 +189,10 @@ base::Status Compiler::add_references() {
             std::size_t at = 0;
             for (const Term& term : rule_.terms())
                 if (term.left.reference == i || term.right.reference == i) at = term.at;
-            return mistake(rule_.text(), at,
-                           fmt::format("the program has no {} now: a rule that it holds itself can name what is there",
-                                       rule_.references()[i].text()));
+            return mistake(
+                rule_.text(), at,
+                fmt::format("the program has no {} now: a rule that it holds itself can name what is there",
+                            rule_.references()[i].text()));
         }
         program_.references.push_back(reference);
     }
@@ -235,9 +239,12 @@ base::Result<RuleField> Compiler::there(const Term& term, const Operand& operand
     const RuleField field = field_there(operand.field);
     if (field != RuleField::kNothing) return field;
     const Field& about = field_of(operand.field);
-    return wrong(term, fmt::format("{}.{} changes with time alone, and the program looks at no clock for it: ask an event, such as "
-                                   "wake and blocked_ns > 10ms",
-                                   kind_name(about.kind), about.name));
+    return wrong(
+        term,
+        fmt::format(
+            "{}.{} changes with time alone, and the program looks at no clock for it: ask an event, such as "
+            "wake and blocked_ns > 10ms",
+            kind_name(about.kind), about.name));
 }
 
 base::Status Compiler::add_term(std::uint8_t number) {
@@ -282,13 +289,15 @@ base::Status Compiler::add_text(RuleInstruction& one, const Term& term) {
     if (term.left.reference != Operand::kSubject)
         return wrong(term, "the name of an object that is named does not change: leave this out");
     if (program_.names.size() == wire::kRuleNamesMax)
-        return wrong(term, fmt::format("a rule that the program holds itself has {} conditions on names at most",
-                                       wire::kRuleNamesMax));
+        return wrong(term,
+                     fmt::format("a rule that the program holds itself has {} conditions on names at most",
+                                 wire::kRuleNamesMax));
     one.op = RuleOp::kName;
     one.names = static_cast<std::uint8_t>(program_.names.size());
     wire::RuleNames set{};
     set.unnamed = text_matches(term, "") ? 1 : 0;
-    if (term.left.field != FieldId::kChannelName && term.left.field != FieldId::kLockName) add_sites(set, term);
+    if (term.left.field != FieldId::kChannelName && term.left.field != FieldId::kLockName)
+        add_sites(set, term);
     if (!is_of_sites(term.left.field)) add_strings(set, term);
     --texts_left_;
     program_.names.push_back(set);
@@ -297,7 +306,8 @@ base::Status Compiler::add_text(RuleInstruction& one, const Term& term) {
 
 // Of sites: where they are, or their functions, or the names that they give. Those that find no room are in doubt.
 void Compiler::add_sites(wire::RuleNames& set, const Term& term) {
-    const auto room = (wire::kRuleWordsMax - static_cast<std::uint32_t>(program_.words.size())) / (2 * texts_left_);
+    const auto room = (wire::kRuleWordsMax - static_cast<std::uint32_t>(program_.words.size())) /
+                      (2 * texts_left_);
     set.sites_first = static_cast<std::uint32_t>(program_.words.size());
     set.sites_known = std::min(static_cast<std::uint32_t>(state_.sites.size()), room * 32);
     program_.words.resize(program_.words.size() + (set.sites_known + 31) / 32);
@@ -337,8 +347,8 @@ void Compiler::add_strings(wire::RuleNames& set, const Term& term) {
 
 }  // namespace
 
-base::Result<wire::RuleProgram> compile_break(const Rule& rule, const inspect::StateImage& state, const Names& names,
-                                              const BreakOptions& options) {
+base::Result<wire::RuleProgram> compile_break(const Rule& rule, const inspect::StateImage& state,
+                                              const Names& names, const BreakOptions& options) {
     return Compiler(rule, state, names).run(options);
 }
 

@@ -27,8 +27,8 @@ struct BreakOptions {
     bool goes_on = false;     // the rule is armed already; its sets are renewed
 };
 // `state`: the program as it is now; `names`: of it. Errors: kUsage; a sentence, the rule and a caret.
-base::Result<wire::RuleProgram> compile_break(const Rule& rule, const inspect::StateImage& state, const Names& names,
-                                              const BreakOptions& options);
+base::Result<wire::RuleProgram> compile_break(const Rule& rule, const inspect::StateImage& state,
+                                              const Names& names, const BreakOptions& options);
 
 // Whether a hit holds, with names that may be newer than the sets it was found with.
 Truth judge(const Rule& rule, const wire::RuleHit& hit, const inspect::StateImage& state, const Names& names);

@@ -18,7 +18,8 @@ Span span_of(std::uint64_t ticks, const inspect::StateImage& state) {
 
 template <typename Image>
 std::string named(const std::vector<Image>& images, std::uint32_t index, const char* kind, const Names& names) {
-    const auto found = std::find_if(images.begin(), images.end(), [&](const Image& one) { return one.index == index; });
+    const auto found = std::find_if(images.begin(), images.end(),
+                                    [&](const Image& one) { return one.index == index; });
     if (found == images.end()) return {};
     std::string_view name;
     if (names.text(found->name, &name) && !name.empty()) return fmt::format("{}:{}", kind, name);
@@ -65,7 +66,8 @@ void add_span(nlohmann::json& row, const char* name, const Span& span) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<BreakWatch>> BreakWatch::start(traces::Control& control, std::shared_ptr<const Rule> rule,
+base::Result<std::unique_ptr<BreakWatch>> BreakWatch::start(traces::Control& control,
+                                                            std::shared_ptr<const Rule> rule,
                                                             const BreakOptions& options) {
     std::unique_ptr<BreakWatch> watch(new BreakWatch(control, std::move(rule), options));
     if (auto status = watch->learn(); !status) return status.error();
@@ -106,16 +108,20 @@ base::Result<std::vector<BreakHit>> BreakWatch::next(int timeout_ms) {
 
 bool BreakWatch::knows(const wire::RuleHit& hit) const {
     std::string_view text;
-    return hit.identity == 0 || (names_.coroutine(hit.name, hit.site, &text) && names_.site(hit.site, &text));
+    return hit.identity == 0 || ((hit.name == wire::kNone || names_.text(hit.name, &text)) &&
+                                 (hit.site == wire::kNone || names_.site(hit.site, &text)));
 }
 
 base::Status BreakWatch::take(const wire::RuleHit& hit, std::vector<BreakHit>& hits) {
-    const bool doubtful = hit.doubt != 0;
-    if (doubtful || !knows(hit)) {
+    Truth truth = judge(*rule_, hit, state_, names_);
+    // A name that is newer than our last look: the program is told what it was.
+    const bool news = !knows(hit) || (hit.doubt != 0 && truth == Truth::kUnknown);
+    if (news) {
         if (auto status = learn(); !status) return status;
+        truth = judge(*rule_, hit, state_, names_);
     }
     const bool pauses = (hit.flags & wire::kHitPauses) != 0;
-    const bool holds = judge(*rule_, hit, state_, names_) == Truth::kTrue;
+    const bool holds = truth == Truth::kTrue;
     if (!holds) ++untrue_;
     const std::uint64_t number = hit.number > untrue_ ? hit.number - untrue_ : 0;
     const bool acts = holds && number >= options_.count;
@@ -123,11 +129,12 @@ base::Status BreakWatch::take(const wire::RuleHit& hit, std::vector<BreakHit>& h
         hits.push_back(describe(hit));
         hits.back().number = number;
     }
-    // The program is told what the name was that it did not know; and goes on, if it stands for nothing.
-    if ((doubtful && !(acts && pauses)) || (pauses && !acts)) {
+    if (acts && pauses) return base::ok_status();
+    // It goes on, if it stands for nothing.
+    if ((news && hit.doubt != 0) || pauses) {
         if (auto status = arm(); !status) return status;
     }
-    if (pauses && !acts) {
+    if (pauses) {
         if (auto resumed = control_.resume({}); !resumed) return resumed.error();
     }
     return base::ok_status();
@@ -141,7 +148,8 @@ BreakHit BreakWatch::describe(const wire::RuleHit& hit) const {
     row.ticks = hit.ticks;
     const double ticks_per_ns = state_.clock.ticks_per_ns();
     if (ticks_per_ns > 0)
-        row.time_ns = static_cast<double>(static_cast<std::int64_t>(hit.ticks - state_.start_ticks)) / ticks_per_ns;
+        row.time_ns = static_cast<double>(static_cast<std::int64_t>(hit.ticks - state_.start_ticks)) /
+                      ticks_per_ns;
     row.worker = hit.worker;
     row.id = hit.identity;
     std::string_view text;
@@ -170,10 +178,12 @@ std::string to_text(const BreakHit& hit) {
 }
 
 nlohmann::json to_json(const BreakHit& hit) {
-    nlohmann::json row{{"number", hit.number},     {"event", wire::event_name(hit.type)}, {"t_ns", hit.time_ns},
-                       {"ticks", hit.ticks},       {"id", hit.id},                        {"name", hit.name},
-                       {"site", hit.site},         {"object", hit.object},                {"detail", hit.detail},
-                       {"paused", hit.paused},     {"late", hit.late}};
+    nlohmann::json row{{"number", hit.number}, {"event", wire::event_name(hit.type)},
+                       {"t_ns", hit.time_ns},  {"ticks", hit.ticks},
+                       {"id", hit.id},         {"name", hit.name},
+                       {"site", hit.site},     {"object", hit.object},
+                       {"detail", hit.detail}, {"paused", hit.paused},
+                       {"late", hit.late}};
     if (hit.worker != wire::kNone) row["worker"] = hit.worker;
     add_span(row, "blocked_ns", hit.blocked);
     add_span(row, "ready_ns", hit.ready);

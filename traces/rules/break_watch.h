@@ -39,7 +39,8 @@ nlohmann::json to_json(const BreakHit& hit);
 class BreakWatch {
 public:
     // Arms it. `control` must outlive it. Errors: kUsage, with a caret, for what the program cannot hold; those of Target::arm_rule.
-    static base::Result<std::unique_ptr<BreakWatch>> start(traces::Control& control, std::shared_ptr<const Rule> rule,
+    static base::Result<std::unique_ptr<BreakWatch>> start(traces::Control& control,
+                                                           std::shared_ptr<const Rule> rule,
                                                            const BreakOptions& options);
 
     // Hits since the last call; waits for at most timeout_ms while there are none. After one that paused there are no others.

@@ -23,7 +23,8 @@ protected:
         std::atomic<int> held_now{0};
         bool wait_for(bool wanted) {
             std::unique_lock hold(lock);
-            return changed.wait_for(hold, std::chrono::seconds(10), [&] { return calls != 0 && everything == wanted; });
+            return changed.wait_for(hold, std::chrono::seconds(10),
+                                    [&] { return calls != 0 && everything == wanted; });
         }
     };
     void start_with_holds() {
@@ -46,11 +47,15 @@ protected:
     }
     static std::vector<wire::RuleHit> hits_of(const Answer& answer) {
         wire::Notice notice{};
-        if (answer.type != MessageType::kNotice || answer.body.size() < sizeof notice + sizeof(wire::RuleHitsHead)) return {};
+        if (answer.type != MessageType::kNotice ||
+            answer.body.size() < sizeof notice + sizeof(wire::RuleHitsHead))
+            return {};
         std::memcpy(&notice, answer.body.data(), sizeof notice);
         std::vector<wire::RuleHit> hits(notice.count);
-        EXPECT_EQ(answer.body.size(), sizeof notice + sizeof(wire::RuleHitsHead) + notice.count * sizeof(wire::RuleHit));
-        std::memcpy(hits.data(), answer.body.data() + sizeof notice + sizeof(wire::RuleHitsHead), hits.size() * sizeof hits[0]);
+        EXPECT_EQ(answer.body.size(),
+                  sizeof notice + sizeof(wire::RuleHitsHead) + notice.count * sizeof(wire::RuleHit));
+        std::memcpy(hits.data(), answer.body.data() + sizeof notice + sizeof(wire::RuleHitsHead),
+                    hits.size() * sizeof hits[0]);
         return hits;
     }
     RingWriter* writer() { return rings_->register_thread(wire::RingOwner::kWorker, 0, nullptr); }
@@ -124,7 +129,8 @@ TEST_F(agent_rules, what_is_malformed_is_refused_and_nothing_else_happens) {
 TEST_F(agent_rules, nobody_pauses_where_nobody_can_be_held) {
     RawViewer viewer = this->viewer();
     viewer.hello();
-    EXPECT_EQ(arm(viewer, every(EventType::kWake, wire::RuleAction::kPause)).status, ReplyStatus::kNotSupported);
+    EXPECT_EQ(arm(viewer, every(EventType::kWake, wire::RuleAction::kPause)).status,
+              ReplyStatus::kNotSupported);
 }
 
 TEST_F(agent_rules, a_pause_becomes_the_viewers_and_goes_with_it) {
@@ -172,7 +178,8 @@ TEST_F(agent_rules, many_hits_are_told_or_counted) {
 TEST_F(agent_rules, what_is_withheld_nobody_gets_until_it_is_given_again) {
     RawViewer viewer = this->viewer();
     viewer.hello();
-    EXPECT_EQ(viewer.listen(wire::kCategoryCoroutine | wire::kCategoryPool, wire::RingMode::kOverwrite).status, ReplyStatus::kOk);
+    EXPECT_EQ(viewer.listen(wire::kCategoryCoroutine | wire::kCategoryPool, wire::RingMode::kOverwrite).status,
+              ReplyStatus::kOk);
     {
         RawViewer other = this->viewer();
         other.hello();

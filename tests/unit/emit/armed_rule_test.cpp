@@ -20,13 +20,16 @@ protected:
     }
     ~armed_rule() override { rings_->arm(nullptr); }
 
-    std::shared_ptr<RuleProgress> arm(const wire::RuleProgram& program, std::shared_ptr<RuleProgress> progress = nullptr) {
+    std::shared_ptr<RuleProgress> arm(const wire::RuleProgram& program,
+                                      std::shared_ptr<RuleProgress> progress = nullptr) {
         if (progress == nullptr) progress = std::make_shared<RuleProgress>();
-        if (program.needs_stamps() && progress->stamps == nullptr) progress->stamps = RuleStamps::create(8).value();
+        if (program.needs_stamps() && progress->stamps == nullptr)
+            progress->stamps = RuleStamps::create(8).value();
         rings_->arm(std::make_unique<ArmedRule>(
             program, ++number_, progress,
             ArmedRule::Surroundings{state_.get(), rings_->rule_hits().value(),
-                                    [](void* self) { static_cast<armed_rule*>(self)->held_.fetch_add(1); }, this}));
+                                    [](void* self) { static_cast<armed_rule*>(self)->held_.fetch_add(1); },
+                                    this}));
         return progress;
     }
     std::vector<wire::RuleHit> hits() {

@@ -32,10 +32,13 @@ class Program {
 public:
     Program() {
         using wire::SectionKind;
-        for (const auto& [kind, count] :
-             {std::pair{SectionKind::kCoroutines, kCoroutines}, {SectionKind::kCoroutineDetails, kCoroutines},
-              {SectionKind::kChannels, kChannels}, {SectionKind::kWaitables, kLocks}, {SectionKind::kWorkers, 1U},
-              {SectionKind::kPools, 2U}, {SectionKind::kSites, 16U}})
+        for (const auto& [kind, count] : {std::pair{SectionKind::kCoroutines, kCoroutines},
+                                          {SectionKind::kCoroutineDetails, kCoroutines},
+                                          {SectionKind::kChannels, kChannels},
+                                          {SectionKind::kWaitables, kLocks},
+                                          {SectionKind::kWorkers, 1U},
+                                          {SectionKind::kPools, 2U},
+                                          {SectionKind::kSites, 16U}})
             EXPECT_TRUE(state_->ensure_records(kind, count));
         // A tick is a nanosecond, so that what is compared is what was drawn.
         state_->header().clock = {kStart, 0, 1ULL << 40, 40, 0};
@@ -80,7 +83,9 @@ public:
         state.pools[0].size_class = wire::SizeClass::kSmall;
         state.pools[1].size_class = wire::SizeClass::kMedium;
         state.workers.resize(1);
-        const std::uint32_t bytes = state_->header().sections[static_cast<std::uint32_t>(wire::SectionKind::kStrings)].records_used;
+        const std::uint32_t bytes = state_->header()
+                                        .sections[static_cast<std::uint32_t>(wire::SectionKind::kStrings)]
+                                        .records_used;
         state.strings.assign(state_->records<char>(wire::SectionKind::kStrings), bytes);
         for (std::uint32_t i = 0; i < kChannels; ++i) {
             const wire::ChannelRecord& record = channel(i);
@@ -147,7 +152,8 @@ public:
         wire::EventDecoder decoder;
         std::vector<wire::EventSlot> slots(1 << 16);
         const wire::RingBatch batch = reader.read(view.ring(writer_->index()), slots);
-        decoder.feed({slots.data(), batch.accepted}, [&](const wire::DecodedEvent& event) { all.push_back(event); });
+        decoder.feed({slots.data(), batch.accepted},
+                     [&](const wire::DecodedEvent& event) { all.push_back(event); });
         return all;
     }
 
@@ -174,17 +180,22 @@ private:
         if (its.state == CoroutineState::kParked) {
             its.reason = WaitReason::kNothing;
             const std::uint32_t sequence = change(who, CoroutineState::kReady, 2);
-            return emit::probe::wake(writer_, now_, who, sequence, static_cast<wire::WakeCause>(choice / 64 % wire::kWakeCausesCount));
+            return emit::probe::wake(writer_, now_, who, sequence,
+                                     static_cast<wire::WakeCause>(choice / 64 % wire::kWakeCausesCount));
         }
         if (its.state != CoroutineState::kFree) return;
         wire::CoroutineDetail& about = detail(who);
         about.identity = ++identities_;
         about.site = static_cast<std::uint32_t>(choice / 64 % sites_.size());
-        about.name = choice % 3 == 0 ? wire::kNone : state_->intern(std::string(1, static_cast<char>('a' + choice / 128 % 5)) + "-" + std::to_string(choice % 5));
+        about.name = choice % 3 == 0
+                         ? wire::kNone
+                         : state_->intern(std::string(1, static_cast<char>('a' + choice / 128 % 5)) + "-" +
+                                          std::to_string(choice % 5));
         its.pool = static_cast<std::uint8_t>(choice / 32 % 2);
         its.reason = WaitReason::kNothing;
         const std::uint32_t sequence = change(who, CoroutineState::kReady, 2);
-        emit::probe::spawn(writer_, now_, {who, about.site, about.identity, who, its.pool, 0, 2, 0, about.name, sequence});
+        emit::probe::spawn(writer_, now_,
+                           {who, about.site, about.identity, who, its.pool, 0, 2, 0, about.name, sequence});
     }
     void resume(std::uint32_t who) {
         if (record(who).state != CoroutineState::kReady) return;
@@ -194,20 +205,24 @@ private:
         emit::probe::resume(writer_, now_, who, sequence, detail(who).identity);
     }
     void suspend(std::uint16_t choice) {
-        const WaitReason reasons[] = {WaitReason::kYield, WaitReason::kChannelReceive, WaitReason::kChannelSend, WaitReason::kSleep, WaitReason::kMutex};
+        const WaitReason reasons[] = {WaitReason::kYield, WaitReason::kChannelReceive,
+                                      WaitReason::kChannelSend, WaitReason::kSleep, WaitReason::kMutex};
         const WaitReason reason = reasons[choice / 16 % 5];
         std::uint32_t object = wire::kNone;
-        if (reason == WaitReason::kChannelReceive || reason == WaitReason::kChannelSend) object = live_channel(choice);
+        if (reason == WaitReason::kChannelReceive || reason == WaitReason::kChannelSend)
+            object = live_channel(choice);
         if (reason == WaitReason::kMutex) object = live_lock(choice);
         const std::uint32_t who = std::exchange(running_, wire::kNone);
         record(who).reason = reason;
-        const std::uint32_t sequence = change(who, reason == WaitReason::kYield ? CoroutineState::kReady : CoroutineState::kParked, 1);
+        const std::uint32_t sequence = change(
+            who, reason == WaitReason::kYield ? CoroutineState::kReady : CoroutineState::kParked, 1);
         emit::probe::suspend(writer_, now_, sequence, reason, object, 0x1000, 0);
         current_ = wire::kNone;
     }
     void exit(std::uint16_t choice) {
         const std::uint32_t who = std::exchange(running_, wire::kNone);
-        emit::probe::exit(writer_, now_, who, record(who).sequence + 1, static_cast<wire::ExitStatus>(choice / 32 % 4), detail(who).identity, choice);
+        emit::probe::exit(writer_, now_, who, record(who).sequence + 1,
+                          static_cast<wire::ExitStatus>(choice / 32 % 4), detail(who).identity, choice);
         current_ = wire::kNone;
         change(who, CoroutineState::kFree, 1);
     }
@@ -252,7 +267,8 @@ private:
         its.limit = 3;
         its.name = state_->intern("guard");
         its.operations = 1;
-        emit::probe::waitable_create(writer_, now_, {index, its.kind, its.identity, its.name, 1, wire::kNone, 0, 3});
+        emit::probe::waitable_create(writer_, now_,
+                                     {index, its.kind, its.identity, its.name, 1, wire::kNone, 0, 3});
         ++now_;
         return index;
     }
@@ -262,7 +278,9 @@ private:
         its.owner = running_ == wire::kNone ? 0 : detail(running_).identity.load();
         its.value = choice % 4;
         its.operations = its.operations + 1;
-        emit::probe::waitable_changed(writer_, now_, choice / 16 % 2 == 0 ? EventType::kLockAcquire : EventType::kLockRelease, index, its.operations, its.owner, its.value);
+        emit::probe::waitable_changed(
+            writer_, now_, choice / 16 % 2 == 0 ? EventType::kLockAcquire : EventType::kLockRelease, index,
+            its.operations, its.owner, its.value);
     }
 
     std::unique_ptr<emit::StateSegment> state_ = emit::StateSegment::create({.shared = false}).value();
@@ -276,8 +294,8 @@ private:
 
 // What the evaluator of traces finds: stamp and type of each.
 using Found = std::vector<std::pair<std::uint64_t, EventType>>;
-Found found_in_ring(const Program& program, const std::shared_ptr<const Rule>& rule, const inspect::StateImage& begin,
-                    const inspect::StateImage& end) {
+Found found_in_ring(const Program& program, const std::shared_ptr<const Rule>& rule,
+                    const inspect::StateImage& begin, const inspect::StateImage& end) {
     const Names names(end.strings, end.sites, end.pools);
     EventScan scan(rule, begin, names, {});
     Found found;
@@ -319,7 +337,8 @@ TEST(break_program, finds_in_the_program_what_the_evaluator_finds_in_its_events)
     std::map<std::string, std::size_t> matched;
     std::size_t turn = 0;
     rc::check([&] {
-        const auto choices = *rc::gen::container<std::vector<std::uint16_t>>(600, rc::gen::arbitrary<std::uint16_t>());
+        const auto choices = *rc::gen::container<std::vector<std::uint16_t>>(
+            600, rc::gen::arbitrary<std::uint16_t>());
         const std::string text = kRules[turn++ % std::size(kRules)];  // each has its turn
         const auto rule = Rule::parse(text).value();
         Program program;

@@ -46,7 +46,8 @@ RuleProgram good() {
     RuleProgram program;
     program.head.count = 1;
     program.head.types[0] = 1U << static_cast<unsigned>(EventType::kSuspend);
-    program.instructions = {word(0), site(1), op(RuleOp::kAnd), length(2, 0), op(RuleOp::kNot), op(RuleOp::kAnd)};
+    program.instructions = {word(0),      site(1),          op(RuleOp::kAnd),
+                            length(2, 0), op(RuleOp::kNot), op(RuleOp::kAnd)};
     program.references = {{RuleKind::kChannel, {}, 3, 77}};
     program.names = {{0, 40, 2, 2, 100, 0}};
     program.words = {0xffffffff, 1, 10, 99};
@@ -92,7 +93,7 @@ TEST(rule_program, each_wrong_value_is_refused) {
         [](RuleProgram& p) { p.head.flags = 1U << 5; },
         [](RuleProgram& p) { p.head.action = static_cast<RuleAction>(2); },
         [](RuleProgram& p) { p.head.types[0] = 0; },
-        [](RuleProgram& p) { p.head.types[0] |= 1; },                      // PAD
+        [](RuleProgram& p) { p.head.types[0] |= 1; },                       // PAD
         [](RuleProgram& p) { p.head.types[1] |= std::uint64_t{1} << 63; },  // no such event
         [](RuleProgram& p) { p.instructions[0].op = static_cast<RuleOp>(0); },
         [](RuleProgram& p) { p.instructions[0].op = static_cast<RuleOp>(7); },
