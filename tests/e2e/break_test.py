@@ -222,14 +222,14 @@ class Break(unittest.TestCase):
             times = [row["t_ns"] for row in answer["events"]]
             length, begin = max((b - a, a) for a, b in zip(times, times[1:]))
             self.assertGreater(length, 400_000_000, "resumes were not withheld")
-            # In the middle of it nobody is believed to be as he was; before and after it everybody is.
-            def unknown(t_ns):
-                stacks = harness.coroscope("stacks", trace, "--at", f"{t_ns}ns", "--json", check=0).json()["coroutines"]
-                return sum(row["state"] == "unknown" or row["consistency"] == "unknown" for row in stacks), len(stacks)
-            middle, everybody = unknown(begin + length // 2)
-            self.assertGreater(middle, 0, everybody)
-            self.assertEqual(unknown((times[0] + begin) // 2)[0], 0)
-            self.assertEqual(unknown(times[-1])[0], 0)
+            # In the middle of it hardly anybody is believed to be as he was; before and after it everybody is.
+            def known(t_ns):
+                answer = harness.coroscope("query", trace, "coroutine.state == parked or coroutine.state != parked", "--at", f"{t_ns}ns", "--json", check=0).json()
+                return answer["matched"] / answer["of"]
+
+            self.assertLess(known(begin + length // 2), 0.2)
+            self.assertEqual(known((times[0] + begin) // 2), 1)
+            self.assertEqual(known(times[-1]), 1)
 
     def test_a_mistake_is_shown_with_its_place(self):
         busy = self.busy(count=1)
