@@ -91,14 +91,10 @@ base::Result<HoldReport> Control::pause(const std::vector<std::uint64_t>& identi
     auto names = names_of(identities);
     if (!names) return names.error();
     if (auto status = target_->pause(*names, keep); !status) return status.error();
+    if (identities.empty()) return await_hold(patience_ms);
     auto waited = wait_until(patience_ms, [&]() -> base::Result<bool> {
         if (!target_->alive())
             return base::error(ErrorCode::kGone, fmt::format("process {} has ended", target_->pid()));
-        if (identities.empty()) {
-            auto held = target_->held();
-            if (!held) return held.error();
-            return all_held(*held) || !held->pause.everything;
-        }
         auto state = target_->read_state();
         if (!state) return state.error();
         return std::none_of(identities.begin(), identities.end(), [&](std::uint64_t identity) {
@@ -109,6 +105,18 @@ base::Result<HoldReport> Control::pause(const std::vector<std::uint64_t>& identi
     });
     if (!waited) return waited.error();
     return report(identities);
+}
+
+base::Result<HoldReport> Control::await_hold(int patience_ms) {
+    auto waited = wait_until(patience_ms, [&]() -> base::Result<bool> {
+        if (!target_->alive())
+            return base::error(ErrorCode::kGone, fmt::format("process {} has ended", target_->pid()));
+        auto held = target_->held();
+        if (!held) return held.error();
+        return all_held(*held) || !held->pause.everything;
+    });
+    if (!waited) return waited.error();
+    return report({});
 }
 
 base::Result<HoldReport> Control::resume(const std::vector<std::uint64_t>& identities) {
@@ -174,7 +182,7 @@ base::Result<StepReport> Control::step(std::uint64_t identity, int patience_ms) 
     });
     if (!waited) return waited.error();
     if (!*waited) ran = identity;
-    StepReport report = describe_step(ran);
+    StepReport report = where(ran);
     report.under_way = !*waited;
     return report;
 }
@@ -188,7 +196,7 @@ base::Status Control::prepare_names(const StateImage& state) {
     return base::ok_status();
 }
 
-StepReport Control::describe_step(std::uint64_t identity) {
+StepReport Control::where(std::uint64_t identity) {
     StepReport report;
     report.coroutine = identity;
     auto state = target_->read_state();

@@ -74,6 +74,19 @@ public:
     base::Result<StepReport> step(std::uint64_t identity, int patience_ms);
     // What is held now.
     base::Result<HoldReport> report(const std::vector<std::uint64_t>& identities);
+    // The same of everything, once all workers have come to a scheduling point, or the time is over.
+    base::Result<HoldReport> await_hold(int patience_ms);
+    // Where a coroutine stands, in the words of a step that ran it.
+    StepReport where(std::uint64_t identity);
+
+    // For rules (traces/rules/break_watch.h): the program as it is, and inspect::Target's functions of these names.
+    base::Result<inspect::StateImage> state() { return target_->read_state(); }
+    base::Result<std::uint32_t> arm_rule(const wire::RuleProgram& program) { return target_->arm_rule(program); }
+    bool take_rule_hits(int timeout_ms, inspect::Target::RuleHits& to) { return target_->take_rule_hits(timeout_ms, to); }
+    base::Result<std::uint32_t> withhold(std::uint32_t withheld, std::uint32_t changed) {
+        return target_->withhold(withheld, changed);
+    }
+    std::uint32_t pid() const { return target_->pid(); }
 
     // The stacks of coroutines that run now (running_stacks.h), with their names.
     struct Running {
@@ -95,7 +108,6 @@ private:
     base::Result<std::vector<wire::CoroutineName>> names_of(const std::vector<std::uint64_t>& identities);
     base::Status prepare_names(const inspect::StateImage& state);
     void name_exactly(const std::vector<std::uint64_t>& pcs);
-    StepReport describe_step(std::uint64_t identity);
 
     std::unique_ptr<inspect::Target> target_;
     std::unique_ptr<inspect::Unwinder> unwinder_;

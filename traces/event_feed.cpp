@@ -13,8 +13,7 @@ EventFeed::EventFeed(const TraceReader& reader, std::uint64_t from_ticks, std::u
     for (const std::uint32_t position : reader.events()) {
         const ChunkHeader& header = reader.chunks()[position].header;
         // A loss is told by the first event that found room again: its chunk may begin after the interval that it speaks of.
-        if (header.lost_count != 0 && header.ticks_min > to_ticks && header.lost_since_ticks <= to_ticks &&
-            header.lost_since_ticks >= from_ticks) {
+        if (header.lost_count != 0 && header.ticks_min > to_ticks && header.lost_since_ticks <= to_ticks) {
             note_loss(header.lost_since_ticks, to_ticks);
         }
         if (header.ticks_max < from_ticks || header.ticks_min > to_ticks) continue;

@@ -23,6 +23,7 @@ constexpr auto kMarkInterval = milliseconds(250);
 constexpr auto kPollInterval = milliseconds(3);
 constexpr auto kDrainPause = std::chrono::microseconds(300);
 constexpr auto kIdlePause = milliseconds(1);
+constexpr auto kWithheldInterval = milliseconds(50);  // so often a loss that goes on is told
 constexpr int kQuietRounds = 4;  // without a slot, before the rings count as quiet
 constexpr auto kQuietMax = milliseconds(500);
 
@@ -43,6 +44,7 @@ EventPump::~EventPump() {
 
 base::Status EventPump::start(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period) {
     begin_ticks_ = base::read_tsc();
+    if (writer_ != nullptr) withheld_.emplace(mask, begin_ticks_);
     before_.clear();
     for (std::uint32_t ring = 0; ring < target_.rings_count(); ++ring)
         before_.push_back(target_.ring_counts(ring));
@@ -155,6 +157,23 @@ void EventPump::poll_target() {
     if (acknowledge_.exchange(false, std::memory_order_acq_rel)) target_.acknowledge_end();
 }
 
+// What is withheld from us is missing in the file: it says when.
+void EventPump::tell_withheld(bool last) {
+    if (!withheld_) return;
+    const bool again = last || Clock::now() >= next_withheld_;
+    if (again) next_withheld_ = Clock::now() + kWithheldInterval;
+    const auto loss = withheld_->look(target_.withheld(), base::read_tsc(), again);
+    if (!loss) return;
+    Block block;
+    block.ring = kRecordersRing;
+    block.owner = wire::RingOwner::kThread;
+    block.owner_index = kRecordersRing;
+    block.first_position = withheld_position_;
+    block.slots.assign(loss->begin(), loss->end());
+    withheld_position_ += block.slots.size();
+    push(std::move(block));
+}
+
 void EventPump::drain_loop() {
     ask_for_priority();
     auto next_mark = Clock::now() + kMarkInterval;
@@ -163,6 +182,7 @@ void EventPump::drain_loop() {
     while (!stop_.load(std::memory_order_acquire)) {
         std::uint64_t slots = 0;
         const bool room = drain_round(&slots);
+        tell_withheld(false);
         const auto now = Clock::now();
         if (now >= next_poll) {
             poll_target();
@@ -196,6 +216,7 @@ void EventPump::drain_loop() {
         quiet = drained && slots == 0 ? quiet + 1 : 0;
         std::this_thread::sleep_for(kDrainPause);
     }
+    tell_withheld(true);
     poll_target();
     push_mark(0, true);
     const std::lock_guard lock(queue_lock_);
@@ -222,6 +243,7 @@ void EventPump::log_block(Block& block) {
     // A failed write is kept by the writer, who tells whoever asks for its status.
     static_cast<void>(log.set_owner(block.owner, block.owner_index).ok());
     static_cast<void>(log.take(block.slots, block.first_position, block.overtaken, hurry).ok());
+    if (block.ring == kRecordersRing) static_cast<void>(log.flush(hurry).ok());  // no mark speaks of it
     events_total_.fetch_add(log.events_total() - before, std::memory_order_relaxed);
 }
 

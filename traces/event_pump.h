@@ -16,6 +16,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -33,6 +34,7 @@
 #include "traces/tables.h"
 #include "traces/tally.h"
 #include "traces/trace_writer.h"
+#include "traces/withheld_watch.h"
 
 namespace coroscope::traces {
 
@@ -93,6 +95,7 @@ private:
     void drain_loop();
     bool drain_round(std::uint64_t* slots);
     void poll_target();
+    void tell_withheld(bool last);
     void listen_as_wished();
     void push(Block block);
     void push_mark(std::uint64_t number, bool last);
@@ -107,6 +110,9 @@ private:
     inspect::Target& target_;
     const Limits limits_;
     std::uint64_t begin_ticks_ = 0;
+    std::optional<WithheldWatch> withheld_;  // of a recording; drain thread
+    std::uint64_t withheld_position_ = 0;    // in kRecordersRing
+    std::chrono::steady_clock::time_point next_withheld_;
     std::vector<inspect::Target::RingCounts> before_;  // counts when listening began, by ring
 
     std::thread drain_thread_, log_thread_;

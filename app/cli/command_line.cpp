@@ -8,6 +8,7 @@
 #include <charconv>
 #include <functional>
 
+#include "app/cli/ctl_line.h"
 #include "app/cli/file_words.h"
 #include "app/cli/query_line.h"
 #include "instrumentation/inspect/source_map.h"
@@ -46,7 +47,9 @@ public:
             return "Usage: coroscope ctl --pid PID pause [ID...] [--keep]\n"
                    "       coroscope ctl --pid PID resume [ID...]\n"
                    "       coroscope ctl --pid PID step [ID]\n"
-                   "       coroscope ctl --pid PID stop ID\n";
+                   "       coroscope ctl --pid PID stop ID\n"
+                   "       coroscope ctl --pid PID break RULE [--action pause|log] [--count N] [--keep]\n"
+                   "       coroscope ctl --pid PID mask CATEGORIES\n";
         if (word == "query") return "Usage: coroscope query (FILE | --pid PID) [OPTIONS] RULE\n";
         if (app->get_option_no_throw("--pid") != nullptr)
             return "Usage: coroscope " + word + " (FILE | --pid PID) [OPTIONS]\n";
@@ -76,13 +79,11 @@ private:
     static void add_binary(CLI::App* app, std::string& binary);
     void add_record();
     void add_compact();
-    void add_ctl();
     void add_query();
 
     base::Result<Wish> finish_window(WindowStart start);
     base::Result<Wish> finish_record();
     base::Result<Wish> finish_look();
-    base::Result<Wish> finish_ctl();
     base::Error condensed(const CLI::ParseError& error) const;
     const CLI::App* parsed_word() const;
 
@@ -97,9 +98,7 @@ private:
     CompactWish compact_;
     LsWish ls_;
     LookWish look_;
-    CtlWish ctl_;
-    std::string ctl_what_, ctl_wait_;
-    std::vector<std::string> ctl_ids_;
+    CtlLine ctl_;
     SizesWish sizes_;
     ProfileWish profile_;
     ExportWish export_;
@@ -126,7 +125,8 @@ Parser::Parser() {
     CLI::App* waits = add_look(LookWish::What::kWaits, "waits",
                                "Who waits for whom, cycles and orphans; exits 1 on a certain deadlock");
     waits->add_flag("--dot", look_.dot, "A graph for Graphviz");
-    add_ctl();
+    add_ctl_options(word("ctl", "Pause, step, break and mask: take hold of a running program", [this] { return finish_ctl(ctl_); }),
+                    ctl_);
     declare_sizes(
         word("sizes", "Stack size table from traces, for CPRIME_SIZES=FILE", [this] { return Wish(sizes_); }),
         sizes_);
@@ -282,23 +282,6 @@ CLI::App* Parser::add_look(LookWish::What what, const char* name, const char* de
     return look;
 }
 
-void Parser::add_ctl() {
-    CLI::App* ctl = word("ctl", "Pause a running program, or chosen coroutines, and step them",
-                         [this] { return finish_ctl(); });
-    ctl->add_option("--pid", pid_, "The program")->type_name("PID")->required();
-    ctl->add_option(
-           "WHAT", ctl_what_,
-           "pause: everything, or these coroutines, from their next scheduling point on, until this is "
-           "interrupted; resume: let go; step: one coroutine, or without an ID one scheduling decision, to "
-           "the next scheduling point; stop: the thread of the worker that runs this coroutine, at once")
-        ->required();
-    ctl->add_option("ID", ctl_ids_, "Coroutines, as 'coroscope stacks' names them");
-    ctl->add_flag("--keep", ctl_.keep, "pause: return at once, and stay paused until somebody says resume");
-    ctl->add_option("--wait", ctl_wait_, "How long to wait for it to take effect: 500ms, 2s (default 1s)")
-        ->type_name("DURATION");
-    ctl->add_flag("--json", ctl_.json, "One JSON object on stdout");
-}
-
 void Parser::add_query() {
     add_query_options(word("query", "What a rule finds: events, objects, times", [this] { return finish_query(query_); }), query_);
 }
@@ -354,41 +337,6 @@ base::Result<Wish> Parser::finish_record() {
     }
     if (auto status = finish_record_rule(record_rule_, record_); !status) return status.error();
     return Wish(record_);
-}
-
-base::Result<Wish> Parser::finish_ctl() {
-    auto pid = parse_pid(pid_);
-    if (!pid) return pid.error();
-    ctl_.pid = *pid;
-    using What = CtlWish::What;
-    constexpr std::pair<const char*, What> kWords[] = {
-        {"pause", What::kPause}, {"resume", What::kResume}, {"step", What::kStep}, {"stop", What::kStop}};
-    const auto word = std::find_if(std::begin(kWords), std::end(kWords),
-                                   [this](const auto& entry) { return ctl_what_ == entry.first; });
-    if (word == std::end(kWords))
-        return usage("ctl: '" + ctl_what_ + "' is nothing that can be done: pause, resume, step or stop");
-    ctl_.what = word->second;
-    for (const std::string& text : ctl_ids_) {
-        std::uint64_t id = 0;
-        const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), id);
-        if (problem != std::errc() || end != text.data() + text.size() || id == 0)
-            return usage("'" + text + "' is no coroutine: 'coroscope stacks --pid " + pid_ +
-                         "' lists their ids");
-        ctl_.coroutines.push_back(id);
-    }
-    if (ctl_.what == What::kStop && ctl_.coroutines.size() != 1)
-        return usage("ctl stop needs the id of one coroutine that runs: coroscope ctl --pid PID stop ID");
-    if (ctl_.what == What::kStep && ctl_.coroutines.size() > 1)
-        return usage("ctl step takes one coroutine at a time: coroscope ctl --pid PID step [ID]");
-    if (ctl_.keep && ctl_.what != What::kPause) return usage("--keep goes with ctl pause");
-    if (!ctl_wait_.empty()) {
-        constexpr std::int64_t kMostNs = 3'600'000'000'000;
-        auto wait_ns = parse_duration_ns(ctl_wait_);
-        if (!wait_ns) return wait_ns.error();
-        if (*wait_ns > kMostNs) return usage("--wait takes an hour at most");
-        ctl_.patience_ms = static_cast<int>(*wait_ns / 1'000'000);
-    }
-    return Wish(ctl_);
 }
 
 base::Result<Wish> Parser::finish_look() {

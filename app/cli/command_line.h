@@ -93,11 +93,15 @@ struct ExportWish {
 
 // ctl --pid PID (pause|resume|step|stop) [ID…]
 struct CtlWish {
-    enum class What : std::uint8_t { kPause, kResume, kStep, kStop };
+    enum class What : std::uint8_t { kPause, kResume, kStep, kStop, kBreak, kMask };
     What what = What::kPause;
     std::uint32_t pid = 0;
     std::vector<std::uint64_t> coroutines;  // none = everything; kStep: whomever the scheduler picks; kStop: one
-    bool keep = false;                      // kPause: it stays when we have gone
+    bool keep = false;                      // kPause, kBreak: it stays when we have gone
+    std::string rule;                       // kBreak
+    bool log = false;                       // kBreak: each time is said, and nothing is paused
+    std::optional<std::uint64_t> count;     // kBreak: the time that counts; log: how many are said
+    std::uint32_t withheld = 0, changed = 0;  // kMask: wire::Category
     int patience_ms = 1000;  // how long it is waited for, before it is said who keeps it from taking effect
     bool json = false;
 };

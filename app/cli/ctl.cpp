@@ -3,43 +3,21 @@
 // A pause lasts as long as the one who asked for it: until Ctrl-C, until somebody says resume, or until the program has ended; with --keep it is
 // left behind. So nobody's program stands still because a terminal was closed.
 #include <fmt/format.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 
 #include <nlohmann/json.hpp>
 
+#include "app/cli/ctl_line.h"
+
 #include "app/cli/exit_codes.h"
+#include "app/cli/interrupt.h"
 #include "app/cli/words.h"
-#include "instrumentation/base/file_descriptor.h"
+#include "instrumentation/wire/event.h"
 #include "traces/control.h"
 
 namespace coroscope::app {
 namespace {
 
 constexpr int kLookMs = 20;  // between two looks whether somebody has resumed it
-
-// SIGINT, SIGTERM and SIGHUP from now on, and SIGPIPE, which must not leave anything half done.
-class Interrupt {
-public:
-    Interrupt() {
-        sigset_t mask;
-        sigemptyset(&mask);
-        for (const int number : {SIGINT, SIGTERM, SIGHUP})
-            sigaddset(&mask, number);
-        sigprocmask(SIG_BLOCK, &mask, nullptr);
-        fd_.reset(signalfd(-1, &mask, SFD_CLOEXEC));
-        signal(SIGPIPE, SIG_IGN);
-    }
-    // True when one has come.
-    bool wait(int timeout_ms) const {
-        pollfd waiting{fd_.get(), POLLIN, 0};
-        return poll(&waiting, 1, timeout_ms) > 0;
-    }
-
-private:
-    base::FileDescriptor fd_;
-};
 
 template <typename Report>
 int print(const CtlWish& wish, const Report& report) {
@@ -101,9 +79,22 @@ int stop(const CtlWish& wish, traces::Control& control) {
     return kExitGood;
 }
 
+int mask(const CtlWish& wish, traces::Control& control) {
+    auto withheld = control.withhold(wish.withheld, wish.changed);
+    if (!withheld) return fail(withheld.error());
+    const std::uint32_t left = wire::kEventCategories & ~*withheld;
+    const std::string text =
+        wish.json ? nlohmann::json{{"pid", wish.pid}, {"categories", categories_text(left)}, {"withheld", categories_text(*withheld)}}.dump(1) + "\n"
+                  : fmt::format("process {} emits for whoever listens: {}; withheld: {}\n", wish.pid, categories_text(left),
+                                categories_text(*withheld));
+    auto status = write_stdout(text);
+    return status ? static_cast<int>(kExitGood) : fail(status.error());
+}
+
 }  // namespace
 
 int run_ctl(const CtlWish& wish) {
+    if (wish.what == CtlWish::What::kBreak) return run_break(wish);
     auto control = traces::Control::open(wish.pid);
     if (!control) return fail(control.error());
     switch (wish.what) {
@@ -119,6 +110,10 @@ int run_ctl(const CtlWish& wish) {
             auto report = (*control)->step(wish.coroutines.empty() ? 0 : wish.coroutines.front(), wish.patience_ms);
             return report ? print(wish, *report) : fail(report.error());
         }
+        case CtlWish::What::kMask:
+            return mask(wish, **control);
+        case CtlWish::What::kBreak:
+            break;
     }
     return kExitUsage;
 }

@@ -137,7 +137,10 @@ void Agent::Implementation::shutdown() {
 void Agent::Implementation::serve() {
     std::vector<pollfd> polled;
     for (;;) {
-        polled.assign({{listener_.get(), POLLIN, 0}, {doorbell_.get(), POLLIN, 0}});
+        // A negative descriptor, before the first rule was armed, is passed over.
+        polled.assign({{listener_.get(), POLLIN, 0},
+                       {doorbell_.get(), POLLIN, 0},
+                       {hits_ != nullptr ? hits_->doorbell() : -1, POLLIN, 0}});
         for (const auto& viewer : viewers_)
             polled.push_back({viewer->socket(), POLLIN, 0});
         if (poll(polled.data(), polled.size(), -1) < 0) {
@@ -163,13 +166,14 @@ void Agent::Implementation::serve() {
             if (ending && !ending_told_) tell_ending();
         }
         // From the last to the first: ending one moves only those after it.
-        for (std::size_t i = polled.size(); i-- > 2;) {
+        for (std::size_t i = polled.size(); i-- > 3;) {
             if (polled[i].revents == 0) continue;
             Message message;
-            const Received received = viewers_[i - 2]->receive(message);
+            const Received received = viewers_[i - 3]->receive(message);
             if (received == Received::kNothing) continue;
-            if (received == Received::kEnd || !handle(*viewers_[i - 2], message)) end(i - 2);
+            if (received == Received::kEnd || !handle(*viewers_[i - 3], message)) end(i - 3);
         }
+        if (polled[2].revents != 0) tell_hits();
         if (polled[0].revents != 0) accept_viewer();
     }
     while (!viewers_.empty())
@@ -210,7 +214,9 @@ void Agent::Implementation::end(std::size_t index) {
     if (!gone->greeted) return;
     const bool listened = gone->mask != 0 || gone->recorder;
     if (listened) apply_wishes();
-    if (gone->pauses_everything || !gone->pauses.empty()) apply_holds();
+    const bool armed = gone.get() == rule_owner_;
+    if (armed) disarm();
+    if (armed || gone->pauses_everything || !gone->pauses.empty()) apply_holds();
     if (gone->recorder) {
         options_.rings->detach_reader();
         if (ending_told_) settle_end();
@@ -218,7 +224,7 @@ void Agent::Implementation::end(std::size_t index) {
     allow_tracer();
 }
 
-// What all viewers together want: everything that any of them asked for, in the recorder's mode if there is one.
+// What all viewers together want: everything that any of them asked for, but for what is withheld, in the recorder's mode if there is one.
 void Agent::Implementation::apply_wishes() {
     std::uint32_t mask = 0;
     std::uint32_t period = 0;
@@ -230,7 +236,8 @@ void Agent::Implementation::apply_wishes() {
         const std::uint32_t wish = viewer->sample_period != 0 ? viewer->sample_period : kDefaultSamplePeriod;
         period = period == 0 ? wish : std::min(period, wish);
     }
-    options_.rings->listen(mask, mask != 0 ? mode : RingMode::kOff, period);
+    options_.rings->header().withheld.store(withheld_, std::memory_order_relaxed);
+    options_.rings->listen(mask & ~withheld_, mask != 0 ? mode : RingMode::kOff, period);
     if (options_.changed != nullptr) options_.changed(options_.context, mask, period);
 }
 

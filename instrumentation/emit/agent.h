@@ -7,9 +7,9 @@
 // blocked in it.
 //
 //   A1  Whatever a viewer sends, the worst that happens is that its connection ends.
-//   A2  A connection that ends, in whatever way, takes back all it asked for: mask, tails, PR_SET_PTRACER, what it
-//       paused (unless it said kPauseKeep).
-//   A3  One recorder at a time; watchers besides.
+//   A2  A connection that ends, in whatever way, takes back all it asked for: mask, tails, PR_SET_PTRACER, its rule, what it
+//       paused (unless it said kPauseKeep). Categories that it withheld stay withheld: that is said of the program, not for a viewer.
+//   A3  One recorder at a time, and one armed rule; watchers besides.
 //   A4  In a forked child there is no agent: its descriptors are closed, probes are dormant.
 //
 // Thread: start and shutdown by the runtime's own; announce_end by any one thread. Tested in
@@ -45,6 +45,9 @@ struct AgentOptions {
         wire::ReplyStatus (*step)(void* context, const wire::CoroutineName& coroutine,
                                   std::uint32_t* detail) = nullptr;
         void* context = nullptr;
+        // Called by threads that emit, from inside a probe, when a rule pauses: holds everything until hold() says what is held. It may
+        // take no lock and wait for nobody.
+        void (*hold_now)(void* context) = nullptr;
     };
     Control control{};
     bool paused_at_start = false;  // everything is held already; the first viewer that comes has asked for it

@@ -1,4 +1,5 @@
-// The agent's inside, shared by agent.cpp (thread, sockets, coming and going) and agent_requests.cpp (what viewers ask).
+// The agent's inside, shared by agent.cpp (thread, sockets, coming and going) and agent_requests.cpp, agent_holds.cpp
+// and agent_rules.cpp (what viewers ask).
 #pragma once
 
 #include <pthread.h>
@@ -12,6 +13,7 @@
 
 #include "instrumentation/base/file_descriptor.h"
 #include "instrumentation/emit/agent.h"
+#include "instrumentation/emit/armed_rule.h"
 #include "instrumentation/emit/connection.h"
 #include "instrumentation/emit/fork_guard.h"
 
@@ -55,6 +57,11 @@ private:
     bool handle_pause(Connection& viewer, const Message& message);
     bool handle_resume(Connection& viewer, const Message& message);
     bool handle_step(Connection& viewer, const Message& message);
+    bool handle_rules(Connection& viewer, const Message& message);
+    bool handle_mask(Connection& viewer, const Message& message);
+    wire::ReplyStatus arm(Connection& viewer, wire::RuleProgram program);
+    void disarm();
+    void tell_hits();
     wire::ReplyStatus apply_holds();
     const Connection* recorder() const;
     void apply_wishes();
@@ -75,6 +82,15 @@ private:
     bool paused_by_nobody_;
     bool keeps_everything_ = false;
     std::vector<wire::CoroutineName> keeps_;
+    // Agent's thread only: the armed rule. Its number, and that of the first one that its progress was for.
+    Connection* rule_owner_ = nullptr;
+    std::uint32_t rule_number_ = 0, rule_first_number_ = 0;
+    std::shared_ptr<RuleProgress> rule_progress_;
+    RuleHits* hits_ = nullptr;  // the ring segment's; null before the first rule
+    std::vector<wire::RuleHit> taken_hits_;
+    std::uint64_t hits_lost_seen_ = 0;
+    std::uint64_t hits_unsent_ = 0;  // their viewer did not read fast enough
+    std::uint32_t withheld_ = 0;     // Category bits; agent's thread only
 
     std::mutex lock_;  // guards what follows
     std::condition_variable settled_changed_;

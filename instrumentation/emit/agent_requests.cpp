@@ -50,7 +50,9 @@ bool Agent::Implementation::handle(Connection& viewer, Message& message) {
         case MessageType::kStep:
             return handle_step(viewer, message);
         case MessageType::kRules:
-            return viewer.reply(ReplyStatus::kNotSupported);
+            return handle_rules(viewer, message);
+        case MessageType::kMask:
+            return handle_mask(viewer, message);
         default:
             return false;  // kBye too
     }

@@ -133,27 +133,32 @@ inline void channel_create(RingWriter* writer, std::uint64_t stamp, std::uint32_
                 make_word1(name, operations), creator, totals);
 }
 // `other_party`: identity of the parked coroutine on whose behalf it is done; 0 = the ring's current
-// coroutine's own doing.
+// coroutine's own doing. `other_index`: its index.
 inline void channel_moved(RingWriter* writer, std::uint64_t stamp, EventType type, std::uint32_t channel,
-                          std::uint32_t operations, bool hand_over, std::uint64_t other_party) {
+                          std::uint32_t operations, bool hand_over, std::uint64_t other_party,
+                          std::uint32_t other_index) {
     const auto flags = static_cast<std::uint8_t>((hand_over ? wire::kHandOver : 0) |
                                                  (other_party != 0 ? wire::kOtherParty : 0));
     const std::uint64_t word1 = make_word1(channel, pack24(operations, flags));
     if (other_party == 0) {
         write_event(writer, stamp, type, word1);
     } else {
+        if (writer != nullptr) writer->name_other_party(other_index);
         write_event(writer, stamp, type, word1, other_party, 0);
     }
 }
 inline void channel_send(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel,
-                         std::uint32_t operations, bool hand_over = false, std::uint64_t other_party = 0) {
+                         std::uint32_t operations, bool hand_over = false, std::uint64_t other_party = 0,
+                         std::uint32_t other_index = wire::kNone) {
     if (!listening(wire::kCategoryChannel)) return;
-    channel_moved(writer, stamp, EventType::kChannelSend, channel, operations, hand_over, other_party);
+    channel_moved(writer, stamp, EventType::kChannelSend, channel, operations, hand_over, other_party, other_index);
 }
 inline void channel_receive(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel,
-                            std::uint32_t operations, bool hand_over = false, std::uint64_t other_party = 0) {
+                            std::uint32_t operations, bool hand_over = false, std::uint64_t other_party = 0,
+                            std::uint32_t other_index = wire::kNone) {
     if (!listening(wire::kCategoryChannel)) return;
-    channel_moved(writer, stamp, EventType::kChannelReceive, channel, operations, hand_over, other_party);
+    channel_moved(writer, stamp, EventType::kChannelReceive, channel, operations, hand_over, other_party,
+                  other_index);
 }
 inline void channel_block(RingWriter* writer, std::uint64_t stamp, std::uint32_t channel,
                           std::uint32_t operations, bool receives) {

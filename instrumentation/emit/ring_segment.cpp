@@ -10,6 +10,7 @@
 #include <string>
 
 #include "instrumentation/base/check.h"
+#include "instrumentation/emit/armed_rule.h"
 #include "instrumentation/emit/fork_guard.h"
 #include "instrumentation/emit/ring_writer.h"
 #include "instrumentation/emit/shared_memory.h"
@@ -108,6 +109,8 @@ RingSegment::~RingSegment() {
         std::lock_guard hold(rings.lock);
         if (rings.segment == this) {
             g_listen.mask.store(0, std::memory_order_relaxed);
+            g_listen.written.store(0, std::memory_order_relaxed);
+            g_listen.rule.store(nullptr, std::memory_order_seq_cst);
             g_listen.mode.store(static_cast<std::uint32_t>(RingMode::kOff), std::memory_order_relaxed);
             g_listen.epoch.fetch_add(1, std::memory_order_release);  // [ring.epoch]
             rings.segment = nullptr;
@@ -208,17 +211,48 @@ void RingSegment::listen(std::uint32_t mask, RingMode mode, std::uint32_t sample
         for (std::uint32_t index = 0; index < rings_count_; ++index)
             populate(writers_[index]);
     }
-    const std::uint32_t epoch = g_listen.epoch.load(std::memory_order_relaxed) + 1;
     header().mode.store(static_cast<std::uint32_t>(mode), std::memory_order_relaxed);
     header().mask.store(mask, std::memory_order_relaxed);
     header().sample_period.store(sample_period, std::memory_order_relaxed);
-    header().epoch.store(epoch, std::memory_order_release);
     g_listen.mode.store(static_cast<std::uint32_t>(mode), std::memory_order_relaxed);
     g_listen.sample_period.store(sample_period, std::memory_order_relaxed);
+    g_listen.written.store(mask, std::memory_order_relaxed);
+    announce();
+}
+
+// A new epoch: what is written, and by which rule events are judged.
+void RingSegment::announce() {
+    const std::uint32_t epoch = g_listen.epoch.load(std::memory_order_relaxed) + 1;
+    header().epoch.store(epoch, std::memory_order_release);
+    const ArmedRule* rule = g_listen.rule.load(std::memory_order_relaxed);
+    const std::uint32_t judged = rule != nullptr ? rule->categories() : 0;
     // The mask before the epoch: who acts on the new epoch takes the new mask for its own. A probe that sees the mask
     // first acts as in the old epoch, once.
-    g_listen.mask.store(mask, std::memory_order_relaxed);
+    g_listen.mask.store(g_listen.written.load(std::memory_order_relaxed) | judged, std::memory_order_relaxed);
     g_listen.epoch.store(epoch, std::memory_order_release);  // [ring.epoch]
+}
+
+void RingSegment::arm(std::unique_ptr<ArmedRule> rule) {
+    std::lock_guard hold(lock_);
+    g_listen.rule.store(rule.get(), std::memory_order_seq_cst);  // [rule.pin]
+    announce();
+    if (!rules_.empty()) rules_.back()->retire();
+    const auto in_use = [this, &rule](const std::unique_ptr<ArmedRule>& old) {
+        for (std::uint32_t index = 0; index < rings_count_; ++index)
+            if (writers_[index].pinned_.load(std::memory_order_seq_cst) == old.get()) return true;  // [rule.pin]
+        return false;
+    };
+    std::erase_if(rules_, [&](const auto& old) { return !in_use(old); });
+    if (rule != nullptr) rules_.push_back(std::move(rule));
+}
+
+base::Result<RuleHits*> RingSegment::rule_hits() {
+    if (rule_hits_ == nullptr) {
+        auto made = RuleHits::create();
+        if (!made) return made.error();
+        rule_hits_ = std::move(*made);
+    }
+    return rule_hits_.get();
 }
 
 base::Status RingSegment::attach_reader(int fd) {
@@ -283,8 +317,9 @@ __attribute__((noinline)) RingWriter* thread_writer() {
 
 namespace {
 
-// Without a ring an event is only counted.
-__attribute__((noinline, cold)) void count_without_ring() {
+// Without a ring an event is only counted; and not even that where it would have been for a rule alone.
+__attribute__((noinline, cold)) void count_without_ring(wire::EventType type) {
+    if ((g_listen.written.load(std::memory_order_relaxed) & wire::category_of(type)) == 0) return;
     ProcessRings& rings = process_rings();
     std::lock_guard hold(rings.lock);
     if (rings.segment != nullptr) {
@@ -295,20 +330,20 @@ __attribute__((noinline, cold)) void count_without_ring() {
 }  // namespace
 
 void write_event(RingWriter* writer, std::uint64_t stamp, wire::EventType type, std::uint64_t word1) {
-    if (__builtin_expect(writer == nullptr, 0)) return count_without_ring();
+    if (__builtin_expect(writer == nullptr, 0)) return count_without_ring(type);
     writer->write(stamp, type, word1);
 }
 
 void write_event(RingWriter* writer, std::uint64_t stamp, wire::EventType type, std::uint64_t word1,
                  std::uint64_t ext48, std::uint64_t ext64) {
-    if (__builtin_expect(writer == nullptr, 0)) return count_without_ring();
+    if (__builtin_expect(writer == nullptr, 0)) return count_without_ring(type);
     writer->write(stamp, type, word1, ext48, ext64);
 }
 
 void write_event(RingWriter* writer, std::uint64_t stamp, wire::EventType type, std::uint64_t word1,
                  std::uint64_t first_ext48, std::uint64_t first_ext64, std::uint64_t second_ext48,
                  std::uint64_t second_ext64) {
-    if (__builtin_expect(writer == nullptr, 0)) return count_without_ring();
+    if (__builtin_expect(writer == nullptr, 0)) return count_without_ring(type);
     writer->write(stamp, type, word1, first_ext48, first_ext64, second_ext48, second_ext64);
 }
 

@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "instrumentation/base/tsc.h"
+#include "instrumentation/emit/armed_rule.h"
 #include "instrumentation/wire/ring_reader.h"
 
 namespace coroscope::emit {
@@ -65,6 +66,8 @@ inline void RingWriter::put(std::uint64_t stamp, EventType type, std::uint64_t w
 template <typename... Exts>
 __attribute__((noinline, cold)) void RingWriter::put_prepared(std::uint64_t stamp, EventType type,
                                                               std::uint64_t word1, Exts... exts) {
+    if (g_listen.epoch.load(std::memory_order_acquire) != epoch_) refresh_epoch();  // [ring.epoch]
+    if (rule_ != nullptr && !judge(stamp, type, word1, exts...)) return;
     if (prepare(stamp, type, 1 + sizeof...(exts) / 2)) put(stamp, type, word1, exts...);
 }
 
@@ -90,10 +93,34 @@ void RingWriter::write(std::uint64_t stamp, EventType type, std::uint64_t word1,
     write_any(stamp, type, word1, first_ext48, first_ext64, second_ext48, second_ext64);
 }
 
+// Holds the armed rule against an event. False: it was for the rule alone, nobody listens to its category.
+template <typename... Exts>
+bool RingWriter::judge(std::uint64_t stamp, EventType type, std::uint64_t word1, Exts... exts) {
+    const std::uint64_t words[] = {exts..., 0, 0, 0, 0};
+    const bool of_worker = entry_->owner.load(std::memory_order_relaxed) ==
+                           static_cast<std::uint32_t>(wire::RingOwner::kWorker);
+    rule_->judge({.ticks = stamp,
+                  .type = type,
+                  .object = static_cast<std::uint32_t>(word1),
+                  .argument = static_cast<std::uint32_t>(word1 >> 32),
+                  .words = {words[0], words[1], words[2], words[3]},
+                  .current = current_ != nullptr ? current_->load(std::memory_order_relaxed) : wire::kNone,
+                  .worker = of_worker ? entry_->owner_index : wire::kNone,
+                  .other_party = other_party_});
+    other_party_ = wire::kNone;
+    return (mask_ & wire::category_of(type)) != 0;
+}
+
+void RingWriter::pin_rule() {
+    do {
+        rule_ = g_listen.rule.load(std::memory_order_seq_cst);
+        pinned_.store(rule_, std::memory_order_seq_cst);  // [rule.pin]
+    } while (g_listen.rule.load(std::memory_order_seq_cst) != rule_);
+}
+
 // Makes everything so that `slots` slots may be stored at head_, writing what has to come first. False: the event is not to
 // be written (nobody listens any more, or there is no room and it has been counted as dropped).
 bool RingWriter::prepare(std::uint64_t stamp, EventType type, std::uint32_t slots) {
-    if (g_listen.epoch.load(std::memory_order_acquire) != epoch_) refresh_epoch();  // [ring.epoch]
     if (mode_ == RingMode::kOff) return false;
     if (slots_count_ == 0) {
         write_event(nullptr, stamp, type, 0);  // no memory for this ring: counted with those that have none
@@ -131,7 +158,8 @@ void RingWriter::refresh_epoch() {
     // [ring.epoch] acquire: mode, reader page and memory belong to this epoch or a later one.
     epoch_ = g_listen.epoch.load(std::memory_order_acquire);
     mode_ = static_cast<RingMode>(g_listen.mode.load(std::memory_order_relaxed));
-    mask_ = g_listen.mask.load(std::memory_order_relaxed);
+    mask_ = g_listen.written.load(std::memory_order_relaxed);
+    pin_rule();
     limit_ = 0;
     if (slots_count_ == 0) {
         slots_count_ = entry_->slots.load(std::memory_order_acquire);  // [ring.entry]
@@ -208,6 +236,7 @@ void RingWriter::write_loss(std::uint64_t stamp) {
 }
 
 void RingWriter::refresh_limit() {
+    if (rule_ != nullptr) return;  // 0, so that the next event comes by judge()
     const std::uint64_t block_slots = wire::ring_block_slots(slots_count_);
     const std::uint64_t block_end = (head_ / block_slots + 1) * block_slots;
     limit_ = mode_ == RingMode::kOverwrite ? block_end : std::min(block_end, tail_ + usable_slots());

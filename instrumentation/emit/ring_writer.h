@@ -15,6 +15,9 @@
 // What a listener asked for is noticed by `epoch`: a writer compares it with the one it acted on last and,
 // when it differs, reads mask and mode anew and writes SYNC and MASK before its event.
 //
+// While a rule is armed (emit/armed_rule.h) a writer has no room without prepare(), so that each event comes by judge() first; nothing is asked
+// of events otherwise. Which rule a writer judges by it says in `pinned_`, from one epoch to the next.
+//
 // Threads: see each function. Tested in tests/unit/emit/ring_writer_test.cpp, tests/stress/ring_stress.cpp
 // and tests/model/ring_model.cpp; cost of an event: printed by tests/unit/emit/event_cost_test.cpp.
 #pragma once
@@ -24,6 +27,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "instrumentation/base/result.h"
 #include "instrumentation/wire/event.h"
@@ -32,15 +36,22 @@
 
 namespace coroscope::emit {
 
+class ArmedRule;
+class RuleHits;
+
 // What is listened to now. Written by whoever calls RingSegment::listen (the agent's thread); read by every
 // probe.
 struct alignas(64) ListenState {
-    // wire::Category. Relaxed: a probe that sees it late emits late, nothing more.
+    // wire::Category: of what is written, and of what a rule looks at. Relaxed: a probe that sees it late emits late, nothing more.
     std::atomic<std::uint32_t> mask{0};
     // Stored (release) after mode, reader and memory are in place; writers load it (acquire) [ring.epoch].
     std::atomic<std::uint32_t> epoch{0};
     std::atomic<std::uint32_t> mode{0};  // wire::RingMode; read after epoch
     std::atomic<std::uint32_t> sample_period{0};
+    std::atomic<std::uint32_t> written{0};  // wire::Category: of what is written to rings; read after epoch
+    // Stored before the epoch; a writer that says in pinned_ which one it has, and then finds the same one here, may use it until it says
+    // otherwise [rule.pin].
+    std::atomic<ArmedRule*> rule{nullptr};
 };
 extern ListenState g_listen;
 
@@ -59,6 +70,9 @@ public:
 
     std::uint32_t index() const { return index_; }  // of its RingEntry: what WorkerRecord::ring holds
 
+    // The next event is done on behalf of this coroutine (of which the event tells the identity); for rules.
+    void name_other_party(std::uint32_t coroutine) { other_party_ = coroutine; }
+
 private:
     friend class RingSegment;
 
@@ -75,6 +89,9 @@ private:
     void put_prepared(std::uint64_t stamp, wire::EventType type, std::uint64_t word1, Exts... exts);
     template <typename... Exts>
     void write_any(std::uint64_t stamp, wire::EventType type, std::uint64_t word1, Exts... exts);
+    template <typename... Exts>
+    bool judge(std::uint64_t stamp, wire::EventType type, std::uint64_t word1, Exts... exts);
+    void pin_rule();
     bool prepare(std::uint64_t stamp, wire::EventType type, std::uint32_t slots);
     void refresh_epoch();
     std::uint64_t clamped_tail(std::uint64_t known) const;
@@ -112,6 +129,10 @@ private:
     std::uint64_t tail_ = 0;        // the reader's, clamped
     std::uint64_t lost_since_ = 0;  // stamp of the first event dropped since the last LOSS
     std::uint64_t lost_count_ = 0;  // events
+    ArmedRule* rule_ = nullptr;     // of that epoch
+    std::uint32_t other_party_ = wire::kNone;
+    // rule_, for the agent, which frees a rule that nobody has pinned. Sequentially consistent on both sides [rule.pin].
+    std::atomic<ArmedRule*> pinned_{nullptr};
 };
 
 class RingSegment {
@@ -137,6 +158,12 @@ public:
     // Drop and block modes need a reader; without one they become kOverwrite. One caller at a time (the agent).
     void listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period);
 
+    // Puts a rule in force, or none: events of the categories that it looks at are judged, whether anybody listens or not. The one before goes
+    // as soon as no writer uses it. One caller at a time (the agent).
+    void arm(std::unique_ptr<ArmedRule> rule);
+    // Where armed rules tell their hits; made at the first call. kRefused when no descriptor is left. The agent.
+    base::Result<RuleHits*> rule_hits();
+
     // Maps a viewer's reader page (a memfd sealed against shrinking and growing, at least kReaderPageBytes)
     // read-only. kCorrupt with a sentence otherwise. The descriptor stays the caller's. One caller at a time
     // (the agent).
@@ -157,6 +184,7 @@ public:
 
 private:
     RingSegment();
+    void announce();                                       // under lock_
     bool allot(std::uint32_t index, std::uint32_t slots);  // under lock_
     bool populate(RingWriter& writer);                     // under lock_
 
@@ -173,6 +201,9 @@ private:
     bool memory_short_told_ = false;
     bool reader_attached_ = false;
     std::unique_ptr<RingWriter[]> writers_;  // kRingsMax, same index as the entries
+    // The agent's thread, until writers have ended: the one in force comes last.
+    std::vector<std::unique_ptr<ArmedRule>> rules_;
+    std::unique_ptr<RuleHits> rule_hits_;
 };
 
 // The calling thread's ring when it is no worker: registered on first use, given back when the thread ends.

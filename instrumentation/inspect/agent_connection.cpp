@@ -16,6 +16,7 @@ namespace coroscope::inspect {
 namespace {
 
 constexpr std::size_t kDescriptorsMax = 4;  // a Welcome has two
+constexpr std::size_t kHitsMax = 1 << 16;   // kept while somebody else's answer is waited for
 
 // poll() for the rest of a time span, through interruptions.
 bool wait_readable(int fd, int timeout_ms) {
@@ -151,7 +152,36 @@ base::Result<AgentConnection::Message> AgentConnection::receive(int timeout_ms) 
 
 void AgentConnection::note(const Message& message) {
     const auto* notice = message.as<wire::Notice>();
-    if (notice != nullptr && notice->kind == wire::NoticeKind::kEnding) end_announced_ = true;
+    if (notice == nullptr) return;
+    if (notice->kind == wire::NoticeKind::kEnding) end_announced_ = true;
+    const std::size_t begin = sizeof *notice + sizeof(wire::RuleHitsHead);
+    if (notice->kind != wire::NoticeKind::kRuleHits || message.body.size() < begin ||
+        (message.body.size() - begin) / sizeof(wire::RuleHit) < notice->count)
+        return;
+    wire::RuleHitsHead head{};
+    std::memcpy(&head, message.body.data() + sizeof *notice, sizeof head);
+    hits_lost_ = head.lost;
+    const std::size_t kept = std::min<std::size_t>(notice->count, kHitsMax - std::min(kHitsMax, hits_.size()));
+    hits_unkept_ += notice->count - kept;
+    hits_.resize(hits_.size() + kept);
+    if (kept != 0)
+        std::memcpy(hits_.data() + hits_.size() - kept, message.body.data() + begin, kept * sizeof(wire::RuleHit));
+}
+
+bool AgentConnection::take_hits(int timeout_ms, Hits& to) {
+    bool open = static_cast<bool>(socket_);
+    // What has arrived is all taken in; it is waited for only where there is nothing.
+    while (open && wait_readable(socket_.get(), hits_.empty() ? timeout_ms : 0)) {
+        timeout_ms = 0;
+        const auto message = receive(0);
+        open = message.ok();
+        if (open && message->type == wire::MessageType::kNotice) note(*message);
+        if (hits_.size() >= kHitsMax) break;
+    }
+    to.hits = std::move(hits_);
+    hits_.clear();
+    to.lost = hits_lost_ + hits_unkept_;
+    return open;
 }
 
 base::Result<AgentConnection::Message> AgentConnection::request(wire::MessageType type, const void* body,

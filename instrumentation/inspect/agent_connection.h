@@ -15,6 +15,7 @@
 #include "instrumentation/base/file_descriptor.h"
 #include "instrumentation/base/result.h"
 #include "instrumentation/wire/handshake.h"
+#include "instrumentation/wire/rule_program.h"
 
 namespace coroscope::inspect {
 
@@ -49,6 +50,13 @@ public:
     // Takes what has arrived without waiting. True from the moment the end of the target was announced.
     bool end_announced();
 
+    // Hits of the rule that we have armed. Waits for at most timeout_ms while there are none. False: the other side has closed.
+    struct Hits {
+        std::vector<wire::RuleHit> hits;
+        std::uint64_t lost = 0;  // so far: there was no room for them, in the target or here
+    };
+    bool take_hits(int timeout_ms, Hits& to);
+
 private:
     base::Error gone(const std::string& how) const;
     void note(const Message& message);
@@ -56,6 +64,8 @@ private:
     base::FileDescriptor socket_;
     std::uint32_t pid_ = 0;
     bool end_announced_ = false;
+    std::vector<wire::RuleHit> hits_;  // at most kHitsMax
+    std::uint64_t hits_lost_ = 0, hits_unkept_ = 0;
 };
 
 }  // namespace coroscope::inspect

@@ -19,6 +19,7 @@
 #include "instrumentation/inspect/state_image.h"
 #include "instrumentation/wire/handshake.h"
 #include "instrumentation/wire/ring.h"
+#include "instrumentation/wire/rule_program.h"
 
 namespace coroscope::inspect {
 
@@ -123,6 +124,21 @@ public:
     // PauseImage::steps_done will come to; 0 for a chosen coroutine of a running program. Errors: kRefused, in a sentence, where there is nothing to
     // step; kGone.
     base::Result<std::uint32_t> step(const wire::CoroutineName& who);
+    // Arms a rule in the target in place of the one that was armed here before; a program without instructions takes that away. Returns its
+    // number, which its hits carry. Errors: kRefused (another viewer has armed one; a runtime without rules; no memory), kGone.
+    base::Result<std::uint32_t> arm_rule(const wire::RuleProgram& program);
+    // What has happened by it, waiting for at most timeout_ms while there is nothing. False: the target has ended, or let go of us.
+    struct RuleHits {
+        std::vector<wire::RuleHit> hits;
+        std::uint64_t lost = 0;  // so far: there was no room for them
+    };
+    bool take_rule_hits(int timeout_ms, RuleHits& to);
+    // Switches categories (wire::Category) off and on for whoever listens, also after we have left; only those of `changed`. Returns what is
+    // withheld then. Errors: kRefused (a runtime without masks), kGone.
+    base::Result<std::uint32_t> withhold(std::uint32_t withheld, std::uint32_t changed);
+    // What is withheld now.
+    std::uint32_t withheld() const;
+
     // StateImage::pause, its workers and its header, and nothing else of it.
     base::Result<StateImage> held() const;
 

@@ -23,7 +23,12 @@
 //                                  <-   Reply, detail = number of the step: done when SegmentHeader::steps_done has come there
 //   Resume {who}                   ->   lets go, whoever held it
 //                                  <-   Reply
-//   Bye or EOF                     ->   everything as before the viewer came; what it paused goes on (unless kPauseKeep)
+//   Rules {program}                ->   arms a rule (rule_program.h) in place of the one this viewer has armed, or takes that away
+//                                  <-   Reply, detail = number of the rule; its hits carry it
+//                                  <-   Notice {kRuleHits}
+//   Mask {withheld, flags}         ->   categories that nobody gets from now on, whoever listens
+//                                  <-   Reply, detail = what is withheld now; RingSegmentHeader::withheld says so to everybody
+//   Bye or EOF                     ->   everything as before the viewer came; what it paused goes on (unless kPauseKeep); its rule goes
 //
 // A message with a wrong magic, length or type ends the connection, never the target.
 // Tested in tests/unit/emit and tests/unit/inspect (both ends), fuzzed in tests/fuzz.
@@ -58,7 +63,8 @@ enum class MessageType : std::uint32_t {
     kPause = 16,
     kResume = 17,
     kStep = 18,
-    kRules = 20,  // reserved
+    kRules = 20,
+    kMask = 21,
 };
 
 enum class Role : std::uint32_t {
@@ -81,6 +87,7 @@ enum class ReplyStatus : std::uint32_t {
     kRuns = 11,            // it has not come to a scheduling point yet
     kEnding = 12,          // the runtime ends
     kTooMany = 13,         // more than kPausedCoroutinesMax
+    kRuleArmed = 14,       // another viewer has armed a rule; detail: its pid
 };
 
 struct MessageHeader {
@@ -146,10 +153,16 @@ struct Step {
     CoroutineName coroutine;  // identity 0: whatever the scheduler picks
 };
 
-enum class NoticeKind : std::uint32_t { kEnding = 1 };
+// Categories that nobody gets. They stay withheld when this viewer leaves, until somebody says otherwise.
+struct Mask {
+    std::uint32_t withheld;  // Category bits, of kEventCategories
+    std::uint32_t changed;   // of those, which ones this message is about; the others stay as they are
+};
+
+enum class NoticeKind : std::uint32_t { kEnding = 1, kRuleHits = 2 };
 struct Notice {
     NoticeKind kind;
-    std::uint32_t reserved;
+    std::uint32_t count;  // kRuleHits: how many RuleHit follow, after a RuleHitsHead
 };
 
 }  // namespace coroscope::wire

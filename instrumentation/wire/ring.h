@@ -57,7 +57,7 @@ struct RingSegmentHeader {
     std::atomic<std::uint32_t> mode;         // RingMode in force; writer: agent
     std::atomic<std::uint32_t> epoch;  // grows with every change of mask, mode or recorder; writer: agent
     std::atomic<std::uint32_t> sample_period;  // one switch in this many is stamped
-    std::uint32_t reserved0;
+    std::atomic<std::uint32_t> withheld;       // Category bits that nobody gets (handshake.h, Mask); writer: agent
     std::atomic<std::uint64_t> events_without_ring;  // emitted by threads for which no ring was left
     std::uint64_t reserved[7];
     RingEntry rings[kRingsMax];

@@ -38,8 +38,9 @@ inline constexpr std::uint64_t kSegmentMagic = 0x31474553'4f524f43ULL;  // "CORO
 // Major: readers of another major refuse, with a sentence that says which side to upgrade. Minor: fields were added at
 // the end or taken from reserved ones.
 inline constexpr std::uint16_t kWireMajor = 1;
-// 1: section kWorkerQueues, SelectRecord::receives, other_arm. 2: control (SegmentHeader::pause_…, step_…; WorkerState::kHeld)
-inline constexpr std::uint16_t kWireMinor = 2;
+// 1: section kWorkerQueues, SelectRecord::receives, other_arm. 2: control (SegmentHeader::pause_…, step_…; WorkerState::kHeld).
+// 3: rules and masks (RingSegmentHeader::withheld)
+inline constexpr std::uint16_t kWireMinor = 3;
 
 enum class SectionKind : std::uint32_t {
     kNothing = 0,

@@ -54,8 +54,9 @@ inline Waiter hand_over(Worker* worker, const Found& channel, WaitList list, boo
     if (emit::listening(wire::kCategoryChannel)) {
         emit::RingWriter* ring = ring_for(worker);
         const std::uint64_t identity = other.identity();
-        emit::probe::channel_send(ring, stamp, channel.index, send, true, other_receives ? 0 : identity);
-        emit::probe::channel_receive(ring, stamp, channel.index, receive, true, other_receives ? identity : 0);
+        const std::uint32_t index = other.coroutine();
+        emit::probe::channel_send(ring, stamp, channel.index, send, true, other_receives ? 0 : identity, index);
+        emit::probe::channel_receive(ring, stamp, channel.index, receive, true, other_receives ? identity : 0, index);
     }
     return other;
 }
@@ -111,7 +112,8 @@ inline Moved receive_buffered(Worker* worker, const Found& channel, ChannelReque
         RecordChange::add(channel.record.sent, std::uint64_t{1});
         operation = change.operation();
     }
-    emit::probe::channel_send(ring_for(worker), stamp, channel.index, operation, false, sender.identity());
+    emit::probe::channel_send(ring_for(worker), stamp, channel.index, operation, false, sender.identity(),
+                              sender.coroutine());
     tell(sender, Status::ok);
     return {Status::ok, sender};
 }

@@ -247,7 +247,7 @@ void start(RuntimeState& state, const RuntimeOptions& options) {
                                          .rings = state.rings.get(),
                                          .changed = &FirstViewer::changed,
                                          .context = &state.first_viewer,
-                                         .control = {&Hold::hold, &Hold::step, &g_hold},
+                                         .control = {&Hold::hold, &Hold::step, &g_hold, &Hold::hold_now},
                                          .paused_at_start = paused});
         if (agent) {
             state.agent = std::move(*agent);

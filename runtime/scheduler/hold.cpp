@@ -47,10 +47,20 @@ void Hold::start(std::uint32_t workers_count, bool paused) {
     publish(paused);
 }
 
+// Ended first: what hold_now() announces after that is taken back at the gate.
 void Hold::end() {
+    {
+        const std::lock_guard<SpinLock> guard(lock_);
+        ended_ = true;
+    }
     apply(false, {});
-    const std::lock_guard<SpinLock> guard(lock_);
-    ended_ = true;
+}
+
+void Hold::hold_now(void* self) {
+    Hold& hold = *static_cast<Hold*>(self);
+    hold.everything_.store(true, kRelaxed);
+    hold.on_.store(true, kRelaxed);
+    cprime_urgent.fetch_or(kUrgentHold, kRelaxed);
 }
 
 // Under lock_, or before workers run.
@@ -146,6 +156,10 @@ std::uint32_t Hold::pass_gate(Worker& worker) {
         std::uint32_t epoch = 0;
         {
             const std::lock_guard<SpinLock> guard(lock_);
+            if (ended_ && everything()) {  // a rule held at the last moment
+                everything_.store(false, kRelaxed);
+                on_.store(false, kRelaxed);
+            }
             if (at.steps && at.ran == 0) return wire::kNone;  // it looks for work with its step
             if (std::exchange(at.steps, false)) end_step(at.ran);
             bool taken = false;

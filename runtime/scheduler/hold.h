@@ -4,6 +4,7 @@
 //                one, the next look for work. It waits at the gate (WorkerState::kHeld) until all is let go, or a step is its.
 //   chosen       a coroutine that was chosen is set aside when its turn comes (CoroutineState::kPaused), and stands in the queue again when it
 //                is let go.
+//   a rule       that holds holds everything where its event happens (hold_now), before anybody outside hears of it.
 //   step         of a paused program: one worker leaves the gate, runs whom the scheduler gives it, or the one that was named, and is back at
 //                that one's next scheduling point. Of a chosen coroutine in a running program: it may run once.
 //
@@ -41,6 +42,9 @@ public:
     // emit::AgentOptions::Control; `self` is the Hold. One thread at a time (the agent's).
     static wire::ReplyStatus hold(void* self, bool everything, std::span<const wire::CoroutineName> chosen);
     static wire::ReplyStatus step(void* self, const wire::CoroutineName& coroutine, std::uint32_t* detail);
+    // The same, `hold_now`: everything is held, from inside a probe of any thread, whatever locks it has. Only until the agent says what is held,
+    // which it does as soon as it hears of it; what others store meanwhile may win until then.
+    static void hold_now(void* self);
 
     // Hints, any thread: whether anything is held; whether everything is.
     bool on() const noexcept { return on_.load(std::memory_order_relaxed); }
@@ -89,7 +93,7 @@ private:
     void open_gate();
 
     std::uint32_t workers_count_ = 0;
-    // Writers: holders of lock_; readers: hints, relaxed: what they announce is looked up under it.
+    // Writers: holders of lock_, and hold_now(); readers: hints, relaxed: what they announce is looked up under it.
     std::atomic<bool> on_{false};
     std::atomic<bool> everything_{false};
     SpinLock lock_;

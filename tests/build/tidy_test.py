@@ -18,7 +18,6 @@ LONGER = {  # "path": (lines, "why it is one thing")
     "instrumentation/emit/probes.h": (320, "a table: one function an event"),
     "instrumentation/inspect/state_image.h": (260, "one image of one segment: a struct a section"),
     "runtime/include/cprime/detail/channel_handle.h": (280, "one class; the ways in which items cross are written out for code without optimisation"),
-    "app/cli/command_line.cpp": (520, "a table: the words and their options"),
     "runtime/scheduler/work_deque.h": (280, "one class, whose fast paths are inline"),
     "runtime/include/cprime/coroutine.h": (270, "one class and what its users must know of it"),
     "runtime/stacks/pools.h": (290, "one class, whose fast paths are inline"),

@@ -4,7 +4,8 @@
 //
 // COUNT coroutines count and yield until SECONDS have passed. "spinner" computes for SPIN_MS milliseconds between two yields (0: there is none).
 // At the end one line of JSON: {"rounds": [...], "spins": N}. A thread that is no worker prints each line that it reads from stdin back with the
-// present rounds: "look" -> {"rounds": [...], "spins": N}; so a test learns who ran, apart from the runtime.
+// present rounds: "look" -> {"rounds": [...], "spins": N}; so a test learns who ran, apart from the runtime. "spawn NAME" spawns a coroutine of that
+// name first, which yields once and ends.
 #include <cprime/cprime.h>
 
 #include <atomic>
@@ -52,8 +53,14 @@ __attribute__((noinline)) void spin_for(milliseconds duration, Counts& counts) {
 
 void answer(Counts& counts) {
     char line[64];
-    while (std::fgets(line, sizeof line, stdin) != nullptr)
+    while (std::fgets(line, sizeof line, stdin) != nullptr) {
+        std::string words(line);
+        if (words.rfind("spawn ", 0) == 0) {
+            const std::string name = words.substr(6, words.find('\n') - 6);
+            cprime::spawn(name, [] { static_cast<void>(cprime::yield()); }).detach();
+        }
         counts.print();
+    }
 }
 
 int be_busy(std::size_t count, int spin_ms, int seconds) {

@@ -34,6 +34,13 @@ bool holds(Compare how, double left, double right) {
 
 }  // namespace
 
+bool text_matches(const Term& term, std::string_view text) {
+    const bool matches = term.form == Term::Form::kTextEquals
+                             ? text == term.text
+                             : re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *term.pattern);
+    return matches != term.negated;
+}
+
 Truth compare(Compare how, Span left, double right) {
     if (left.known == Span::Known::kNo) return Truth::kUnknown;
     const bool now = holds(how, left.ns, right);
@@ -78,11 +85,9 @@ Truth Evaluator::of_text(std::uint8_t number, const Term& term, const Scope& sco
     Memo& memo = memos_[number][(key * 0x9e3779b97f4a7c15ULL >> 54) % kMemoEntries];
     if (memo.key != key) {
         memo.key = key;
-        memo.matches = term.form == Term::Form::kTextEquals
-                           ? text == term.text
-                           : re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *term.pattern);
+        memo.matches = text_matches(term, text);
     }
-    return truth_of(memo.matches != term.negated);
+    return truth_of(memo.matches);
 }
 
 Truth Evaluator::of_numbers(const Term& term, const Scope& scope) {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "traces/rules/facts.h"
@@ -48,6 +49,8 @@ private:
     std::vector<std::vector<Memo>> memos_;  // by term; empty but for those that match texts
 };
 
+// Whether a term on texts is true of this one.
+bool text_matches(const Term& term, std::string_view text);
 // A comparison of lengths of time: of one that is not over yet it can be known all the same.
 Truth compare(Compare how, Span left, double right);
 

@@ -97,6 +97,7 @@ std::uint16_t Parser::add_node(Node node) {
 base::Result<std::uint16_t> Parser::add_term(Term term, std::size_t at) {
     if (rule_->terms_.size() == kTermsMax)
         return wrong(at, fmt::format("a rule has {} terms at most", kTermsMax));
+    term.at = at;
     rule_->terms_.push_back(std::move(term));
     return add_node({Node::Form::kTerm, static_cast<std::uint8_t>(rule_->terms_.size() - 1), {}});
 }

@@ -64,6 +64,7 @@ struct Operand {
 struct Term {
     enum class Form : std::uint8_t { kWords, kNumbers, kFlag, kTextEquals, kTextMatches };
     Form form = Form::kWords;
+    std::size_t at = 0;                 // where it begins in the rule's text, for mistakes found later
     Compare compare = Compare::kEqual;  // kNumbers
     bool negated = false;               // kTextEquals, kTextMatches
     bool of_state = false;              // reads objects, not the event

@@ -11,6 +11,7 @@
 
 #include "emit/ring_to_memory.h"
 #include "instrumentation/base/tsc.h"
+#include "instrumentation/emit/armed_rule.h"
 #include "instrumentation/emit/probes.h"
 #include "instrumentation/emit/ring_writer.h"
 #include "runner/runner.h"
@@ -62,6 +63,46 @@ Measured event_dormant(std::uint64_t count) {
     });
 }
 
+// Events that nobody listens to, under an armed rule that none of them matches: WAKEs after a wait of a second, which it looks at, or none of its
+// types.
+Measured judged(std::uint64_t count, wire::EventType type) {
+    static const auto state = emit::StateSegment::create({.shared = false}).value();
+    state->ensure_records(wire::SectionKind::kCoroutines, 8);
+    state->ensure_records(wire::SectionKind::kCoroutineDetails, 8);
+    wire::RuleInstruction term{};
+    term.op = wire::RuleOp::kCompare;
+    term.compare = wire::RuleCompare::kGreater;
+    term.left = wire::RuleField::kEventBlocked;
+    term.left_object = wire::kRuleSubject;
+    term.constant = 1e9;
+    if (type != wire::EventType::kWake) {  // no lengths of time, then
+        term.op = wire::RuleOp::kWord;
+        term.left = wire::RuleField::kEventType;
+    }
+    wire::RuleProgram program;
+    program.head.action = wire::RuleAction::kTell;
+    program.head.count = 1;
+    program.head.types[0] = std::uint64_t{1} << static_cast<unsigned>(type);
+    program.instructions = {term};
+    auto progress = std::make_shared<emit::RuleProgress>();
+    if (program.needs_stamps()) progress->stamps = emit::RuleStamps::create(8).value();
+    g_segment->arm(std::make_unique<emit::ArmedRule>(
+        program, 1, progress,
+        emit::ArmedRule::Surroundings{state.get(), g_segment->rule_hits().value(), nullptr, nullptr}));
+    const Measured measured = write_events(count, 0, [](std::uint32_t i) {
+        emit::probe::wake(g_writer, 0, i & 7, i, wire::WakeCause::kTimer);
+        asm volatile("" ::: "memory");
+    });
+    g_segment->arm(nullptr);
+    return measured;
+}
+Measured event_judged(std::uint64_t count) {
+    return judged(count, wire::EventType::kWake);
+}
+Measured event_passed_over(std::uint64_t count) {
+    return judged(count, wire::EventType::kExit);
+}
+
 Measured rdtsc_store(std::uint64_t count) {
     constexpr std::size_t kSlots = wire::kWorkerRingBytes / sizeof(__m128i);
     static __m128i slots[kSlots];
@@ -98,6 +139,8 @@ constexpr bench::Workload kWorkloads[] = {
     {"event_wide", event_wide},
     {"event_stamped", event_stamped},
     {"event_dormant", event_dormant},
+    {"event_judged", event_judged},
+    {"event_passed_over", event_passed_over},
     {"rdtsc_store", rdtsc_store},
     {"rdtsc", rdtsc},
 };

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "instrumentation/wire/event.h"
+
 namespace coroscope::app {
 namespace {
 
@@ -37,9 +39,32 @@ TEST(CommandLine, ctl_says_what_to_do_with_whom) {
     EXPECT_TRUE(meant<LookWish>({"stacks", "--pid", "7", "--running"}).running);
 }
 
+TEST(CommandLine, ctl_break_and_mask_say_what_is_meant) {
+    const auto armed = meant<CtlWish>({"ctl", "--pid", "7", "break", "suspend and blocked_ns > 1ms", "--count", "3", "--keep"});
+    EXPECT_EQ(armed.what, CtlWish::What::kBreak);
+    EXPECT_EQ(armed.rule, "suspend and blocked_ns > 1ms");
+    EXPECT_EQ(armed.count, 3U);
+    EXPECT_FALSE(armed.log);
+    EXPECT_TRUE(armed.keep);
+    const auto logged = meant<CtlWish>({"ctl", "--pid", "7", "break", "--action", "log", "spawn"});
+    EXPECT_TRUE(logged.log);
+    EXPECT_FALSE(logged.count);
+    const auto only = meant<CtlWish>({"ctl", "--pid", "7", "mask", "coroutine,lock"});
+    EXPECT_EQ(only.what, CtlWish::What::kMask);
+    EXPECT_EQ(only.withheld, wire::kEventCategories & ~(wire::kCategoryCoroutine | wire::kCategoryLock));
+    EXPECT_EQ(only.changed, wire::kEventCategories);
+    const auto changed = meant<CtlWish>({"ctl", "--pid", "7", "mask", "+pool,-timer"});
+    EXPECT_EQ(changed.withheld, wire::kCategoryTimer);
+    EXPECT_EQ(changed.changed, wire::kCategoryPool | wire::kCategoryTimer);
+    EXPECT_EQ(meant<CtlWish>({"ctl", "--pid", "7", "mask", "all"}).withheld, 0U);
+    EXPECT_EQ(meant<CtlWish>({"ctl", "--pid", "7", "mask", "all,-lock"}).withheld, wire::kCategoryLock);
+    EXPECT_EQ(meant<CtlWish>({"ctl", "--pid", "7", "mask", "all,-lock"}).changed, wire::kEventCategories);
+    EXPECT_EQ(meant<CtlWish>({"ctl", "--pid", "7", "mask", "none"}).withheld, wire::kEventCategories);
+}
+
 TEST(CommandLine, a_ctl_that_means_nothing_is_refused) {
     EXPECT_NE(refused({"ctl", "pause"}).find("--pid"), std::string::npos);
-    EXPECT_NE(refused({"ctl", "--pid", "7", "jump"}).find("pause, resume, step or stop"), std::string::npos);
+    EXPECT_NE(refused({"ctl", "--pid", "7", "jump"}).find("pause, resume, step, stop, break or mask"), std::string::npos);
     EXPECT_NE(refused({"ctl", "--pid", "7", "step", "1", "2"}).find("one coroutine at a time"),
               std::string::npos);
     EXPECT_NE(refused({"ctl", "--pid", "7", "stop"}).find("stop ID"), std::string::npos);

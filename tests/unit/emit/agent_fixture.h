@@ -36,6 +36,7 @@ protected:
         };
         options.context = this;
         options.end_grace_ms = end_grace_ms;
+        options.control = control_;
         agent_ = Agent::start(options).value();
     }
 
@@ -50,6 +51,7 @@ protected:
     }
     RawViewer viewer() const { return RawViewer(agent_->socket_name()); }
 
+    AgentOptions::Control control_{};
     std::unique_ptr<StateSegment> state_;
     std::unique_ptr<RingSegment> rings_;
     std::unique_ptr<Agent> agent_;

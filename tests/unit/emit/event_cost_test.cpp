@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "instrumentation/emit/armed_rule.h"
 #include "ring_fixture.h"
+#include "rule_programs.h"
 
 namespace coroscope::emit {
 namespace {
@@ -53,6 +55,28 @@ TEST_F(event_cost, of_dormant_and_of_active_probes) {
         "event cost, ns: loop %.2f | dormant probe %.2f | rdtsc %.2f | event with its stamp %.2f | "
         "event with a shared stamp %.2f | suspend + resume with one stamp %.2f\n",
         loop, dormant - loop, rdtsc - loop, stamped - loop, unstamped - loop, pair - loop);
+    // A rule that nothing here matches: one that does not look at such events, and one that does.
+    const auto state = StateSegment::create({.shared = false}).value();
+    state->ensure_records(wire::SectionKind::kCoroutines, 8);
+    state->ensure_records(wire::SectionKind::kCoroutineDetails, 8);
+    const auto judged = [&](const wire::RuleProgram& program) {
+        auto progress = std::make_shared<RuleProgress>();
+        if (program.needs_stamps()) progress->stamps = RuleStamps::create(8).value();
+        rings_->arm(std::make_unique<ArmedRule>(
+            program, 1, progress,
+            ArmedRule::Surroundings{state.get(), rings_->rule_hits().value(), nullptr, nullptr}));
+        return ns_each(clock, [&](std::uint32_t i) { probe::wake(writer, 0, i & 7, i, wire::WakeCause::kTimer); });
+    };
+    const double written_and_passed_over = judged(every(EventType::kExit));
+    const double written_and_judged = judged(wakes_after(1e12));
+    rings_->listen(0, wire::RingMode::kOff, 0);
+    const double passed_over = judged(every(EventType::kExit));
+    const double judged_alone = judged(wakes_after(1e12));
+    rings_->arm(nullptr);
+    std::printf(
+        "under a rule that does not match, ns: passed over by type %.2f | judged by blocked_ns %.2f | and written: %.2f | %.2f\n",
+        passed_over - loop, judged_alone - loop, written_and_passed_over - loop, written_and_judged - loop);
+    EXPECT_LT(judged_alone - loop, 500.0);
     EXPECT_LT(dormant - loop, 5.0);
     EXPECT_LT(stamped - loop, 200.0);
     EXPECT_EQ(location(writer->index()).header->dropped_total.load(), 0U);
