@@ -15,10 +15,6 @@ bool gives_way(ChunkType type) {
     return type == ChunkType::kEvents || is_look(type) || type == ChunkType::kCounts;
 }
 
-bool is_look(ChunkType type) {
-    return type == ChunkType::kKeyframe || type == ChunkType::kStacks;
-}
-
 }  // namespace
 
 // Constant but for newer() and being_written(), which ask the memory it was taken of.
