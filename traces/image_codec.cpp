@@ -422,6 +422,12 @@ std::vector<std::uint8_t> encode_image(const StateImage& image, const std::vecto
 }
 
 base::Result<StateImage> decode_image(std::span<const std::uint8_t> bytes, std::string_view strings) {
+    base::Result<StateImage> image = decode_image_rows(bytes, strings);
+    if (image.ok()) image->index();
+    return image;
+}
+
+base::Result<StateImage> decode_image_rows(std::span<const std::uint8_t> bytes, std::string_view strings) {
     ByteReader in(bytes);
     StateImage image;
     get_header(in, image, strings);
@@ -437,7 +443,6 @@ base::Result<StateImage> decode_image(std::span<const std::uint8_t> bytes, std::
     if (in.ok()) get_pending(in, image);
     if (in.ok()) get_scheduling(in, image);
     if (!in.ok()) return base::error(base::ErrorCode::kCorrupt, "a keyframe does not decode");
-    image.index();
     return image;
 }
 

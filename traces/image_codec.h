@@ -22,5 +22,7 @@ std::vector<std::uint8_t> encode_image(const inspect::StateImage& image,
                                        const std::vector<inspect::CoroutineImage>& coroutines);
 // `strings` becomes the arena of the image, cut to the length that it had then. Errors: kCorrupt.
 base::Result<inspect::StateImage> decode_image(std::span<const std::uint8_t> bytes, std::string_view strings);
+// Without its index (StateImage::index()): for who changes its rows, or does not look them up.
+base::Result<inspect::StateImage> decode_image_rows(std::span<const std::uint8_t> bytes, std::string_view strings);
 
 }  // namespace coroscope::traces

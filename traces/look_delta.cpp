@@ -132,10 +132,9 @@ base::Result<inspect::StateImage> apply_keyframe_delta(BytesView delta, const in
                                                        std::string_view strings) {
     std::vector<std::uint64_t> gone;
     if (!take_gone(delta, gone)) return makes_no_sense();
-    base::Result<inspect::StateImage> image = decode_image(delta, strings);
+    base::Result<inspect::StateImage> image = decode_image_rows(delta, strings);
     if (!image.ok()) return image;
     image->coroutines = merged(base.coroutines, image->coroutines, gone);
-    image->index();
     return image;
 }
 

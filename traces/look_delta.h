@@ -42,7 +42,7 @@ private:
     Base<inspect::StackRef> stacks_;
 };
 
-// The whole look again. Errors: kCorrupt.
+// The whole look again, without its index. Errors: kCorrupt.
 base::Result<inspect::StateImage> apply_keyframe_delta(BytesView delta, const inspect::StateImage& base,
                                                        std::string_view strings);
 base::Result<inspect::StackSnapshot> apply_stacks_delta(BytesView delta, const inspect::StackSnapshot& base);

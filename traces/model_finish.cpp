@@ -49,8 +49,9 @@ void Model::collect_coroutines(const inspect::StateImage* later) {
         if (coroutine.image.consistency == inspect::Consistency::kUnknown) return;
         image_.select_arms.insert(image_.select_arms.end(), coroutine.arms.begin(), coroutine.arms.end());
     });
-    std::sort(image_.coroutines.begin(), image_.coroutines.end(),
-              [](const auto& a, const auto& b) { return a.index < b.index; });
+    const auto before = [](const auto& a, const auto& b) { return a.index < b.index; };
+    if (!std::is_sorted(image_.coroutines.begin(), image_.coroutines.end(), before))
+        std::sort(image_.coroutines.begin(), image_.coroutines.end(), before);
     std::stable_sort(image_.select_arms.begin(), image_.select_arms.end(),
                      [](const auto& a, const auto& b) { return a.coroutine < b.coroutine; });
 }

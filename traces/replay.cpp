@@ -72,9 +72,9 @@ base::Result<inspect::StateImage> Replay::state_at(std::uint64_t ticks, Moment& 
     const auto keyframes = reader_->keyframes();
     const auto chunks = reader_->chunks();
     std::size_t at = keyframe_before(ticks);
-    base::Result<inspect::StateImage> keyframe = reader_->read_keyframe(chunks[keyframes[at]]);
+    base::Result<inspect::StateImage> keyframe = reader_->read_keyframe_rows(chunks[keyframes[at]]);
     while (!keyframe.ok() && at > 0)
-        keyframe = reader_->read_keyframe(chunks[keyframes[--at]]);  // a damaged one: from further back
+        keyframe = reader_->read_keyframe_rows(chunks[keyframes[--at]]);  // a damaged one: from further back
     if (!keyframe.ok()) return keyframe;
     const std::uint64_t begin = keyframe->read_begin_ticks;
     const std::uint64_t from = minus(begin, reader_->meta().clock.duration_ticks(kStampToWriteNsMax));
@@ -200,12 +200,20 @@ base::Status Replay::add_stacks(std::uint64_t ticks, Moment& moment) const {
     };
     base::Status status = base::ok_status();
     if (after != positions.end()) status = take(*after);
+    const std::size_t first_taken = moment.stacks.stacks.size();
     if (after != positions.begin()) {
         const base::Status before = take(*std::prev(after));
         if (!before.ok()) status = before;
     }
-    std::sort(moment.stacks.stacks.begin(), moment.stacks.stacks.end(),
-              [](const auto& a, const auto& b) { return a.identity < b.identity; });
+    const auto earlier = [](const auto& a, const auto& b) { return a.identity < b.identity; };
+    std::vector<inspect::StackRef>& taken = moment.stacks.stacks;
+    // Those of each snapshot ascend; only a damaged one does not.
+    const auto second = taken.begin() + static_cast<std::ptrdiff_t>(first_taken);
+    if (std::is_sorted(taken.begin(), second, earlier) && std::is_sorted(second, taken.end(), earlier)) {
+        std::inplace_merge(taken.begin(), second, taken.end(), earlier);
+    } else {
+        std::sort(taken.begin(), taken.end(), earlier);
+    }
     return status;
 }
 

@@ -295,13 +295,19 @@ const ChunkRef* TraceReader::base_of(const ChunkRef& delta, const std::vector<st
 }
 
 base::Result<inspect::StateImage> TraceReader::read_keyframe(const ChunkRef& chunk) const {
+    base::Result<inspect::StateImage> image = read_keyframe_rows(chunk);
+    if (image.ok()) image->index();
+    return image;
+}
+
+base::Result<inspect::StateImage> TraceReader::read_keyframe_rows(const ChunkRef& chunk) const {
     const base::Result<Bytes> payload = read_payload(chunk);
     if (!payload.ok()) return payload.error();
     base::Result<inspect::StateImage> image = corrupt("its base is missing");
     if (chunk.header.type == ChunkType::kKeyframe) {
-        image = decode_image(*payload, *strings_);
+        image = decode_image_rows(*payload, *strings_);
     } else if (const ChunkRef* whole = base_of(chunk, keyframes_)) {
-        const base::Result<inspect::StateImage> base = read_keyframe(*whole);
+        const base::Result<inspect::StateImage> base = read_keyframe_rows(*whole);
         if (!base.ok()) return base;
         image = apply_keyframe_delta(*payload, *base, *strings_);
     }

@@ -78,6 +78,8 @@ public:
     // Of any chunk but events.
     base::Result<Bytes> read_payload(const ChunkRef& chunk) const;
     base::Result<inspect::StateImage> read_keyframe(const ChunkRef& chunk) const;
+    // Without its index: see decode_image_rows().
+    base::Result<inspect::StateImage> read_keyframe_rows(const ChunkRef& chunk) const;
     // Stack numbers beyond the table become kNone.
     base::Result<inspect::StackSnapshot> read_stacks(const ChunkRef& chunk) const;
 
