@@ -37,6 +37,7 @@ ROWS = {  # name: peers that must be there
     "parked_micro_bytes": {"go", "boost_fiber"},
     "parked_medium_bytes": {"go", "boost_fiber"},
     "event": {"rdtsc_store"},
+    "ring_to_memory": {"full_speed", "overwritten"},
     "probe_dormant": {"no_probe"},
     "zone": {"rdtsc_store", "dormant"},
     "slices_1us": {"alone"},
@@ -47,6 +48,7 @@ ROWS = {  # name: peers that must be there
     "stacks_1m": {"libunwind"},
     "watched": {"alone", "window", "window_elsewhere", "profiled"},
     "trace_write": {"slots", "compacted"},
+    "trace_log": {"verbatim", "counted"},
     "trace_scan": {"rows", "compacted", "compacted_rows"},
     "trace_open_50m": {"walked", "first_picture"},
 }

@@ -163,6 +163,8 @@ base::Result<RowResult> measure_row(const Row& row, const Effort& effort) {
             return measure_stacks(row, effort);
         case Measure::kWatched:
             return measure_watched(row, effort);
+        case Measure::kTraceLog:
+            return measure_trace_log(row, effort);
         case Measure::kTraceWrite:
             return measure_trace_write(row, effort);
         case Measure::kTraceScan:

@@ -36,6 +36,7 @@ enum class Measure : std::uint8_t {
     kUnwind,           // nanoseconds a stack, of `count` copied ones (looks.h)
     kStacks,           // milliseconds of a look at the stacks of `count` coroutines (looks.h)
     kWatched,  // nanoseconds of the target's processor time an operation, among `count` parked coroutines (looks.h)
+    kTraceLog,    // as kTraceWrite
     kTraceWrite,  // nanoseconds an event; these three: trace_rows.h
     kTraceScan,   // nanoseconds an event
     kTraceOpen,   // milliseconds, of a file of `count` events

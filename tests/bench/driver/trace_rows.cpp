@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 
 #include "driver/runner_process.h"
@@ -19,6 +20,8 @@
 #include "traces/column_scan.h"
 #include "traces/compact.h"
 #include "traces/recorder.h"
+#include "traces/ring_log.h"
+#include "traces/tally.h"
 #include "traces/replay.h"
 #include "traces/trace_reader.h"
 #include "traces/trace_writer.h"
@@ -261,6 +264,49 @@ base::Result<RowResult> measure_trace_write(const Row& row, const Effort& effort
     if (!compacted.ok()) return compacted.error();
     series[0].extra["whole_file_per_event"] = static_cast<double>(compacted->bytes_before) / events;
     series.back().extra["whole_file_per_event"] = static_cast<double>(compacted->bytes_after) / events;
+    return result_of(row, series);
+}
+
+base::Result<RowResult> measure_trace_log(const Row& row, const Effort& effort) {
+    const auto recorded = recording(effort);
+    if (!recorded.ok()) return recorded.error();
+    const Recording& recording = **recorded;
+    std::vector<Timings> series(row.series.size());
+    for (unsigned round = 0; round < effort.memory_rounds + 1; ++round) {
+        for (std::size_t i = 0; i < series.size(); ++i) {
+            const std::string& label = row.series[i].label;
+            const MemoryFile file;
+            auto writer = TraceWriter::create(file.path(), recording.reader->meta());
+            if (!writer.ok()) return writer.error();
+            traces::Tally tally;
+            std::map<std::uint32_t, std::unique_ptr<traces::RingLog>> logs;
+            for (const traces::EventsChunk& chunk : recording.chunks) {
+                auto& log = logs[chunk.ring];
+                if (log == nullptr)
+                    log = std::make_unique<traces::RingLog>(chunk.ring, recording.reader->meta().begin_ticks,
+                                                            label == "counted" ? nullptr : writer->get(), &tally);
+            }
+            const bool hurry = label == "verbatim";
+            base::Status status = base::ok_status();
+            const std::uint64_t begin = processor_ns();
+            for (const traces::EventsChunk& chunk : recording.chunks) {
+                const base::Status taken = logs[chunk.ring]->take(chunk.slots, chunk.first_position, 0, hurry);
+                if (!taken.ok()) status = taken;
+            }
+            std::uint64_t seen = 0;
+            for (const auto& [ring, log] : logs) {
+                const base::Status flushed = log->flush(hurry);
+                if (!flushed.ok()) status = flushed;
+                seen += log->events_total();
+            }
+            const double ns = static_cast<double>(processor_ns() - begin);
+            if (!status.ok()) return status.error();
+            if (seen == 0 || seen > recording.events) return lost_some();
+            const auto events = static_cast<double>(seen);
+            series[i].values.push_back(ns / events);
+            series[i].extra = {{"million_per_s", events / ns * 1e3}};
+        }
+    }
     return result_of(row, series);
 }
 

@@ -1,5 +1,7 @@
 // Rows about trace files: a recording of the demo, made when the first of them is asked for, is written, scanned and opened again.
 //
+//   kTraceLog     the same, through all that a recorder's log thread does with what was drained: counts, tally, chunks; as columns (ours), verbatim,
+//                 and counted alone, as of a session that does not record
 //   kTraceWrite   nanoseconds of processor time an event through TraceWriter into a file in memory: as lz4 columns (ours), as slots (a program that
 //                 emits faster than that), as zstd columns (compact). Details: bytes an event, and of the recording with all its keyframes and
 //                 tables
@@ -16,6 +18,7 @@
 namespace coroscope::bench {
 
 base::Result<RowResult> measure_trace_write(const Row& row, const Effort& effort);
+base::Result<RowResult> measure_trace_log(const Row& row, const Effort& effort);
 base::Result<RowResult> measure_trace_scan(const Row& row, const Effort& effort);
 base::Result<RowResult> measure_trace_open(const Row& row, const Effort& effort);
 
