@@ -78,6 +78,7 @@ void EventPump::listen_as_wished() {
     }
     if (!wish.has_value() || !target_.alive()) return;
     const base::Status listening = target_.listen(wish->mask, wish->mode, wish->sample_period);
+    if (withheld_) withheld_->ask(wish->mask);
     refused_.store(!listening.ok(), std::memory_order_relaxed);
 }
 

@@ -26,6 +26,9 @@ public:
     WithheldWatch(std::uint32_t mask, std::uint64_t begin_ticks)
         : mask_(mask & wire::kEventCategories), looked_ticks_(begin_ticks) {}
 
+    // What is asked for from now on.
+    void ask(std::uint32_t mask) { mask_ = mask & wire::kEventCategories; }
+
     // A LOSS with its EXT slot, if there is one to be told. `withheld`: what is withheld now; `again`: one that goes on is told anew.
     using Slots = std::array<wire::EventSlot, 2>;
     std::optional<Slots> look(std::uint32_t withheld, std::uint64_t now_ticks, bool again);
