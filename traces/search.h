@@ -14,7 +14,8 @@ struct Search {
 
     bool wanted() const { return !cancelled.load(std::memory_order_relaxed); }
     void reached(std::size_t done, std::size_t of) {
-        share.store(of == 0 ? 1.0F : static_cast<float>(done) / static_cast<float>(of), std::memory_order_relaxed);
+        share.store(of == 0 ? 1.0F : static_cast<float>(done) / static_cast<float>(of),
+                    std::memory_order_relaxed);
     }
 };
 

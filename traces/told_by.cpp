@@ -26,12 +26,19 @@ struct ZoneEvent {
 
 class Backwards {
 public:
-    Backwards(const Replay& replay, std::uint64_t identity, std::uint32_t index, TimeNs t, const TellLimits& limits)
-        : replay_(replay), reader_(replay.reader()), identity_(identity), index_(index), ticks_(replay.ticks_of(t)), limits_(limits) {}
+    Backwards(const Replay& replay, std::uint64_t identity, std::uint32_t index, TimeNs t,
+              const TellLimits& limits)
+        : replay_(replay),
+          reader_(replay.reader()),
+          identity_(identity),
+          index_(index),
+          ticks_(replay.ticks_of(t)),
+          limits_(limits) {}
 
     SaidBy look(Search& search) {
         std::vector<std::uint32_t> order = told_chunks(reader_, [](EventType type) {
-            return type == EventType::kSpawn || is_zone(type) || type == EventType::kMessage || type == EventType::kNote;
+            return type == EventType::kSpawn || is_zone(type) || type == EventType::kMessage ||
+                   type == EventType::kNote;
         });
         std::erase_if(order, [&](std::uint32_t at) { return reader_.chunks()[at].header.ticks_min > ticks_; });
         std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -61,11 +68,14 @@ private:
         decode_chunk(reader_, chunk, slots_, [&](const wire::DecodedEvent& event, std::uint64_t position) {
             if (event.tsc > ticks_) return;
             // Whoever was spawned into its record before it had another life.
-            if (event.type == EventType::kSpawn && event.object == index_ && wire::spawn_identity(event) <= identity_)
-                since_ticks_ = std::max(since_ticks_, event.tsc + (wire::spawn_identity(event) < identity_ ? 1 : 0));
+            if (event.type == EventType::kSpawn && event.object == index_ &&
+                wire::spawn_identity(event) <= identity_)
+                since_ticks_ = std::max(since_ticks_,
+                                        event.tsc + (wire::spawn_identity(event) < identity_ ? 1 : 0));
             if (!event.current_known || event.current != index_ || !ToldReader::concerns(event.type)) return;
             if (is_zone(event.type)) {
-                add({event.tsc, chunk.header.ring, position, event.type == EventType::kZoneBegin, event.object}, zones);
+                add({event.tsc, chunk.header.ring, position, event.type == EventType::kZoneBegin, event.object},
+                    zones);
             } else {
                 texts.take(event, chunk.header.ring, told);
             }
@@ -95,21 +105,26 @@ private:
     // A text that the chunk's end has cut goes on in the next chunk of its ring, which was taken before.
     void go_on(Told told) {
         std::vector<Told>& texts = told.kind == Told::Kind::kNote ? notes_ : messages_;
-        const auto rest = std::find_if(texts.begin(), texts.end(), [&](const Told& one) { return one.ring == told.ring && one.ticks == told.ticks; });
+        const auto rest = std::find_if(texts.begin(), texts.end(), [&](const Told& one) {
+            return one.ring == told.ring && one.ticks == told.ticks;
+        });
         if (rest == texts.end()) return keep(std::move(told));
-        rest->text = told.text.substr(0, told.text.size() - std::min(told.text.size(), kEllipsisBytes)) + rest->text;
+        rest->text = told.text.substr(0, told.text.size() - std::min(told.text.size(), kEllipsisBytes)) +
+                     rest->text;
     }
     // Chunks overlap, so the newest are known only by their stamps.
     void trim(std::vector<Told>& texts) const {
         if (texts.size() <= 2 * limits_.before) return;
-        std::stable_sort(texts.begin(), texts.end(), [](const Told& a, const Told& b) { return a.ticks < b.ticks; });
+        std::stable_sort(texts.begin(), texts.end(),
+                         [](const Told& a, const Told& b) { return a.ticks < b.ticks; });
         texts.erase(texts.begin(), texts.end() - static_cast<std::ptrdiff_t>(limits_.before));
     }
     void forget_before_spawn() {
         std::erase_if(zones_, [&](const ZoneEvent& zone) { return zone.ticks < since_ticks_; });
         for (std::vector<Told>* texts : {&notes_, &messages_}) {
             std::erase_if(*texts, [&](const Told& one) { return one.ticks < since_ticks_; });
-            std::stable_sort(texts->begin(), texts->end(), [](const Told& a, const Told& b) { return a.ticks < b.ticks; });
+            std::stable_sort(texts->begin(), texts->end(),
+                             [](const Told& a, const Told& b) { return a.ticks < b.ticks; });
         }
     }
     void open_zones(SaidBy& said) {
@@ -122,7 +137,8 @@ private:
                 open.push_back(zone);
                 continue;
             }
-            const auto begun = std::find_if(open.rbegin(), open.rend(), [&](const ZoneEvent& other) { return other.name == zone.name; });
+            const auto begun = std::find_if(open.rbegin(), open.rend(),
+                                            [&](const ZoneEvent& other) { return other.name == zone.name; });
             // Those within it whose end was lost end with it.
             if (begun != open.rend()) open.erase(std::prev(begun.base()), open.end());
         }
@@ -157,7 +173,8 @@ private:
 
 }  // namespace
 
-SaidBy said_by(const Replay& replay, std::uint64_t identity, std::uint32_t index, TimeNs t, const TellLimits& limits, Search& search) {
+SaidBy said_by(const Replay& replay, std::uint64_t identity, std::uint32_t index, TimeNs t,
+               const TellLimits& limits, Search& search) {
     return Backwards(replay, identity, index, std::clamp(t, replay.begin(), replay.end()), limits).look(search);
 }
 

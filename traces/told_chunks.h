@@ -36,7 +36,8 @@ std::vector<std::uint32_t> told_chunks(const TraceReader& reader, Wanted&& wante
 
 // visit(const wire::DecodedEvent&, std::uint64_t position) for each event, position as EventFeed counts it; nothing where the chunk cannot be read.
 template <typename Visit>
-void decode_chunk(const TraceReader& reader, const ChunkRef& chunk, std::vector<wire::EventSlot>& slots, Visit&& visit) {
+void decode_chunk(const TraceReader& reader, const ChunkRef& chunk, std::vector<wire::EventSlot>& slots,
+                  Visit&& visit) {
     if (!reader.read_events(chunk, slots).ok()) return;
     wire::EventDecoder decoder;
     decoder.seed(chunk.header.context_ticks, chunk.header.context_current, chunk.header.context_known != 0);

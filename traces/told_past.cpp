@@ -28,7 +28,8 @@ struct Side {
     bool more = false;
 };
 
-Side chunks_of_side(const TraceReader& reader, std::uint64_t ticks, bool before, std::size_t texts_wanted, std::size_t chunks_max) {
+Side chunks_of_side(const TraceReader& reader, std::uint64_t ticks, bool before, std::size_t texts_wanted,
+                    std::size_t chunks_max) {
     std::vector<std::uint32_t> order = told_chunks(reader, [](EventType type) {
         return type == EventType::kMessage || type == EventType::kNote || type == EventType::kCounter;
     });
@@ -97,7 +98,9 @@ private:
                         std::unordered_map<std::uint32_t, std::vector<wire::DecodedEvent>>& spawned) {
         for (const std::uint32_t position : reader_.events()) {
             const ChunkRef& chunk = reader_.chunks()[position];
-            if (chunk.header.ticks_max < from_ticks || chunk.header.ticks_min > until_ticks || !search_.wanted()) continue;
+            if (chunk.header.ticks_max < from_ticks || chunk.header.ticks_min > until_ticks ||
+                !search_.wanted())
+                continue;
             if (count_of(chunk, EventType::kSpawn) == 0) continue;
             decode_chunk(reader_, chunk, slots_, [&](const wire::DecodedEvent& event, std::uint64_t) {
                 if (event.type != EventType::kSpawn) return;
@@ -131,26 +134,36 @@ std::string string_of(const TraceReader& reader, std::uint32_t string) {
 class Around {
 public:
     Around(const Replay& replay, TimeNs t, const TellLimits& limits, Search& search)
-        : replay_(replay), reader_(replay.reader()), t_(t), ticks_(replay.ticks_of(t)), limits_(limits), search_(search) {}
+        : replay_(replay),
+          reader_(replay.reader()),
+          t_(t),
+          ticks_(replay.ticks_of(t)),
+          limits_(limits),
+          search_(search) {}
 
     Said take() {
         // Headers count pieces of texts, and the chunks of a side overlap: mostly the first try has enough.
         Side before, after;
         for (std::size_t times = 1;; times *= kMoreTimes) {
             before = chunks_of_side(reader_, ticks_, true, limits_.before * times, limits_.chunks);
-            after = chunks_of_side(reader_, ticks_, false, limits_.after * times, limits_.after == 0 ? 0 : limits_.chunks / 4);
+            after = chunks_of_side(reader_, ticks_, false, limits_.after * times,
+                                   limits_.after == 0 ? 0 : limits_.chunks / 4);
             std::vector<std::uint32_t> all = before.chunks;
             all.insert(all.end(), after.chunks.begin(), after.chunks.end());
             read(all);
-            std::stable_sort(texts_.begin(), texts_.end(), [](const Place& a, const Place& b) { return a.told.ticks < b.told.ticks; });
+            std::stable_sort(texts_.begin(), texts_.end(),
+                             [](const Place& a, const Place& b) { return a.told.ticks < b.told.ticks; });
             // Each side by what itself left out: a chunk that reaches over the moment is in both.
             std::erase_if(texts_, [&](const Place& one) {
                 const std::uint64_t ticks = one.told.ticks;
-                return ticks <= ticks_ ? before.more && ticks <= before.limit_ticks : ticks >= after.limit_ticks;
+                return ticks <= ticks_ ? before.more && ticks <= before.limit_ticks
+                                       : ticks >= after.limit_ticks;
             });
             const auto enough = static_cast<std::ptrdiff_t>(limits_.before);
-            const auto found = std::count_if(texts_.begin(), texts_.end(), [&](const Place& one) { return one.told.ticks <= ticks_; });
-            if (found >= enough || !before.more || before.chunks.size() >= limits_.chunks || !search_.wanted()) break;
+            const auto found = std::count_if(texts_.begin(), texts_.end(),
+                                             [&](const Place& one) { return one.told.ticks <= ticks_; });
+            if (found >= enough || !before.more || before.chunks.size() >= limits_.chunks || !search_.wanted())
+                break;
         }
         Said said;
         said.t = t_;
@@ -208,7 +221,8 @@ private:
     }
     // To the wanted numbers on either side.
     void cut(Said& said) {
-        const auto later = std::partition_point(texts_.begin(), texts_.end(), [&](const Place& one) { return one.told.ticks <= ticks_; });
+        const auto later = std::partition_point(texts_.begin(), texts_.end(),
+                                                [&](const Place& one) { return one.told.ticks <= ticks_; });
         auto now = static_cast<std::size_t>(later - texts_.begin());
         if (texts_.size() - now > limits_.after) {
             texts_.resize(now + limits_.after);
@@ -223,9 +237,9 @@ private:
     }
     std::size_t keyframe_before(std::uint64_t ticks) const {
         const auto keyframes = reader_.keyframes();
-        const auto after = std::upper_bound(keyframes.begin(), keyframes.end(), ticks, [&](std::uint64_t t, std::uint32_t k) {
-            return t < reader_.chunks()[k].header.ticks_max;
-        });
+        const auto after = std::upper_bound(
+            keyframes.begin(), keyframes.end(), ticks,
+            [&](std::uint64_t t, std::uint32_t k) { return t < reader_.chunks()[k].header.ticks_max; });
         return after == keyframes.begin() ? 0 : static_cast<std::size_t>(after - keyframes.begin()) - 1;
     }
     // From the newest on; beyond so many keyframes nothing is shown any more.
@@ -252,11 +266,14 @@ private:
     }
     void add_counters(Said& said) {
         for (auto& [name, told] : counters_) {
-            std::stable_sort(told.begin(), told.end(), [](const Told& a, const Told& b) { return a.ticks < b.ticks; });
+            std::stable_sort(told.begin(), told.end(),
+                             [](const Told& a, const Told& b) { return a.ticks < b.ticks; });
             CounterPast counter;
             counter.name = string_of(reader_, name);
             counter.real = told.back().real;
-            const auto value_of = [](const Told& one) { return one.real ? one.real_value : static_cast<double>(one.value); };
+            const auto value_of = [](const Told& one) {
+                return one.real ? one.real_value : static_cast<double>(one.value);
+            };
             const std::size_t first = told.size() > kPointsMax ? told.size() - kPointsMax : 0;
             for (std::size_t i = first; i < told.size(); ++i)
                 counter.points.emplace_back(replay_.time_with(told[i].ticks), value_of(told[i]));
@@ -264,7 +281,8 @@ private:
             counter.value = counter.points.back().second;
             said.counters.push_back(std::move(counter));
         }
-        std::sort(said.counters.begin(), said.counters.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+        std::sort(said.counters.begin(), said.counters.end(),
+                  [](const auto& a, const auto& b) { return a.name < b.name; });
     }
 
     const Replay& replay_;

@@ -54,11 +54,12 @@ struct OpenZone {
     TimeNs since = 0;
 };
 struct SaidBy {
-    std::vector<OpenZone> zones;  // that it is in at t, the innermost last
+    std::vector<OpenZone> zones;           // that it is in at t, the innermost last
     std::vector<SaidRow> notes, messages;  // the last of each, ascending; only time and text
     bool complete = true;  // looked through back to its spawn, or to the beginning of the trace
 };
 // Of the coroutine with this identity, whose record has this index at t. The last `limits.before` of each.
-SaidBy said_by(const Replay& replay, std::uint64_t identity, std::uint32_t index, TimeNs t, const TellLimits& limits, Search& search);
+SaidBy said_by(const Replay& replay, std::uint64_t identity, std::uint32_t index, TimeNs t,
+               const TellLimits& limits, Search& search);
 
 }  // namespace coroscope::traces

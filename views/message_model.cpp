@@ -21,7 +21,8 @@ std::string said_at_text(traces::TimeNs t) {
 }
 
 std::string counter_text(const traces::CounterPast& counter) {
-    return counter.real ? fmt::format("{:g}", counter.value) : fmt::format("{}", static_cast<std::int64_t>(counter.value));
+    return counter.real ? fmt::format("{:g}", counter.value)
+                        : fmt::format("{}", static_cast<std::int64_t>(counter.value));
 }
 
 MessageRows filter_messages(const traces::Said& said, const std::string& filter) {
@@ -56,7 +57,10 @@ nlohmann::json to_json(const traces::Said& said, const MessageRows& shown) {
     for (const traces::CounterPast& counter : said.counters) {
         nlohmann::json value = counter.value;
         if (!counter.real) value = static_cast<std::int64_t>(counter.value);
-        counters.push_back({{"name", counter.name}, {"value", std::move(value)}, {"at_ns", counter.at}, {"points", counter.points.size()}});
+        counters.push_back({{"name", counter.name},
+                            {"value", std::move(value)},
+                            {"at_ns", counter.at},
+                            {"points", counter.points.size()}});
     }
     return {{"past", true},
             {"t_ns", said.t},
@@ -68,14 +72,18 @@ nlohmann::json to_json(const traces::Said& said, const MessageRows& shown) {
 }
 
 nlohmann::json to_json(const traces::SaidBy& said) {
-    nlohmann::json zones = nlohmann::json::array(), notes = nlohmann::json::array(), messages = nlohmann::json::array();
+    nlohmann::json zones = nlohmann::json::array(), notes = nlohmann::json::array(),
+                   messages = nlohmann::json::array();
     for (const traces::OpenZone& zone : said.zones)
         zones.push_back({{"name", zone.name}, {"since_ns", zone.since}});
     for (const traces::SaidRow& row : said.notes)
         notes.push_back({{"t_ns", row.t}, {"text", row.text}});
     for (const traces::SaidRow& row : said.messages)
         messages.push_back({{"t_ns", row.t}, {"text", row.text}});
-    return {{"zones", std::move(zones)}, {"notes", std::move(notes)}, {"messages", std::move(messages)}, {"complete", said.complete}};
+    return {{"zones", std::move(zones)},
+            {"notes", std::move(notes)},
+            {"messages", std::move(messages)},
+            {"complete", said.complete}};
 }
 
 }  // namespace coroscope::views

@@ -50,15 +50,17 @@ void MessageView::draw(Workspace& ws) {
     wanted_ = replay != nullptr;
     if (!wanted_) {
         empty_state(ws, "What the program says is kept in recordings",
-                    "cprime::message, notes, zones and counters are events: coroscope record -o FILE -- PROGRAM, then open FILE.");
+                    "cprime::message, notes, zones and counters are events: coroscope record -o FILE -- "
+                    "PROGRAM, then open FILE.");
         return;
     }
     traces::TellLimits limits;
     limits.before = before_;
-    look_.want(ws.searches, {replay, ws.moment->t, before_}, [replay, t = ws.moment->t, limits](traces::Search& search) {
-        auto said = traces::said_around(*replay, t, limits, search);
-        return said.ok() ? std::move(*said) : traces::Said{};
-    });
+    look_.want(ws.searches, {replay, ws.moment->t, before_},
+               [replay, t = ws.moment->t, limits](traces::Search& search) {
+                   auto said = traces::said_around(*replay, t, limits, search);
+                   return said.ok() ? std::move(*said) : traces::Said{};
+               });
     const traces::Said* said = look_.value();
     draw_head(ws, said);
     if (said == nullptr) return;
@@ -69,7 +71,8 @@ void MessageView::draw(Workspace& ws) {
     }
     if (said->rows.empty() && said->counters.empty()) {
         empty_state(ws, "Nothing was said up to here",
-                    "cprime::message(text), cprime::note(text) and CPRIME_COUNTER(name, value) of the program appear here.");
+                    "cprime::message(text), cprime::note(text) and CPRIME_COUNTER(name, value) of the "
+                    "program appear here.");
         return;
     }
     const std::size_t counters = std::min(said->counters.size(), kCountersShown);
@@ -90,11 +93,13 @@ void MessageView::draw_head(Workspace& ws, const traces::Said* said) {
     ImGui::AlignTextToFramePadding();
     text(ws.fonts.mono_small, theme.text_dim, format_count(rows_.until_now));
     ImGui::SameLine(0, ws.px(6));
-    text(ws.fonts.small, theme.text_faint, said->more_before ? "last ones up to this moment" : "up to this moment");
+    text(ws.fonts.small, theme.text_faint,
+         said->more_before ? "last ones up to this moment" : "up to this moment");
     if (said->more_before) {
         ImGui::SameLine(0, ws.px(8));
         ImGui::SetCursorPosY(ws.px(6));
-        if (button(ws, "messages.earlier", "More", ButtonKind::kQuiet, "Look further back")) before_ *= kEarlierTimes;
+        if (button(ws, "messages.earlier", "More", ButtonKind::kQuiet, "Look further back"))
+            before_ *= kEarlierTimes;
     }
     if (look_.in_flight()) {
         ImGui::SameLine(0, ws.px(8));
@@ -128,13 +133,15 @@ void MessageView::draw_rows(Workspace& ws, const traces::Said& said, float heigh
     }
     if (rows_.order.empty()) {
         ImGui::SetCursorPos({ws.px(12), ws.px(8)});
-        text(ws.fonts.small, ws.theme->text_faint, said.rows.empty() ? "No message up to here." : "All words of the filter must occur in a row.");
+        text(ws.fonts.small, ws.theme->text_faint,
+             said.rows.empty() ? "No message up to here." : "All words of the filter must occur in a row.");
     }
     ImGui::EndChild();
     ImGui::PopStyleVar();
 }
 
-void MessageView::draw_row(Workspace& ws, const traces::SaidRow& row, std::size_t number, bool later, std::span<const PlacedColumn> places) {
+void MessageView::draw_row(Workspace& ws, const traces::SaidRow& row, std::size_t number, bool later,
+                           std::span<const PlacedColumn> places) {
     const Theme& theme = *ws.theme;
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float width = ImGui::GetContentRegionAvail().x, height = ws.px(kRowHeight);
@@ -149,25 +156,30 @@ void MessageView::draw_row(Workspace& ws, const traces::SaidRow& row, std::size_
     if (mine) list->AddRectFilled(at, {at.x + width, at.y + height}, theme.accent_soft);
     if (ImGui::IsItemHovered()) {
         if (!mine) list->AddRectFilled(at, {at.x + width, at.y + height}, theme.hover);
-        ws.hovered = fmt::format("{}  {}{}: {}", said_at_text(row.t), speaker_text(row), row.is_note ? " (note)" : "", row.text);
+        ws.hovered = fmt::format("{}  {}{}: {}", said_at_text(row.t), speaker_text(row),
+                                 row.is_note ? " (note)" : "", row.text);
     }
     ImGui::PopID();
     // Where the moment is: below what was said by then.
-    if (number == rows_.until_now) list->AddRectFilled(at, {at.x + width, at.y + std::max(1.0F, ws.px(1))}, theme.accent);
+    if (number == rows_.until_now)
+        list->AddRectFilled(at, {at.x + width, at.y + std::max(1.0F, ws.px(1))}, theme.accent);
     const auto cell = [&](ColumnAt column, ImU32 colour, std::string_view what) {
         draw_cell(ws, kColumns[column], places[column], at, height, colour, what);
     };
     cell(kTime, theme.text_faint, said_at_text(row.t));
     cell(kSpeaker, later ? theme.text_faint : theme.text_dim, speaker_text(row));
     const ImU32 said = later ? theme.text_faint : theme.text;
-    cell(kText, row.is_note && !later ? theme.text_dim : said, row.is_note ? "is about: " + row.text : row.text);
+    cell(kText, row.is_note && !later ? theme.text_dim : said,
+         row.is_note ? "is about: " + row.text : row.text);
 }
 
 void MessageView::draw_counters(Workspace& ws, const traces::Said& said) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float width = ImGui::GetContentRegionAvail().x;
-    ImGui::GetWindowDrawList()->AddRectFilled(at, {at.x + width, at.y + std::max(1.0F, std::floor(ws.scale))}, ws.theme->line);
-    draw_text(ImGui::GetWindowDrawList(), ws.fonts.small, {at.x + ws.px(12), at.y + ws.px(10)}, ws.theme->text_faint, "counters at this moment");
+    ImGui::GetWindowDrawList()->AddRectFilled(at, {at.x + width, at.y + std::max(1.0F, std::floor(ws.scale))},
+                                              ws.theme->line);
+    draw_text(ImGui::GetWindowDrawList(), ws.fonts.small, {at.x + ws.px(12), at.y + ws.px(10)},
+              ws.theme->text_faint, "counters at this moment");
     ImGui::SetCursorScreenPos({at.x, at.y + ws.px(32)});
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
     ImGui::BeginChild("counters");
@@ -178,25 +190,31 @@ void MessageView::draw_counters(Workspace& ws, const traces::Said& said) {
 }
 
 // Name, value, and how it came to be: a line of its last values, to the moment.
-void MessageView::draw_counter(Workspace& ws, const traces::CounterPast& counter, traces::TimeNs now, std::size_t number) {
+void MessageView::draw_counter(Workspace& ws, const traces::CounterPast& counter, traces::TimeNs now,
+                               std::size_t number) {
     const Theme& theme = *ws.theme;
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float width = ImGui::GetContentRegionAvail().x, height = ws.px(kRowHeight);
     ImDrawList* list = ImGui::GetWindowDrawList();
     ImGui::Dummy({std::max(width, 1.0F), height});
     publish_item(ws, fmt::format("messages.counter.{}", number));
-    const auto [least, most] = std::minmax_element(counter.points.begin(), counter.points.end(),
-                                                   [](const auto& a, const auto& b) { return a.second < b.second; });
+    const auto [least, most] = std::minmax_element(
+        counter.points.begin(), counter.points.end(),
+        [](const auto& a, const auto& b) { return a.second < b.second; });
     if (ImGui::IsItemHovered())
-        ws.hovered = fmt::format("{} = {}, told {} before; {:g} to {:g} in the last {} values", counter.name, counter_text(counter),
-                                 format_duration(now - counter.at), least->second, most->second, counter.points.size());
-    const float y = at.y + std::floor((height - ws.fonts.small->FontSize) / 2), name_width = std::min(ws.px(160), width * 0.4F);
-    draw_text(list, ws.fonts.small, {at.x + ws.px(12), y}, theme.text, cut_to(ws.fonts.small, counter.name, name_width - ws.px(12)));
+        ws.hovered = fmt::format("{} = {}, told {} before; {:g} to {:g} in the last {} values", counter.name,
+                                 counter_text(counter), format_duration(now - counter.at), least->second,
+                                 most->second, counter.points.size());
+    const float y = at.y + std::floor((height - ws.fonts.small->FontSize) / 2),
+                name_width = std::min(ws.px(160), width * 0.4F);
+    draw_text(list, ws.fonts.small, {at.x + ws.px(12), y}, theme.text,
+              cut_to(ws.fonts.small, counter.name, name_width - ws.px(12)));
     const float value_end = at.x + name_width + ws.px(96);
     draw_text(list, ws.fonts.mono_small, {value_end, y}, theme.text, counter_text(counter), 1);
     const float x0 = value_end + ws.px(16), x1 = at.x + width - ws.px(12);
     if (x1 - x0 < ws.px(48) || counter.points.size() < 2) return;
-    const double begin = static_cast<double>(counter.points.front().first), span = std::max(1.0, static_cast<double>(now) - begin);
+    const double begin = static_cast<double>(counter.points.front().first),
+                 span = std::max(1.0, static_cast<double>(now) - begin);
     const double room = std::max(most->second - least->second, 1e-12);
     const float top = at.y + ws.px(4), bottom = at.y + height - ws.px(5);
     const auto x_of = [&](traces::TimeNs t) {
@@ -208,12 +226,14 @@ void MessageView::draw_counter(Workspace& ws, const traces::CounterPast& counter
     // A value holds until the next one.
     for (std::size_t i = 0; i < counter.points.size(); ++i) {
         const bool last = i + 1 == counter.points.size();
-        const float from = std::round(x_of(counter.points[i].first)), to = std::round(x_of(last ? now : counter.points[i + 1].first));
+        const float from = std::round(x_of(counter.points[i].first)),
+                    to = std::round(x_of(last ? now : counter.points[i + 1].first));
         const float level = y_of(counter.points[i].second), line = std::max(1.0F, std::floor(ws.scale));
         list->AddRectFilled({from, level}, {std::max(to, from + line), level + line}, theme.accent);
         if (last) continue;
         const float next = y_of(counter.points[i + 1].second);
-        list->AddRectFilled({to, std::min(level, next)}, {to + line, std::max(level, next) + line}, theme.accent);
+        list->AddRectFilled({to, std::min(level, next)}, {to + line, std::max(level, next) + line},
+                            theme.accent);
     }
 }
 

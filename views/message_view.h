@@ -1,8 +1,8 @@
-// Messages: what the program says itself (cprime/tell.h) around the moment looked at, and its counters with their values at that moment. A click on a row
-// selects who said it and goes to when.
+// Messages: what the program says itself (cprime/tell.h) around the moment looked at, and its counters with their values at that moment. A click on
+// a row selects who said it and goes to when.
 //
-// Publishes "messages.filter", "messages.earlier", "messages.row.N" and "messages.counter.N". Row model: message_model.h; what it is made of, and how far
-// it reaches: traces/told_past.h.
+// Publishes "messages.filter", "messages.earlier", "messages.row.N" and "messages.counter.N". Row model: message_model.h; what it is made of, and
+// how far it reaches: traces/told_past.h.
 //
 // The frame's thread; the past is read on the searches'.
 #pragma once
@@ -23,7 +23,9 @@ public:
     const char* name() const override { return "messages"; }
     const char* title() const override { return "Messages"; }
     void draw(Workspace& ws) override;
-    bool busy() const override { return wanted_ && (look_.in_flight() || rows_of_ != look_.changes() || typed_ != filter_); }
+    bool busy() const override {
+        return wanted_ && (look_.in_flight() || rows_of_ != look_.changes() || typed_ != filter_);
+    }
     nlohmann::json dump(Workspace& ws) override;
     void reset() override;
 
@@ -36,9 +38,11 @@ private:
     };
     void draw_head(Workspace& ws, const traces::Said* said);
     void draw_rows(Workspace& ws, const traces::Said& said, float height);
-    void draw_row(Workspace& ws, const traces::SaidRow& row, std::size_t number, bool later, std::span<const PlacedColumn> places);
+    void draw_row(Workspace& ws, const traces::SaidRow& row, std::size_t number, bool later,
+                  std::span<const PlacedColumn> places);
     void draw_counters(Workspace& ws, const traces::Said& said);
-    void draw_counter(Workspace& ws, const traces::CounterPast& counter, traces::TimeNs now, std::size_t number);
+    void draw_counter(Workspace& ws, const traces::CounterPast& counter, traces::TimeNs now,
+                      std::size_t number);
 
     PastLook<Key, traces::Said> look_;
     bool wanted_ = false;  // the session has a past, and the view was drawn

@@ -1,7 +1,7 @@
 // PastLook<Key, Value>: something that is looked for in the past of a session, on the searches' thread, and kept until something newer is found.
 //
-// As Computed (background.h), but for looks that can take seconds: when the key changes, the look under way is cancelled, and what was found last stays on
-// the screen until the next one is through.
+// As Computed (background.h), but for looks that can take seconds: when the key changes, the look under way is cancelled, and what was found last
+// stays on the screen until the next one is through.
 //
 // The frame's thread.
 #pragma once
@@ -42,7 +42,8 @@ public:
                 value_ = found;
                 ++changes_;
             }
-            if (!found->has_value() && computed_.current(key)) computed_.reset();  // cancelled, and wanted again
+            if (!found->has_value() && computed_.current(key))
+                computed_.reset();  // cancelled, and wanted again
         }
         if (!computed_.in_flight()) return;
         search_ = search;

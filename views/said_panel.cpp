@@ -27,7 +27,8 @@ std::string zones_text(const traces::SaidBy& said) {
 }
 
 // "label  text  when", the text cut to what is left of the line.
-void line(Workspace& ws, const std::string& name, const char* label, const std::string& what, const std::string& when, float top) {
+void line(Workspace& ws, const std::string& name, const char* label, const std::string& what,
+          const std::string& when, float top) {
     const Theme& theme = *ws.theme;
     ImGui::SetCursorPos({ws.px(12), top});
     text(ws.fonts.small, theme.text_faint, label);
@@ -48,7 +49,8 @@ nlohmann::json SaidPanel::dump(Workspace& ws) {
     const auto replay = ws.session != nullptr ? ws.session->replay() : nullptr;
     if (coroutine == nullptr || replay == nullptr) return nullptr;
     traces::Search search;
-    return to_json(traces::said_by(*replay, coroutine->identity, coroutine->index, ws.moment->t, limits_of_one(), search));
+    return to_json(traces::said_by(*replay, coroutine->identity, coroutine->index, ws.moment->t,
+                                   limits_of_one(), search));
 }
 
 float SaidPanel::draw(Workspace& ws, const inspect::CoroutineImage& coroutine, float top) {
@@ -57,7 +59,8 @@ float SaidPanel::draw(Workspace& ws, const inspect::CoroutineImage& coroutine, f
     const traces::TimeNs now = ws.moment->t;
     look_.want(ws.searches, {replay, now, coroutine.identity},
                [replay, now, identity = coroutine.identity, index = coroutine.index](traces::Search& search) {
-                   return std::pair(identity, traces::said_by(*replay, identity, index, now, limits_of_one(), search));
+                   return std::pair(identity,
+                                    traces::said_by(*replay, identity, index, now, limits_of_one(), search));
                });
     if (look_.value() == nullptr || look_.value()->first != coroutine.identity) return top;
     const traces::SaidBy& said = look_.value()->second;
@@ -67,11 +70,14 @@ float SaidPanel::draw(Workspace& ws, const inspect::CoroutineImage& coroutine, f
         top += ws.px(20);
     }
     if (!said.notes.empty() && !said.notes.back().text.empty()) {
-        line(ws, "stack.said.note", "is about", said.notes.back().text, "since " + ago(said.notes.back().t), top);
+        line(ws, "stack.said.note", "is about", said.notes.back().text, "since " + ago(said.notes.back().t),
+             top);
         top += ws.px(20);
     }
-    for (std::size_t i = said.messages.size() - std::min(said.messages.size(), kMessagesShown); i < said.messages.size(); ++i) {
-        line(ws, fmt::format("stack.said.message.{}", i), "said", said.messages[i].text, ago(said.messages[i].t) + " ago", top);
+    for (std::size_t i = said.messages.size() - std::min(said.messages.size(), kMessagesShown);
+         i < said.messages.size(); ++i) {
+        line(ws, fmt::format("stack.said.message.{}", i), "said", said.messages[i].text,
+             ago(said.messages[i].t) + " ago", top);
         top += ws.px(20);
     }
     return top;

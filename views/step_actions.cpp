@@ -10,9 +10,13 @@ void MainWindow::step_by_rule(rules::Direction direction) {
     const std::string& filter = static_cast<CoroutineView&>(*views_.at("coroutines")).filter();
     auto rule = rules::Rule::parse(filter);
     if (filter.empty() || !rule) {
-        const std::string why = filter.empty() ? std::string() : rule.error().message.substr(0, rule.error().message.find('\n')) + ". ";
-        ws_.notice = why + "To step to the events that match a rule, or to the times at which one about state began to hold, type it into the filter "
-                           "of the coroutine table ( / ), such as: suspend and blocked_ns > 10ms";
+        const std::string why = filter.empty()
+                                    ? std::string()
+                                    : rule.error().message.substr(0, rule.error().message.find('\n')) + ". ";
+        ws_.notice = why +
+                     "To step to the events that match a rule, or to the times at which one about state "
+                     "began to hold, type it into the filter "
+                     "of the coroutine table ( / ), such as: suspend and blocked_ns > 10ms";
         ws_.notice_is_error = !filter.empty();
         return;
     }
@@ -22,14 +26,17 @@ void MainWindow::step_by_rule(rules::Direction direction) {
 void MainWindow::add_step_actions() {
     using rules::Direction;
     const auto has_session = [this] { return ws_.session != nullptr; };
-    const auto add = [&](const char* id, const char* title, std::vector<std::string> chords, std::function<void()> run) {
+    const auto add = [&](const char* id, const char* title, std::vector<std::string> chords,
+                         std::function<void()> run) {
         actions_.add({id, title, "Time", std::move(chords), std::move(run), has_session, false});
     };
-    add("step.next", "Next event of the selection, or of all", {"."}, [this] { stepper_.go(ws_, Direction::kNext, nullptr); });
+    add("step.next", "Next event of the selection, or of all", {"."},
+        [this] { stepper_.go(ws_, Direction::kNext, nullptr); });
     add("step.previous", "Event before", {","}, [this] { stepper_.go(ws_, Direction::kPrevious, nullptr); });
-    add("step.rule-next", "Next event that matches the rule in the filter, or time from which it holds", {">", "shift+."},
-        [this] { step_by_rule(Direction::kNext); });
-    add("step.rule-previous", "The last one before", {"<", "shift+,"}, [this] { step_by_rule(Direction::kPrevious); });
+    add("step.rule-next", "Next event that matches the rule in the filter, or time from which it holds",
+        {">", "shift+."}, [this] { step_by_rule(Direction::kNext); });
+    add("step.rule-previous", "The last one before", {"<", "shift+,"},
+        [this] { step_by_rule(Direction::kPrevious); });
     const auto by = [this](traces::TimeNs ns) {
         ws_.session->set_time(std::clamp(ws_.moment->t + ns, ws_.info.begin, ws_.info.end));
     };

@@ -30,7 +30,8 @@ void Stepper::go(Workspace& ws, rules::Direction direction, std::shared_ptr<cons
     if (ws.session->replay() == nullptr) {
         ws.notice = ws.info.kind == traces::SessionKind::kCore
                         ? "A core is one moment, the program's last: there are no events to step to."
-                        : "This session keeps no past to step through: record the program (coroscope record -o FILE) and open the file.";
+                        : "This session keeps no past to step through: record the program (coroscope record "
+                          "-o FILE) and open the file.";
         ws.notice_is_error = false;
         return;
     }
@@ -66,12 +67,14 @@ void Stepper::begin(Workspace& ws, Wish wish) {
     const std::shared_ptr<const traces::Replay> replay = ws.session->replay();
     if (replay == nullptr) return;
     const rules::Step* here = standing(ws);
-    const rules::EventPlace from = here != nullptr ? here->at : rules::place_at(*replay, time_looked_at(ws, *replay));
+    const rules::EventPlace from = here != nullptr ? here->at
+                                                   : rules::place_at(*replay, time_looked_at(ws, *replay));
     looking_ = std::make_shared<Looking>();
     looking_->wish = wish;
     ws.searches.submit([replay, looking = looking_, wish = std::move(wish), filter = filter_of(ws), from] {
-        auto found = wish.rule != nullptr ? rules::step_rule(*replay, wish.rule, from, wish.direction, looking->search)
-                                          : rules::step_event(*replay, filter, from, wish.direction, looking->search);
+        auto found = wish.rule != nullptr
+                         ? rules::step_rule(*replay, wish.rule, from, wish.direction, looking->search)
+                         : rules::step_event(*replay, filter, from, wish.direction, looking->search);
         const std::lock_guard lock(looking->mutex);
         looking->found.emplace(std::move(found));
     });
@@ -110,7 +113,8 @@ void Stepper::take(Workspace& ws, const Wish& wish, const base::Result<std::opti
         waiting_.clear();
         const auto replay = ws.session->replay();
         if (replay == nullptr) return;
-        nothing_ = fmt::format("there is no {} {}", wish.direction == rules::Direction::kNext ? "later" : "earlier",
+        nothing_ = fmt::format("there is no {} {}",
+                               wish.direction == rules::Direction::kNext ? "later" : "earlier",
                                what_of(ws, wish.rule != nullptr));
         nothing_at_ = time_looked_at(ws, *replay);
         return;
@@ -119,7 +123,8 @@ void Stepper::take(Workspace& ws, const Wish& wish, const base::Result<std::opti
     ws.session->set_time(standing_->t);
     if (wish.rule == nullptr) return;
     // Whom the rule has found is what one wants to look at.
-    if ((standing_->event || standing_->kind == rules::Kind::kCoroutine) && standing_->id != 0) ws.select_coroutine(standing_->id);
+    if ((standing_->event || standing_->kind == rules::Kind::kCoroutine) && standing_->id != 0)
+        ws.select_coroutine(standing_->id);
 }
 
 bool Stepper::cancel() {
@@ -159,7 +164,8 @@ std::string Stepper::sentence(const Workspace& ws) const {
         if (replay != nullptr && time_looked_at(ws, *replay) == nothing_at_) return nothing_;
     }
     const rules::Step* here = standing(ws);
-    return here == nullptr ? std::string() : fmt::format("{:.6f} ms  {}", static_cast<double>(here->t) * 1e-6, here->sentence);
+    return here == nullptr ? std::string()
+                           : fmt::format("{:.6f} ms  {}", static_cast<double>(here->t) * 1e-6, here->sentence);
 }
 
 }  // namespace coroscope::views

@@ -19,8 +19,11 @@ Value identity_or_none(std::uint64_t identity) {
 void ToldRows::close(std::vector<Zone>& open, std::uint64_t ticks, bool seen) {
     const Zone& zone = open.back();
     const std::string name(walk_.directory().string(zone.name));
-    const Value values[] = {identity_or_none(zone.coroutine), std::string_view(name), walk_.time_ns(zone.begin_ticks),
-                            walk_.time_ns(std::max(ticks, zone.begin_ticks)), static_cast<std::int64_t>(open.size() - 1),
+    const Value values[] = {identity_or_none(zone.coroutine),
+                            std::string_view(name),
+                            walk_.time_ns(zone.begin_ticks),
+                            walk_.time_ns(std::max(ticks, zone.begin_ticks)),
+                            static_cast<std::int64_t>(open.size() - 1),
                             std::int64_t{seen ? 1 : 0}};
     sink_.row(TableName::kZones, values);
     open.pop_back();
@@ -28,7 +31,8 @@ void ToldRows::close(std::vector<Zone>& open, std::uint64_t ticks, bool seen) {
 
 void ToldRows::zone_end(const Speaker& speaker, const Told& told) {
     std::vector<Zone>& open = open_[speaker];
-    const auto begun = std::find_if(open.rbegin(), open.rend(), [&](const Zone& zone) { return zone.name == told.name; });
+    const auto begun = std::find_if(open.rbegin(), open.rend(),
+                                    [&](const Zone& zone) { return zone.name == told.name; });
     if (begun == open.rend()) return;
     // Those within it whose end was lost end with it.
     for (const auto keep = static_cast<std::size_t>(open.rend() - begun); open.size() > keep;)
@@ -41,7 +45,8 @@ void ToldRows::tell(const Told& told, const analyses::OrderedEvent& ordered) {
     const std::uint64_t identity = of_coroutine ? ordered.current->identity : 0;
     const bool of_worker = ordered.owner == wire::RingOwner::kWorker;
     // A worker that runs nobody speaks as a thread.
-    const Speaker speaker{of_coroutine, of_coroutine ? ordered.current->index : (of_worker ? 1U << 31 : 0U) | ordered.owner_index};
+    const Speaker speaker{of_coroutine, of_coroutine ? ordered.current->index
+                                                     : (of_worker ? 1U << 31 : 0U) | ordered.owner_index};
     const Value at = walk_.time_ns(told.ticks);
     switch (told.kind) {
         case Told::Kind::kZoneBegin:
@@ -59,7 +64,8 @@ void ToldRows::tell(const Told& told, const analyses::OrderedEvent& ordered) {
         }
         case Told::Kind::kMessage:
         case Told::Kind::kNote: {
-            const Value values[] = {at, std::string_view(told.kind == Told::Kind::kNote ? "note" : "message"), identity_or_none(identity),
+            const Value values[] = {at, std::string_view(told.kind == Told::Kind::kNote ? "note" : "message"),
+                                    identity_or_none(identity),
                                     of_worker ? Value(std::int64_t{ordered.owner_index}) : Value(),
                                     told.text.empty() ? Value() : Value(std::string_view(told.text))};
             sink_.row(TableName::kMessages, values);

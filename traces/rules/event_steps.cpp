@@ -45,7 +45,8 @@ Verdict of_coroutine(const wire::DecodedEvent& event, const StepFilter& filter, 
         case EventType::kResume:
             return whose(wire::high8(event.argument) == static_cast<std::uint8_t>(filter.identity));
         case EventType::kCancel:
-            return event.argument == static_cast<std::uint32_t>(filter.identity) ? Verdict::kYes : Verdict::kNo;
+            return event.argument == static_cast<std::uint32_t>(filter.identity) ? Verdict::kYes
+                                                                                 : Verdict::kNo;
         default:
             return Verdict::kYes;
     }
@@ -59,8 +60,9 @@ Verdict of_channel(const wire::DecodedEvent& event, const StepFilter& filter) {
     if (event.type >= EventType::kChannelCreate && event.type <= EventType::kSelectArm) return Verdict::kYes;
     if (event.type != EventType::kSuspend) return Verdict::kNo;
     const auto reason = static_cast<wire::WaitReason>(wire::high8(event.argument));
-    return reason == wire::WaitReason::kChannelSend || reason == wire::WaitReason::kChannelReceive ? Verdict::kYes
-                                                                                                     : Verdict::kNo;
+    return reason == wire::WaitReason::kChannelSend || reason == wire::WaitReason::kChannelReceive
+               ? Verdict::kYes
+               : Verdict::kNo;
 }
 
 class Look {
@@ -78,7 +80,9 @@ public:
         const std::vector<std::uint32_t> order = chunks_outwards();
         for (std::size_t i = 0; i < order.size(); ++i) {
             const ChunkRef& chunk = reader_.chunks()[order[i]];
-            if (best_ && (is_next() ? chunk.header.ticks_min > best_->ticks : chunk.header.ticks_max < best_->ticks)) break;
+            if (best_ &&
+                (is_next() ? chunk.header.ticks_min > best_->ticks : chunk.header.ticks_max < best_->ticks))
+                break;
             if (!search.wanted()) return std::nullopt;
             search.reached(i, order.size());
             take(chunk);
@@ -94,8 +98,10 @@ private:
         std::vector<std::uint32_t> order;
         for (const std::uint32_t position : reader_.events()) {
             const ChunkRef& chunk = reader_.chunks()[position];
-            const bool beyond = is_next() ? chunk.header.ticks_max >= from_.ticks && chunk.header.ticks_min <= last_ticks_
-                                          : chunk.header.ticks_min <= from_.ticks && chunk.header.ticks_max >= first_ticks_;
+            const bool beyond = is_next() ? chunk.header.ticks_max >= from_.ticks &&
+                                                chunk.header.ticks_min <= last_ticks_
+                                          : chunk.header.ticks_min <= from_.ticks &&
+                                                chunk.header.ticks_max >= first_ticks_;
             if (beyond && may_hold(chunk)) order.push_back(position);
         }
         std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -116,7 +122,8 @@ private:
     bool may_be(EventType type) const {
         if (traces::is_bookkeeping(type)) return false;
         if (filter_.of == StepFilter::Of::kChannel)
-            return type == EventType::kSuspend || (type >= EventType::kChannelCreate && type <= EventType::kSelectArm);
+            return type == EventType::kSuspend ||
+                   (type >= EventType::kChannelCreate && type <= EventType::kSelectArm);
         if (filter_.of == StepFilter::Of::kCoroutine && filter_.index == wire::kNone)
             return type == (is_next() ? EventType::kSpawn : EventType::kExit);
         return true;
@@ -130,7 +137,8 @@ private:
     void take(const ChunkRef& chunk) {
         if (!reader_.read_events(chunk, slots_).ok()) return;
         wire::EventDecoder decoder;
-        decoder.seed(chunk.header.context_ticks, chunk.header.context_current, chunk.header.context_known != 0);
+        decoder.seed(chunk.header.context_ticks, chunk.header.context_current,
+                     chunk.header.context_known != 0);
         EventPlace place{0, chunk.header.ring, chunk.header.first_position};
         decoder.feed(slots_, [&](const wire::DecodedEvent& event) {
             place.ticks = event.tsc;
@@ -177,7 +185,8 @@ base::Result<Step> describe(const traces::Replay& replay, const EventPlace& at) 
     std::optional<Step> step;
     traces::EventFeed feed(reader, EventScan::first_ticks_after(*keyframe), at.ticks);
     feed.for_each([&](const wire::DecodedEvent& event, const traces::RingCount& ring) {
-        if (event.tsc == at.ticks && ring.ring == at.ring && traces::ToldReader::concerns(event.type)) texts.take(event, at.ring, told);
+        if (event.tsc == at.ticks && ring.ring == at.ring && traces::ToldReader::concerns(event.type))
+            texts.take(event, at.ring, told);
         const EventFacts& facts = context.take(event, ring.owner, ring.owner_index);
         objects.learn(event);
         if (event.tsc != at.ticks || ring.ring != at.ring || feed.position() != at.position) return true;
@@ -191,8 +200,8 @@ base::Result<Step> describe(const traces::Replay& replay, const EventPlace& at) 
     });
     if (!step)
         return base::error(base::ErrorCode::kCorrupt,
-                           fmt::format("{}: the event of ring {} at {} cannot be read again", reader.path(), at.ring,
-                                       replay.time_of(at.ticks)));
+                           fmt::format("{}: the event of ring {} at {} cannot be read again", reader.path(),
+                                       at.ring, replay.time_of(at.ticks)));
     step->at = at;
     step->t = replay.time_with(at.ticks);
     step->event->t = step->t;
@@ -200,7 +209,8 @@ base::Result<Step> describe(const traces::Replay& replay, const EventPlace& at) 
     return *step;
 }
 
-base::Result<std::optional<Step>> step_event(const traces::Replay& replay, const StepFilter& filter, const EventPlace& from, Direction direction,
+base::Result<std::optional<Step>> step_event(const traces::Replay& replay, const StepFilter& filter,
+                                             const EventPlace& from, Direction direction,
                                              traces::Search& search) {
     const std::optional<EventPlace> found = Look(replay, filter, from, direction).find(search);
     if (!found) return std::optional<Step>();
@@ -214,10 +224,11 @@ std::string to_text(const Step& step) {
 }
 
 nlohmann::json to_json(const Step& step) {
-    return {{"t_ns", step.t},
-            {"text", step.sentence},
-            {"id", step.id == 0 ? nlohmann::json(nullptr) : nlohmann::json(step.id)},
-            {"event", step.event ? nlohmann::json(wire::event_name(step.event->type)) : nlohmann::json(nullptr)}};
+    return {
+        {"t_ns", step.t},
+        {"text", step.sentence},
+        {"id", step.id == 0 ? nlohmann::json(nullptr) : nlohmann::json(step.id)},
+        {"event", step.event ? nlohmann::json(wire::event_name(step.event->type)) : nlohmann::json(nullptr)}};
 }
 
 }  // namespace coroscope::rules

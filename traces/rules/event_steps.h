@@ -42,7 +42,7 @@ enum class Direction : std::uint8_t { kNext, kPrevious };
 struct StepFilter {
     enum class Of : std::uint8_t { kAnything, kCoroutine, kChannel, kWorker };
     Of of = Of::kAnything;
-    std::uint64_t identity = 0;        // of the coroutine or channel
+    std::uint64_t identity = 0;  // of the coroutine or channel
     std::uint32_t index = wire::kNone;  // of its record, where it is alive at the place (kNone: it is not); the worker's number
 };
 
@@ -57,11 +57,13 @@ struct Step {
 };
 
 // Nothing: there is none, or the search was cancelled. Errors: kUnreadable, kCorrupt.
-base::Result<std::optional<Step>> step_event(const traces::Replay& replay, const StepFilter& filter, const EventPlace& from, Direction direction,
+base::Result<std::optional<Step>> step_event(const traces::Replay& replay, const StepFilter& filter,
+                                             const EventPlace& from, Direction direction,
                                              traces::Search& search);
 // To an event that matches, or to a time at which a rule about state began to hold for some object. Errors: the same; kUsage for rules about state
 // that cannot be followed from event to event.
-base::Result<std::optional<Step>> step_rule(const traces::Replay& replay, const std::shared_ptr<const Rule>& rule, const EventPlace& from,
+base::Result<std::optional<Step>> step_rule(const traces::Replay& replay,
+                                            const std::shared_ptr<const Rule>& rule, const EventPlace& from,
                                             Direction direction, traces::Search& search);
 
 // The event at a place, with what is known of it. Errors: kCorrupt when it cannot be found again.

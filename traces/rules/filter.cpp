@@ -12,8 +12,10 @@ bool reads_as_rule(const std::string& filter) {
         if (filter.find(sign) != std::string::npos) return true;
     }
     const auto spaced = [](char c) { return c == ' ' || c == '='; };
-    for (std::size_t at = filter.find_first_of("<>"); at != std::string::npos; at = filter.find_first_of("<>", at + 1)) {
-        const char before = at == 0 ? '\0' : filter[at - 1], after = at + 1 < filter.size() ? filter[at + 1] : '\0';
+    for (std::size_t at = filter.find_first_of("<>"); at != std::string::npos;
+         at = filter.find_first_of("<>", at + 1)) {
+        const char before = at == 0 ? '\0' : filter[at - 1],
+                   after = at + 1 < filter.size() ? filter[at + 1] : '\0';
         if (spaced(before) || spaced(after) || (after >= '0' && after <= '9')) return true;
     }
     return false;

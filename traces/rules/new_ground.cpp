@@ -18,7 +18,8 @@ void NewGround::look_for_keyframe(std::uint64_t after_ticks) {
     const auto chunks = reader_.chunks();
     while (keyframe_ < keyframes.size() && chunks[keyframes[keyframe_]].header.ticks_min <= lost_until_ticks_)
         ++keyframe_;
-    keyframe_end_ticks_ = keyframe_ < keyframes.size() ? chunks[keyframes[keyframe_]].header.ticks_max : kNever;
+    keyframe_end_ticks_ = keyframe_ < keyframes.size() ? chunks[keyframes[keyframe_]].header.ticks_max
+                                                       : kNever;
 }
 
 std::optional<inspect::StateImage> NewGround::take() {

@@ -26,9 +26,11 @@ struct Stretch {
     std::uint64_t begin_ticks = 0, end_ticks = 0;
 };
 
-std::vector<Stretch> stretches_outwards(const traces::Replay& replay, const EventPlace& from, Direction direction) {
+std::vector<Stretch> stretches_outwards(const traces::Replay& replay, const EventPlace& from,
+                                        Direction direction) {
     const traces::TraceReader& reader = replay.reader();
-    const std::uint64_t first_ticks = replay.ticks_of(replay.begin()), last_ticks = replay.ticks_of(replay.end());
+    const std::uint64_t first_ticks = replay.ticks_of(replay.begin()),
+                        last_ticks = replay.ticks_of(replay.end());
     std::vector<Stretch> all;
     const auto keyframes = reader.keyframes();
     for (std::size_t i = 0; i < keyframes.size(); ++i) {
@@ -47,7 +49,8 @@ std::vector<Stretch> stretches_outwards(const traces::Replay& replay, const Even
 bool may_match(const traces::TraceReader& reader, const Rule& rule, const Stretch& stretch) {
     return std::any_of(reader.events().begin(), reader.events().end(), [&](std::uint32_t position) {
         const traces::ChunkRef& chunk = reader.chunks()[position];
-        if (chunk.header.ticks_max <= stretch.begin_ticks || chunk.header.ticks_min > stretch.end_ticks) return false;
+        if (chunk.header.ticks_max <= stretch.begin_ticks || chunk.header.ticks_min > stretch.end_ticks)
+            return false;
         return std::any_of(chunk.counts.begin(), chunk.counts.end(), [&](const traces::TypeCount& row) {
             return row.count != 0 && rule.may_match(static_cast<wire::EventType>(row.type));
         });
@@ -56,7 +59,8 @@ bool may_match(const traces::TraceReader& reader, const Rule& rule, const Stretc
 
 class EventLook {
 public:
-    EventLook(const traces::Replay& replay, std::shared_ptr<const Rule> rule, const EventPlace& from, Direction direction, const Names& names)
+    EventLook(const traces::Replay& replay, std::shared_ptr<const Rule> rule, const EventPlace& from,
+              Direction direction, const Names& names)
         : reader_(replay.reader()), rule_(std::move(rule)), from_(from), direction_(direction), names_(names) {}
 
     // The nearest match of the stretch.
@@ -77,7 +81,8 @@ public:
         const wire::DecodedEvent* now = nullptr;
         EventPlace place;
         const auto match = [&](const EventFacts& facts) {
-            if (!traces::ToldReader::goes_on(*facts.event)) consider(facts.event == now ? place : set_aside_[facts.coroutine]);
+            if (!traces::ToldReader::goes_on(*facts.event))
+                consider(facts.event == now ? place : set_aside_[facts.coroutine]);
         };
         std::uint64_t last_ticks = options.to_ticks;
         std::uint32_t count = 0;
@@ -94,7 +99,8 @@ public:
             last_ticks = std::max(last_ticks, event.tsc);
             scan.take(event, ring.owner, ring.owner_index, match);
             now = nullptr;
-            if (event.type == wire::EventType::kSuspend && event.current_known) set_aside_[event.current] = place;
+            if (event.type == wire::EventType::kSuspend && event.current_known)
+                set_aside_[event.current] = place;
             return true;
         });
         if (!search.wanted()) return std::optional<EventPlace>();
@@ -110,9 +116,11 @@ private:
         if (!rule_->needs_outcome()) return false;
         if (is_next()) {
             if (!best_ && now_ticks <= options.to_ticks) return false;
-            return !scan.set_aside_between(0, best_ ? best_->ticks : options.to_ticks) && now_ticks > (best_ ? best_->ticks : options.to_ticks);
+            return !scan.set_aside_between(0, best_ ? best_->ticks : options.to_ticks) &&
+                   now_ticks > (best_ ? best_->ticks : options.to_ticks);
         }
-        return now_ticks > options.to_ticks && !scan.set_aside_between(best_ ? best_->ticks : 0, options.to_ticks);
+        return now_ticks > options.to_ticks &&
+               !scan.set_aside_between(best_ ? best_->ticks : 0, options.to_ticks);
     }
     void consider(const EventPlace& place) {
         if (is_next() ? place <= from_ : place >= from_) return;
@@ -128,8 +136,10 @@ private:
     std::unordered_map<std::uint32_t, EventPlace> set_aside_;  // by coroutine: its last SUSPEND
 };
 
-base::Result<std::optional<Step>> step_to_match(const traces::Replay& replay, const std::shared_ptr<const Rule>& rule, const EventPlace& from,
-                                                Direction direction, traces::Search& search) {
+base::Result<std::optional<Step>> step_to_match(const traces::Replay& replay,
+                                                const std::shared_ptr<const Rule>& rule,
+                                                const EventPlace& from, Direction direction,
+                                                traces::Search& search) {
     const Names names = names_of(replay.reader());
     EventLook look(replay, rule, from, direction, names);
     const std::vector<Stretch> stretches = stretches_outwards(replay, from, direction);
@@ -163,8 +173,10 @@ Step step_of(const traces::Replay& replay, const Rule& rule, const SpanTracker::
 }
 
 // One stretch, or from its begin to the end of the trace: the nearest time at which the rule began to hold.
-base::Result<std::optional<Step>> step_in(const traces::Replay& replay, const std::shared_ptr<const Rule>& rule, const Names& names,
-                                          const Stretch& stretch, const EventPlace& from, Direction direction, traces::Search& search) {
+base::Result<std::optional<Step>> step_in(const traces::Replay& replay,
+                                          const std::shared_ptr<const Rule>& rule, const Names& names,
+                                          const Stretch& stretch, const EventPlace& from, Direction direction,
+                                          traces::Search& search) {
     const traces::TraceReader& reader = replay.reader();
     const bool is_next = direction == Direction::kNext;
     auto keyframe = keyframe_for(reader, stretch.begin_ticks);
@@ -202,8 +214,10 @@ base::Result<std::optional<Step>> step_in(const traces::Replay& replay, const st
     return found;
 }
 
-base::Result<std::optional<Step>> step_to_begin(const traces::Replay& replay, const std::shared_ptr<const Rule>& rule, const EventPlace& from,
-                                                Direction direction, traces::Search& search) {
+base::Result<std::optional<Step>> step_to_begin(const traces::Replay& replay,
+                                                const std::shared_ptr<const Rule>& rule,
+                                                const EventPlace& from, Direction direction,
+                                                traces::Search& search) {
     if (auto status = SpanTracker::can_follow(*rule); !status) return status.error();
     const Names names = names_of(replay.reader());
     std::vector<Stretch> stretches = stretches_outwards(replay, from, direction);
@@ -221,7 +235,8 @@ base::Result<std::optional<Step>> step_to_begin(const traces::Replay& replay, co
 
 }  // namespace
 
-base::Result<std::optional<Step>> step_rule(const traces::Replay& replay, const std::shared_ptr<const Rule>& rule, const EventPlace& from,
+base::Result<std::optional<Step>> step_rule(const traces::Replay& replay,
+                                            const std::shared_ptr<const Rule>& rule, const EventPlace& from,
                                             Direction direction, traces::Search& search) {
     return rule->about_events() ? step_to_match(replay, rule, from, direction, search)
                                 : step_to_begin(replay, rule, from, direction, search);

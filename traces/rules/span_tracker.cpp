@@ -183,8 +183,8 @@ void SpanTracker::ask_again(State& state, std::uint32_t index, std::uint64_t now
 void SpanTracker::close(State& state, std::uint32_t index, std::uint64_t ticks, bool open_end) {
     state.holds = false;
     holding_.erase(index);
-    tell_({false, rule_.subject() ? state.identity : 0, state.label, state.since_ticks, ticks, state.open_begin,
-           open_end});
+    tell_({false, rule_.subject() ? state.identity : 0, state.label, state.since_ticks, ticks,
+           state.open_begin, open_end});
 }
 
 base::Status SpanTracker::can_follow(const Rule& rule) {

@@ -99,8 +99,9 @@ TEST_F(Steps, walk_through_all_events_both_ways_and_say_which) {
         expect_walk(wanted, direction, [&](const EventPlace& from) {
             auto step = step_event(*replay_, {}, from, direction, search_);
             if (step.ok() && *step) {
-                const auto listed = std::lower_bound(all_.begin(), all_.end(), (*step)->at,
-                                                     [](const Listed& a, const EventPlace& b) { return a.at < b; });
+                const auto listed = std::lower_bound(
+                    all_.begin(), all_.end(), (*step)->at,
+                    [](const Listed& a, const EventPlace& b) { return a.at < b; });
                 EXPECT_EQ((*step)->event->type, listed->event.type);
                 EXPECT_EQ((*step)->id, listed->identity);
                 said += (*step)->sentence.starts_with(wire::event_name(listed->event.type)) ? 1 : 0;
@@ -123,7 +124,8 @@ TEST_F(Steps, of_a_coroutine_are_those_of_its_life_and_of_nobody_else_in_its_rec
     for (const auto& [identity, index] : index_of) {
         if (identity % 7 != 0) continue;
         ++tried;
-        reused += std::count_if(index_of.begin(), index_of.end(), [&, at = index](const auto& other) { return other.second == at; }) > 1;
+        reused += std::count_if(index_of.begin(), index_of.end(),
+                                [&, at = index](const auto& other) { return other.second == at; }) > 1;
         const auto wanted = places([&, who = identity](const Listed& one) { return one.identity == who; });
         StepFilter filter{StepFilter::Of::kCoroutine, identity, index};
         std::optional<Step> first;
@@ -155,10 +157,11 @@ TEST_F(Steps, of_a_coroutine_are_those_of_its_life_and_of_nobody_else_in_its_rec
 }
 
 TEST_F(Steps, of_a_coroutine_that_is_gone_lead_back_to_its_end) {
-    const auto exit = std::find_if(all_.begin(), all_.end(), [](const Listed& one) { return one.event.type == EventType::kExit; });
+    const auto exit = std::find_if(all_.begin(), all_.end(),
+                                   [](const Listed& one) { return one.event.type == EventType::kExit; });
     ASSERT_NE(exit, all_.end());
-    auto step = step_event(*replay_, {StepFilter::Of::kCoroutine, exit->identity}, place_at(*replay_, replay_->end()), Direction::kPrevious,
-                           search_);
+    auto step = step_event(*replay_, {StepFilter::Of::kCoroutine, exit->identity},
+                           place_at(*replay_, replay_->end()), Direction::kPrevious, search_);
     ASSERT_TRUE(step.ok() && *step);
     EXPECT_TRUE((*step)->at == exit->at);
     EXPECT_EQ((*step)->event->type, EventType::kExit);
@@ -167,7 +170,9 @@ TEST_F(Steps, of_a_coroutine_that_is_gone_lead_back_to_its_end) {
 TEST_F(Steps, of_a_worker_and_of_a_channel_are_theirs) {
     const auto of_worker = places([](const Listed& one) { return one.worker == 1; });
     ASSERT_GT(of_worker.size(), 50U);
-    const auto created = std::find_if(all_.begin(), all_.end(), [](const Listed& one) { return one.event.type == EventType::kChannelCreate; });
+    const auto created = std::find_if(all_.begin(), all_.end(), [](const Listed& one) {
+        return one.event.type == EventType::kChannelCreate;
+    });
     ASSERT_NE(created, all_.end());
     const auto destroyed = std::find_if(created, all_.end(), [&](const Listed& one) {
         return one.event.type == EventType::kChannelDestroy && one.event.object == created->event.object;
@@ -176,14 +181,18 @@ TEST_F(Steps, of_a_worker_and_of_a_channel_are_theirs) {
         const bool in_life = one.at >= created->at && (destroyed == all_.end() || one.at <= destroyed->at);
         const auto reason = static_cast<wire::WaitReason>(wire::high8(one.event.argument));
         const bool waits = one.event.type == EventType::kSuspend &&
-                           (reason == wire::WaitReason::kChannelSend || reason == wire::WaitReason::kChannelReceive);
+                           (reason == wire::WaitReason::kChannelSend ||
+                            reason == wire::WaitReason::kChannelReceive);
         return in_life && one.event.object == created->event.object &&
-               (waits || (one.event.type >= EventType::kChannelCreate && one.event.type <= EventType::kSelectArm));
+               (waits ||
+                (one.event.type >= EventType::kChannelCreate && one.event.type <= EventType::kSelectArm));
     });
     ASSERT_GT(of_channel.size(), 2U);
     const StepFilter worker{StepFilter::Of::kWorker, 0, 1};
     for (const Direction direction : {Direction::kNext, Direction::kPrevious})
-        expect_walk(of_worker, direction, [&](const EventPlace& from) { return step_event(*replay_, worker, from, direction, search_); });
+        expect_walk(of_worker, direction, [&](const EventPlace& from) {
+            return step_event(*replay_, worker, from, direction, search_);
+        });
     EventPlace at = of_channel.front();
     const StepFilter channel{StepFilter::Of::kChannel, created->event.ext48[0], created->event.object};
     std::size_t found = 1;
@@ -198,8 +207,9 @@ TEST_F(Steps, of_a_worker_and_of_a_channel_are_theirs) {
 }
 
 TEST_F(Steps, by_a_rule_about_events_stop_where_the_query_matches) {
-    for (const char* text : {"spawn", "suspend and blocked_ns > 100ns", "suspend and blocked_ns < 60ns", "channel-send and channel.len == cap",
-                             "resume and ready_ns > 30ns", "wake or exit"}) {
+    for (const char* text :
+         {"spawn", "suspend and blocked_ns > 100ns", "suspend and blocked_ns < 60ns",
+          "channel-send and channel.len == cap", "resume and ready_ns > 30ns", "wake or exit"}) {
         const auto rule = *Rule::parse(text);
         QueryOptions options;
         options.limit = 1'000'000;
@@ -209,7 +219,8 @@ TEST_F(Steps, by_a_rule_about_events_stop_where_the_query_matches) {
         ASSERT_GT(answer->rows.size(), 1U) << text;
         for (const Direction direction : {Direction::kNext, Direction::kPrevious}) {
             std::vector<TimeNs> walked;
-            EventPlace at = direction == Direction::kNext ? EventPlace{0, 0, 0} : place_at(*replay_, replay_->end());
+            EventPlace at = direction == Direction::kNext ? EventPlace{0, 0, 0}
+                                                          : place_at(*replay_, replay_->end());
             for (;;) {
                 auto step = step_rule(*replay_, rule, at, direction, search_);
                 ASSERT_TRUE(step.ok()) << step.error().message;
@@ -226,7 +237,8 @@ TEST_F(Steps, by_a_rule_about_events_stop_where_the_query_matches) {
 }
 
 TEST_F(Steps, by_a_rule_about_state_stop_where_its_spans_begin) {
-    for (const char* text : {"channel.len == cap", "coroutine.blocked_ns > 150ns", "worker[0].state == parked", "coroutine.state == running"}) {
+    for (const char* text : {"channel.len == cap", "coroutine.blocked_ns > 150ns",
+                             "worker[0].state == parked", "coroutine.state == running"}) {
         const auto rule = *Rule::parse(text);
         QueryOptions options;
         options.limit = 1'000'000;
@@ -240,7 +252,8 @@ TEST_F(Steps, by_a_rule_about_state_stop_where_its_spans_begin) {
         ASSERT_GT(wanted.size(), 3U) << text;
         for (const Direction direction : {Direction::kNext, Direction::kPrevious}) {
             std::vector<TimeNs> walked;
-            EventPlace at = direction == Direction::kNext ? EventPlace{0, 0, 0} : place_at(*replay_, replay_->end());
+            EventPlace at = direction == Direction::kNext ? EventPlace{0, 0, 0}
+                                                          : place_at(*replay_, replay_->end());
             for (;;) {
                 auto step = step_rule(*replay_, rule, at, direction, search_);
                 ASSERT_TRUE(step.ok()) << step.error().message;

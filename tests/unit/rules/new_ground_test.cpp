@@ -59,7 +59,8 @@ std::set<std::uint64_t> covering(const SpanAnswer& spans, TimeNs t) {
     return ids;
 }
 
-std::set<std::uint64_t> holding(const traces::Replay& replay, const std::shared_ptr<const Rule>& rule, TimeNs t) {
+std::set<std::uint64_t> holding(const traces::Replay& replay, const std::shared_ptr<const Rule>& rule,
+                                TimeNs t) {
     auto moment = replay.moment_at(t);
     RC_ASSERT(moment.ok());
     std::set<std::uint64_t> ids;
@@ -69,8 +70,12 @@ std::set<std::uint64_t> holding(const traces::Replay& replay, const std::shared_
 }
 
 TEST(NewGround, spans_behind_the_next_keyframe_cover_what_holds_there) {
-    const char* const rules[] = {"channel.len > 0", "coroutine.state == parked", "coroutine.blocked_ns > 20ns",
-                                 "worker.state == running", "pool.used > 3", "channel.receivers > 0"};
+    const char* const rules[] = {"channel.len > 0",
+                                 "coroutine.state == parked",
+                                 "coroutine.blocked_ns > 20ns",
+                                 "worker.state == running",
+                                 "pool.used > 3",
+                                 "channel.receivers > 0"};
     EXPECT_TRUE(rc::check("spans after a loss", [&] {
         Lossy lossy;
         const auto rule = rule_of(rules[*rc::gen::inRange<std::size_t>(0, std::size(rules))]);
@@ -88,9 +93,10 @@ TEST(NewGround, spans_behind_the_next_keyframe_cover_what_holds_there) {
 }
 
 TEST(NewGround, events_behind_the_next_keyframe_match_as_if_the_query_began_there) {
-    const char* const rules[] = {"spawn and channel[1].len >= 0", "channel-send and channel.len == cap",
-                                 "suspend and coroutine.state == parked", "resume and id > 0",
-                                 "resume and worker.state == running", "wake and pool[medium].used > 1"};
+    const char* const rules[] = {
+        "spawn and channel[1].len >= 0",         "channel-send and channel.len == cap",
+        "suspend and coroutine.state == parked", "resume and id > 0",
+        "resume and worker.state == running",    "wake and pool[medium].used > 1"};
     EXPECT_TRUE(rc::check("events after a loss", [&] {
         Lossy lossy;
         const auto rule = rule_of(rules[*rc::gen::inRange<std::size_t>(0, std::size(rules))]);

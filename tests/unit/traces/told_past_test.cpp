@@ -34,7 +34,7 @@ public:
         std::uint32_t worker = wire::kNone;
         std::vector<std::uint32_t> zones;
     };
-    struct Then {  // what is so after this stamp
+    struct Then {                                                   // what is so after this stamp
         std::map<std::uint64_t, std::vector<std::uint32_t>> zones;  // by identity
         std::map<std::uint64_t, std::uint32_t> index;
         std::int64_t level = 0;
@@ -77,7 +77,8 @@ public:
         image.index();
         return image;
     }
-    void write(const std::string& path, const std::vector<inspect::StateImage>& keyframes, std::size_t piece_slots) const {
+    void write(const std::string& path, const std::vector<inspect::StateImage>& keyframes,
+               std::size_t piece_slots) const {
         auto writer = TraceWriter::create(path, synthetic_meta());
         ASSERT_TRUE(writer.ok());
         Counts counts;
@@ -110,7 +111,8 @@ private:
     struct Ext {
         std::uint64_t low48, word;
     };
-    void emit(std::uint32_t worker, EventType type, std::uint32_t object, std::uint32_t argument, std::vector<Ext> exts = {}) {
+    void emit(std::uint32_t worker, EventType type, std::uint32_t object, std::uint32_t argument,
+              std::vector<Ext> exts = {}) {
         slots_[worker].push_back(wire::make_slot(ticks_, type, 0, wire::make_word1(object, argument)));
         for (const Ext& ext : exts)
             slots_[worker].push_back(wire::make_slot(ext.low48, EventType::kExt, 0, ext.word));
@@ -134,7 +136,8 @@ private:
         Life& life = lives_[index];
         switch (choice % 8) {
             case 0:
-                emit(worker, EventType::kSuspend, 0, static_cast<std::uint32_t>(wire::WaitReason::kYield) << 24, {{0, 0}});
+                emit(worker, EventType::kSuspend, 0,
+                     static_cast<std::uint32_t>(wire::WaitReason::kYield) << 24, {{0, 0}});
                 life.worker = current_[worker] = wire::kNone;
                 break;
             case 1:
@@ -158,7 +161,8 @@ private:
                 emit(worker, EventType::kCounter, kLevel, 0, {{0, static_cast<std::uint64_t>(level_)}});
                 break;
             default:
-                say(worker, life.identity, choice % 8 == 7, std::string(1 + choice / 8 % 70, static_cast<char>('a' + choice % 26)));
+                say(worker, life.identity, choice % 8 == 7,
+                    std::string(1 + choice / 8 % 70, static_cast<char>('a' + choice % 26)));
         }
     }
     void say(std::uint32_t worker, std::uint64_t identity, bool is_note, const std::string& text) {
@@ -171,8 +175,9 @@ private:
             std::memcpy(&exts[0].word, bytes + 6, 8);
             std::memcpy(&exts[1].low48, bytes + 14, 6);
             std::memcpy(&exts[1].word, bytes + 20, 8);
-            emit(worker, is_note ? EventType::kNote : EventType::kMessage, at + length < text.size() ? wire::kTextGoesOn : 0,
-                 static_cast<std::uint32_t>(length), {exts[0], exts[1]});
+            emit(worker, is_note ? EventType::kNote : EventType::kMessage,
+                 at + length < text.size() ? wire::kTextGoesOn : 0, static_cast<std::uint32_t>(length),
+                 {exts[0], exts[1]});
         }
         heard_.push_back({ticks_, identity, is_note, text});
     }
@@ -225,16 +230,20 @@ TEST(ToldPast, around_any_moment_is_what_was_said_there_and_by_whom) {
         RC_ASSERT(said.ok());
         const Talker::Then& then = recorded.talker.then(recorded.replay->ticks_of(t));
         const std::vector<Heard>& all = recorded.talker.heard();
-        const std::size_t first = then.heard - std::min(then.heard, limits.before), last = std::min(all.size(), then.heard + limits.after);
+        const std::size_t first = then.heard - std::min(then.heard, limits.before),
+                          last = std::min(all.size(), then.heard + limits.after);
         const std::vector<Heard> heard = as_heard(*recorded.replay, said->rows);
         RC_ASSERT(said->until_now <= heard.size());
         // Up to the moment exactly as many as were asked for; after it those of the chunks that were read.
-        const std::vector<Heard> before(heard.begin(), heard.begin() + static_cast<std::ptrdiff_t>(said->until_now));
-        RC_ASSERT(before == std::vector<Heard>(all.begin() + static_cast<std::ptrdiff_t>(first), all.begin() + static_cast<std::ptrdiff_t>(then.heard)));
+        const std::vector<Heard> before(heard.begin(),
+                                        heard.begin() + static_cast<std::ptrdiff_t>(said->until_now));
+        const auto heard_at = [&](std::size_t at) { return all.begin() + static_cast<std::ptrdiff_t>(at); };
+        RC_ASSERT(before == std::vector<Heard>(heard_at(first), heard_at(then.heard)));
         if (first != 0) RC_ASSERT(said->more_before);
-        const std::vector<Heard> after(heard.begin() + static_cast<std::ptrdiff_t>(said->until_now), heard.end());
+        const std::vector<Heard> after(heard.begin() + static_cast<std::ptrdiff_t>(said->until_now),
+                                       heard.end());
         RC_ASSERT(after.size() == last - then.heard || said->more_after);
-        RC_ASSERT(std::equal(after.begin(), after.end(), all.begin() + static_cast<std::ptrdiff_t>(then.heard)));
+        RC_ASSERT(std::equal(after.begin(), after.end(), heard_at(then.heard)));
         for (const CounterPast& counter : said->counters) {
             RC_ASSERT(counter.name == "level");
             RC_ASSERT(static_cast<std::int64_t>(counter.value) == then.level);
@@ -250,7 +259,8 @@ TEST(ToldPast, of_a_coroutine_are_the_zones_that_it_is_in_and_what_it_said_in_th
         const TimeNs t = recorded.some_time();
         const Talker::Then& then = recorded.talker.then(recorded.replay->ticks_of(t));
         RC_PRE(!then.index.empty());
-        const auto who = *std::next(then.index.begin(), *rc::gen::inRange<std::ptrdiff_t>(0, std::ssize(then.index)));
+        const auto who = *std::next(then.index.begin(),
+                                    *rc::gen::inRange<std::ptrdiff_t>(0, std::ssize(then.index)));
         TellLimits limits;
         limits.before = *rc::gen::inRange<std::size_t>(1, 9);
         Search search;
@@ -268,7 +278,8 @@ TEST(ToldPast, of_a_coroutine_are_the_zones_that_it_is_in_and_what_it_said_in_th
             if (one.identity == who.first) (one.is_note ? notes : messages).push_back(one);
         }
         for (std::vector<Heard>* texts : {&notes, &messages})
-            texts->erase(texts->begin(), texts->end() - static_cast<std::ptrdiff_t>(std::min(texts->size(), limits.before)));
+            texts->erase(texts->begin(),
+                         texts->end() - static_cast<std::ptrdiff_t>(std::min(texts->size(), limits.before)));
         RC_ASSERT(as_heard(*recorded.replay, said.notes) == notes);
         RC_ASSERT(as_heard(*recorded.replay, said.messages) == messages);
     }));

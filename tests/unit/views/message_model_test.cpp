@@ -8,7 +8,8 @@
 namespace coroscope::views {
 namespace {
 
-traces::SaidRow row(traces::TimeNs t, std::uint64_t coroutine, const char* name, const char* text, bool is_note = false) {
+traces::SaidRow row(traces::TimeNs t, std::uint64_t coroutine, const char* name, const char* text,
+                    bool is_note = false) {
     traces::SaidRow made;
     made.t = t;
     made.coroutine = coroutine;
@@ -21,8 +22,8 @@ traces::SaidRow row(traces::TimeNs t, std::uint64_t coroutine, const char* name,
 traces::Said said() {
     traces::Said made;
     made.t = 30;
-    made.rows = {row(10, 73, "librarian", "Shelf 12 is full"), row(20, 7, "reader", "shelf by shelf", true), row(30, 0, "", "from outside"),
-                 row(40, 73, "librarian", "shelf 13 it is")};
+    made.rows = {row(10, 73, "librarian", "Shelf 12 is full"), row(20, 7, "reader", "shelf by shelf", true),
+                 row(30, 0, "", "from outside"), row(40, 73, "librarian", "shelf 13 it is")};
     made.rows[2].worker = wire::kNone;
     made.until_now = 3;
     made.more_before = true;
