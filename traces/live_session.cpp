@@ -5,7 +5,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
-#include <deque>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -18,6 +17,7 @@
 #include "instrumentation/inspect/proc.h"
 #include "traces/event_budget.h"
 #include "traces/hold_desk.h"
+#include "traces/moment_history.h"
 #include "traces/observation.h"
 #include "traces/past.h"
 #include "traces/raw_stack_watch.h"
@@ -34,20 +34,6 @@ constexpr std::uint64_t kPastBytesMax = 128ULL << 20;     // of events and looks
 constexpr auto kKeyframeInterval = milliseconds(500);
 constexpr auto kRateInterval = milliseconds(500);
 constexpr auto kEndLookOut = milliseconds(10);
-
-std::uint64_t approximate_bytes(const Moment& moment) {
-    std::uint64_t bytes = sizeof(Moment) + moment.state.strings.size();
-    bytes += moment.state.coroutines.size() *
-             (sizeof(inspect::CoroutineImage) + 3 * 32);  // the record and its look-ups
-    bytes += moment.state.channels.size() * sizeof(inspect::ChannelImage);
-    bytes += moment.state.handles.size() * sizeof(inspect::HandleImage);
-    bytes += moment.stacks.stacks.size() * sizeof(inspect::StackRef);
-    for (const auto& pool : moment.state.pools)
-        bytes += pool.slabs.size() * sizeof(inspect::SlabImage);
-    for (const auto& histogram : moment.state.histograms)
-        bytes += histogram.buckets.size() * sizeof(std::uint64_t);
-    return bytes;
-}
 
 class LiveSession final : public Session {
 public:
@@ -93,10 +79,11 @@ public:
         info.wish = wish_;
         info.listening = listening_ && !observation_->pump().listening_refused();
         info.listening_share = budget_.share();
-        info.memory_bytes = history_bytes_ + observation_->pump().queued_bytes();
+        info.memory_bytes = history_.bytes() + observation_->pump().queued_bytes();
+        if (observation_->past() != nullptr) info.memory_bytes += observation_->past()->bytes();
         if (!history_.empty()) {
-            info.begin = history_.front().moment->t;
-            info.end = history_.back().moment->t;
+            info.begin = history_.oldest()->t;
+            info.end = history_.newest()->t;
         }
         if (past_ != nullptr) info.begin = std::min(info.begin, past_->replay()->begin());
         return info;
@@ -185,11 +172,6 @@ public:
     }
 
 private:
-    struct Kept {
-        std::shared_ptr<const Moment> moment;
-        std::uint64_t bytes = 0;
-    };
-
     void notify() {
         std::function<void()> call;
         {
@@ -211,26 +193,14 @@ private:
 
     // Under lock_: the newest Moment, or the last one at or before the time chosen.
     void choose() {
-        if (history_.empty()) return;
-        moment_ = history_.back().moment;
-        if (!time_.has_value()) return;
-        for (auto kept = history_.rbegin(); kept != history_.rend(); ++kept) {
-            moment_ = kept->moment;
-            if (moment_->t <= *time_) return;
-        }
+        if (!history_.empty()) moment_ = time_.has_value() ? history_.at(*time_) : history_.newest();
     }
 
     void publish(std::shared_ptr<const Moment> moment) {
         {
             const std::lock_guard lock(lock_);
             program_ = moment->state.program;
-            const std::uint64_t bytes = approximate_bytes(*moment);
-            history_.push_back({std::move(moment), bytes});
-            history_bytes_ += bytes;
-            while (history_.size() > 1 && history_bytes_ > kHistoryBytesMax) {
-                history_bytes_ -= history_.front().bytes;
-                history_.pop_front();
-            }
+            history_.add(std::move(moment));
             choose();
             changed_.notify_all();
         }
@@ -359,7 +329,7 @@ private:
                 lock.lock();
             }
             if (!words_.wanted() || history_.empty()) continue;
-            const std::shared_ptr<const Moment> newest = history_.back().moment;
+            const std::shared_ptr<const Moment> newest = history_.newest();
             lock.unlock();
             words_.refresh(*observation_, newest->state);
             notify();
@@ -427,8 +397,7 @@ private:
     const LiveOptions options_;
     mutable std::mutex lock_;  // guards everything below but the rate's two
     mutable std::condition_variable changed_;
-    std::deque<Kept> history_;
-    std::uint64_t history_bytes_ = 0;
+    MomentHistory history_{kHistoryBytesMax};
     std::shared_ptr<const Moment> moment_;
     std::optional<TimeNs> time_;
     TargetStatus status_ = TargetStatus::kRunning;

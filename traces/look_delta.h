@@ -1,4 +1,5 @@
-// LookDelta: what one look at a program says that an earlier, whole one does not: rows of coroutines and stacks that are not the same, and who is gone.
+// LookDelta: what one look at a program says that an earlier, whole one does not: rows of coroutines and stacks that are not the same, and who
+// is gone.
 //
 // Of 100,000 coroutines most wait for long: a delta is a fortieth of a whole look and is packed as much faster. A delta names the whole look that
 // it is based on by its time, and is never based on another delta, so that a moment needs two chunks and a damaged chunk costs few looks.
