@@ -37,7 +37,7 @@ Model::Model(inspect::StateImage keyframe, std::uint32_t mask)
         channel.image = row;
         channel.base = channel.top = row.operations;
         channel.operations_known = row.consistency != inspect::Consistency::kTorn;
-        channel.live = true;
+        channel.in_keyframe = channel.live = true;
         channel.identity_known = true;
     }
     for (inspect::WaitableImage& row : image_.waitables) {
@@ -45,7 +45,7 @@ Model::Model(inspect::StateImage keyframe, std::uint32_t mask)
         waitable.image = row;
         waitable.base = waitable.top = row.operations;
         waitable.operations_known = row.consistency != inspect::Consistency::kTorn;
-        waitable.live = waitable.identity_known = true;
+        waitable.in_keyframe = waitable.live = waitable.identity_known = true;
     }
     for (const inspect::StackSegmentImage& segment : image_.stack_segments)
         segments_[slot_key(segment.pool, segment.slot)] = segment.coroutine;

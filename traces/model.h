@@ -83,6 +83,7 @@ private:
         std::uint64_t changed_ticks = 0;
         bool operations_known = false;
         bool base_assumed = false;  // as above: its creation may follow
+        bool in_keyframe = false;
         bool live = false;
         bool identity_known = false;
     };
@@ -92,6 +93,7 @@ private:
         std::uint64_t changed_ticks = 0;
         bool operations_known = false;
         bool base_assumed = false;  // as above
+        bool in_keyframe = false;
         bool live = false;
         bool identity_known = false;
     };
@@ -121,6 +123,11 @@ private:
 
     template <typename Record>
     bool missed(const Record& record, bool counted) const;
+    // Free in the keyframe, and nothing is known of it since.
+    template <typename Record>
+    bool end_was_lost(const Record& record) const {
+        return lost_any_ && !record.in_keyframe && record.changed_ticks < keyframe_begin_ticks_;
+    }
     void settle(Coroutine& coroutine, const inspect::StateImage* later);
     void collect_coroutines(const inspect::StateImage* later);
     void collect_channels(const inspect::StateImage* later);

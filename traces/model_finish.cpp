@@ -39,8 +39,7 @@ void Model::settle(Coroutine& coroutine, const inspect::StateImage* later) {
 void Model::collect_coroutines(const inspect::StateImage* later) {
     coroutines_.for_each([&](std::uint32_t index, Coroutine& coroutine) {
         if (!coroutine.in_use) return;
-        // Free in the keyframe, and nothing is known of it since: its end was lost.
-        if (lost_any_ && !coroutine.in_keyframe && coroutine.changed_ticks < keyframe_begin_ticks_) return;
+        if (end_was_lost(coroutine)) return;
         coroutine.image.index = index;
         settle(coroutine, later);
         // Without an identity there is nobody to show; the loss itself is counted.
@@ -58,7 +57,7 @@ void Model::collect_coroutines(const inspect::StateImage* later) {
 
 void Model::collect_channels(const inspect::StateImage* later) {
     channels_.for_each([&](std::uint32_t index, Channel& channel) {
-        if (!channel.live) return;
+        if (!channel.live || end_was_lost(channel)) return;
         const bool gap = channel.operations_known && channel.steps < channel.top - channel.base;
         const bool stale = lost_until_ticks_ != 0 && channel.changed_ticks <= lost_until_ticks_;
         if (gap || stale || !channel.identity_known) {

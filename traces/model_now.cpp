@@ -23,7 +23,8 @@ inspect::Consistency judged(inspect::Consistency present, bool missed) {
 const inspect::CoroutineImage* Model::coroutine_now(std::uint32_t index) {
     if (coroutines_.find(index) == nullptr) return nullptr;
     Coroutine& coroutine = coroutines_[index];
-    if (!coroutine.in_use || !coroutine.identity_known || coroutine.image.identity == 0) return nullptr;
+    if (!coroutine.in_use || end_was_lost(coroutine)) return nullptr;
+    if (!coroutine.identity_known || coroutine.image.identity == 0) return nullptr;
     coroutine.image.index = index;
     coroutine.image.consistency = judged(coroutine.image.consistency,
                                          missed(coroutine, coroutine.sequence_known));
@@ -32,14 +33,14 @@ const inspect::CoroutineImage* Model::coroutine_now(std::uint32_t index) {
 
 std::span<const inspect::SelectArmImage> Model::arms_now(std::uint32_t coroutine) const {
     const Coroutine* known = coroutines_.find(coroutine);
-    if (known == nullptr || !known->in_use) return {};
+    if (known == nullptr || !known->in_use || end_was_lost(*known)) return {};
     return known->arms;
 }
 
 const inspect::ChannelImage* Model::channel_now(std::uint32_t index) {
     if (channels_.find(index) == nullptr) return nullptr;
     Channel& channel = channels_[index];
-    if (!channel.live || !channel.identity_known) return nullptr;
+    if (!channel.live || end_was_lost(channel) || !channel.identity_known) return nullptr;
     channel.image.index = index;
     channel.image.consistency = judged(channel.image.consistency, missed(channel, channel.operations_known));
     return &channel.image;
@@ -48,7 +49,7 @@ const inspect::ChannelImage* Model::channel_now(std::uint32_t index) {
 const inspect::WaitableImage* Model::waitable_now(std::uint32_t index) {
     if (waitables_.find(index) == nullptr) return nullptr;
     Waitable& waitable = waitables_[index];
-    if (!waitable.live || !waitable.identity_known) return nullptr;
+    if (!waitable.live || end_was_lost(waitable) || !waitable.identity_known) return nullptr;
     waitable.image.index = index;
     waitable.image.consistency = judged(waitable.image.consistency,
                                         missed(waitable, lost_any_ && waitable.operations_known));

@@ -60,7 +60,7 @@ void Model::waitable(const wire::DecodedEvent& event) {
 
 void Model::collect_waitables(const inspect::StateImage* later) {
     waitables_.for_each([&](std::uint32_t index, Waitable& waitable) {
-        if (!waitable.live) return;
+        if (!waitable.live || end_was_lost(waitable)) return;
         // A gap alone says nothing, since the newest event says all; with losses the object may have become another one in it.
         const bool gap = lost_any_ && waitable.operations_known && waitable.steps < waitable.top - waitable.base;
         const bool stale = lost_until_ticks_ != 0 && waitable.changed_ticks <= lost_until_ticks_;
