@@ -62,7 +62,10 @@ void EventScan::lose(std::uint64_t until_ticks) {
 
 void EventScan::renew(const inspect::StateImage& keyframe, traces::EventFeed& around) {
     if (!tracks_) return;
-    if (cursor_ != nullptr) cursor_ = std::make_unique<StateCursor>(keyframe, evaluator_.rule(), names_);
+    if (cursor_ != nullptr) {
+        cursor_ = std::make_unique<StateCursor>(keyframe, evaluator_.rule(), names_);
+        cursor_->lose(0);  // before the keyframe something was: who is not in it has ended
+    }
     EventContext anew(keyframe, other_parties_);
     around.for_each([&](const wire::DecodedEvent& event, const traces::RingCount& ring) {
         if (cursor_ != nullptr) cursor_->apply(event, ring.owner, ring.owner_index);

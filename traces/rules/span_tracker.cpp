@@ -118,6 +118,7 @@ void SpanTracker::lose(std::uint64_t now_ticks, std::uint64_t until_ticks) {
 
 void SpanTracker::renew(const inspect::StateImage& keyframe, traces::EventFeed& around) {
     cursor_ = std::make_unique<StateCursor>(keyframe, rule_, names_);
+    cursor_->lose(0);  // before the keyframe something was: who is not in it has ended, whatever is told of them below
     known_.assign(holding_.begin(), holding_.end());
     know_all(keyframe);
     around.for_each([&](const wire::DecodedEvent& event, const traces::RingCount& ring) {

@@ -42,22 +42,31 @@ std::uint32_t changed_coroutine(const wire::DecodedEvent& event) {
 
 }  // namespace
 
-StateCursor::StateCursor(inspect::StateImage keyframe, const Rule& rule, const Names& names)
+StateCursor::StateCursor(inspect::StateImage keyframe, const Rule& rule, const Names& names, std::uint32_t mask)
     : rule_(rule),
       names_(names),
       keyframe_begin_ticks_(keyframe.read_begin_ticks),
       pools_(pool_facts(keyframe)),
+      told_counts_((mask & wire::kCategoryPool) != 0),
       found_(rule.references().size()),
       references_(rule.references().size()),
-      model_(inspect::StateImage(keyframe)) {
-    for (PoolFacts& pool : pools_)
-        pool.used = 0;
+      model_(inspect::StateImage(keyframe), mask) {
+    slots_.resize(pools_.size());
+    for (std::size_t pool = 0; pool < pools_.size(); ++pool) {
+        pools_[pool].used = 0;
+        const auto& slabs = keyframe.pools[pool].slabs;
+        for (std::size_t slot = 0; slot < slabs.size() * wire::kSlotsPerSlab; ++slot) {
+            const std::uint64_t word = slabs[slot / wire::kSlotsPerSlab].used[slot % wire::kSlotsPerSlab / 64];
+            if ((word >> slot % 64 & 1) != 0)
+                use_slot(static_cast<std::uint32_t>(pool), static_cast<std::uint32_t>(slot), kTold, true);
+        }
+    }
     for (const inspect::CoroutineImage& row : keyframe.coroutines) {
         count(row.index, kMore);
         meet(Kind::kCoroutine, row.index, row.identity, keyframe.text(row.name));
     }
     for (const inspect::StackSegmentImage& segment : keyframe.stack_segments)
-        change_pool(segment.pool, kMore);
+        use_slot(segment.pool, segment.slot, kOwned, true);
     for (const inspect::ChannelImage& row : keyframe.channels)
         meet(Kind::kChannel, row.index, row.identity, keyframe.text(row.name));
     for (const inspect::WaitableImage& row : keyframe.waitables)
@@ -70,9 +79,23 @@ StateCursor::StateCursor(inspect::StateImage keyframe, const Rule& rule, const N
     }
 }
 
-void StateCursor::change_pool(std::uint32_t pool, std::uint32_t by) {
+void StateCursor::use_slot(std::uint32_t pool, std::uint32_t slot, Use by, bool used) {
     touch(Kind::kPool, pool);
-    if (pool < pools_.size()) pools_[pool].used += by == kMore ? 1 : ~std::uint64_t{0};
+    if (pool >= pools_.size() || (by == kTold && !told_counts_)) return;
+    std::uint8_t& uses = slots_[pool][slot];
+    const bool before = uses != 0;
+    uses = static_cast<std::uint8_t>(used ? uses | by : uses & ~by);
+    if ((uses != 0) != before) pools_[pool].used += used ? 1 : ~std::uint64_t{0};
+}
+
+void StateCursor::forget_told_slots() {
+    told_counts_ = false;
+    for (std::size_t pool = 0; pool < pools_.size(); ++pool) {
+        slots_[pool].for_each([&](std::uint32_t, std::uint8_t& uses) {
+            if (uses == kTold) --pools_[pool].used;
+            uses &= kOwned;
+        });
+    }
 }
 
 void StateCursor::count_wait(wire::WaitReason reason, std::uint32_t object, std::uint32_t by) {
@@ -87,6 +110,7 @@ void StateCursor::count_wait(wire::WaitReason reason, std::uint32_t object, std:
 
 void StateCursor::lose(std::uint64_t until_ticks) {
     model_.lose(until_ticks);
+    if (told_counts_) forget_told_slots();
     if (until_ticks >= keyframe_begin_ticks_) pools_known_ = false;
 }
 
@@ -94,7 +118,7 @@ void StateCursor::lose(std::uint64_t until_ticks) {
 void StateCursor::count(std::uint32_t coroutine, std::uint32_t by) {
     const inspect::CoroutineImage* row = model_.coroutine_now(coroutine);
     if (row == nullptr) return;
-    change_pool(row->pool, by);
+    use_slot(row->pool, row->slot, kOwned, by == kMore);
     if (row->state != wire::CoroutineState::kParked) return;
     count_wait(row->reason, row->wait_object, by);
     if (row->reason != wire::WaitReason::kSelect) return;
@@ -142,18 +166,22 @@ void StateCursor::apply(const wire::DecodedEvent& event, wire::RingOwner owner, 
     if (owner == wire::RingOwner::kWorker) touch(Kind::kWorker, owner_index);
     const bool of_worker = owner == wire::RingOwner::kWorker && owner_index < wire::kWorkersMax;
     if (coroutine != wire::kNone) count(coroutine, kLess);
-    if (event.type == EventType::kPoolFree && of_worker && model_.segment_now(event.argument, event.object))
-        change_pool(event.argument, kLess);
+    if (event.type == EventType::kPoolFree) {
+        if (of_worker && model_.segment_now(event.argument, event.object))
+            use_slot(event.argument, event.object, kOwned, false);
+        use_slot(event.argument, event.object, kTold, false);
+    }
+    if (event.type == EventType::kPoolAllocate) use_slot(event.argument, event.object, kTold, true);
     model_.apply(event, owner, owner_index);
     if (coroutine != wire::kNone) count(coroutine, kMore);
     if (of_worker && event.type == EventType::kPoolAllocate) {
-        if (allocated_from_.size() <= owner_index) allocated_from_.resize(owner_index + 1, wire::kNone);
-        allocated_from_[owner_index] = event.argument;
+        if (allocated_.size() <= owner_index) allocated_.resize(owner_index + 1);
+        allocated_[owner_index] = {event.argument, event.object};
     }
     const auto form = static_cast<wire::MigrationForm>(event.argument >> 16 & 0xff);
     if (of_worker && event.type == EventType::kMigrate && form != wire::MigrationForm::kInPlace &&
-        owner_index < allocated_from_.size())
-        change_pool(allocated_from_[owner_index], kMore);
+        owner_index < allocated_.size())
+        use_slot(allocated_[owner_index].pool, allocated_[owner_index].slot, kOwned, true);
     if (event.type == EventType::kPoolGrow && event.argument < pools_.size()) {
         touch(Kind::kPool, event.argument);
         if (const inspect::PoolImage* pool = model_.pool_now(event.argument); pool != nullptr)

@@ -19,8 +19,9 @@ namespace coroscope::rules {
 
 class StateCursor {
 public:
-    // `rule` and `names` must outlive it.
-    StateCursor(inspect::StateImage keyframe, const Rule& rule, const Names& names);
+    // `rule` and `names` must outlive it. `mask`: what was listened to.
+    StateCursor(inspect::StateImage keyframe, const Rule& rule, const Names& names,
+                std::uint32_t mask = wire::kEverything);
 
     void apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index);
     // Events up to this stamp are missing.
@@ -55,15 +56,23 @@ private:
     void touch(Kind kind, std::uint32_t index) {
         if (rule_.subject() == kind) touched_.push_back(index);
     }
-    void change_pool(std::uint32_t pool, std::uint32_t by);
+    // Who says that a slot is used: it was told as taken, or somebody's stack lies in it. Either does.
+    enum Use : std::uint8_t { kTold = 1, kOwned = 2 };
+    void use_slot(std::uint32_t pool, std::uint32_t slot, Use by, bool used);
+    void forget_told_slots();
 
     const Rule& rule_;
     const Names& names_;
     const std::uint64_t keyframe_begin_ticks_;
     bool pools_known_ = true;  // how many slots are used is counted: after a loss it is not known
     std::vector<PoolFacts> pools_;
+    std::vector<traces::SparseTable<std::uint8_t>> slots_;  // by pool: Use
+    bool told_counts_;  // what is told of slots: after a loss only whose stack lies there
     traces::SparseTable<Waiting> channel_waiting_, lock_waiting_;
-    std::vector<std::uint32_t> allocated_from_;  // worker -> pool of its last allocation
+    struct Slot {
+        std::uint32_t pool = wire::kNone, slot = 0;
+    };
+    std::vector<Slot> allocated_;  // worker -> its last allocation
     std::vector<Found> found_;                   // by reference
     std::vector<Objects> references_;
     Found subject_;

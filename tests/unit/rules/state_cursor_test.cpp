@@ -56,15 +56,17 @@ void expect_as_in(StateCursor& cursor, const inspect::StateImage& truth) {
 
 TEST(StateCursor, says_after_any_history_what_the_program_says) {
     EXPECT_TRUE(rc::check("state between keyframes", [] {
-        SyntheticProgram program(*rc::gen::inRange<std::uint32_t>(1, 4), *rc::gen::arbitrary<bool>(),
-                                 *rc::gen::arbitrary<bool>());
+        const auto workers = *rc::gen::inRange<std::uint32_t>(1, 4);
+        const bool locks = *rc::gen::arbitrary<bool>();  // and slots are told of
+        SyntheticProgram program(workers, locks, *rc::gen::arbitrary<bool>());
         for (const std::uint16_t choice : choices(300))
             program.step(choice);
         const inspect::StateImage keyframe = program.truth();
+        const std::uint32_t mask = locks ? wire::kEverything : wire::kEverything & ~wire::kCategoryPool;
         auto rule = Rule::parse("channel.len == cap");
         RC_ASSERT(rule.ok());
         const Names names(keyframe.strings, keyframe.sites, keyframe.pools);
-        StateCursor cursor(keyframe, **rule, names);
+        StateCursor cursor(keyframe, **rule, names, mask);
         expect_as_in(cursor, keyframe);
         std::uint64_t applied_ticks = keyframe.read_end_ticks;
         for (int piece = 0; piece < 4; ++piece) {
