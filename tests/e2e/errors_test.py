@@ -93,7 +93,7 @@ class Errors(unittest.TestCase):
     def test_a_full_disk_while_recording_leaves_a_readable_trace_and_the_program_running(self):
         with harness.folder() as folder:
             path = os.path.join(folder, "t.coro")
-            script = """mount -t tmpfs -o size=1m none "$1"; shift; "$@"; code=$?; "$COROSCOPE" stat "$TRACE" --json; exit $code"""
+            script = """mount -t tmpfs -o size=400k none "$1"; shift; "$@"; code=$?; "$COROSCOPE" stat "$TRACE" --json; exit $code"""
             ran = harness.run("unshare", "-rm", "sh", "-c", script, "sh", folder, harness.COROSCOPE, "record", "-o", path, "--", harness.DEMO,
                               "--seconds", 3, "--swarm", 20000, env={"COROSCOPE": harness.COROSCOPE, "TRACE": path})
             harness.one_sentence(self, ran, 3, path, "space")
