@@ -110,11 +110,10 @@ std::string stacks_and_running(traces::Session& session, const traces::Moment& m
 }
 
 // How a trace was recorded; nothing of a core or a running program.
-std::optional<traces::RecordingStat> recording_of(const traces::Session& session, const LookWish& wish) {
+std::optional<traces::RecordingStat> recording_of(const traces::Session& session) {
     if (session.info().kind != traces::SessionKind::kRecorded) return std::nullopt;
-    const auto reader = traces::TraceReader::open(wish.file);
-    if (!reader) return std::nullopt;  // gone since
-    return traces::recording_stat(**reader);
+    const std::shared_ptr<const traces::Replay> replay = session.replay();
+    return traces::recording_stat(replay->reader());
 }
 
 // The text to print; *code becomes kExitFinding where the answer is one.
@@ -122,7 +121,7 @@ std::string answer(traces::Session& session, const traces::Moment& moment, const
     switch (wish.what) {
         case LookWish::What::kStat: {
             const traces::Stat stat = traces::compute_stat(session, moment);
-            const auto recording = recording_of(session, wish);
+            const auto recording = recording_of(session);
             if (!wish.json) return traces::to_text(stat) + (recording ? traces::to_text(*recording) : "");
             nlohmann::json json = traces::to_json(stat);
             json["recording"] = recording ? traces::to_json(*recording) : nlohmann::json(nullptr);
