@@ -1,6 +1,7 @@
 // What one coroutine said until a moment, and which zones it is in: its ring's chunks backwards, to its spawn. See told_past.h.
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "traces/told_chunks.h"
 #include "traces/told_past.h"
@@ -42,7 +43,10 @@ public:
         });
         std::erase_if(order, [&](std::uint32_t at) { return reader_.chunks()[at].header.ticks_min > ticks_; });
         std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-            return reader_.chunks()[a].header.ticks_max > reader_.chunks()[b].header.ticks_max;
+            // Of one stamp the later first, too: the pieces of a text share theirs.
+            const ChunkHeader &one = reader_.chunks()[a].header, &other = reader_.chunks()[b].header;
+            return std::pair(one.ticks_max, one.first_position) >
+                   std::pair(other.ticks_max, other.first_position);
         });
         SaidBy said;
         for (std::size_t i = 0; i < order.size(); ++i) {
@@ -63,6 +67,7 @@ public:
 private:
     void take(const ChunkRef& chunk) {
         std::vector<ZoneEvent> zones;
+        std::size_t of_slice = 0;  // in zones: the first since it was resumed
         ToldReader texts;
         std::vector<Told> told;
         decode_chunk(reader_, chunk, slots_, [&](const wire::DecodedEvent& event, std::uint64_t position) {
@@ -72,10 +77,12 @@ private:
                 wire::spawn_identity(event) <= identity_)
                 since_ticks_ = std::max(since_ticks_,
                                         event.tsc + (wire::spawn_identity(event) < identity_ ? 1 : 0));
-            if (!event.current_known || event.current != index_ || !ToldReader::concerns(event.type)) return;
+            if (!event.current_known || event.current != index_) return;
+            if (event.type == EventType::kResume) of_slice = zones.size();
+            if (!ToldReader::concerns(event.type)) return;
             if (is_zone(event.type)) {
                 add({event.tsc, chunk.header.ring, position, event.type == EventType::kZoneBegin, event.object},
-                    zones);
+                    zones, of_slice);
             } else {
                 texts.take(event, chunk.header.ring, told);
             }
@@ -90,9 +97,9 @@ private:
         trim(notes_);
         trim(messages_);
     }
-    // What begins and ends in one chunk leaves nothing open.
-    static void add(const ZoneEvent& zone, std::vector<ZoneEvent>& zones) {
-        if (!zone.begins && !zones.empty() && zones.back().begins && zones.back().name == zone.name) {
+    // What begins and ends in one slice leaves nothing open. Between two slices other rings may have begun and ended zones.
+    static void add(const ZoneEvent& zone, std::vector<ZoneEvent>& zones, std::size_t of_slice) {
+        if (!zone.begins && zones.size() > of_slice && zones.back().begins && zones.back().name == zone.name) {
             zones.pop_back();
         } else {
             zones.push_back(zone);

@@ -162,9 +162,14 @@ public:
             const auto enough = static_cast<std::ptrdiff_t>(limits_.before);
             const auto found = std::count_if(texts_.begin(), texts_.end(),
                                              [&](const Place& one) { return one.told.ticks <= ticks_; });
-            if (found >= enough || !before.more || before.chunks.size() >= limits_.chunks || !search_.wanted())
+            if ((found >= enough && counters_known_behind(before.limit_ticks)) || !before.more ||
+                before.chunks.size() >= limits_.chunks || !search_.wanted())
                 break;
         }
+        // What was left out may hold a newer value of a counter.
+        if (before.more)
+            std::erase_if(counters_,
+                          [&](const auto& one) { return newest(one.second) <= before.limit_ticks; });
         Said said;
         said.t = t_;
         said.more_before = before.more;
@@ -218,6 +223,16 @@ private:
         } else if (told.kind == Told::Kind::kCounter && told.ticks <= ticks_) {
             counters_[told.name].push_back(std::move(told));
         }
+    }
+    static std::uint64_t newest(const std::vector<Told>& told) {
+        std::uint64_t ticks = 0;
+        for (const Told& one : told)
+            ticks = std::max(ticks, one.ticks);
+        return ticks;
+    }
+    bool counters_known_behind(std::uint64_t ticks) const {
+        return std::all_of(counters_.begin(), counters_.end(),
+                           [&](const auto& one) { return newest(one.second) > ticks; });
     }
     // To the wanted numbers on either side.
     void cut(Said& said) {
