@@ -49,9 +49,9 @@ void MessageView::draw(Workspace& ws) {
     const auto replay = ws.session != nullptr && ws.moment != nullptr ? ws.session->replay() : nullptr;
     wanted_ = replay != nullptr;
     if (!wanted_) {
-        empty_state(ws, "What the program says is kept in recordings",
-                    "cprime::message, notes, zones and counters are events: coroscope record -o FILE -- "
-                    "PROGRAM, then open FILE.");
+        empty_state(ws, "What the program says is kept while events are listened to",
+                    "Messages, notes, zones and counters are events: press E until the bottom line says always, "
+                    "or record the program.");
         return;
     }
     traces::TellLimits limits;

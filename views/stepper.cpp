@@ -30,8 +30,8 @@ void Stepper::go(Workspace& ws, rules::Direction direction, std::shared_ptr<cons
     if (ws.session->replay() == nullptr) {
         ws.notice = ws.info.kind == traces::SessionKind::kCore
                         ? "A core is one moment, the program's last: there are no events to step to."
-                        : "This session keeps no past to step through: record the program (coroscope record "
-                          "-o FILE) and open the file.";
+                        : "There is no past to step through yet: events are kept while they are listened to. "
+                          "Press E until the bottom line says always, or record the program.";
         ws.notice_is_error = false;
         return;
     }
