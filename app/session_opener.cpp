@@ -63,7 +63,8 @@ void SessionOpener::open_file(const std::string& path, const std::string& binary
         return;
     }
     start([path, binary, folders = debug_paths_](const Task&) {
-        return traces::open_recording(path, binary, folders);
+        // A program that ended in order leaves nothing to see at its end.
+        return traces::open_recording(path, binary, folders, traces::StartAt::kPopulated);
     });
 }
 

@@ -152,12 +152,7 @@ void WindowSession::open(SessionOpener::Opened opened) {
     }
     main_.workspace().notice.clear();
     main_.workspace().program.watched = opening_launched_;
-    std::shared_ptr<traces::Session> session = std::move(opened).value();
-    // A program that ended in order leaves nothing to see at its end.
-    if (const traces::SessionInfo info = session->info();
-        info.kind == traces::SessionKind::kRecorded && info.populated < info.end)
-        session->set_time(info.populated);
-    main_.open(std::move(session));
+    main_.open(std::move(opened).value());
 }
 
 // The attach list is looked up anew each second while the start page shows it.

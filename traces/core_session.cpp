@@ -227,9 +227,9 @@ base::Result<std::unique_ptr<Session>> open_core(const std::string& path, const 
 }
 
 base::Result<std::unique_ptr<Session>> open_recording(const std::string& path, const std::string& binary,
-                                                      const std::vector<std::string>& debug_paths) {
+                                                      const std::vector<std::string>& debug_paths, StartAt start) {
     if (inspect::looks_like_core(path)) return open_core(path, binary, debug_paths);
-    auto trace = open_trace(path, debug_paths);
+    auto trace = open_trace(path, debug_paths, start);
     if (trace && !binary.empty())
         return base::error(base::ErrorCode::kUsage,
                            "--binary goes with a core: the trace " + path + " brings its names along");

@@ -2,13 +2,17 @@
 #include "traces/event_feed.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 
 namespace coroscope::traces {
 
-EventFeed::EventFeed(const TraceReader& reader, std::uint64_t from_ticks, std::uint64_t to_ticks)
+EventFeed::EventFeed(const TraceReader& reader, std::uint64_t from_ticks, std::uint64_t to_ticks, std::span<const inspect::RingHead> heads)
     : reader_(reader), from_ticks_(from_ticks), to_ticks_(to_ticks) {
+    std::array<std::uint64_t, wire::kRingsMax> settled{};  // slots, by ring
+    for (const inspect::RingHead& head : heads)
+        settled[head.ring] = head.slots - std::min(head.slots, kSettledSlots);
     std::map<std::uint32_t, Lane> lanes;
     for (const std::uint32_t position : reader.events()) {
         const ChunkHeader& header = reader.chunks()[position].header;
@@ -17,6 +21,7 @@ EventFeed::EventFeed(const TraceReader& reader, std::uint64_t from_ticks, std::u
             note_loss(header.lost_since_ticks, to_ticks);
         }
         if (header.ticks_max < from_ticks || header.ticks_min > to_ticks) continue;
+        if (header.ring < settled.size() && header.first_position + header.slots_count <= settled[header.ring]) continue;
         Lane& lane = lanes[header.ring];
         lane.chunks.push_back(position);
     }

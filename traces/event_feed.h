@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -24,8 +25,12 @@ struct LossInterval {
 
 class EventFeed {
 public:
-    // Events with from <= tsc <= to.
-    EventFeed(const TraceReader& reader, std::uint64_t from_ticks, std::uint64_t to_ticks);
+    // Events with from <= tsc <= to. With the `heads` of a keyframe, without chunks whose changes are surely in it: those that its thread had written
+    // kSettledSlots before.
+    EventFeed(const TraceReader& reader, std::uint64_t from_ticks, std::uint64_t to_ticks, std::span<const inspect::RingHead> heads = {});
+    // A thread changes its records next to where it tells so: more events than this are never in between. (It can be off its processor there for
+    // however long; then it writes nothing more.) The arms of a select of 500 channels are the longest known.
+    static constexpr std::uint64_t kSettledSlots = 4096;
 
     // visit(const wire::DecodedEvent&, const RingCount& ring) for each; number, owner and owner_index of `ring` are those of
     // that time. One that returns bool ends the walk with false. Chunks that cannot be read become losses.

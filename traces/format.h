@@ -18,8 +18,8 @@
 //                (full stamp, running coroutine), so that each decodes by itself; it counts the events by type, those lost, and how many fell into
 //                each of up to 128 equal parts of its time, so that a timeline is zoomed without decoding. Payload: see EventsLayout
 //   keyframe     the state plane at one (short) moment: a StateImage, column by column. Parts that came later stand at its end (stack
-//                segments; guards, trims and growth; waitables; timers and blocking calls; wakers, selects and the workers' queues): readers
-//                of before do not look there, and files of before end sooner
+//                segments; guards, trims and growth; waitables; timers and blocking calls; wakers, selects and the workers' queues; how far the
+//                rings were): readers of before do not look there, and files of before end sooner
 //   strings      bytes [offset, offset + n) of the string arena. Strings only grow; a keyframe says how long the arena was.
 //   stack-table  distinct stacks first_number, first_number + 1 ... as lists of program counters
 //   stacks       for each coroutine which stack it had, with its identity and sequence; belongs to the keyframe before it

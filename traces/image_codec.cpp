@@ -6,6 +6,7 @@
 #include "traces/bytes.h"
 #include "traces/growth_codec.h"
 #include "traces/pending_codec.h"
+#include "traces/ring_heads_codec.h"
 #include "traces/scheduling_codec.h"
 #include "traces/waitable_codec.h"
 
@@ -409,7 +410,8 @@ std::vector<std::uint8_t> encode_image(const StateImage& image, const std::vecto
     put_workers(out, image.workers);
     put_histograms(out, image.histograms);
     // Each part at the end is there only if it, or one after it, says anything.
-    const bool scheduling = has_scheduling(image, coroutines);
+    const bool ring_heads = !image.ring_heads.empty();
+    const bool scheduling = ring_heads || has_scheduling(image, coroutines);
     const bool pending = scheduling || has_pending(image);
     const bool waitables = pending || !image.waitables.empty();
     const bool growth = waitables || has_growth(image);
@@ -418,6 +420,7 @@ std::vector<std::uint8_t> encode_image(const StateImage& image, const std::vecto
     if (waitables) put_waitables(out, image.waitables);
     if (pending) put_pending(out, image);
     if (scheduling) put_scheduling(out, image, coroutines);
+    if (ring_heads) put_ring_heads(out, image.ring_heads);
     return std::move(out.bytes());
 }
 
@@ -442,6 +445,7 @@ base::Result<StateImage> decode_image_rows(std::span<const std::uint8_t> bytes, 
     if (in.ok()) get_waitables(in, image.waitables);
     if (in.ok()) get_pending(in, image);
     if (in.ok()) get_scheduling(in, image);
+    if (in.ok()) get_ring_heads(in, image.ring_heads);
     if (!in.ok()) return base::error(base::ErrorCode::kCorrupt, "a keyframe does not decode");
     return image;
 }

@@ -296,7 +296,7 @@ private:
         if (!reader.ok()) return nullptr;
         auto replay = Replay::make(std::move(*reader));
         if (!replay.ok()) return nullptr;
-        return std::make_shared<Past>(std::move(*replay), Past::Follow::kNo, [this](const Past&) { notify(); });
+        return std::make_shared<Past>(std::move(*replay), Past::Follow::kNo, std::nullopt, [this](const Past&) { notify(); });
     }
 
     // Looks once; into the file as well when it is due. False when the target cannot be read any more.

@@ -256,13 +256,17 @@ void Observation::close_past() {
 void Observation::keep_look(Moment& moment) {
     const std::int64_t begin_ns = steady_ns();
     const std::uint64_t bytes = past_writer_->file_bytes();
-    if (!past_pace_->due(begin_ns, bytes)) return;
+    if (!past_pace_->due(begin_ns, bytes, pump_->slots_drained())) return;
     pump_->complete(moment.state);
     static_cast<void>(past_writer_->add_keyframe(moment.state).ok());
     if (stacks_.taken_ticks != 0) static_cast<void>(past_writer_->add_stacks(stacks_, table_).ok());
     static_cast<void>(write_new_names(*past_writer_).ok());
     const std::uint64_t now_bytes = past_writer_->file_bytes();
-    past_pace_->taken({begin_ns, steady_ns() - begin_ns, now_bytes - bytes, now_bytes});
+    past_pace_->taken({.begin_ns = begin_ns,
+                       .cpu_ns = steady_ns() - begin_ns,
+                       .bytes = now_bytes - bytes,
+                       .trace_bytes = now_bytes,
+                       .slots = pump_->slots_drained()});
 }
 
 base::Status Observation::write_new_names(TraceWriter& writer) {

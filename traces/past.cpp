@@ -15,10 +15,11 @@ constexpr int kShareMax = 4;  // of a processor, one part in so many
 
 }  // namespace
 
-Past::Past(std::shared_ptr<const Replay> replay, Follow follow, std::function<void(const Past&)> changed)
+Past::Past(std::shared_ptr<const Replay> replay, Follow follow, std::optional<TimeNs> first, std::function<void(const Past&)> changed)
     : follow_(follow),
       changed_call_(std::move(changed)),
       replay_(std::move(replay)),
+      time_(first),
       growing_(replay_->reader().being_written()) {
     thread_ = std::thread([this] { loop(); });
 }

@@ -25,8 +25,8 @@ class Past {
 public:
     enum class Follow : std::uint8_t { kNo, kYes };
 
-    // `changed` may be called before the constructor and until the destructor returns: it is given the Past.
-    Past(std::shared_ptr<const Replay> replay, Follow follow, std::function<void(const Past&)> changed);
+    // Begins with time `first`. `changed` may be called before the constructor and until the destructor returns: it is given the Past.
+    Past(std::shared_ptr<const Replay> replay, Follow follow, std::optional<TimeNs> first, std::function<void(const Past&)> changed);
     ~Past();
     Past(const Past&) = delete;
     Past& operator=(const Past&) = delete;

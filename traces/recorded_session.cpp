@@ -2,6 +2,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -22,7 +23,7 @@ std::string file_name(const std::string& path) {
 class RecordedSession final : public Session {
 public:
     RecordedSession(std::shared_ptr<const Replay> replay, const std::vector<std::string>& debug_paths,
-                    std::shared_ptr<const TraceStream> stream)
+                    std::shared_ptr<const TraceStream> stream, StartAt start)
         : stream_(std::move(stream)),
           begin_(replay->begin()),
           populated_(replay->populated()),
@@ -31,7 +32,9 @@ public:
         names_.preload(replay->reader().symbols());
         names_.on_change([this] { notify(); });
         const auto follow = replay->reader().being_written() ? Past::Follow::kYes : Past::Follow::kNo;
-        past_ = std::make_unique<Past>(std::move(replay), follow, [this](const Past& past) {
+        const bool at_end = start == StartAt::kEnd || follow == Past::Follow::kYes || populated_ >= replay->end();
+        const std::optional<TimeNs> first = at_end ? std::nullopt : std::optional(populated_);
+        past_ = std::make_unique<Past>(std::move(replay), follow, first, [this](const Past& past) {
             learn_names(past.replay());
             notify();
         });
@@ -149,20 +152,19 @@ private:
 
 base::Result<std::unique_ptr<Session>> session_over(std::shared_ptr<const TraceReader> reader,
                                                     const std::vector<std::string>& debug_paths,
-                                                    std::shared_ptr<const TraceStream> stream) {
+                                                    std::shared_ptr<const TraceStream> stream, StartAt start) {
     auto replay = Replay::make(std::move(reader));
     if (!replay.ok()) return replay.error();
     return std::unique_ptr<Session>(
-        std::make_unique<RecordedSession>(std::move(*replay), debug_paths, std::move(stream)));
+        std::make_unique<RecordedSession>(std::move(*replay), debug_paths, std::move(stream), start));
 }
 
 }  // namespace
 
-base::Result<std::unique_ptr<Session>> open_trace(const std::string& path,
-                                                  const std::vector<std::string>& debug_paths) {
+base::Result<std::unique_ptr<Session>> open_trace(const std::string& path, const std::vector<std::string>& debug_paths, StartAt start) {
     auto reader = TraceReader::open(path);
     if (!reader.ok()) return reader.error();
-    return session_over(std::move(*reader), debug_paths, nullptr);
+    return session_over(std::move(*reader), debug_paths, nullptr, start);
 }
 
 base::Result<std::unique_ptr<Session>> open_stream(base::FileDescriptor from, const std::vector<std::string>& debug_paths,
@@ -171,7 +173,7 @@ base::Result<std::unique_ptr<Session>> open_stream(base::FileDescriptor from, co
     if (!stream.ok()) return stream.error();
     auto reader = (*stream)->wait_for_look(cancelled);
     if (!reader.ok()) return reader.error();
-    return session_over(std::move(*reader), debug_paths, *stream);
+    return session_over(std::move(*reader), debug_paths, *stream, StartAt::kPopulated);
 }
 
 }  // namespace coroscope::traces

@@ -74,7 +74,7 @@ public:
         Ending ending = Ending::kNotYet;
         base::Status status = base::ok_status();
         while (ending == Ending::kNotYet && status.ok()) {
-            status = keyframe(options_.with_stacks);
+            status = keyframe(options_.with_stacks && pace_.stacks_due(clock_ns(CLOCK_MONOTONIC)));
             if (status.ok()) ending = wait_for_next();
         }
         const std::string because = end(ending, status);
@@ -112,7 +112,8 @@ private:
             if (!observation_.writer()->status().ok()) return Ending::kFileFailed;
             dump_if_wanted();
             tell_progress();
-            if (pace_.due(clock_ns(CLOCK_MONOTONIC), observation_.writer()->file_bytes()) || observation_.crowded())
+            if (pace_.due(clock_ns(CLOCK_MONOTONIC), observation_.writer()->file_bytes(), observation_.pump().slots_drained()) ||
+                observation_.crowded())
                 return Ending::kNotYet;
             std::this_thread::sleep_for(kLookOut);
         }
@@ -178,6 +179,8 @@ private:
         look.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before;
         look.bytes = observation_.writer()->look_bytes() - bytes_before;
         look.trace_bytes = observation_.writer()->file_bytes();
+        look.slots = observation_.pump().slots_drained();
+        look.stacks = with_stacks;
         pace_.taken(look);
         return base::ok_status();
     }

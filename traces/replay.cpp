@@ -2,8 +2,8 @@
 #include "traces/replay.h"
 
 #include <algorithm>
-#include <unordered_map>
 
+#include "traces/column_scan.h"
 #include "traces/event_feed.h"
 #include "traces/model.h"
 #include "traces/ring_log.h"
@@ -79,8 +79,8 @@ base::Result<inspect::StateImage> Replay::state_at(std::uint64_t ticks, Moment& 
     const std::uint64_t begin = keyframe->read_begin_ticks;
     const std::uint64_t from = minus(begin, reader_->meta().clock.duration_ticks(kStampToWriteNsMax));
     const auto peak_rss = keyframe->peak_rss_kib;
+    EventFeed feed(*reader_, from, ticks, keyframe->ring_heads);
     Model model(std::move(*keyframe), reader_->meta().mask);
-    EventFeed feed(*reader_, from, ticks);
     feed.for_each([&](const wire::DecodedEvent& event, const RingCount& ring) {
         model.apply(event, ring.owner, ring.owner_index);
     });
@@ -132,22 +132,19 @@ void Replay::count_events(std::uint64_t ticks, Moment& moment) const {
     } else {
         for (const std::uint32_t position : reader_->events()) {
             const ChunkRef& chunk = reader_->chunks()[position];
-            if (chunk.header.ticks_min > ticks) continue;
-            if (chunk.header.ticks_max <= ticks) {
-                for (const TypeCount& row : chunk.counts) {
-                    if (row.type < moment.events.size()) moment.events[row.type].accepted += row.count;
-                }
-                continue;
+            if (chunk.header.ticks_max > ticks) continue;
+            for (const TypeCount& row : chunk.counts) {
+                if (row.type < moment.events.size()) moment.events[row.type].accepted += row.count;
             }
-            const auto slots = reader_->read_events(chunk);
-            if (!slots.ok()) continue;
-            wire::EventDecoder decoder;
-            decoder.seed(chunk.header.context_ticks, chunk.header.context_current,
-                         chunk.header.context_known != 0);
-            decoder.feed(*slots, [&](const wire::DecodedEvent& event) {
-                if (event.tsc <= ticks) ++moment.events[static_cast<std::size_t>(event.type)].accepted;
-            });
         }
+        ColumnScan scan(*reader_, ticks, ticks);
+        scan.for_each_chunk([&](const ChunkRef& chunk, std::span<const std::uint64_t> stamps, std::span<const wire::EventType> types) {
+            if (chunk.header.ticks_max <= ticks) return;
+            for (std::size_t i = 0; i < stamps.size(); ++i) {
+                const auto type = static_cast<std::size_t>(types[i]);
+                if (type != 0 && type < moment.events.size() && stamps[i] <= ticks) ++moment.events[type].accepted;  // 0: PAD
+            }
+        });
         const Counts* mark = nullptr;
         for (const auto& counts : reader_->counts()) {
             if (counts->mark_ticks <= ticks) mark = counts.get();
@@ -178,19 +175,18 @@ base::Status Replay::add_stacks(std::uint64_t ticks, Moment& moment) const {
         return t < reader_->chunks()[s].header.ticks_max;
     };
     const auto after = std::upper_bound(positions.begin(), positions.end(), ticks, later);
-    std::unordered_map<std::uint64_t, const inspect::CoroutineImage*> wanted;
-    wanted.reserve(moment.state.coroutines.size());
-    for (const inspect::CoroutineImage& row : moment.state.coroutines)
-        wanted.emplace(row.identity, &row);
+    const std::vector<inspect::CoroutineImage>& rows = moment.state.coroutines;
+    std::vector<bool> has_stack(rows.size());
     const auto take = [&](std::uint32_t position) -> base::Status {
         auto snapshot = reader_->read_stacks(reader_->chunks()[position]);
         if (!snapshot.ok()) return snapshot.error();
         for (const inspect::StackRef& ref : snapshot->stacks) {
-            const auto row = wanted.find(ref.identity);
-            if (row == wanted.end() || row->second->sequence != ref.sequence || ref.stack == wire::kNone)
-                continue;
+            const inspect::CoroutineImage* row = moment.state.coroutine_of(ref.identity);
+            if (row == nullptr || row->sequence != ref.sequence || ref.stack == wire::kNone) continue;
+            const auto position = static_cast<std::size_t>(row - rows.data());
+            if (has_stack[position]) continue;
+            has_stack[position] = true;
             moment.stacks.stacks.push_back(ref);
-            wanted.erase(row);
         }
         moment.stacks.taken_ticks = snapshot->taken_ticks;
         moment.stacks.torn = snapshot->torn;

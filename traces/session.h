@@ -131,11 +131,13 @@ struct LiveOptions {
 };
 // Attaches to a running program. Blocks until the handshake is done. Errors as inspect::Target::attach.
 base::Result<std::unique_ptr<Session>> open_live(std::uint32_t pid, const LiveOptions& options);
+// The time that a session over a trace begins with: its end, or where it looks best first (SessionInfo::populated; the end of one that grows).
+enum class StartAt : std::uint8_t { kEnd, kPopulated };
 // Opens a trace file. Errors: kUnreadable, kCorrupt (not a trace), kVersion (which side to upgrade).
-base::Result<std::unique_ptr<Session>> open_trace(const std::string& path,
-                                                  const std::vector<std::string>& debug_paths = {});
+base::Result<std::unique_ptr<Session>> open_trace(const std::string& path, const std::vector<std::string>& debug_paths = {},
+                                                  StartAt start = StartAt::kEnd);
 // A trace that comes through a pipe, as far as it has come, and what follows as it comes. Blocks until the first look at the program is there; asks
-// `cancelled` several times a second. Errors: as open_trace; kGone when cancelled.
+// `cancelled` several times a second. Begins at kPopulated. Errors: as open_trace; kGone when cancelled.
 base::Result<std::unique_ptr<Session>> open_stream(base::FileDescriptor from, const std::vector<std::string>& debug_paths,
                                                    const std::function<bool()>& cancelled);
 // Opens the core of a program with a CPrime runtime: one Moment, that of its end. `binary` stands for the program's own path where that is gone
@@ -144,6 +146,6 @@ base::Result<std::unique_ptr<Session>> open_core(const std::string& path, const 
                                                  const std::vector<std::string>& debug_paths = {});
 // Opens a file as what it is by its content, a core or a trace. Errors: those of either; kUsage when a trace is given a binary.
 base::Result<std::unique_ptr<Session>> open_recording(const std::string& path, const std::string& binary,
-                                                      const std::vector<std::string>& debug_paths = {});
+                                                      const std::vector<std::string>& debug_paths = {}, StartAt start = StartAt::kEnd);
 
 }  // namespace coroscope::traces

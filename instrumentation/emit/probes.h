@@ -72,19 +72,35 @@ inline void spawn(RingWriter* writer, std::uint64_t stamp, const Spawned& s) {
                     std::uint64_t{s.priority} << 48,
                 s.spawner, make_word1(s.name, s.sequence));
 }
+inline std::uint64_t resume_word(std::uint32_t coroutine, std::uint32_t sequence, std::uint64_t identity) {
+    return make_word1(coroutine, pack24(sequence, static_cast<std::uint8_t>(identity)));
+}
+inline std::uint64_t suspend_word(std::uint32_t sequence, wire::WaitReason reason, std::uint32_t wait_object) {
+    return make_word1(wait_object, pack24(sequence, static_cast<std::uint8_t>(reason)));
+}
 inline void resume(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine, std::uint32_t sequence,
                    std::uint64_t identity) {
     if (!listening(wire::kCategoryCoroutine)) return;
-    write_event(writer, stamp, EventType::kResume,
-                make_word1(coroutine, pack24(sequence, static_cast<std::uint8_t>(identity))));
+    write_event(writer, stamp, EventType::kResume, resume_word(coroutine, sequence, identity));
 }
 // `caller_address`: where it continues, in user code. `deadline_ticks`: 0 = none.
 inline void suspend(RingWriter* writer, std::uint64_t stamp, std::uint32_t sequence, wire::WaitReason reason,
                     std::uint32_t wait_object, std::uint64_t caller_address, std::uint64_t deadline_ticks) {
     if (!listening(wire::kCategoryCoroutine)) return;
-    write_event(writer, stamp, EventType::kSuspend,
-                make_word1(wait_object, pack24(sequence, static_cast<std::uint8_t>(reason))), caller_address,
+    write_event(writer, stamp, EventType::kSuspend, suspend_word(sequence, reason, wait_object), caller_address,
                 deadline_ticks);
+}
+struct Yielded {
+    std::uint32_t sequence;        // of who yields
+    std::uint64_t caller_address;  // where it continues, in user code
+    std::uint32_t next, next_sequence;
+    std::uint64_t next_identity;
+};
+// One coroutine yields to the next: suspend() and resume() in one go. False: they are to be told one by one, and nothing was.
+inline bool yielded(RingWriter* writer, std::uint64_t stamp, const Yielded& y) {
+    return writer != nullptr &&
+           writer->write_switch(stamp, suspend_word(y.sequence, wire::WaitReason::kYield, wire::kNone), y.caller_address, 0,
+                                resume_word(y.next, y.next_sequence, y.next_identity));
 }
 inline void wake(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine, std::uint32_t sequence,
                  wire::WakeCause cause) {

@@ -30,12 +30,19 @@ std::uint64_t monotonic_ns() {
 
 ListenState g_listen;
 
-// Stores the slot `offset` after head; publish() shows it.
-inline void RingWriter::store(std::uint64_t offset, std::uint64_t stamp, EventType type, std::uint64_t word1) {
-    const std::uint64_t position = head_ + offset;
-    const auto lap = static_cast<std::uint8_t>(position >> slots_log2_);
-    wire::store_slot(&slots_[position & (slots_count_ - 1)], wire::make_slot(stamp, type, lap, word1));
-}
+// Where the slots of a group lie, and their lap: a group never crosses a block, and so never the ring's end. Read once, since each vector store
+// makes the compiler forget what it has read.
+struct RingWriter::Place {
+    explicit Place(const RingWriter& writer)
+        : at(writer.slots_ + (writer.head_ & (writer.slots_count_ - 1))),
+          lap(static_cast<std::uint8_t>(writer.head_ >> writer.slots_log2_)) {}
+    void store(std::uint64_t offset, std::uint64_t stamp, EventType type, std::uint64_t word1) const {
+        wire::store_slot(at + offset, wire::make_slot(stamp, type, lap, word1));
+    }
+
+    wire::EventSlot* at;
+    std::uint8_t lap;
+};
 
 inline void RingWriter::publish(std::uint64_t slots) {
     head_ += slots;
@@ -55,12 +62,26 @@ inline void RingWriter::count(EventType type, std::uint64_t events) {
 template <typename... Exts>
 inline void RingWriter::put(std::uint64_t stamp, EventType type, std::uint64_t word1, Exts... exts) {
     count(type);
-    store(0, stamp, type, word1);
+    const Place place(*this);
+    place.store(0, stamp, type, word1);
     const std::uint64_t words[] = {exts..., 0};
     constexpr std::uint64_t kExts = sizeof...(exts) / 2;
     for (std::uint64_t i = 0; i < kExts; ++i)
-        store(i + 1, words[2 * i], EventType::kExt, words[2 * i + 1]);
+        place.store(i + 1, words[2 * i], EventType::kExt, words[2 * i + 1]);
     publish(1 + kExts);
+}
+
+bool RingWriter::write_switch(std::uint64_t stamp, std::uint64_t suspend_word1, std::uint64_t ext48, std::uint64_t ext64,
+                              std::uint64_t resume_word1) {
+    if (!ready(stamp, 3)) return false;
+    count(EventType::kSuspend);
+    count(EventType::kResume);
+    const Place place(*this);
+    place.store(0, stamp, EventType::kSuspend, suspend_word1);
+    place.store(1, ext48, EventType::kExt, ext64);
+    place.store(2, stamp, EventType::kResume, resume_word1);
+    publish(3);
+    return true;
 }
 
 template <typename... Exts>
@@ -146,7 +167,7 @@ bool RingWriter::prepare(std::uint64_t stamp, EventType type, std::uint32_t slot
     if (lost_count_ != 0) write_loss(stamp);
     if (told_mask_ != mask_) {
         count(EventType::kMask);
-        store(0, stamp, EventType::kMask, wire::make_word1(mask_, told_mask_));
+        Place(*this).store(0, stamp, EventType::kMask, wire::make_word1(mask_, told_mask_));
         publish(1);
         told_mask_ = mask_;
     }
@@ -210,7 +231,7 @@ void RingWriter::write_pads(std::uint64_t stamp, std::uint64_t count_slots) {
     if (count_slots == 0) return;
     count(EventType::kPad, count_slots);
     for (std::uint64_t i = 0; i < count_slots; ++i) {
-        store(0, stamp, EventType::kPad, 0);
+        Place(*this).store(0, stamp, EventType::kPad, 0);
         publish(1);
     }
 }
@@ -219,8 +240,9 @@ void RingWriter::write_sync(std::uint64_t stamp) {
     const std::uint32_t current = current_ != nullptr ? current_->load(std::memory_order_relaxed)
                                                       : wire::kNone;
     count(EventType::kSync);
-    store(0, stamp, EventType::kSync, wire::make_word1(current, mask_));
-    store(1, ring_->dropped_total.load(std::memory_order_relaxed), EventType::kExt, stamp);
+    const Place place(*this);
+    place.store(0, stamp, EventType::kSync, wire::make_word1(current, mask_));
+    place.store(1, ring_->dropped_total.load(std::memory_order_relaxed), EventType::kExt, stamp);
     publish(2);
     sync_wanted_ = false;
     sync_due_ = stamp + kSyncTicksMax;
@@ -229,8 +251,9 @@ void RingWriter::write_sync(std::uint64_t stamp) {
 void RingWriter::write_loss(std::uint64_t stamp) {
     const auto lost = static_cast<std::uint32_t>(std::min<std::uint64_t>(lost_count_, 0xffffffffU));
     count(EventType::kLoss);
-    store(0, stamp, EventType::kLoss, wire::make_word1(lost, 0));
-    store(1, 0, EventType::kExt, lost_since_);
+    const Place place(*this);
+    place.store(0, stamp, EventType::kLoss, wire::make_word1(lost, 0));
+    place.store(1, 0, EventType::kExt, lost_since_);
     publish(2);
     lost_count_ = 0;
 }

@@ -4,7 +4,7 @@
 // and the protocol between writer and reader: wire/ring.h.
 //
 //   W1  A RingWriter is used by one thread at a time, never from a signal handler.
-//   W2  A group (an event with its EXT slots) is published by one store of head, and is at most
+//   W2  A group (an event with its EXT slots, or two events of one switch) is published by one store of head, and is at most
 //       kRingGroupSlotsMax long.
 //   W3  Every block (ring_block_slots) opens with SYNC; a group never crosses a block.
 //   W4  emitted[t] = written[t] + dropped[t] at every quiet moment, SYNC, LOSS, MASK and PAD included (those are
@@ -68,6 +68,10 @@ public:
     void write(std::uint64_t stamp, wire::EventType type, std::uint64_t word1, std::uint64_t first_ext48,
                std::uint64_t first_ext64, std::uint64_t second_ext48, std::uint64_t second_ext64);
 
+    // The SUSPEND of one coroutine and the RESUME of the next, which share a stamp, as one group. False: nothing was written, because something
+    // has to be written first or a rule wants to see them: the ordinary way does that.
+    bool write_switch(std::uint64_t stamp, std::uint64_t suspend_word1, std::uint64_t ext48, std::uint64_t ext64, std::uint64_t resume_word1);
+
     std::uint32_t index() const { return index_; }  // of its RingEntry: what WorkerRecord::ring holds
 
     // The next event is done on behalf of this coroutine (of which the event tells the identity); for rules.
@@ -75,6 +79,7 @@ public:
 
 private:
     friend class RingSegment;
+    struct Place;
 
     // Whether `slots` more slots may be written right now without anything else first.
     bool ready(std::uint64_t stamp, std::uint32_t slots) const {
@@ -101,7 +106,6 @@ private:
     void write_sync(std::uint64_t stamp);
     void write_loss(std::uint64_t stamp);
     void refresh_limit();
-    void store(std::uint64_t offset, std::uint64_t stamp, wire::EventType type, std::uint64_t word1);
     void publish(std::uint64_t slots);
     void count(wire::EventType type, std::uint64_t events = 1);
     void drop(std::uint64_t stamp, wire::EventType type);

@@ -170,6 +170,11 @@ struct HistogramImage {
     void merge(const HistogramImage& other);
 };
 
+struct RingHead {
+    std::uint32_t ring = 0;
+    std::uint64_t slots = 0;
+};
+
 struct StateImage {
     // Identity of the target.
     std::uint32_t pid = 0;
@@ -191,6 +196,9 @@ struct StateImage {
     // When it was copied: every change before the first is in it, none after the second is.
     std::uint64_t read_begin_ticks = 0;
     std::uint64_t read_end_ticks = 0;
+
+    // Slots that each event ring held written when reading began, ascending by ring: what they tell had happened by then. Empty: not known.
+    std::vector<RingHead> ring_heads;
 
     std::vector<CoroutineImage> coroutines;  // in use only, ascending index
     std::vector<ChannelImage> channels;      // live only, ascending index

@@ -164,7 +164,15 @@ MemoryAccess Target::memory_access() const {
 }
 
 base::Result<StateImage> Target::read_state() {
-    return impl_->state.read();
+    std::vector<RingHead> heads;
+    for (std::uint32_t ring = 0; ring < impl_->rings.rings_count(); ++ring) {
+        const wire::RingLocation location = impl_->location(ring);
+        // [ring.publish] acquire: what a thread did to its records before it wrote an event that lies before head is seen by the reads below.
+        if (location.slots_count != 0) heads.push_back({ring, location.header->head.load(std::memory_order_acquire)});
+    }
+    auto image = impl_->state.read();
+    if (image.ok()) image->ring_heads = std::move(heads);
+    return image;
 }
 
 bool Target::follow(CoroutineImage& coroutine) const {

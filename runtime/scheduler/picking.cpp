@@ -167,6 +167,26 @@ void tell_resume(Worker& worker, std::uint32_t index, std::uint32_t sequence) {
     note_switch(worker);
 }
 
+// What the short yield (switch/park_x86_64.S) has to tell: `index` has yielded, whose record says so already, to `next`, which goes on when this
+// returns.
+extern "C" void cprime_tell_yield(Worker* worker, std::uint32_t index, std::uint32_t next) noexcept {
+    note_high_water(index);
+    if (emit::listening(wire::kCategoryCoroutine)) {
+        const std::uint64_t stamp = coroscope::base::read_tsc();
+        const emit::probe::Yielded yielded{.sequence = record(index).sequence.load(std::memory_order_relaxed),
+                                           .caller_address = record(index).rip.load(std::memory_order_relaxed),
+                                           .next = next,
+                                           .next_sequence = record(next).sequence.load(std::memory_order_relaxed),
+                                           .next_identity = detail(next).identity.load(std::memory_order_relaxed)};
+        if (__builtin_expect(!emit::probe::yielded(worker->ring, stamp, yielded), 0)) {
+            emit::probe::suspend(worker->ring, stamp, yielded.sequence, WaitReason::kYield, wire::kNone, yielded.caller_address, 0);
+            worker->record->current.store(next, std::memory_order_relaxed);
+            emit::probe::resume(worker->ring, stamp, next, yielded.next_sequence, yielded.next_identity);
+        }
+    }
+    note_switch(*worker);
+}
+
 void resume_first_time(Worker& worker, wire::CoroutineRecord& next) {
     next.flags.fetch_and(static_cast<std::uint8_t>(~wire::kCoroutineNeverRan), std::memory_order_relaxed);
     if (worker.parks_until_depth != 1) {

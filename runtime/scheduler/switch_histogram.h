@@ -20,9 +20,15 @@ void calibrate_stamps(Worker& worker);
 
 void note_measured_switch(Worker& worker);
 
-// At every resume.
+// At every resume. Most only count down.
 inline void note_switch(Worker& worker) {
-    if (__builtin_expect(emit::listening(wire::kProfileSwitches), 0)) note_measured_switch(worker);
+    if (__builtin_expect(!emit::listening(wire::kProfileSwitches), 1)) return;
+    const bool counts_down = worker.sampling == 0 && !worker.sample_pending && worker.sample_countdown > 1;
+    if (__builtin_expect(counts_down, 1)) {
+        --worker.sample_countdown;
+    } else {
+        note_measured_switch(worker);
+    }
 }
 
 // The present call idles: what it takes is no switch.

@@ -24,6 +24,11 @@ void tell_suspend(Worker& worker, std::uint32_t index, std::uint32_t sequence, w
 void tell_resume(Worker& worker, std::uint32_t index, std::uint32_t sequence);
 void resume_first_time(Worker& worker, wire::CoroutineRecord& next);
 
+// While stacks are profiled; those of most are not looked at before they end.
+[[gnu::always_inline]] inline void note_high_water(std::uint32_t index) {
+    if (profiling_stacks() && (detail(index).private_word & kPrivateScanned) != 0) note_high_water_at_park(index);
+}
+
 // The running coroutine, whose state and reason are stored, is made whole for whoever looks at it: stack checked, exception state put away, sequence
 // even, event emitted.
 [[gnu::always_inline]] inline void put_away(Worker& worker, wire::CoroutineRecord& self, std::uint32_t index,
@@ -39,7 +44,7 @@ void resume_first_time(Worker& worker, wire::CoroutineRecord& next);
     if (__builtin_expect(--worker.parks_until_depth == 0, 0)) note_depth(worker, index);
     const bool watched = emit::listening(wire::kEventCategories | wire::kProfileStacks) ||
                          __builtin_expect(worker.profile_always, 0);
-    if (watched && profiling_stacks()) note_high_water_at_park(index);
+    if (watched) note_high_water(index);
     self.caught_exceptions = reinterpret_cast<std::uint64_t>(worker.eh_globals->caught_exceptions);
     self.uncaught_exceptions = worker.eh_globals->uncaught_exceptions;
     // [coroutine.sequence] release: whoever reads it even sees the registers, the stack and the reason as they stay.

@@ -98,7 +98,7 @@ void paint_stack(std::uint32_t index) {
     }
     auto* words = reinterpret_cast<std::uint64_t*>(low);
     std::fill(words, reinterpret_cast<std::uint64_t*>(bounds.high), kPaint);
-    detail(index).private_word |= kPrivatePainted;
+    detail(index).private_word |= kPrivatePainted | (is_paged(geometry) ? 0 : kPrivateScanned);
 }
 
 void note_site_depth(std::uint32_t index) {
@@ -117,8 +117,6 @@ void raise_high_water(std::uint32_t index, std::uint32_t bytes) {
 }
 
 void note_high_water_at_park(std::uint32_t index) {
-    if ((detail(index).private_word & kPrivatePainted) == 0) return;
-    if (is_paged(g_runtime->pools.geometry(record(index).pool))) return;
     raise(index, measure(index));
 }
 

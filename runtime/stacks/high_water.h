@@ -23,11 +23,11 @@ void paint_stack(std::uint32_t index);
 // The coroutine's stack reaches that deep, segments included, as its growth knows.
 void raise_high_water(std::uint32_t index, std::uint32_t bytes);
 
-// At a park: micro and small only. At an exit: all. Both do nothing for a stack that was not painted.
+// At a park, of those that are kPrivateScanned: painted, micro or small.
 void note_high_water_at_park(std::uint32_t index);
 // At a park, without painting: the stack pointer says what is in use now. Raises the high water of the coroutine's site.
 void note_site_depth(std::uint32_t index);
-// Bytes used at most; 0 = not measured.
+// Of all. Bytes used at most; 0 = not painted.
 std::uint32_t high_water_at_exit(std::uint32_t index);
 
 }  // namespace cprime::detail

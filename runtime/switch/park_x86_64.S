@@ -151,11 +151,12 @@ cprime_park:
 
     .globl  cprime_yield
     .hidden cprime_yield_coroutine
+    .hidden cprime_tell_yield
     .type   cprime_yield, @function
     .p2align 6
-// rdi = request. One worker, nobody watches, nobody of higher priority, nothing but coroutines in the queue that parked in the ordinary way: the
+// rdi = request. One worker, nobody of higher priority, nothing but coroutines in the queue that parked in the ordinary way: the
 // running one goes to the queue's end, and the oldest goes on, as give_way() and pick() of scheduler/picking.cpp do it in 220 instructions instead
-// of these 100. Whatever is out of the ordinary goes there. Everything is decided before anything is changed.
+// of these 100. Who listens is told by cprime_tell_yield (there, too). Whatever is out of the ordinary goes there. Everything is decided before anything is changed.
 //   rax worker, rdx its running coroutine, rcx the next one, esi its index, r8 top, r9 bottom, r10 slots, r11 mask
 cprime_yield:
     .cfi_startproc
@@ -167,9 +168,6 @@ cprime_yield:
     testq   %rax, %rax
     jz      .Lyield_slowly
     cmpq    $0, CPRIME_WORKER_SAMPLING(%rax)    // and attention beside it
-    jne     .Lyield_slowly
-    movq    _ZN9coroscope4emit8g_listenE@GOTPCREL(%rip), %rcx
-    cmpl    $0, (%rcx)
     jne     .Lyield_slowly
     movq    cprime_urgent@GOTPCREL(%rip), %rcx
     cmpl    $0, (%rcx)
@@ -236,6 +234,10 @@ cprime_yield:
     movl    COROSCOPE_COROUTINE_UNCAUGHT(%rcx), %ebp
     movq    %r12, (%rdi)
     movl    %ebp, 8(%rdi)
+    movq    _ZN9coroscope4emit8g_listenE@GOTPCREL(%rip), %rdi
+    cmpl    $0, (%rdi)
+    jne     .Lyield_told
+.Ltold:
     movq    %rcx, CPRIME_WORKER_CURRENT(%rax)
     movl    %esi, CPRIME_WORKER_CURRENT_INDEX(%rax)
     movq    $0, CPRIME_WORKER_SLICE_BEGAN(%rax)
@@ -262,7 +264,39 @@ cprime_yield:
     POP_REGISTERS
     jmp     *%rcx
 
+// Somebody listens: the events are told on the worker's stack, in between. Before anybody sees who is the current coroutine now, since a ring
+// opens with that [WorkerRecord::current].
+    FRAME_STANDS
+.Lyield_told:
+    movq    %rax, %rbx
+    movq    %rcx, %r13
+    movl    %esi, %r14d
+    movq    %r8, %r15
+    movq    %rsp, %r12                          // the coroutine's frame, as in cprime_park
+    .cfi_def_cfa %r12, 64
+    movq    $0, %fs:COROSCOPE_STACK_LIMIT_TLS
+    movq    CPRIME_WORKER_STACK_TOP(%rax), %rsp
+    movq    %rax, %rdi
+    movl    %esi, %edx
+    movl    CPRIME_WORKER_CURRENT_INDEX(%rax), %esi
+    call    cprime_tell_yield
+    movq    %r12, %rsp
+    .cfi_def_cfa %rsp, 64
+    movq    %rbx, %rax
+    movq    %r13, %rcx
+    movl    %r14d, %esi
+    movq    %r15, %r8
+    movq    CPRIME_WORKER_SLOTS(%rax), %r10
+    movq    CPRIME_WORKER_MASK(%rax), %r11
+    jmp     .Ltold
+
     .cfi_def_cfa %rsp, 8
+    .cfi_restore %rbp
+    .cfi_restore %rbx
+    .cfi_restore %r12
+    .cfi_restore %r13
+    .cfi_restore %r14
+    .cfi_restore %r15
     .cfi_offset %rip, -8
 // A Micro slot: its canary, and that of the slot below, which lies on the same page or is not looked at here. Where a word is not as it should
 // be the long way finds out why.

@@ -23,6 +23,7 @@
 #include "traces/ring_log.h"
 #include "traces/tally.h"
 #include "traces/replay.h"
+#include "traces/session.h"
 #include "traces/trace_reader.h"
 #include "traces/trace_writer.h"
 
@@ -198,19 +199,29 @@ base::Result<std::uint64_t> write_long_trace(const Recording& recording, const s
         slots += chunk.slots.size();
     }
     const TraceReader& reader = *recording.reader;
-    auto image = reader.read_keyframe(reader.chunks()[reader.keyframes()[reader.keyframes().size() / 2]]);
-    if (!image.ok()) return image.error();
     std::vector<traces::EventsChunk> chunks = recording.chunks;
     std::uint64_t written = 0;
-    while (written < count) {
-        image->read_begin_ticks = image->read_end_ticks = chunks.front().ticks_min;
-        base::Status status = writer.add_keyframe(*image);
+    for (std::uint64_t round = 0; written < count; ++round) {
+        base::Status status = base::ok_status();
         traces::Counts marks = reader.counts().empty() ? traces::Counts{} : *reader.counts().back();
-        for (traces::EventsChunk& chunk : chunks) {
-            if (status.ok()) status = writer.add_events(chunk, false);
-            written += chunk.events_count;
-            marks.mark_ticks = std::max(marks.mark_ticks, chunk.ticks_max);
-            move_on(chunk, to - from, slots);
+        // In the order of the recording: its keyframes and its events.
+        auto keyframe = reader.keyframes().begin();
+        auto chunk = chunks.begin();
+        const auto events = reader.events();
+        for (std::size_t next = 0; next < events.size() && status.ok(); ++next, ++chunk) {
+            for (; keyframe != reader.keyframes().end() && *keyframe < events[next] && status.ok(); ++keyframe) {
+                auto image = reader.read_keyframe(reader.chunks()[*keyframe]);
+                if (!image.ok()) return image.error();
+                image->read_begin_ticks += round * (to - from);
+                image->read_end_ticks += round * (to - from);
+                for (inspect::RingHead& head : image->ring_heads)
+                    head.slots += round * slots;
+                status = writer.add_keyframe(*image);
+            }
+            if (status.ok()) status = writer.add_events(*chunk, false);
+            written += chunk->events_count;
+            marks.mark_ticks = std::max(marks.mark_ticks, chunk->ticks_max);
+            move_on(*chunk, to - from, slots);
         }
         if (status.ok()) status = writer.add_counts(marks);
         if (!status.ok()) return status.error();
@@ -372,21 +383,28 @@ base::Result<RowResult> measure_trace_open(const Row& row, const Effort& effort)
         const auto reader = TraceReader::open(closed.path());
         return reader.ok() && (*reader)->complete() == complete;
     };
+    // As the window does it: the session, until the Moment that it shows first is there.
     const auto first_picture = [&] {
-        auto reader = TraceReader::open(closed.path());
-        if (!reader.ok()) return false;
-        const auto replay = traces::Replay::make(std::shared_ptr<const TraceReader>(std::move(*reader)));
-        if (!replay.ok()) return false;
-        const auto keyframes = (*replay)->reader().keyframes();
-        const ChunkRef& middle = (*replay)->reader().chunks()[keyframes[keyframes.size() / 2]];
-        return (*replay)->moment_at((*replay)->time_of(middle.header.ticks_max)).ok();
+        const auto session = traces::open_trace(closed.path(), {}, traces::StartAt::kPopulated);
+        return session.ok() && (*session)->wait_moment().ok();
+    };
+    auto opened = TraceReader::open(closed.path());
+    if (!opened.ok()) return opened.error();
+    const auto replay = traces::Replay::make(std::shared_ptr<const TraceReader>(std::move(*opened)));
+    if (!replay.ok()) return replay.error();
+    std::uint32_t step = 0;
+    // Here and there, all over the trace.
+    const auto moment = [&] {
+        const traces::TimeNs length = (*replay)->end() - (*replay)->begin();
+        step = (step + 617) % 1000;
+        return (*replay)->moment_at((*replay)->begin() + length / 1000 * step).ok();
     };
     for (unsigned round = 0; round < effort.memory_rounds + 1; ++round) {
         for (std::size_t i = 0; i < series.size(); ++i) {
             if (row.series[i].label == "walked") continue;
-            const bool whole = row.series[i].label != "first_picture";
-            series[i].values.push_back(
-                milliseconds_of([&] { return whole ? open(true) : first_picture(); }, &good));
+            const std::string& label = row.series[i].label;
+            series[i].values.push_back(milliseconds_of(
+                [&] { return label == "first_picture" ? first_picture() : label == "moment" ? moment() : open(true); }, &good));
         }
     }
     series[0].extra = {{"events", static_cast<double>(*written)}, {"bytes", static_cast<double>(bytes)}};

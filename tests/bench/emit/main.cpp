@@ -55,6 +55,19 @@ Measured event_stamped(std::uint64_t count) {
                         [stamp](std::uint32_t i) { emit::probe::resume(g_writer, stamp, i, i, i); });
 }
 
+// SUSPEND and RESUME of one switch, which share a stamp, as a yield tells them. An operation is one of the two.
+Measured event_of_switch(std::uint64_t count) {
+    Measured measured = write_events(count / 2, wire::kCategoryCoroutine, [](std::uint32_t i) {
+        const std::uint64_t stamp = base::read_tsc();
+        const emit::probe::Yielded yielded{.sequence = i, .caller_address = 0x400000, .next = i, .next_sequence = i, .next_identity = i};
+        if (emit::probe::yielded(g_writer, stamp, yielded)) return;
+        emit::probe::suspend(g_writer, stamp, i, wire::WaitReason::kYield, wire::kNone, 0x400000, 0);
+        emit::probe::resume(g_writer, stamp, i, i, i);
+    });
+    measured.operations *= 2;
+    return measured;
+}
+
 // A probe to which nobody listens, in a loop of nothing else.
 Measured event_dormant(std::uint64_t count) {
     return write_events(count, 0, [](std::uint32_t i) {
@@ -138,6 +151,7 @@ constexpr bench::Workload kWorkloads[] = {
     {"event", event},
     {"event_wide", event_wide},
     {"event_stamped", event_stamped},
+    {"event_of_switch", event_of_switch},
     {"event_dormant", event_dormant},
     {"event_judged", event_judged},
     {"event_passed_over", event_passed_over},

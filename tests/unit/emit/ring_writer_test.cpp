@@ -141,6 +141,46 @@ TEST_F(ring_writer, every_block_opens_with_a_sync_and_no_group_crosses_it) {
     expect_books_balance(writer->index(), events, decoder.pads());
 }
 
+TEST_F(ring_writer, a_switch_is_one_group_wherever_nothing_comes_before_it) {
+    RingWriter* writer = worker();
+    EXPECT_FALSE(writer->write_switch(1, 1, 2, 3, 4)) << "nobody listens";
+    listen_overwrite();
+    EXPECT_FALSE(writer->write_switch(1, 1, 2, 3, 4)) << "SYNC and MASK come first";
+    std::uint64_t at_once = 0, one_by_one = 0;
+    for (std::uint32_t i = 0; i < 2 * kBlockSlots; ++i) {
+        const std::uint64_t stamp = 1000 + i;
+        if (writer->write_switch(stamp, i, i + 1, i + 2, i + 3)) {
+            ++at_once;
+            continue;
+        }
+        ++one_by_one;
+        writer->write(stamp, EventType::kSuspend, i, i + 1, i + 2);
+        writer->write(stamp, EventType::kResume, i + 3);
+    }
+    EXPECT_GT(at_once, 100 * one_by_one);
+    wire::RingReader reader(writer->index());
+    wire::EventDecoder decoder;
+    const auto events = drain(reader, decoder);
+    std::uint32_t suspends = 0, resumes = 0;
+    for (const DecodedEvent& event : events) {
+        if (event.type == EventType::kSuspend) {
+            EXPECT_EQ(event.object, suspends);
+            EXPECT_EQ(event.tsc, 1000 + suspends);
+            EXPECT_EQ(event.ext48[0], suspends + 1);
+            EXPECT_EQ(event.ext64[0], suspends + 2);
+            ++suspends;
+        } else if (event.type == EventType::kResume) {
+            EXPECT_EQ(event.object, resumes + 3);
+            EXPECT_EQ(event.tsc, 1000 + resumes);
+            ++resumes;
+        }
+    }
+    EXPECT_EQ(suspends, 2 * kBlockSlots);
+    EXPECT_EQ(resumes, 2 * kBlockSlots);
+    EXPECT_EQ(decoder.undecodable(), 0U);
+    expect_books_balance(writer->index(), events, decoder.pads());
+}
+
 TEST_F(ring_writer, a_sync_is_due_before_48_bits_can_wrap) {
     RingWriter* writer = worker();
     listen_overwrite();

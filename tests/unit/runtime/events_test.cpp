@@ -143,6 +143,38 @@ TEST_P(Events, dormant_workers_write_nothing) {
         EXPECT_TRUE(ring.empty());
 }
 
+TEST(Yields, tell_who_yielded_and_who_went_on_by_one_stamp) {
+    constexpr std::uint32_t kRounds = 10'000;
+    Runtime runtime({.workers = 1});
+    listen(coroscope::wire::kEverything);
+    runtime.run([] {
+        const auto yields = [] {
+            for (std::uint32_t round = 0; round < kRounds; ++round)
+                yield();
+        };
+        auto one = spawn("yielder", yields), other = spawn("yielder", yields);
+        one.join();
+        other.join();
+    });
+    listen(0);
+    std::uint32_t yields = 0;
+    for (const auto& ring : read_all()) {
+        for (std::size_t i = 0; i + 1 < ring.size(); ++i) {
+            const DecodedEvent& event = ring[i];
+            const auto reason = static_cast<coroscope::wire::WaitReason>(coroscope::wire::high8(event.argument));
+            if (event.type != EventType::kSuspend || reason != coroscope::wire::WaitReason::kYield) continue;
+            ++yields;
+            EXPECT_NE(event.ext48[0], 0U) << "where it goes on";
+            // Now and then a block ends between the two, and SYNC opens the next.
+            const DecodedEvent& next = ring[i + 1].type == EventType::kSync ? ring[i + 2] : ring[i + 1];
+            ASSERT_EQ(next.type, EventType::kResume);
+            EXPECT_NE(next.object, event.current);
+            EXPECT_GE(next.tsc, event.tsc);
+        }
+    }
+    EXPECT_GE(yields, 2 * kRounds - 2) << "the last yield of each finds nobody else";
+}
+
 TEST_P(Events, a_suspend_names_reason_object_and_the_callers_address) {
     Runtime runtime({.workers = GetParam()});
     listen(coroscope::wire::kCategoryCoroutine);

@@ -41,9 +41,8 @@ TEST(Switch, goes_there_and_back) {
     }
 }
 
-// preserve_check(function, argument): fills the registers that a call must preserve with a pattern, calls cprime_park, and
-// returns how many of them came back changed.
-extern "C" int preserve_check(ParkFunction function, void* argument);
+// Fills the registers that a call must preserve with a pattern, calls door(first, second), and returns how many of them came back changed.
+extern "C" int preserve_check(const void* door, const void* first, void* second);
 asm(R"(
     .text
     .globl preserve_check
@@ -67,7 +66,10 @@ preserve_check:
     lea 0x33(%rsp), %r13
     lea 0x44(%rsp), %r14
     lea 0x55(%rsp), %r15
-    call cprime_park
+    mov %rdi, %rax
+    mov %rsi, %rdi
+    mov %rdx, %rsi
+    call *%rax
     xor %eax, %eax
     xor %ecx, %ecx
     cmp %rsp, (%rsp)
@@ -106,6 +108,10 @@ preserve_check:
     .size preserve_check, . - preserve_check
 )");
 
+int park_check(ParkFunction function, void* request) {
+    return preserve_check(reinterpret_cast<const void*>(&cprime_park), reinterpret_cast<const void*>(function), request);
+}
+
 TEST(Switch, a_call_preserves_what_calls_must_preserve) {
     run({.workers = 2}, [] {
         std::vector<JoinHandle<void>> handles;
@@ -113,9 +119,9 @@ TEST(Switch, a_call_preserves_what_calls_must_preserve) {
             handles.push_back(spawn("checker", [] {
                 for (int round = 0; round < 200; ++round) {
                     YieldRequest yields;
-                    EXPECT_EQ(preserve_check(&cprime_yield_coroutine, &yields), 0);
+                    EXPECT_EQ(park_check(&cprime_yield_coroutine, &yields), 0);
                     SleepRequest sleeps{1000, Status::ok};
-                    EXPECT_EQ(preserve_check(&sleep_coroutine, &sleeps), 0);
+                    EXPECT_EQ(park_check(&sleep_coroutine, &sleeps), 0);
                 }
             }));
         }
@@ -123,7 +129,27 @@ TEST(Switch, a_call_preserves_what_calls_must_preserve) {
             handle.join();
     });
     YieldRequest outside;
-    EXPECT_EQ(preserve_check(&cprime_yield_coroutine, &outside), 0) << "on a thread that is no worker";
+    EXPECT_EQ(park_check(&cprime_yield_coroutine, &outside), 0) << "on a thread that is no worker";
+}
+
+TEST(Switch, the_short_yield_preserves_them_too_whoever_listens) {
+    for (const std::uint32_t mask : {0U, wire::kEventCategories, wire::kEverything}) {
+        Runtime runtime({.workers = 1});
+        g_runtime->rings->listen(mask, wire::RingMode::kOverwrite, 2);
+        runtime.run([] {
+            std::vector<JoinHandle<void>> handles;
+            for (int i = 0; i < 8; ++i) {
+                handles.push_back(spawn("checker", [] {
+                    YieldRequest yields;
+                    for (int round = 0; round < 200; ++round)
+                        EXPECT_EQ(preserve_check(reinterpret_cast<const void*>(&cprime_yield), &yields, nullptr), 0);
+                }));
+            }
+            for (auto& handle : handles)
+                handle.join();
+        });
+        g_runtime->rings->listen(0, wire::RingMode::kOff, 0);
+    }
 }
 
 // By return address, or by where the function starts that it lies in.

@@ -307,7 +307,7 @@ TEST(Past, follows_what_is_written_and_stays_where_it_was_sent) {
     Published published;
     const std::shared_ptr<const Replay> first =
         replay_of(std::shared_ptr<const TraceReader>(TraceReader::open(path.path())->release()));
-    Past past(first, Past::Follow::kYes, [&](const Past&) { published.tell(); });
+    Past past(first, Past::Follow::kYes, std::nullopt, [&](const Past&) { published.tell(); });
     ASSERT_TRUE(past.wait_moment().ok());
     recording.round();
     const TimeNs now = first->time_of(recording.now());
@@ -335,7 +335,7 @@ TEST(Past, of_what_a_session_keeps_looks_for_more_when_it_is_asked_for_more) {
     recording.round();
     const std::shared_ptr<const Replay> first =
         replay_of(std::shared_ptr<const TraceReader>(TraceReader::open(memory->snapshot(), "kept")->release()));
-    Past past(first, Past::Follow::kNo, [](const Past&) {});
+    Past past(first, Past::Follow::kNo, std::nullopt, [](const Past&) {});
     past.set_time(first->begin());
     ASSERT_TRUE(past.wait_moment().ok());
     recording.round();
