@@ -90,18 +90,6 @@ inline void suspend(RingWriter* writer, std::uint64_t stamp, std::uint32_t seque
     write_event(writer, stamp, EventType::kSuspend, suspend_word(sequence, reason, wait_object), caller_address,
                 deadline_ticks);
 }
-struct Yielded {
-    std::uint32_t sequence;        // of who yields
-    std::uint64_t caller_address;  // where it continues, in user code
-    std::uint32_t next, next_sequence;
-    std::uint64_t next_identity;
-};
-// One coroutine yields to the next: suspend() and resume() in one go. False: they are to be told one by one, and nothing was.
-inline bool yielded(RingWriter* writer, std::uint64_t stamp, const Yielded& y) {
-    return writer != nullptr &&
-           writer->write_switch(stamp, suspend_word(y.sequence, wire::WaitReason::kYield, wire::kNone), y.caller_address, 0,
-                                resume_word(y.next, y.next_sequence, y.next_identity));
-}
 inline void wake(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine, std::uint32_t sequence,
                  wire::WakeCause cause) {
     if (!listening(wire::kCategoryCoroutine)) return;

@@ -2,6 +2,7 @@
 #include <sched.h>
 
 #include "cprime/this_coroutine.h"
+#include "instrumentation/emit/switch_probe.h"
 #include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/clock.h"
 #include "runtime/scheduler/enqueue.h"

@@ -154,9 +154,9 @@ cprime_park:
     .hidden cprime_tell_yield
     .type   cprime_yield, @function
     .p2align 6
-// rdi = request. One worker, nobody of higher priority, nothing but coroutines in the queue that parked in the ordinary way: the
-// running one goes to the queue's end, and the oldest goes on, as give_way() and pick() of scheduler/picking.cpp do it in 220 instructions instead
-// of these 100. Who listens is told by cprime_tell_yield (there, too). Whatever is out of the ordinary goes there. Everything is decided before anything is changed.
+// rdi = request. One worker, nobody of higher priority, nothing but coroutines in the queue that parked in the ordinary way: the running one goes to
+// the queue's end, and the oldest goes on, as give_way() and pick() of scheduler/picking.cpp do it in 220 instructions instead of these 100. Whatever
+// is out of the ordinary goes there; who listens is told by cprime_tell_yield. Everything is decided before anything is changed.
 //   rax worker, rdx its running coroutine, rcx the next one, esi its index, r8 top, r9 bottom, r10 slots, r11 mask
 cprime_yield:
     .cfi_startproc

@@ -13,6 +13,7 @@
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/armed_rule.h"
 #include "instrumentation/emit/probes.h"
+#include "instrumentation/emit/switch_probe.h"
 #include "instrumentation/emit/ring_writer.h"
 #include "runner/runner.h"
 
