@@ -61,6 +61,25 @@ void get_migrations(ByteReader& in, std::vector<SiteMigrationsImage>& rows) {
 
 }  // namespace
 
+void put_stack_segments(ByteWriter& out, const std::vector<inspect::StackSegmentImage>& segments) {
+    out.put_varint(segments.size());
+    for (const inspect::StackSegmentImage& segment : segments) {
+        out.put_varint(segment.coroutine);
+        out.put_varint(segment.slot);
+        out.put(segment.pool);
+    }
+}
+
+void get_stack_segments(ByteReader& in, std::vector<inspect::StackSegmentImage>& segments) {
+    if (in.remaining() == 0) return;
+    segments.resize(in.get_count(3));
+    for (inspect::StackSegmentImage& segment : segments) {
+        segment.coroutine = get_count32(in, ~std::uint32_t{0});
+        segment.slot = get_count32(in, ~std::uint32_t{0});
+        segment.pool = in.get<std::uint8_t>();
+    }
+}
+
 bool has_growth(const StateImage& image) {
     const auto pool_says = [](const inspect::PoolImage& pool) {
         return pool.guards_known || pool.trimmed_bytes != 0 ||

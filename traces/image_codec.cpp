@@ -372,27 +372,6 @@ void get_histograms(ByteReader& in, std::vector<inspect::HistogramImage>& histog
     }
 }
 
-// ---- stack segments: at the end, and missing where there are none, as in files of before
-
-void put_stack_segments(ByteWriter& out, const std::vector<inspect::StackSegmentImage>& segments) {
-    out.put_varint(segments.size());
-    for (const inspect::StackSegmentImage& segment : segments) {
-        out.put_varint(segment.coroutine);
-        out.put_varint(segment.slot);
-        out.put(segment.pool);
-    }
-}
-
-void get_stack_segments(ByteReader& in, std::vector<inspect::StackSegmentImage>& segments) {
-    if (in.remaining() == 0) return;
-    segments.resize(in.get_count(3));
-    for (inspect::StackSegmentImage& segment : segments) {
-        set_index(in, segment.coroutine, in.get_varint());
-        set_index(in, segment.slot, in.get_varint());
-        segment.pool = in.get<std::uint8_t>();
-    }
-}
-
 }  // namespace
 
 std::vector<std::uint8_t> encode_image(const StateImage& image) {

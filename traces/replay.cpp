@@ -183,9 +183,9 @@ base::Status Replay::add_stacks(std::uint64_t ticks, Moment& moment) const {
         for (const inspect::StackRef& ref : snapshot->stacks) {
             const inspect::CoroutineImage* row = moment.state.coroutine_of(ref.identity);
             if (row == nullptr || row->sequence != ref.sequence || ref.stack == wire::kNone) continue;
-            const auto position = static_cast<std::size_t>(row - rows.data());
-            if (has_stack[position]) continue;
-            has_stack[position] = true;
+            const auto at = static_cast<std::size_t>(row - rows.data());
+            if (has_stack[at]) continue;
+            has_stack[at] = true;
             moment.stacks.stacks.push_back(ref);
         }
         moment.stacks.taken_ticks = snapshot->taken_ticks;

@@ -177,8 +177,7 @@ struct RingHead {
 
 struct StateImage {
     // Identity of the target.
-    std::uint32_t pid = 0;
-    std::uint32_t uid = 0;
+    std::uint32_t pid = 0, uid = 0;
     std::string program;
     std::uint64_t start_ticks = 0;
     std::uint64_t segment_nonce = 0;
@@ -187,8 +186,7 @@ struct StateImage {
     std::uint64_t park_address = 0, park_end_address = 0, trampoline_address = 0;
     wire::Lifecycle lifecycle = wire::Lifecycle::kStarting;
     std::uint64_t outside_spawned = 0;
-    std::uint64_t peak_rss_kib = 0;
-    std::uint64_t stack_bytes_peak = 0;
+    std::uint64_t peak_rss_kib = 0, stack_bytes_peak = 0;
     BlockingImage blocking;
     PauseImage pause;  // of a running program
     std::vector<std::uint64_t> signals_delivered;  // by signal number

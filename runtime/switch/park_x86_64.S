@@ -133,13 +133,7 @@ cprime_park:
     jmp     .Lstamped_in
 
 // A thread that is no worker: function(nullptr, kNoCoroutine, argument) on its own stack.
-    .cfi_def_cfa %rsp, 8
-    .cfi_restore %rbp
-    .cfi_restore %rbx
-    .cfi_restore %r12
-    .cfi_restore %r13
-    .cfi_restore %r14
-    .cfi_restore %r15
+    FRAME_GONE
 .Lno_worker:
     movq    %rdi, %rax
     movq    %rsi, %rdx
@@ -290,14 +284,7 @@ cprime_yield:
     movq    CPRIME_WORKER_MASK(%rax), %r11
     jmp     .Ltold
 
-    .cfi_def_cfa %rsp, 8
-    .cfi_restore %rbp
-    .cfi_restore %rbx
-    .cfi_restore %r12
-    .cfi_restore %r13
-    .cfi_restore %r14
-    .cfi_restore %r15
-    .cfi_offset %rip, -8
+    FRAME_GONE
 // A Micro slot: its canary, and that of the slot below, which lies on the same page or is not looked at here. Where a word is not as it should
 // be the long way finds out why.
     .macro CANARY_STANDS offset                 // of the slot whose lowest address is r8

@@ -74,3 +74,14 @@
     .cfi_offset %r14, -48
     .cfi_offset %r15, -56
     .endm
+// At a label that is reached as a function is entered.
+    .macro FRAME_GONE
+    .cfi_def_cfa %rsp, 8
+    .cfi_restore %rbp
+    .cfi_restore %rbx
+    .cfi_restore %r12
+    .cfi_restore %r13
+    .cfi_restore %r14
+    .cfi_restore %r15
+    .cfi_offset %rip, -8
+    .endm
