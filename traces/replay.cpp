@@ -39,7 +39,7 @@ base::Result<std::unique_ptr<Replay>> Replay::make(std::shared_ptr<const TraceRe
     base::Error why = base::error(base::ErrorCode::kCorrupt,
                                   trace.path() + ": the trace holds no look at the program; record it again");
     for (auto position = trace.keyframes().rbegin(); position != trace.keyframes().rend(); ++position) {
-        auto image = trace.read_keyframe(trace.chunks()[*position]);
+        auto image = trace.read_keyframe_rows(trace.chunks()[*position]);
         if (!image.ok()) {
             why = image.error();
             continue;
@@ -51,6 +51,7 @@ base::Result<std::unique_ptr<Replay>> Replay::make(std::shared_ptr<const TraceRe
         if (populated) break;
     }
     if (replay->last_.read_end_ticks == 0) return why;
+    replay->last_.index();
     replay->begin_ticks_ = trace.chunks()[trace.keyframes().front()].header.ticks_max;
     replay->end_ticks_ = replay->last_.read_end_ticks;
     if (!trace.counts().empty())
