@@ -46,8 +46,12 @@ base::Status EventPump::start(std::uint32_t mask, wire::RingMode mode, std::uint
     begin_ticks_ = base::read_tsc();
     if (writer_ != nullptr) withheld_.emplace(mask, begin_ticks_);
     before_.clear();
-    for (std::uint32_t ring = 0; ring < target_.rings_count(); ++ring)
+    for (std::uint32_t ring = 0; ring < target_.rings_count(); ++ring) {
         before_.push_back(target_.ring_counts(ring));
+        blocked_ns_before_ += target_.ring_blocked_ns(ring);
+    }
+    blocks_ = mode == wire::RingMode::kBlock;
+    target_.beat();
     if (mask != 0) {
         base::Status listening = target_.listen(mask, mode, sample_period);
         if (!listening.ok()) return listening;
@@ -130,6 +134,7 @@ void EventPump::push_mark(std::uint64_t number, bool last) {
 
 // Takes what every ring holds; false when the queue is full and the rings were left alone.
 bool EventPump::drain_round(std::uint64_t* slots) {
+    target_.beat();
     if (queued_bytes_.load(std::memory_order_relaxed) > limits_.queue_bytes) return false;
     // At the end all that the rings hold is taken: nobody makes room any more.
     if (limits_.room && !stop_.load(std::memory_order_relaxed) && !limits_.room()) return false;
@@ -156,6 +161,10 @@ void EventPump::poll_target() {
     if (target_.end_announced()) end_announced_.store(true, std::memory_order_release);
     if (!target_.alive()) target_alive_.store(false, std::memory_order_release);
     if (acknowledge_.exchange(false, std::memory_order_acq_rel)) target_.acknowledge_end();
+    std::uint64_t blocked_ns = 0;
+    for (std::uint32_t ring = 0; ring < target_.rings_count(); ++ring)
+        blocked_ns += target_.ring_blocked_ns(ring);
+    blocked_ns_.store(blocked_ns - blocked_ns_before_, std::memory_order_relaxed);
 }
 
 // What is withheld from us is missing in the file: it says when.
@@ -173,6 +182,18 @@ void EventPump::tell_withheld(bool last) {
     block.slots.assign(loss->begin(), loss->end());
     withheld_position_ += block.slots.size();
     push(std::move(block));
+}
+
+// Until the rings stay empty: nobody writes to them any more, and the program goes on. Where nothing may be lost that is waited for as long as the
+// log thread takes.
+void EventPump::drain_rest() {
+    const auto give_up = Clock::now() + kQuietMax;
+    for (int quiet = 0; quiet < kQuietRounds && (blocks_ || Clock::now() < give_up || !target_.alive());) {
+        std::uint64_t slots = 0;
+        const bool drained = drain_round(&slots);
+        quiet = drained && slots == 0 ? quiet + 1 : 0;
+        std::this_thread::sleep_for(kDrainPause);
+    }
 }
 
 void EventPump::drain_loop() {
@@ -210,13 +231,7 @@ void EventPump::drain_loop() {
     }
     // The end: no more events, then what the rings still hold. A refusal (somebody else decides what is listened to) changes nothing here.
     if (target_.alive()) static_cast<void>(target_.listen(0, wire::RingMode::kOff).ok());
-    const auto give_up = Clock::now() + kQuietMax;
-    for (int quiet = 0; quiet < kQuietRounds && (Clock::now() < give_up || !target_.alive());) {
-        std::uint64_t slots = 0;
-        const bool drained = drain_round(&slots);
-        quiet = drained && slots == 0 ? quiet + 1 : 0;
-        std::this_thread::sleep_for(kDrainPause);
-    }
+    drain_rest();
     tell_withheld(true);
     poll_target();
     push_mark(0, true);
@@ -319,8 +334,18 @@ void EventPump::flush() {
 // ---- any thread
 
 std::array<EventCount, wire::kEventTypesMax> EventPump::counts() const {
-    std::array<EventCount, wire::kEventTypesMax> totals{};
     const std::lock_guard lock(log_lock_);
+    return counts_locked();
+}
+
+std::optional<std::array<EventCount, wire::kEventTypesMax>> EventPump::counts_within(milliseconds patience) const {
+    const std::unique_lock lock(log_lock_, patience);
+    if (!lock.owns_lock()) return std::nullopt;
+    return counts_locked();
+}
+
+std::array<EventCount, wire::kEventTypesMax> EventPump::counts_locked() const {
+    std::array<EventCount, wire::kEventTypesMax> totals{};
     for (const RingCount& row : last_counts_.rings) {
         for (std::size_t type = 0; type < totals.size(); ++type) {
             totals[type].lost += row.emitted[type] > row.accepted[type]

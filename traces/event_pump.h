@@ -4,7 +4,8 @@
 //
 // The drain thread only copies and moves the tail, so that a ring of 4 MiB never fills while somebody compresses: at 83M events/s it holds
 // 3 ms. When the log thread falls behind, more and more chunks go out uncompressed (packing_grade.h); when more than Limits::queue_bytes wait, the
-// rings are left to fill and the program counts what it drops: it is never held up, and memory is bounded, however slow disk or reader are.
+// rings are left to fill and the program counts what it drops: it is never held up, and memory is bounded, however slow disk or reader are. With
+// RingMode::kBlock its threads wait instead, as long as the drain thread beats, which it does whatever the log thread waits for.
 //
 //   E1  The Target given is used by the drain thread alone from start() to stop().
 //   E2  Every 1/4 s, after Limits::mark_bytes of slots, and at the end, the open chunks are flushed and a mark with all counts follows them.
@@ -73,8 +74,12 @@ public:
 
     // Per type, over all rings, up to now.
     std::array<EventCount, wire::kEventTypesMax> counts() const;
+    // The same, where it is to be had soon: not while a slow disk or reader is waited for.
+    std::optional<std::array<EventCount, wire::kEventTypesMax>> counts_within(std::chrono::milliseconds patience) const;
     std::uint64_t events_total() const { return events_total_.load(std::memory_order_relaxed); }
     std::uint64_t slots_drained() const { return slots_drained_.load(std::memory_order_relaxed); }
+    // So long the program's threads have waited for room in their rings, together (RingMode::kBlock).
+    std::uint64_t blocked_ns() const { return blocked_ns_.load(std::memory_order_relaxed); }
     std::uint64_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
     // Fills what events know about an image.
     void complete(inspect::StateImage& image);
@@ -95,6 +100,7 @@ private:
     void drain_loop();
     bool drain_round(std::uint64_t* slots);
     void poll_target();
+    void drain_rest();
     void tell_withheld(bool last);
     void listen_as_wished();
     void push(Block block);
@@ -114,6 +120,8 @@ private:
     std::uint64_t withheld_position_ = 0;    // in kRecordersRing
     std::chrono::steady_clock::time_point next_withheld_;
     std::vector<inspect::Target::RingCounts> before_;  // counts when listening began, by ring
+    std::uint64_t blocked_ns_before_ = 0;              // of all rings then
+    bool blocks_ = false;  // nothing is left in the rings at the end; drain thread
 
     std::thread drain_thread_, log_thread_;
     std::atomic<bool> stop_{false};           // writer: stop(); reader: drain thread
@@ -121,7 +129,7 @@ private:
     std::atomic<bool> end_announced_{false};  // writer: drain thread
     std::atomic<bool> target_alive_{true};    // writer: drain thread
     std::atomic<bool> refused_{false};        // writer: drain thread; of the last listen()
-    std::atomic<std::uint64_t> slots_drained_{0}, events_total_{0}, queued_bytes_{0};
+    std::atomic<std::uint64_t> slots_drained_{0}, events_total_{0}, queued_bytes_{0}, blocked_ns_{0};
 
     std::mutex queue_lock_;  // guards what follows, up to log_lock_
     std::condition_variable queue_changed_, mark_logged_;
@@ -140,7 +148,9 @@ private:
 
     PackingGrade grade_;  // the log thread alone
 
-    mutable std::mutex log_lock_;  // guards the rest
+    std::array<EventCount, wire::kEventTypesMax> counts_locked() const;
+
+    mutable std::timed_mutex log_lock_;  // guards the rest
     TraceWriter* writer_;
     std::optional<TraceWriter*> next_writer_;  // from the next mark on
     Counts counts_before_;                     // of the mark at which writer_ began

@@ -12,6 +12,7 @@ base::Result<FlightDump> FlightDumps::write(const std::string& because, const st
     auto held = save_cut(**reader, dump.path, because, cost);
     if (!held.ok()) return held.error();
     dump.held = *held;
+    dump.cut_by_bytes = memory_->cut_by_bytes();
     ++count_;
     return dump;
 }

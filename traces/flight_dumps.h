@@ -21,6 +21,7 @@ struct FlightDump {
     std::string path;
     std::string because;
     CutResult held;
+    bool cut_by_bytes = false;  // younger events than were to be kept had to go (TraceMemory)
 };
 
 class FlightDumps {

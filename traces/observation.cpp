@@ -15,6 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Slots that wait, where memory is what is promised to be little: rings of 4 MiB are taken whole.
+constexpr std::uint64_t kBlockQueueBytes = 64ULL << 20;  // where the program can wait nothing is hoarded
 constexpr std::uint64_t kFlightQueueBytesMin = 16ULL << 20, kFlightQueueBytesMax = 64ULL << 20;
 constexpr std::int64_t kPastKeyframeNs = 500'000'000;  // between two looks that are kept
 constexpr auto kModulesAgeMin = std::chrono::seconds(2);  // before looking for libraries loaded meanwhile
@@ -108,7 +109,6 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
         if (!made.ok()) return made.error();
     }
     observation->names_ = std::make_unique<NameService>(std::vector<inspect::Module>{}, options.debug_paths);
-    observation->refresh_modules();
     EventPump::Limits limits;
     if (options.keep.has_value()) {
         limits.queue_bytes = std::clamp(options.keep->bytes, kFlightQueueBytesMin, kFlightQueueBytesMax);
@@ -116,8 +116,10 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
         limits.verbatim = false;  // what is kept would reach back a tenth as far
         limits.room = [watched = observation.get()] { return !watched->crowded(); };
     }
+    const bool blocks = records && options.when_full == WhenFull::kBlock;
+    if (blocks) limits.queue_bytes = kBlockQueueBytes;
     observation->pump_ = std::make_unique<EventPump>(*observation->rings_, observation->writer_.get(), limits);
-    const auto mode = records ? wire::RingMode::kDropAndCount : wire::RingMode::kOverwrite;
+    const auto mode = !records ? wire::RingMode::kOverwrite : blocks ? wire::RingMode::kBlock : wire::RingMode::kDropAndCount;
     const base::Status started = observation->pump_->start(options.mask, mode, options.sample_period);
     if (!started.ok()) {
         if (records || started.error().code != base::ErrorCode::kRefused) return started.error();
@@ -126,6 +128,8 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
         const base::Status watching = observation->pump_->start(0, wire::RingMode::kOff, 0);
         if (!watching.ok()) return watching.error();
     }
+    // Not before events are listened to: whoever reads the trace may be slow, and the program is to wait, or to count, from its beginning.
+    observation->refresh_modules();
     return observation;
 }
 
@@ -291,6 +295,7 @@ base::Status Observation::write_keyframe(const Moment& moment) {
 
 base::Status Observation::write_all_names() {
     base::Status written = write_new_names(*writer_);
+    if (!writer_->status().ok()) return writer_->status();  // nobody waits for names that go nowhere
     names_->wait_idle();
     if (written.ok()) written = write_new_names(*writer_);
     return written;

@@ -33,11 +33,18 @@
 
 namespace coroscope::traces {
 
+// What a program does while its recorder is behind and its rings are full.
+enum class WhenFull : std::uint8_t {
+    kLose,   // it goes on, and counts what it drops
+    kBlock,  // its threads wait, for a second at most after a recorder that stands still; nothing is lost while that lives
+};
+
 struct ObservationOptions {
     std::uint32_t pid = 0;
     std::uint32_t mask = wire::kEverything;  // that is listened to from the start; 0 = state plane only
     std::uint32_t sample_period = 0;         // 0 = default
     bool force_agent_copies = false;
+    WhenFull when_full = WhenFull::kLose;  // of a recorder; not with `keep`, which forgets by itself
     std::string record_path;               // "" = no file; otherwise this observer becomes the recorder
     std::shared_ptr<TraceMedium> medium;   // instead of a file at record_path: what is written to; nullptr = nothing
     std::optional<TraceWindow> keep;       // instead of either: so much of the trace is kept in memory (memory())
@@ -82,6 +89,7 @@ public:
     // Why events are not listened to although that was wished; "" = they are.
     const std::string& listening_refused() const { return listening_refused_; }
     EventPump& pump() { return *pump_; }
+    const EventPump& pump() const { return *pump_; }
     NameService& names() { return *names_; }
     const TraceWriter* writer() const { return writer_.get(); }
     // With ObservationOptions::keep: what is kept; else nullptr.

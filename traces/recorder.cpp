@@ -1,13 +1,13 @@
 // The loop of a recording: keyframes at their pace, dumps when they are wanted, and a trace that is closed properly whoever ends it.
 #include "traces/recorder.h"
 
+#include <fmt/format.h>
 #include <time.h>
 
 #include <chrono>
 #include <thread>
 #include <utility>
 
-#include "instrumentation/inspect/proc.h"
 #include "traces/keyframe_pace.h"
 #include "traces/observation.h"
 
@@ -20,7 +20,6 @@ using std::chrono::milliseconds;
 constexpr auto kLookOut = milliseconds(5);  // between two looks whether something ended
 constexpr auto kQuietAfterEnd = milliseconds(
     500);  // without an event after the announced end: it goes on without a runtime
-constexpr auto kProgressInterval = std::chrono::seconds(1);
 
 enum class Ending { kNotYet, kAnnounced, kGone, kAsked, kCondition, kFileFailed };
 
@@ -49,13 +48,10 @@ std::int64_t clock_ns(clockid_t clock) {
     return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
-std::uint64_t sum(const std::array<EventCount, wire::kEventTypesMax>& counts,
-                  std::uint64_t EventCount::*member) {
-    std::uint64_t total = 0;
-    for (std::size_t type = 0; type < counts.size(); ++type) {
-        if (!is_bookkeeping(static_cast<wire::EventType>(type))) total += counts[type].*member;
-    }
-    return total;
+// What was taken from the program and is not in the file.
+base::Error with_missing(base::Error error, std::uint64_t taken, std::uint64_t written) {
+    if (taken > written) error.message += fmt::format("; {} of {} events are missing in it", taken - written, taken);
+    return error;
 }
 
 class Recording {
@@ -66,8 +62,10 @@ public:
           observation_(observation),
           condition_(options),
           pace_(std::int64_t{options.keyframe_interval_ms} * 1'000'000, options.flight.value_or(TraceWindow{})),
-          cost_(observation.ns_per_event(), cost_counts()) {
+          counts_(options.pid, observation),
+          cost_(observation.ns_per_event(), counts_.soon()) {
         if (options.flight.has_value()) dumps_.emplace(observation.memory(), options.path);
+        if (options.on_progress) progress_.emplace(options.pid, observation, options.on_progress);
     }
 
     base::Result<RecordResult> run() {
@@ -81,14 +79,18 @@ public:
         const RecordingCost cost = cost_.total();
         const base::Status finished = observation_.finish(because, cost);
         const base::Status file = observation_.writer()->status();
-        if (!file.ok()) return file.error();
+        if (!file.ok()) {
+            const std::uint64_t taken = sum(observation_.pump().counts(), &EventCount::accepted);
+            return with_missing(file.error(), taken, observation_.writer()->events_count());
+        }
         if (!status.ok() && ending == Ending::kNotYet) return status.error();
         if (!finished.ok()) return finished.error();
         RecordResult result;
         result.cost = cost;
         result.ended_because = because;
-        if (dumps_.has_value()) {
-            auto last = dumps_->write(because, cost);
+        const std::string last_because = options_.last_dump_wanted ? options_.last_dump_wanted(because) : because;
+        if (dumps_.has_value() && !last_because.empty()) {
+            auto last = dumps_->write(last_because, cost);
             if (!last.ok()) return last.error();
             result.last_dump = std::move(*last);
         }
@@ -111,7 +113,6 @@ private:
             if (stopped()) return Ending::kAsked;
             if (!observation_.writer()->status().ok()) return Ending::kFileFailed;
             dump_if_wanted();
-            tell_progress();
             if (pace_.due(clock_ns(CLOCK_MONOTONIC), observation_.writer()->file_bytes(), observation_.pump().slots_drained()) ||
                 observation_.crowded())
                 return Ending::kNotYet;
@@ -128,13 +129,13 @@ private:
                 observation_.pump().flush();  // so that the look knows since when
                 status = keyframe(options_.with_stacks);
                 observation_.pump().flush();
-                cost_.take(cost_counts());
+                cost_.take(counts_.now());
                 observation_.pump().acknowledge_end();
                 wait_for_silence();
                 return "the program ended";
             case Ending::kGone: {
                 observation_.pump().stop();
-                cost_.take(cost_counts());  // who is reaped has no processor time any more
+                cost_.take(counts_.now());  // who is reaped has no processor time any more
                 const std::string how = options_.how_it_ended ? options_.how_it_ended() : "";
                 // Nobody changes the segment any more: what it says now is how it ended.
                 status = keyframe(false);
@@ -143,7 +144,7 @@ private:
             case Ending::kAsked:
             case Ending::kCondition:
                 status = keyframe(options_.with_stacks);
-                cost_.take(cost_counts());
+                cost_.take(counts_.now());
                 return ending == Ending::kCondition ? condition_.because() : "asked to stop";
             case Ending::kNotYet:
             case Ending::kFileFailed:
@@ -190,39 +191,10 @@ private:
         const std::string because = options_.dump_wanted();
         if (because.empty()) return;
         const base::Status settled = observation_.settle();
-        cost_.take(cost_counts());
+        cost_.take(counts_.now());
         const auto dump = settled.ok() ? dumps_->write(because, cost_.total())
                                        : base::Result<FlightDump>(settled.error());
         if (options_.on_dump) options_.on_dump(dump);
-    }
-
-    void tell_progress() {
-        const auto now = Clock::now();
-        if (!options_.on_progress || now < next_progress_) return;
-        next_progress_ = now + kProgressInterval;
-        cost_.take(cost_counts());
-        RecordOptions::Progress progress;
-        progress.cost = cost_.recent();
-        progress.events = events_;
-        progress.lost = lost_;
-        progress.bytes = dumps_.has_value() ? observation_.memory()->bytes() : observation_.writer()->file_bytes();
-        options_.on_progress(progress);
-    }
-
-    CostMeter::Counts cost_counts() {
-        CostMeter::Counts counts;
-        counts.now_ns = static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC));
-        const auto by_type = observation_.pump().counts();
-        events_ = sum(by_type, &EventCount::accepted);
-        lost_ = sum(by_type, &EventCount::lost);
-        counts.events = events_;
-        counts.lost = lost_;
-        counts.switches = by_type[static_cast<std::size_t>(wire::EventType::kResume)].accepted;
-        program_cpu_ns_ = inspect::proc::cpu_time_ns(options_.pid).value_or(program_cpu_ns_);
-        counts.program_cpu_ns = program_cpu_ns_;
-        counts.recorder_cpu_ns = static_cast<std::uint64_t>(clock_ns(CLOCK_PROCESS_CPUTIME_ID));
-        counts.bytes = observation_.writer()->file_bytes();
-        return counts;
     }
 
     const RecordOptions& options_;
@@ -231,9 +203,9 @@ private:
     Condition condition_;
     KeyframePace pace_;
     std::optional<FlightDumps> dumps_;
-    std::uint64_t program_cpu_ns_ = 0, events_ = 0, lost_ = 0;  // of the last cost_counts()
+    RecordingCounts counts_;
     CostMeter cost_;
-    Clock::time_point next_progress_ = Clock::now() + kProgressInterval;
+    std::optional<RecordingProgress> progress_;
 };
 
 }  // namespace
@@ -246,6 +218,7 @@ base::Result<RecordResult> record(const RecordOptions& options, const std::atomi
     observing.record_path = options.path;
     observing.medium = options.medium;
     observing.keep = options.flight;
+    observing.when_full = options.when_full;
     auto started = Observation::start(observing);
     if (!started.ok()) return started.error();
     if (options.on_begin) options.on_begin();

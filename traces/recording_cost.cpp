@@ -24,6 +24,7 @@ RecordingCost CostMeter::between(const Counts& from, const Counts& to) const {
     RecordingCost cost;
     cost.ns_per_event = ns_per_event_;
     cost.seconds = grown(from.now_ns, to.now_ns) * 1e-9;
+    cost.blocked_seconds = grown(from.blocked_ns, to.blocked_ns) * 1e-9;
     if (cost.seconds <= 0) return cost;
     const double taken = grown(from.events, to.events);
     const double lost = grown(from.lost, to.lost);
@@ -42,11 +43,13 @@ RecordingCost CostMeter::between(const Counts& from, const Counts& to) const {
 }
 
 std::string to_text(const RecordingCost& cost) {
-    return fmt::format(
+    std::string text = fmt::format(
         "events took {:.1f} % of the program's processor time ({:.1f} ns x {:.2f} M/s); unwatched it would have needed about {:.0f} % less; "
         "the recorder took {:.0f} % of a core and wrote {:.1f} MB/s",
         cost.cpu_share * 100, cost.ns_per_event, cost.events_per_second / 1e6, cost.estimated_slowdown * 100, cost.recorder_cores * 100,
         cost.bytes_per_second / 1e6);
+    if (cost.blocked_seconds > 0) text += fmt::format("; the program's threads waited {:.2f} s for it", cost.blocked_seconds);
+    return text;
 }
 
 }  // namespace coroscope::traces

@@ -25,6 +25,7 @@ struct RecordingCost {
     double estimated_slowdown = 0;  // 0 .. 1 of the same
     double recorder_cores = 0;      // processor time of the recorder in each second
     double bytes_per_second = 0;    // of the trace
+    double blocked_seconds = 0;     // that the program's threads waited for the recorder, together; by choice only (WhenFull)
 };
 // "it took 1.2 % of the program's processor time (9.8 ns x 1.3 M events/s); unwatched it would have needed about 4 % less; ..."
 std::string to_text(const RecordingCost& cost);
@@ -39,6 +40,7 @@ public:
         std::uint64_t program_cpu_ns = 0;
         std::uint64_t recorder_cpu_ns = 0;
         std::uint64_t bytes = 0;
+        std::uint64_t blocked_ns = 0;
     };
     CostMeter(double ns_per_event, const Counts& begin)
         : ns_per_event_(ns_per_event), begin_(begin), before_(begin), now_(begin) {}

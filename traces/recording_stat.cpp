@@ -30,6 +30,7 @@ nlohmann::json to_json(const RecordingStat& stat) {
     figure("estimated_slowdown", &RecordingCost::estimated_slowdown);
     figure("recorder_cores", &RecordingCost::recorder_cores);
     figure("bytes_per_second", &RecordingCost::bytes_per_second);
+    figure("blocked_seconds", &RecordingCost::blocked_seconds);
     return json;
 }
 

@@ -302,6 +302,7 @@ Bytes encode_end(const TraceEnd& end) {
     if (end.cost.has_value()) {
         RecordingCost cost = *end.cost;
         each_figure(cost, [&](double& figure) { out.put(figure); });
+        out.put(cost.blocked_seconds);
     }
     return std::move(out.bytes());
 }
@@ -315,6 +316,7 @@ base::Result<TraceEnd> decode_end(BytesView bytes) {
     if (in.ok() && in.remaining() != 0) {
         RecordingCost& cost = end.cost.emplace();
         each_figure(cost, [&](double& figure) { figure = std::max(0.0, in.get<double>()); });
+        if (in.remaining() != 0) cost.blocked_seconds = std::max(0.0, in.get<double>());  // not in traces of before
     }
     if (!in.ok()) return corrupt("the last words");
     return end;

@@ -1,13 +1,19 @@
 // See trace_medium.h.
 #include "traces/trace_medium.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <climits>
 #include <csignal>
 #include <cstring>
+#include <optional>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "instrumentation/base/file_descriptor.h"
@@ -78,20 +84,61 @@ private:
 
 class StreamMedium final : public TraceMedium {
 public:
-    StreamMedium(std::string path, base::FileDescriptor file) : path_(std::move(path)), file_(std::move(file)) {}
+    // `read_by_others`: it is a pipe or a socket, and has room when they take something.
+    StreamMedium(std::string path, base::FileDescriptor file, bool read_by_others, const std::atomic<bool>* ending)
+        : path_(std::move(path)), file_(std::move(file)), read_by_others_(read_by_others), ending_(ending) {}
 
     base::Status append(BytesView bytes, std::size_t) override {
         const WriteSignalsBlocked no_signal;
         while (!bytes.empty()) {
-            const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
-            if (written < 0 && errno == EINTR) continue;
+            const ssize_t written = write_some(bytes);
+            if (written < 0 && errno == EAGAIN && !wait_for_room()) return unread();
+            if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
             if (written <= 0) return failed(written < 0 ? errno : ENOSPC);
             bytes = bytes.subspan(static_cast<std::size_t>(written));
+            last_taken_ = Clock::now();
         }
         return base::ok_status();
     }
 
 private:
+    using Clock = std::chrono::steady_clock;
+    static constexpr int kLookOutMs = 50;  // while nobody reads: between two looks whether it should end
+
+    // What is wrong with it, if anything is, write tells.
+    bool room_within(int milliseconds) const {
+        pollfd waiting{file_.get(), POLLOUT, 0};
+        return ::poll(&waiting, 1, milliseconds) != 0;
+    }
+
+    // False: it should end, and nobody has read for too long.
+    bool wait_for_room() {
+        for (;;) {
+            if (room_within(kLookOutMs)) return true;
+            // Relaxed: nothing is read on its account. [record.stop]
+            if (ending_ == nullptr || !ending_->load(std::memory_order_relaxed)) continue;
+            if (!ending_since_.has_value()) ending_since_ = Clock::now();
+            if (Clock::now() - std::max(*ending_since_, last_taken_) > std::chrono::milliseconds(kReaderPatienceMs)) return false;
+        }
+    }
+
+    // As much as there is room for, without waiting: where the kernel does not know how (pipes before Linux 6.4), what a pipe that has room takes for
+    // sure.
+    ssize_t write_some(BytesView bytes) {
+        if (!read_by_others_) return ::write(file_.get(), bytes.data(), bytes.size());
+        if (!in_pieces_) {
+            const iovec piece{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+            const ssize_t written = ::pwritev2(file_.get(), &piece, 1, -1, RWF_NOWAIT);
+            if (written >= 0 || (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS)) return written;
+            in_pieces_ = true;
+        }
+        if (!room_within(0)) {
+            errno = EAGAIN;
+            return -1;
+        }
+        return ::write(file_.get(), bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
+    }
+
     base::Error failed(int why) const {
         if (why == EPIPE) {
             return base::error(base::ErrorCode::kIo,
@@ -100,14 +147,24 @@ private:
         return base::error(base::ErrorCode::kIo, "cannot write the trace to " + path_ + " any further: " +
                                                      std::strerror(why) + "; choose another file with -o");
     }
+    base::Error unread() const {
+        return base::error(base::ErrorCode::kIo, "whoever reads the trace from " + path_ + " has taken nothing for " +
+                                                     std::to_string(kReaderPatienceMs / 1000) +
+                                                     " s, and it was to end; what came before is readable");
+    }
 
     const std::string path_;
     const base::FileDescriptor file_;
+    const bool read_by_others_;
+    const std::atomic<bool>* const ending_;  // may be null
+    std::optional<Clock::time_point> ending_since_;
+    Clock::time_point last_taken_{};
+    bool in_pieces_ = false;
 };
 
 }  // namespace
 
-base::Result<std::shared_ptr<TraceMedium>> open_medium(const std::string& path) {
+base::Result<std::shared_ptr<TraceMedium>> open_medium(const std::string& path, const std::atomic<bool>* ending) {
     const bool standard = path == kStandardStream;
     base::FileDescriptor file(standard ? ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
                                        : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
@@ -118,7 +175,7 @@ base::Result<std::shared_ptr<TraceMedium>> open_medium(const std::string& path) 
     }
     if (standard || !S_ISREG(facts.st_mode))
         return std::shared_ptr<TraceMedium>(
-            std::make_shared<StreamMedium>(standard ? "stdout" : path, std::move(file)));
+            std::make_shared<StreamMedium>(standard ? "stdout" : path, std::move(file), S_ISFIFO(facts.st_mode) || S_ISSOCK(facts.st_mode), ending));
     // Where locks are not to be had readers take the file for one that is closed.
     static_cast<void>(::flock(file.get(), LOCK_EX | LOCK_NB));
     return std::shared_ptr<TraceMedium>(std::make_shared<FileMedium>(path, std::move(file)));

@@ -101,6 +101,7 @@ void TraceMemory::give_way() {
             return piece.chunk.header.type == ChunkType::kKeyframe;
         });
         if (!look_behind) return;
+        cut_by_bytes_ = age <= limit_.ticks;
         mark_before_ = *mark;
         const auto gone = std::distance(window_.begin(), mark) + 1;
         for (std::ptrdiff_t i = 0; i < gone; ++i) {
@@ -111,6 +112,11 @@ void TraceMemory::give_way() {
             window_.pop_front();
         }
     }
+}
+
+bool TraceMemory::cut_by_bytes() const {
+    const std::lock_guard lock(lock_);
+    return cut_by_bytes_;
 }
 
 std::shared_ptr<const TraceBytes> TraceMemory::snapshot() const {

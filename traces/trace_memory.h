@@ -49,6 +49,8 @@ public:
     std::uint64_t bytes() const;
     // Of them, those that the next look and a mark before it let go of: events and marks.
     std::uint64_t event_bytes() const;
+    // What gave way last was younger than the limit of age: there would be more without the limit of bytes.
+    bool cut_by_bytes() const;
     // Nothing more will come.
     void close();
 
@@ -71,6 +73,7 @@ private:
     std::vector<Piece> lasting_;  // the file's header and tables
     std::deque<Piece> window_;
     std::optional<Piece> mark_before_;  // the last mark that gave way
+    bool cut_by_bytes_ = false;
     bool closed_ = false;
 };
 

@@ -10,6 +10,7 @@
 #include "traces/event_columns.h"
 #include "traces/image_codec.h"
 #include "traces/packing.h"
+#include "traces/ring_log.h"
 
 namespace coroscope::traces {
 namespace {
@@ -59,41 +60,36 @@ base::Result<std::unique_ptr<TraceWriter>> TraceWriter::create(std::shared_ptr<T
     return writer;
 }
 
-base::Status TraceWriter::status_locked() const {
-    if (failed_) return error_;
+base::Status TraceWriter::status() const {
+    if (failed_.load(std::memory_order_acquire)) return error_;  // [writer.failed]
     return base::ok_status();
 }
 
-base::Status TraceWriter::status() const {
-    const std::lock_guard lock(lock_);
-    return status_locked();
-}
-
 std::uint64_t TraceWriter::file_bytes() const {
-    const std::lock_guard lock(lock_);
-    return offset_;
+    return offset_.load(std::memory_order_relaxed);
 }
 
 std::uint64_t TraceWriter::chunks_count() const {
-    const std::lock_guard lock(lock_);
-    return chunks_;
+    return chunks_.load(std::memory_order_relaxed);
 }
 
 std::uint64_t TraceWriter::keyframes_count() const {
-    const std::lock_guard lock(lock_);
-    return keyframes_;
+    return keyframes_.load(std::memory_order_relaxed);
 }
 
 std::uint64_t TraceWriter::look_bytes() const {
-    const std::lock_guard lock(lock_);
-    return look_bytes_;
+    return look_bytes_.load(std::memory_order_relaxed);
+}
+
+std::uint64_t TraceWriter::events_count() const {
+    return events_.load(std::memory_order_relaxed);
 }
 
 base::Status TraceWriter::write_locked(BytesView bytes, std::size_t parts_bytes) {
     const base::Status written = medium_->append(bytes, parts_bytes);
     if (!written.ok()) {
-        failed_ = true;
         error_ = written.error();
+        failed_.store(true, std::memory_order_release);  // [writer.failed]
         return written;
     }
     offset_ += bytes.size();
@@ -102,7 +98,7 @@ base::Status TraceWriter::write_locked(BytesView bytes, std::size_t parts_bytes)
 
 base::Status TraceWriter::append_stored(ChunkHeader& header, Extras extras, BytesView payload) {
     const std::lock_guard lock(lock_);
-    if (failed_) return error_;
+    if (failed_.load(std::memory_order_relaxed)) return error_;
     CHECK(!finished_);
     header.number = chunks_;
     header.types_count = static_cast<std::uint16_t>(extras.counts.size());
@@ -126,6 +122,10 @@ base::Status TraceWriter::append_stored(ChunkHeader& header, Extras extras, Byte
     ++chunks_;
     if (is_look(header.type)) look_bytes_ += out.size();
     if (is_keyframe(header.type)) ++keyframes_;
+    if (header.type == ChunkType::kEvents) {
+        for (const TypeCount& row : extras.counts)
+            events_ += is_bookkeeping(static_cast<wire::EventType>(row.type)) ? 0 : row.count;
+    }
     if (!medium_->keeps_everything()) return written;
     const BytesView offset_bytes = bytes_of(offset);
     index_.insert(index_.end(), offset_bytes.begin(), offset_bytes.end());
@@ -150,6 +150,7 @@ base::Status TraceWriter::append(ChunkHeader header, Bytes payload, Compression 
 
 base::Status TraceWriter::add_events(const EventsChunk& chunk, bool hurry) {
     CHECK(chunk.slots.size() <= kChunkSlotsMax);
+    if (failed_.load(std::memory_order_acquire)) return error_;  // [writer.failed] nothing is packed for nobody
     ChunkHeader header = plain_header(ChunkType::kEvents);
     header.ring = chunk.ring;
     header.owner = static_cast<std::uint32_t>(chunk.owner);
@@ -218,7 +219,7 @@ base::Status TraceWriter::add_keyframe(const inspect::StateImage& image) {
     std::uint64_t strings_begin = 0;
     {
         const std::lock_guard lock(lock_);
-        if (failed_) return error_;
+        if (failed_.load(std::memory_order_relaxed)) return error_;
         strings_begin = strings_written_;
         strings_written_ = std::max<std::uint64_t>(strings_written_, image.strings.size());
     }
@@ -248,7 +249,7 @@ base::Status TraceWriter::add_stacks(const inspect::StackSnapshot& stacks, const
     std::uint32_t first = 0;
     {
         const std::lock_guard lock(lock_);
-        if (failed_) return error_;
+        if (failed_.load(std::memory_order_relaxed)) return error_;
         first = stacks_written_;
         stacks_written_ = end;
     }

@@ -5,10 +5,11 @@
 // that was added. When the medium fails (trace_medium.h) the error is kept, and everything after it returns the same error: the trace
 // stays readable.
 //
-// Thread: any, several at once. Blocks: for compression and for write(2). Tested in tests/unit/traces/trace_file_test.cpp and
-// disk_full_test.cpp.
+// Thread: any, several at once. Blocks: for compression and for write(2); who only asks (status() and the counts) never waits for either. Tested
+// in tests/unit/traces/trace_file_test.cpp and disk_full_test.cpp.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -78,6 +79,7 @@ public:
     std::uint64_t chunks_count() const;
     std::uint64_t keyframes_count() const;
     std::uint64_t look_bytes() const;  // of keyframes and their stacks
+    std::uint64_t events_count() const;  // of those handed over, that were written
 
 private:
     explicit TraceWriter(std::shared_ptr<TraceMedium> medium) : medium_(std::move(medium)) {}
@@ -91,21 +93,23 @@ private:
                                std::span<const wire::EventSlot> slots, Compression wish);
     base::Status append_stored(ChunkHeader& header, Extras extras, BytesView payload);
     base::Status write_locked(BytesView bytes, std::size_t parts_bytes);
-    base::Status status_locked() const;
 
     const std::shared_ptr<TraceMedium> medium_;  // guarded by lock_
     LookBase base_;                              // of who adds looks
     std::uint64_t seed_ = 0;   // of headers' checksums
     mutable std::mutex lock_;  // guards everything below
-    std::uint64_t offset_ = 0;  // end of the last whole chunk
-    std::uint32_t chunks_ = 0;
-    std::uint32_t keyframes_ = 0;
-    std::uint64_t look_bytes_ = 0;
+    // Written under lock_, read by any: plain counts.
+    std::atomic<std::uint64_t> offset_{0};  // end of the last whole chunk
+    std::atomic<std::uint32_t> chunks_{0};
+    std::atomic<std::uint32_t> keyframes_{0};
+    std::atomic<std::uint64_t> look_bytes_{0};
+    std::atomic<std::uint64_t> events_{0};
     std::uint64_t strings_written_ = 0;  // bytes of the arena
     std::uint32_t stacks_written_ = 0;   // of the stack table
     Bytes index_;                        // footer's payload so far
     bool finished_ = false;
-    bool failed_ = false;
+    // Release, once: whoever sees it sees error_. [writer.failed]
+    std::atomic<bool> failed_{false};
     base::Error error_;
 };
 

@@ -105,6 +105,7 @@ private:
     std::string export_at_;
     QueryLine query_;
     RecordRuleLine record_rule_;
+    std::string when_full_ = "lose";
     DoctorWish doctor_;
     std::string pid_, at_, flight_;
     const CLI::Option* flight_option_ = nullptr;
@@ -245,10 +246,15 @@ void Parser::add_record() {
     flight_option_ =
         record
             ->add_option("--flight-recorder", flight_,
-                         "Keep the last of it in memory (64MB, 10s, or 64MB,10s) and write FILE only when the rule of --on holds, when the "
-                         "program ends or is killed, or when this one is interrupted; SIGUSR1 to this process writes FILE, then FILE-2, "
-                         "FILE-3 ... and goes on")
+                         "Keep the last of it in memory (64MB, 10s, or 64MB,10s: whichever is less; a time alone keeps no more than 256MB) "
+                         "and write FILE only when the rule of --on holds, when the program ends or is killed, or when this one is "
+                         "interrupted; SIGUSR1 to this process writes FILE, then FILE-2, FILE-3 ... and goes on")
             ->type_name("SIZE");
+    record->add_option("--when-full", when_full_,
+                       "What the program does while FILE's disk, or whoever reads it, is slower than its events: lose (default): it goes on and "
+                       "what it drops is counted; block: it waits, however long, and nothing is lost; a recorder that is killed or stopped "
+                       "holds it up for a second at most")
+        ->type_name("lose|block");
     record->add_flag("--progress", record_.progress,
                      "Say each second what was recorded and what that costs, also where stderr is no terminal");
 }
@@ -335,6 +341,11 @@ base::Result<Wish> Parser::finish_record() {
         if (record_.output == traces::kStandardStream)
             return usage("--flight-recorder writes whole files: name one with -o, or record to the pipe without it");
     }
+    if (when_full_ != "lose" && when_full_ != "block")
+        return usage("'" + when_full_ + "' is nothing that a program can do when its rings are full: --when-full lose or block");
+    record_.block = when_full_ == "block";
+    if (record_.block && record_.flight)
+        return usage("--when-full block goes without --flight-recorder, which never writes while the program runs and forgets by itself");
     if (auto status = finish_record_rule(record_rule_, record_); !status) return status.error();
     return Wish(record_);
 }

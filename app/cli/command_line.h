@@ -22,10 +22,11 @@ struct HelpWish {
     std::string text;
 };
 
-// What a flight recorder keeps; 0 = as much as the other one says.
+// What a flight recorder keeps, whichever is less. Memory is always bounded.
 struct FlightSize {
+    static constexpr std::uint64_t kBytesDefault = 256'000'000;  // where only a time was said
     std::uint64_t bytes = 0;
-    std::int64_t ns = 0;
+    std::int64_t ns = 0;  // 0 = as long as that lasts
 };
 
 // record -o FILE (--pid PID | -- PROG ARGS…)
@@ -38,6 +39,7 @@ struct RecordWish {
     std::string stop_rule;  // recording ends when it holds; "" = none
     int after_ms = 0;       // so long after it
     std::optional<FlightSize> flight;  // nothing is written but dumps of so much
+    bool block = false;                // the program waits for the recorder rather than lose events
     bool progress = false;             // a line a second, also where stderr is no terminal
 };
 

@@ -96,6 +96,7 @@ base::Result<FlightSize> parse_flight_size(const std::string& text) {
             size.ns = *ns;
         }
     }
+    if (size.bytes == 0) size.bytes = FlightSize::kBytesDefault;
     return size;
 }
 

@@ -2,10 +2,10 @@
 //
 // The program's stdout is the program's alone; our own words go to stderr. With `-o -` stdout is the trace's, and the program's goes to stderr as
 // well. The trace decides the exit code: a program that fails or is killed is recorded all the same, and its status is one line. When recording
-// fails (the disk is full, whoever read the pipe has gone) the program still runs to its end, because it is not ours to kill.
+// fails (the disk is full, whoever read the pipe has gone) the program still runs to its end, because it is not ours to kill. Whoever does not
+// read the pipe is waited for until a signal asks for the end, and then for kReaderPatienceMs; where the program waits with us, any signal asks.
 #include <fmt/format.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "app/cli/exit_codes.h"
+#include "app/cli/record_words.h"
 #include "app/cli/signal_relay.h"
 #include "app/cli/words.h"
 #include "app/launcher.h"
@@ -52,43 +53,15 @@ base::Result<std::uint32_t> wait_for_runtime(LaunchedProgram& program, const std
     }
 }
 
-// Said before the program is started: afterwards it would run for nothing.
-base::Status may_write(const std::string& path) {
-    if (path == traces::kStandardStream) {
-        if (isatty(STDOUT_FILENO) == 0) return base::ok_status();
-        return base::error(base::ErrorCode::kUsage,
-                           "a trace is nothing for a terminal: send stdout to a file or a pipe, as in "
-                           "coroscope record -o - ... | coroscope replay -");
-    }
-    const std::size_t slash = path.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    struct stat status {};
-    const bool present = stat(path.c_str(), &status) == 0;
-    int problem = present && S_ISDIR(status.st_mode) ? EISDIR : 0;
-    if (problem == 0 && access(present ? path.c_str() : folder.c_str(), present ? W_OK : W_OK | X_OK) != 0)
-        problem = errno;
-    if (problem == 0) return base::ok_status();
-    return base::error(base::ErrorCode::kIo,
-                       fmt::format("the trace '{}' cannot be written: {}", path, base::errno_text(problem)));
-}
-
-std::string lost_text(std::uint64_t lost) {
-    return lost == 0 ? "none lost" : fmt::format("{} lost", lost);
-}
-
 std::string cost_text(const traces::RecordingCost& cost) {
     return cost.seconds > 0 ? "coroscope: " + traces::to_text(cost) + "\n" : "";
 }
 
-std::string summary(const std::string& path, const traces::RecordResult& result) {
-    return fmt::format("coroscope: {}: {} events, {}, {} keyframes, {:.1f} MB; {}\n",
-                       path == traces::kStandardStream ? "stdout" : path, result.events, lost_text(result.lost),
+std::string summary(const RecordWish& wish, const traces::RecordResult& result) {
+    const std::string waited = wish.block ? fmt::format("its threads waited {:.2f} s, ", result.cost.blocked_seconds) : "";
+    return fmt::format("coroscope: {}: {} events, {}, {}{} keyframes, {:.1f} MB; {}\n",
+                       wish.output == traces::kStandardStream ? "stdout" : wish.output, result.events, lost_text(result.lost), waited,
                        result.keyframes, static_cast<double>(result.file_bytes) / 1e6, result.ended_because);
-}
-
-std::string dump_text(const traces::FlightDump& dump) {
-    return fmt::format("coroscope: {}: the last {:.3f} s, {} events, {}, {:.1f} MB; {}\n", dump.path, dump.held.seconds,
-                       dump.held.events, lost_text(dump.held.lost), static_cast<double>(dump.held.file_bytes) / 1e6, dump.because);
 }
 
 // On a terminal one line that is written over; elsewhere, where that was asked for, a line each time.
@@ -112,7 +85,7 @@ private:
 int finish(const RecordWish& wish, const base::Result<traces::RecordResult>& result) {
     ProgressLine::clear();
     if (!result) return fail(result.error());
-    const std::string line = result->last_dump ? dump_text(*result->last_dump) : summary(wish.output, *result);
+    const std::string line = result->last_dump ? dump_text(wish.flight.value_or(FlightSize{}), *result->last_dump) : summary(wish, *result);
     std::fputs((line + cost_text(result->cost)).c_str(), stderr);
     return kExitGood;
 }
@@ -153,21 +126,21 @@ void say_rule(const Watch& watch) {
 
 // What the signals ask for. [record.stop] [record.dumps] the signal thread writes, the recording loop reads
 struct Asked {
-    std::atomic<bool> stop{false};
+    std::atomic<bool> stop{false}, signalled{false};
     std::atomic<std::uint32_t> dumps{0};
 };
 
 void add_flight(const FlightSize& size, Asked& asked, traces::RecordOptions& options) {
     traces::TraceWindow window;
-    if (size.bytes != 0) window.bytes = size.bytes;
+    window.bytes = size.bytes;
     if (size.ns != 0) window.ns = size.ns;
     options.flight = window;
     options.dump_wanted = [&asked, done = std::uint32_t{0}]() mutable -> std::string {
         const std::uint32_t wanted = asked.dumps.load(std::memory_order_relaxed);
         return std::exchange(done, wanted) == wanted ? "" : "asked for by SIGUSR1";
     };
-    options.on_dump = [](const base::Result<traces::FlightDump>& dump) {
-        const std::string line = dump ? dump_text(*dump)
+    options.on_dump = [size](const base::Result<traces::FlightDump>& dump) {
+        const std::string line = dump ? dump_text(size, *dump)
                                       : error_line(dump.error().message + "; recording goes on in memory") + "\n";
         ProgressLine::clear();
         std::fputs(line.c_str(), stderr);
@@ -180,10 +153,11 @@ base::Result<traces::RecordOptions> options_of(const RecordWish& wish, Asked& as
     options.pid = wish.pid;
     options.sample_period = wish.sample_period;
     options.keyframe_interval_ms = wish.keyframe_interval_ms;
+    options.when_full = wish.block ? traces::WhenFull::kBlock : traces::WhenFull::kLose;
     if (wish.flight) add_flight(*wish.flight, asked, options);
     if (ProgressLine::wanted(wish)) options.on_progress = ProgressLine::say;
     if (wish.output != traces::kStandardStream) return options;
-    auto medium = traces::open_medium(wish.output);
+    auto medium = traces::open_medium(wish.output, wish.block ? &asked.signalled : &asked.stop);
     if (!medium) return medium.error();
     options.medium = std::move(*medium);
     // From here on whoever writes to stdout, we and the program, writes to stderr.
@@ -203,7 +177,7 @@ int run_record(const RecordWish& wish) {
     }
     if (auto status = may_write(wish.output); !status) return fail(status.error());
     Asked asked;
-    SignalRelay relay(&asked.stop, wish.flight ? &asked.dumps : nullptr);
+    SignalRelay relay({.stop = &asked.stop, .dumps = wish.flight ? &asked.dumps : nullptr, .signalled = &asked.signalled});
     auto options = options_of(wish, asked);
     if (!options) return fail(options.error());
     if (wish.pid != 0) {

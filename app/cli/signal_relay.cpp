@@ -24,8 +24,8 @@ sigset_t relayed_signals(bool with_dumps) {
 
 }  // namespace
 
-SignalRelay::SignalRelay(std::atomic<bool>* stop, std::atomic<std::uint32_t>* dumps) : stop_(stop), dumps_(dumps) {
-    const sigset_t relayed = relayed_signals(dumps != nullptr);
+SignalRelay::SignalRelay(const Asked& asked) : asked_(asked) {
+    const sigset_t relayed = relayed_signals(asked.dumps != nullptr);
     CHECK(pthread_sigmask(SIG_BLOCK, &relayed, &mask_before_) == 0);
     signals_.reset(signalfd(-1, &relayed, SFD_CLOEXEC | SFD_NONBLOCK));
     quit_.reset(eventfd(0, EFD_CLOEXEC));
@@ -58,16 +58,25 @@ void SignalRelay::run() {
     }
 }
 
+bool SignalRelay::any_runs() const {
+    for (const base::FileDescriptor& program : programs_) {
+        pollfd ended{program.get(), POLLIN, 0};
+        if (poll(&ended, 1, 0) == 0) return true;
+    }
+    return false;
+}
+
 void SignalRelay::relay(int number, bool from_terminal) {
     if (number == SIGUSR1) {
         // A count with nothing behind it. [record.dumps]
-        dumps_->fetch_add(1, std::memory_order_relaxed);
+        asked_.dumps->fetch_add(1, std::memory_order_relaxed);
         return;
     }
+    // Written here, read by the recording loop and by who writes the trace: flags with nothing behind them, so relaxed would do. [record.stop]
+    if (asked_.signalled != nullptr) asked_.signalled->store(true);
     const std::lock_guard guard(lock_);
-    if (programs_.empty()) {
-        // Written here, read by the recording loop: a flag with nothing behind it, so relaxed would do as well. [record.stop]
-        stop_->store(true);
+    if (!any_runs()) {
+        asked_.stop->store(true);
         return;
     }
     if (from_terminal) return;

@@ -1,5 +1,5 @@
 // What SIGINT, SIGTERM and SIGHUP mean to `coroscope record`: the recorded program gets them and the recording goes on to its
-// end, or, where the program is not ours, the recording stops. Either way the trace is finished properly.
+// end, or, where the program is not ours or has ended, the recording stops. Either way the trace is finished properly.
 //
 // The signals are blocked for the whole process and taken by a thread of its own from a signalfd. What the terminal sends goes
 // to the whole foreground group (SI_KERNEL), so the program has it already and it is not sent twice. With a flight recorder SIGUSR1 is taken as
@@ -24,10 +24,13 @@ namespace coroscope::app {
 
 class SignalRelay {
 public:
-    // *stop becomes true at the first signal while no program is known to forward to.
-    explicit SignalRelay(std::atomic<bool>* stop) : SignalRelay(stop, nullptr) {}
-    // *dumps grows with each SIGUSR1; nullptr leaves that signal alone.
-    SignalRelay(std::atomic<bool>* stop, std::atomic<std::uint32_t>* dumps);
+    struct Asked {
+        std::atomic<bool>* stop = nullptr;             // becomes true at the first signal while no program runs to forward to
+        std::atomic<std::uint32_t>* dumps = nullptr;   // grows with each SIGUSR1; nullptr leaves that signal alone
+        std::atomic<bool>* signalled = nullptr;        // becomes true at the first of the others, forwarded or not; may be null
+    };
+    explicit SignalRelay(std::atomic<bool>* stop) : SignalRelay(Asked{.stop = stop}) {}
+    explicit SignalRelay(const Asked& asked);
     ~SignalRelay();  // as before: what arrived unseen meanwhile is delivered
 
     SignalRelay(const SignalRelay&) = delete;
@@ -39,9 +42,9 @@ public:
 private:
     void run();
     void relay(int number, bool from_terminal);
+    bool any_runs() const;  // with lock_ held
 
-    std::atomic<bool>* stop_;
-    std::atomic<std::uint32_t>* dumps_;
+    const Asked asked_;
     sigset_t mask_before_{};
     base::FileDescriptor signals_, quit_;
     std::mutex lock_;  // guards programs_

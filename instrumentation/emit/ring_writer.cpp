@@ -159,6 +159,11 @@ bool RingWriter::prepare(std::uint64_t stamp, EventType type, std::uint32_t slot
         sync = true;
     }
     if (!open_room(pads + needed())) {
+        if (mode_ == RingMode::kBlock && g_listen.epoch.load(std::memory_order_acquire) != epoch_) {  // [ring.epoch]
+            // While it waited somebody else came to listen, or nobody does: then the event is no loss.
+            refresh_epoch();
+            return (mask_ & wire::category_of(type)) != 0 && prepare(stamp, type, slots);
+        }
         drop(stamp, type);
         return false;
     }
@@ -209,21 +214,21 @@ bool RingWriter::open_room(std::uint64_t wanted_slots) {
 }
 
 // kBlock: the reader is another process that wakes nobody, so this polls. It gives up when the reader stops beating, or
-// when what is listened to changes (the agent saw the reader go).
+// when what is listened to changes (the agent saw the reader go). Patience is counted from the last beat: a reader that stands still holds
+// nobody up a second time.
 bool RingWriter::wait_for_reader(std::uint64_t wanted_slots) {
     const std::uint64_t since_ns = monotonic_ns();
+    const std::uint64_t before_ns = ring_->blocked_ns.load(std::memory_order_relaxed);
     std::uint64_t now_ns = since_ns;
     bool room = false;
     while (!room && g_listen.epoch.load(std::memory_order_acquire) == epoch_) {
-        const std::uint64_t beat_ns = reader_->heartbeat_ns.load(std::memory_order_relaxed);
-        if (now_ns > std::max(beat_ns, since_ns) + kReaderPatienceNs) break;
+        if (now_ns > reader_->heartbeat_ns.load(std::memory_order_relaxed) + kReaderPatienceNs) break;
         nanosleep(&kReaderPoll, nullptr);
         tail_ = clamped_tail(tail_);
         room = wire::ring_has_room(head_, wanted_slots, tail_, slots_count_);
         now_ns = monotonic_ns();
+        ring_->blocked_ns.store(before_ns + (now_ns - since_ns), std::memory_order_relaxed);
     }
-    ring_->blocked_ns.store(ring_->blocked_ns.load(std::memory_order_relaxed) + (now_ns - since_ns),
-                            std::memory_order_relaxed);
     return room;
 }
 

@@ -83,6 +83,10 @@ public:
         std::vector<std::uint64_t> emitted, dropped;  // wire::kEventTypesMax each
     };
     RingCounts ring_counts(std::uint32_t ring) const;
+    // So long its writer has waited for a recorder to make room (RingMode::kBlock), up to now.
+    std::uint64_t ring_blocked_ns(std::uint32_t ring) const;
+    // Of a recorder, while it takes nothing: it lives, and who waits for room may go on waiting.
+    void beat();
 
     // Reads `bytes` at `address` of the target's memory (process_vm_readv only). Returns bytes read.
     std::size_t read_memory(std::uint64_t address, void* to, std::size_t bytes) const;

@@ -142,10 +142,8 @@ std::size_t Target::drain(std::uint32_t ring, std::vector<wire::EventSlot>& out,
     } while (batch.accepted == 0 && batch.skipped != 0);
     out.resize(before + batch.accepted);
     if (first_position != nullptr) *first_position = batch.first_position;
-    if (impl_->page() != nullptr) {
-        reader.publish_tail(*impl_->page());
-        impl_->page()->heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
-    }
+    if (impl_->page() != nullptr) reader.publish_tail(*impl_->page());
+    beat();
     return batch.accepted;
 }
 
@@ -161,6 +159,15 @@ Target::RingCounts Target::ring_counts(std::uint32_t ring) const {
         counts.dropped[type] = location.header->dropped[type].load(std::memory_order_relaxed);
     }
     return counts;
+}
+
+std::uint64_t Target::ring_blocked_ns(std::uint32_t ring) const {
+    const wire::RingLocation location = impl_->location(ring);
+    return location.header != nullptr ? location.header->blocked_ns.load(std::memory_order_relaxed) : 0;
+}
+
+void Target::beat() {
+    if (impl_->page() != nullptr) impl_->page()->heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
 }
 
 }  // namespace coroscope::inspect

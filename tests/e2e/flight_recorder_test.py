@@ -113,6 +113,18 @@ class FlightRecorder(unittest.TestCase):
             self.account_for(stat)
             self.assertLess(os.path.getsize(path), 24_000_000)
 
+    def test_a_time_that_memory_cannot_hold_is_said_to_be_cut_short(self):
+        with harness.folder() as folder:
+            def said(size, seconds):
+                path = os.path.join(folder, "t.coro")
+                ran = harness.coroscope("record", "-o", path, "--flight-recorder", size, "--", BUSY, 100, 0, seconds, stdin=subprocess.DEVNULL, check=0)
+                self.assertLess(self.dumped(ran.err, path)[0], 60)
+                return ran.err
+
+            self.assertNotIn("hold no more", said("1GB,60s", 2))
+            # How long it takes to fill so little depends on the machine.
+            self.assertTrue(any("of the 60 s that were to be kept 1 MB hold no more" in said("1MB,60s", seconds) for seconds in (2, 8, 24)))
+
     def test_a_dump_that_fails_says_so_and_recording_goes_on(self):
         with harness.folder() as folder:
             path = os.path.join(folder, "gone", "t.coro")

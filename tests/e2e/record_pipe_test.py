@@ -2,7 +2,10 @@
 import fcntl
 import os
 import pty
+import re
+import signal
 import subprocess
+import time
 import unittest
 
 import harness
@@ -88,6 +91,50 @@ class RecordPipe(unittest.TestCase):
             self.assertEqual(stat["events_by_type"]["spawn"]["emitted"], stat["totals"]["spawned"])
             self.assertEqual(stat["events"], sum(row["events"] for row in stat["events_by_type"].values()))
 
+    def test_a_signal_ends_the_recording_although_nobody_reads_and_what_is_missing_is_said(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with harness.folder() as folder, harness.started(BUSY, 100, 0, 60, stdin=subprocess.PIPE) as busy:
+                path = os.path.join(folder, "t.coro")
+                harness.wait_until(lambda: harness.attachable(busy.pid), what="the program being attachable")
+                reader, writer = os.pipe()
+                recorder = subprocess.Popen([harness.COROSCOPE, "record", "-o", "-", "--progress", "--pid", str(busy.pid)], stdout=writer,
+                                            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+                os.close(writer)
+                for _ in range(2):
+                    recorder.stderr.readline()  # a second each, although nobody reads
+                recorder.send_signal(number)
+                begin = time.monotonic()
+                _, err = recorder.communicate(timeout=60)
+                self.assertLess(time.monotonic() - begin, 20)
+                self.assertEqual(recorder.returncode, 3, err)
+                said = re.search(r"taken nothing for 2 s.*; (\d+) of (\d+) events are missing in it", err)
+                self.assertIsNotNone(said, err)
+                missing, taken = int(said[1]), int(said[2])
+                self.assertIsNone(busy.poll())
+                with open(path, "wb") as file:
+                    while piece := os.read(reader, 1 << 20):
+                        file.write(piece)
+                os.close(reader)
+                self.assertEqual(harness.coroscope("stat", path, "--json", check=0).json()["events"], taken - missing)
+
+    def test_a_signal_ends_it_once_the_program_has_ended(self):
+        reader, writer = os.pipe()
+        recorder = self.record_to(writer, BUSY, 100, 0, 1)
+        os.close(writer)
+        line = b""
+        while not line.startswith(b'{"rounds"'):
+            line = recorder.stderr.readline()
+            self.assertNotEqual(line, b"")
+        # Who asks before the program is gone asks the program.
+        end = time.monotonic() + 60
+        while recorder.poll() is None and time.monotonic() < end:
+            recorder.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+        with recorder.stderr:
+            err = recorder.stderr.read().decode()
+        self.assertEqual(recorder.wait(timeout=1), 3, err)
+        self.assertIn("taken nothing", err)
+        os.close(reader)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,22 @@ TEST(SignalRelay, with_a_program_the_signal_is_the_programs) {
     EXPECT_FALSE(stop.load());
 }
 
+TEST(SignalRelay, once_the_program_has_ended_a_signal_stops_the_recording) {
+    std::atomic<bool> stop{false}, signalled{false};
+    SignalRelay relay({.stop = &stop, .dumps = nullptr, .signalled = &signalled});
+    const pid_t pid = waiting_child();
+    ASSERT_GT(pid, 0);
+    relay.forward_to(pid);
+    ASSERT_EQ(kill(getpid(), SIGTERM), 0);
+    EXPECT_TRUE(becomes_true(signalled));
+    siginfo_t ended{};
+    ASSERT_EQ(waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT), 0);  // it ends, and nobody has taken note
+    EXPECT_FALSE(stop.load());
+    ASSERT_EQ(kill(getpid(), SIGTERM), 0);
+    EXPECT_TRUE(becomes_true(stop));
+    ASSERT_EQ(waitpid(pid, nullptr, 0), pid);
+}
+
 TEST(SignalRelay, the_mask_is_as_before_afterwards) {
     sigset_t before, after;
     pthread_sigmask(SIG_SETMASK, nullptr, &before);

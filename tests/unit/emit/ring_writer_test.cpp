@@ -1,4 +1,7 @@
 // One writer and one reader on one thread: what is written, in which order, and how it is accounted for.
+#include <ctime>
+#include <thread>
+
 #include "ring_fixture.h"
 
 namespace coroscope::emit {
@@ -321,10 +324,17 @@ TEST_F(ring_writer, drop_mode_without_a_recorder_overwrites) {
     EXPECT_EQ(rings_->header().mode.load(), static_cast<std::uint32_t>(RingMode::kOff));
 }
 
-TEST_F(ring_writer, block_mode_gives_up_on_a_reader_without_a_heartbeat) {
+std::uint64_t monotonic_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000ULL + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+TEST_F(ring_writer, block_mode_gives_up_on_a_reader_without_a_heartbeat_and_waits_for_it_once) {
     RingWriter* writer = thread();
     ReaderPageFile file;
     ASSERT_TRUE(rings_->attach_reader(file.fd()).ok());
+    file.page().heartbeat_ns = monotonic_ns();
     rings_->listen(wire::kEventCategories, RingMode::kBlock, 64);
     const wire::RingLocation ring = location(writer->index());
     std::uint32_t written = 0;
@@ -332,6 +342,67 @@ TEST_F(ring_writer, block_mode_gives_up_on_a_reader_without_a_heartbeat) {
         writer->write(0, EventType::kWake, written);
     EXPECT_GT(written, kThreadSlots / 2);
     EXPECT_GE(ring.header->blocked_ns.load(), 900'000'000U);
+    const std::uint64_t blocked_ns = ring.header->blocked_ns.load();
+    for (std::uint32_t i = 0; i < 1'000; ++i)
+        writer->write(0, EventType::kWake, i);
+    EXPECT_EQ(ring.header->blocked_ns.load(), blocked_ns) << "it still does not beat";
+    EXPECT_GE(ring.header->dropped_total.load(), 1'000U);
+}
+
+TEST_F(ring_writer, block_mode_waits_as_long_as_the_reader_beats_and_loses_nothing) {
+    RingWriter* writer = thread();
+    ReaderPageFile file;
+    ASSERT_TRUE(rings_->attach_reader(file.fd()).ok());
+    file.page().heartbeat_ns = monotonic_ns();
+    rings_->listen(wire::kEventCategories, RingMode::kBlock, 64);
+    const wire::RingLocation ring = location(writer->index());
+    wire::RingReader reader(writer->index());
+    std::atomic<bool> over{false};
+    std::uint64_t accepted = 0;
+    std::thread slow([&] {
+        std::vector<wire::EventSlot> slots(4096);
+        // Nothing is taken for longer than the patience with one who does not beat.
+        const std::uint64_t until_ns = monotonic_ns() + 1'500'000'000;
+        while (monotonic_ns() < until_ns) {
+            file.page().heartbeat_ns = monotonic_ns();
+            std::this_thread::yield();
+        }
+        for (bool last = false; !last;) {
+            last = over.load();
+            for (wire::RingBatch batch = reader.read(ring, slots); batch.accepted != 0; batch = reader.read(ring, slots)) {
+                for (std::size_t i = 0; i < batch.accepted; ++i)
+                    accepted += wire::slot_type(slots[i]) == EventType::kWake ? 1U : 0U;
+                reader.publish_tail(file.page());
+                file.page().heartbeat_ns = monotonic_ns();
+            }
+        }
+    });
+    for (std::uint32_t i = 0; i < 3 * kThreadSlots; ++i)
+        writer->write(0, EventType::kWake, i);
+    over = true;
+    slow.join();
+    EXPECT_EQ(accepted, 3 * kThreadSlots);
+    EXPECT_EQ(ring.header->dropped_total.load(), 0U);
+    EXPECT_GT(ring.header->blocked_ns.load(), 1'000'000'000U);
+}
+
+TEST_F(ring_writer, who_waits_in_block_mode_loses_nothing_when_nobody_listens_any_more) {
+    RingWriter* writer = thread();
+    ReaderPageFile file;
+    ASSERT_TRUE(rings_->attach_reader(file.fd()).ok());
+    file.page().heartbeat_ns = ~0ULL / 2;  // it lives
+    rings_->listen(wire::kEventCategories, RingMode::kBlock, 64);
+    const wire::RingHeader& ring = *location(writer->index()).header;
+    std::thread ends([&] {
+        while (ring.blocked_ns.load() == 0)
+            std::this_thread::yield();
+        rings_->listen(0, RingMode::kOff, 64);
+    });
+    for (std::uint32_t i = 0; i < 2 * kThreadSlots; ++i)
+        writer->write(0, EventType::kWake, i);
+    ends.join();
+    EXPECT_EQ(ring.dropped_total.load(), 0U);
+    EXPECT_LT(ring.emitted[static_cast<std::size_t>(EventType::kWake)].load(), kThreadSlots);
 }
 
 TEST_F(ring_writer, reader_pages_that_are_none_are_refused_with_a_sentence) {

@@ -220,6 +220,7 @@ TEST(TraceMemory, holds_the_last_of_a_run_and_every_moment_in_it_is_that_of_the_
     const std::uint64_t written = (*window)->file_bytes();
     EXPECT_GT(written, 4 * kLimit);
     EXPECT_LT(held_max, 2 * kLimit);  // tables, and what comes between two marks
+    EXPECT_TRUE(memory->cut_by_bytes());
 
     auto opened = TraceReader::open(memory->snapshot(), "memory");
     ASSERT_TRUE(opened.ok()) << opened.error().message;
@@ -273,6 +274,7 @@ TEST(TraceMemory, keeps_as_long_as_it_was_told_and_always_a_moment_to_begin_from
         EXPECT_GE((*reader)->keyframes().size(), 1U);
         EXPECT_LE((*reader)->keyframes().size(), 2U);
     }
+    EXPECT_FALSE(memory->cut_by_bytes()) << "what went was too old";
     EXPECT_TRUE(memory->snapshot()->being_written());
     memory->close();
     EXPECT_FALSE(memory->snapshot()->being_written());

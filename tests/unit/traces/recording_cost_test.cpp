@@ -64,6 +64,25 @@ TEST(RecordingCost, the_last_interval_is_told_apart_from_the_whole) {
     EXPECT_DOUBLE_EQ(meter.recent().cpu_share, 0) << "the program is gone: its processor time stands still";
 }
 
+TEST(RecordingCost, what_the_program_waited_is_in_the_last_words_and_traces_of_before_have_none) {
+    CostMeter meter(kNs, {.now_ns = 5 * kSecond, .blocked_ns = kSecond});
+    CostMeter::Counts counts = after_two_seconds();
+    EXPECT_EQ(to_text(meter.total()).find("waited"), std::string::npos);
+    counts.blocked_ns = kSecond + kSecond / 2;
+    meter.take(counts);
+    EXPECT_DOUBLE_EQ(meter.total().blocked_seconds, 0.5);
+    EXPECT_NE(to_text(meter.total()).find("threads waited 0.50 s"), std::string::npos);
+    TraceEnd end{12, "the program ended", ""};
+    end.cost = meter.total();
+    Bytes bytes = encode_end(end);
+    EXPECT_DOUBLE_EQ(decode_end(bytes)->cost->blocked_seconds, 0.5);
+    bytes.resize(bytes.size() - sizeof(double));
+    const auto decoded = decode_end(bytes);
+    ASSERT_TRUE(decoded.ok());
+    EXPECT_DOUBLE_EQ(decoded->cost->bytes_per_second, 3e6);
+    EXPECT_DOUBLE_EQ(decoded->cost->blocked_seconds, 0);
+}
+
 TEST(RecordingCost, the_last_words_of_a_trace_carry_it_and_need_not) {
     CostMeter meter(kNs, {.now_ns = 5 * kSecond});
     meter.take(after_two_seconds());
