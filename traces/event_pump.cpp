@@ -264,8 +264,7 @@ void EventPump::log_block(Block& block) {
 }
 
 // Between marks a writer goes on while it is counted, so what it emitted is taken to be what was accepted and dropped; at the end it
-// stands still and its own word counts. One group may then be under way in each ring of a program that was killed: neither counted
-// nor visible, or counted and never to be seen.
+// stands still and its own word counts. One group may then be under way in each ring: neither visible nor counted, or visible and not counted yet.
 void EventPump::log_mark(Counts& counts, bool last) {
     for (RingCount& row : counts.rings) {
         RingLog& log = log_of(row.ring);
@@ -274,7 +273,7 @@ void EventPump::log_mark(Counts& counts, bool last) {
         row.overtaken = log.overtaken();
         for (std::size_t type = 0; type < wire::kEventTypesMax; ++type) {
             const std::uint64_t known = row.accepted[type] + row.dropped[type];
-            if (row.overtaken == 0 && (!last || row.emitted[type] < known)) row.emitted[type] = known;
+            if ((row.overtaken == 0 && !last) || row.emitted[type] < known) row.emitted[type] = known;
         }
     }
     last_counts_ = counts;

@@ -52,6 +52,8 @@ inline void RingWriter::publish(std::uint64_t slots) {
     std::atomic_thread_fence(std::memory_order_release);
 }
 
+// After publish(): a thread that is off its processor in between has told an event that is not counted yet, which a reader can put right; the other
+// way about it would seem lost.
 inline void RingWriter::count(EventType type, std::uint64_t events) {
     std::atomic<std::uint64_t>& counter = ring_->emitted[static_cast<std::uint8_t>(type)];
     counter.store(counter.load(std::memory_order_relaxed) + events,
@@ -61,7 +63,6 @@ inline void RingWriter::count(EventType type, std::uint64_t events) {
 // The slots of one event whose place is ready: `exts` are pairs of 48 and 64 bits.
 template <typename... Exts>
 inline void RingWriter::put(std::uint64_t stamp, EventType type, std::uint64_t word1, Exts... exts) {
-    count(type);
     const Place place(*this);
     place.store(0, stamp, type, word1);
     const std::uint64_t words[] = {exts..., 0};
@@ -69,18 +70,19 @@ inline void RingWriter::put(std::uint64_t stamp, EventType type, std::uint64_t w
     for (std::uint64_t i = 0; i < kExts; ++i)
         place.store(i + 1, words[2 * i], EventType::kExt, words[2 * i + 1]);
     publish(1 + kExts);
+    count(type);
 }
 
 bool RingWriter::write_switch(std::uint64_t stamp, std::uint64_t suspend_word1, std::uint64_t ext48, std::uint64_t ext64,
                               std::uint64_t resume_word1) {
     if (!ready(stamp, 3)) return false;
-    count(EventType::kSuspend);
-    count(EventType::kResume);
     const Place place(*this);
     place.store(0, stamp, EventType::kSuspend, suspend_word1);
     place.store(1, ext48, EventType::kExt, ext64);
     place.store(2, stamp, EventType::kResume, resume_word1);
     publish(3);
+    count(EventType::kSuspend);
+    count(EventType::kResume);
     return true;
 }
 
@@ -171,9 +173,9 @@ bool RingWriter::prepare(std::uint64_t stamp, EventType type, std::uint32_t slot
     if (sync) write_sync(stamp);
     if (lost_count_ != 0) write_loss(stamp);
     if (told_mask_ != mask_) {
-        count(EventType::kMask);
         Place(*this).store(0, stamp, EventType::kMask, wire::make_word1(mask_, told_mask_));
         publish(1);
+        count(EventType::kMask);
         told_mask_ = mask_;
     }
     refresh_limit();
@@ -234,32 +236,32 @@ bool RingWriter::wait_for_reader(std::uint64_t wanted_slots) {
 
 void RingWriter::write_pads(std::uint64_t stamp, std::uint64_t count_slots) {
     if (count_slots == 0) return;
-    count(EventType::kPad, count_slots);
     for (std::uint64_t i = 0; i < count_slots; ++i) {
         Place(*this).store(0, stamp, EventType::kPad, 0);
         publish(1);
     }
+    count(EventType::kPad, count_slots);
 }
 
 void RingWriter::write_sync(std::uint64_t stamp) {
     const std::uint32_t current = current_ != nullptr ? current_->load(std::memory_order_relaxed)
                                                       : wire::kNone;
-    count(EventType::kSync);
     const Place place(*this);
     place.store(0, stamp, EventType::kSync, wire::make_word1(current, mask_));
     place.store(1, ring_->dropped_total.load(std::memory_order_relaxed), EventType::kExt, stamp);
     publish(2);
+    count(EventType::kSync);
     sync_wanted_ = false;
     sync_due_ = stamp + kSyncTicksMax;
 }
 
 void RingWriter::write_loss(std::uint64_t stamp) {
     const auto lost = static_cast<std::uint32_t>(std::min<std::uint64_t>(lost_count_, 0xffffffffU));
-    count(EventType::kLoss);
     const Place place(*this);
     place.store(0, stamp, EventType::kLoss, wire::make_word1(lost, 0));
     place.store(1, 0, EventType::kExt, lost_since_);
     publish(2);
+    count(EventType::kLoss);
     lost_count_ = 0;
 }
 

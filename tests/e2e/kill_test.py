@@ -54,6 +54,8 @@ class Kill(unittest.TestCase):
                 with harness.started(harness.COROSCOPE, "record", "-o", path, "--keyframe-ms", 20, "--pid", busy.pid) as recorder:
                     at_least = draw.randrange(20_000, 15_000_000)
                     harness.wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > at_least, what="the trace growing")
+                    # Without a look at the program there is nothing yet to open, however many events came before it.
+                    harness.wait_until(lambda: harness.run(harness.COROSCOPE, "stat", path, check=None).code == 0, what="a first look")
                     recorder.kill()
                     recorder.wait()
                 ran = harness.coroscope("stat", path, "--json", check=0)
