@@ -71,6 +71,7 @@ void MainWindow::add_actions() {
                   {},
                   false});
     add_step_actions();
+    add_save_action();
     actions_.add({"time.end",
                   "Follow the end",
                   "Time",

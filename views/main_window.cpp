@@ -77,6 +77,7 @@ void MainWindow::open(std::shared_ptr<traces::Session> session) {
     for (auto& [name, view] : views_)
         view->reset();
     stepper_.reset();
+    saver_.reset();
     ws_.open(std::move(session));
     start_page_.focus();
     held_ = false;
@@ -107,7 +108,7 @@ bool MainWindow::use_preset(const std::string& name) {
 
 bool MainWindow::settled() const {
     if (!ws_.settled() || ws_.frames_wanted > 0 || ws_.background.busy() || ws_.searches.busy()) return false;
-    if (stepper_.busy(ws_)) return false;
+    if (stepper_.busy(ws_) || saver_.busy()) return false;
     const auto names = ws_.session != nullptr ? panels_.visible() : std::vector<std::string>{};
     return std::none_of(names.begin(), names.end(),
                         [this](const std::string& name) { return views_.at(name)->busy(); });
@@ -145,6 +146,7 @@ void MainWindow::draw() {
     take_newest();
     take_hold_state();
     take_steps();
+    take_saved();
     const ImVec2 size = ImGui::GetIO().DisplaySize;
     ImGui::SetNextWindowPos({0, 0});
     ImGui::SetNextWindowSize(size);
@@ -205,6 +207,7 @@ nlohmann::json MainWindow::dump() {
                           {"theme", ws_.theme != nullptr ? ws_.theme->name : ""},
                           {"selection", std::move(selection)},
                           {"facts", ws_.facts()},
+                          {"said", hold_sentence_},
                           {"views", std::move(shown)},
                           {"widgets", ws_.widget_names()}};
     return out;

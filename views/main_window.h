@@ -17,6 +17,7 @@
 #include "views/actions.h"
 #include "views/code_panel.h"
 #include "views/panels.h"
+#include "views/past_saver.h"
 #include "views/start_page.h"
 #include "views/stepper.h"
 #include "views/view.h"
@@ -76,6 +77,8 @@ private:
     void add_step_actions();
     void step_by_rule(rules::Direction direction);
     void take_steps();
+    void add_save_action();
+    void take_saved();
     void add_code_actions();
     // The panel that shows code now.
     CodePanel& code_panel();
@@ -101,6 +104,7 @@ private:
     StartPage start_page_;
     bool held_ = false;
     Stepper stepper_;
+    PastSaver saver_;
     std::string hold_sentence_;  // what came of the last wish
     std::uint64_t hold_said_ = 0, hold_steps_ = 0;  // of the session's HoldState, as taken last
     std::chrono::steady_clock::time_point taken_at_{}, idle_since_{};

@@ -1,14 +1,16 @@
 // `coroscope ctl break`: waits until a rule holds in a running program, which evaluates it itself, and says what it found.
 //
-// With --action pause the program stands where the rule held, and stays so as for `ctl pause`; with log each time is printed. Leaving, in whatever
-// way, takes the rule away. A mistake in the rule is shown with a caret, and is exit code 2.
+// With --action pause the program stands where the rule held, and stays so as for `ctl pause`; with log each time is printed; with dump what led to
+// it becomes a file (break_dump.h). Leaving, in whatever way, takes the rule away. A mistake in the rule is shown with a caret, and is exit code 2.
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/cli/break_dump.h"
 #include "app/cli/exit_codes.h"
 #include "app/cli/interrupt.h"
+#include "app/cli/record_words.h"
 #include "app/cli/words.h"
 #include "traces/control.h"
 #include "traces/rules/break_watch.h"
@@ -67,15 +69,20 @@ int say_lost(std::uint64_t lost) {
 int run_break(const CtlWish& wish) {
     auto rule = rules::Rule::parse(wish.rule);
     if (!rule) return fail_rule(rule.error());
+    if (!wish.dump_to.empty()) {
+        if (auto status = may_write(wish.dump_to); !status) return fail(status.error());
+    }
     const Interrupt interrupt;
     auto control = traces::Control::open(wish.pid);
     if (!control) return fail(control.error());
     rules::BreakOptions options;
-    options.action = wish.log ? wire::RuleAction::kTell : wire::RuleAction::kPause;
-    options.count = wish.log ? 1 : wish.count.value_or(1);
+    const bool goes_on = wish.log || !wish.dump_to.empty();
+    options.action = goes_on ? wire::RuleAction::kTell : wire::RuleAction::kPause;
+    options.count = goes_on ? 1 : wish.count.value_or(1);
     auto watch = rules::BreakWatch::start(**control, *rule, options);
     if (!watch)
         return watch.error().code == base::ErrorCode::kUsage ? fail_rule(watch.error()) : fail(watch.error());
+    if (!wish.dump_to.empty()) return BreakDump(wish, **watch, interrupt).run();
     std::fprintf(stderr, "coroscope: process %u holds the rule against its events, until Ctrl-C\n", wish.pid);
     std::uint64_t said = 0;
     while (!interrupt.wait(0)) {

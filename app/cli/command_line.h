@@ -102,7 +102,9 @@ struct CtlWish {
     bool keep = false;                      // kPause, kBreak: it stays when we have gone
     std::string rule;                       // kBreak
     bool log = false;                       // kBreak: each time is said, and nothing is paused
-    std::optional<std::uint64_t> count;     // kBreak: the time that counts; log: how many are said
+    std::optional<std::uint64_t> count;     // kBreak: the time that counts; log: how many are said; dump: how many are written
+    std::string dump_to;                    // kBreak: what led to it is written there, and nothing is paused; "" = not
+    FlightSize dump_size;
     std::uint32_t withheld = 0, changed = 0;  // kMask: wire::Category
     int patience_ms = 1000;  // how long it is waited for, before it is said who keeps it from taking effect
     bool json = false;

@@ -6,11 +6,14 @@
 #include <charconv>
 
 #include "instrumentation/wire/event.h"
+#include "traces/trace_medium.h"
 
 namespace coroscope::app {
 namespace {
 
 using What = CtlWish::What;
+
+constexpr char kDumpSizeDefault[] = "64MB";
 
 struct CategoryName {
     const char* name;
@@ -49,9 +52,20 @@ base::Status take_rule(CtlLine& line) {
             "ctl break needs one rule, in quotes: coroscope ctl --pid PID break 'suspend and site =~ "
             "\"parser\"'");
     line.wish.rule = line.words.front();
-    if (line.action != "pause" && line.action != "log")
-        return wrong_ctl("'" + line.action + "' is nothing that a rule can do: --action pause or log");
+    if (line.action != "pause" && line.action != "log" && line.action != "dump")
+        return wrong_ctl("'" + line.action + "' is nothing that a rule can do: --action pause, log or dump");
     line.wish.log = line.action == "log";
+    const bool dumps = line.action == "dump";
+    if (dumps == line.output.empty())
+        return wrong_ctl(dumps ? "ctl break --action dump writes a trace: name it with -o FILE" : "-o goes with ctl break --action dump");
+    if (!dumps && !line.flight.empty()) return wrong_ctl("--flight-recorder goes with ctl break --action dump");
+    line.wish.dump_to = line.output;
+    if (line.output == traces::kStandardStream) return wrong_ctl("ctl break --action dump writes whole files: name one with -o");
+    if (dumps) {
+        auto size = parse_flight_size(line.flight.empty() ? kDumpSizeDefault : line.flight);
+        if (!size) return size.error();
+        line.wish.dump_size = *size;
+    }
     if (line.wish.count == 0) return wrong_ctl("--count begins with 1, the first time that the rule holds");
     return base::ok_status();
 }
@@ -86,11 +100,16 @@ void add_ctl_options(CLI::App* ctl, CtlLine& line) {
         ->type_name("ID | RULE | CATEGORIES");
     ctl->add_flag("--keep", line.wish.keep,
                   "pause, break: return at once, and stay paused until somebody says resume");
-    ctl->add_option("--action", line.action, "break: pause (default), or log: say each time, and go on")
+    ctl->add_option("--action", line.action,
+                    "break: pause (default); log: say each time, and go on; dump: keep the last of its events in memory, and write them to the "
+                    "file of -o when the rule holds, then FILE-2, FILE-3 ..., at most one a second")
         ->type_name("ACTION");
     ctl->add_option("--count", line.wish.count,
-                    "break: the Nth time that the rule holds; with log: end after N (default 1; log: never)")
+                    "break: the Nth time that the rule holds; with log and dump: end after N (default 1; log, dump: never)")
         ->type_name("N");
+    ctl->add_option("-o,--output", line.output, "break --action dump: the trace to write")->type_name("FILE");
+    ctl->add_option("--flight-recorder", line.flight, "break --action dump: how much is kept, as for record (default 64MB)")
+        ->type_name("SIZE");
     ctl->add_option("--wait", line.wait, "How long to wait for it to take effect: 500ms, 2s (default 1s)")
         ->type_name("DURATION");
     ctl->add_flag("--json", line.wish.json, "One JSON object on stdout; break --action log: one a line");
@@ -110,14 +129,14 @@ base::Result<Wish> finish_ctl(CtlLine& line) {
                          "' is nothing that can be done: pause, resume, step, stop, break or mask");
     line.wish.what = word->second;
     const bool breaks = line.wish.what == What::kBreak;
-    if (!breaks && (!line.action.empty() || line.wish.count))
-        return wrong_ctl("--action and --count go with ctl break");
+    if (!breaks && (!line.action.empty() || line.wish.count || !line.output.empty() || !line.flight.empty()))
+        return wrong_ctl("--action, --count, -o and --flight-recorder go with ctl break");
     if (line.action.empty()) line.action = "pause";
     const base::Status status = breaks                          ? take_rule(line)
                                 : line.wish.what == What::kMask ? take_categories(line)
                                                                 : take_ids(line);
     if (!status) return status.error();
-    if (line.wish.keep && line.wish.what != What::kPause && (!breaks || line.wish.log))
+    if (line.wish.keep && line.wish.what != What::kPause && (!breaks || line.action != "pause"))
         return wrong_ctl("--keep goes with ctl pause and with ctl break that pauses");
     if (!line.wait.empty()) {
         constexpr std::int64_t kMostNs = 3'600'000'000'000;

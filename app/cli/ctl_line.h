@@ -17,7 +17,7 @@ namespace coroscope::app {
 // What was typed, before it is checked.
 struct CtlLine {
     CtlWish wish;
-    std::string pid, what, wait, action;
+    std::string pid, what, wait, action, output, flight;
     std::vector<std::string> words;  // IDs, a rule or categories
 };
 void add_ctl_options(CLI::App* ctl, CtlLine& line);
