@@ -190,7 +190,9 @@ private:
         if (!dumps_.has_value() || !options_.dump_wanted) return;
         const std::string because = options_.dump_wanted();
         if (because.empty()) return;
-        const base::Status settled = observation_.settle();
+        // A look first: it brings the names that came since the last one, and how things stand now.
+        const base::Status looked = keyframe(options_.with_stacks);
+        const base::Status settled = looked.ok() ? observation_.settle() : looked;
         cost_.take(counts_.now());
         const auto dump = settled.ok() ? dumps_->write(because, cost_.total())
                                        : base::Result<FlightDump>(settled.error());

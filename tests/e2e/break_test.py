@@ -242,7 +242,7 @@ class Break(unittest.TestCase):
             self.assertIn(sentence, lines[0])
             self.assertEqual(lines[1].strip(), rule)
             self.assertEqual(len(lines[2]) - 1 - (len(lines[1]) - len(rule)), column, ran.err)
-        for words, sentence in ((("break",), "needs one rule"), (("break", "spawn", "--action", "dump"), "is nothing that a rule can do"),
+        for words, sentence in ((("break",), "needs one rule"), (("break", "spawn", "--action", "drop"), "is nothing that a rule can do"),
                                 (("break", "spawn", "--count", "0"), "--count begins with 1"), (("pause", "--count", "2"), "go with ctl break"),
                                 (("mask",), "needs categories"), (("mask", "chanel"), "there is no category 'chanel'"),
                                 (("mask", "pool,+timer"), "which categories there are and which change")):
