@@ -11,6 +11,12 @@
 
 namespace coroscope::bounds {
 
+namespace {
+
+constexpr std::uint64_t kSeveral = ~std::uint64_t{0};  // versions of one name; no function begins there
+
+}  // namespace
+
 std::string readable(std::string_view name) {
     return inspect::demangle(std::string(name).c_str());
 }
@@ -88,7 +94,9 @@ void Binary::read_symbols(Elf_Scn* section, const GElf_Shdr& header) {
         const std::uint64_t bytes = std::min<std::uint64_t>(symbol.st_size, ~symbol.st_value);
         functions_.push_back({symbol.st_value, symbol.st_value + bytes, name, type == STT_GNU_IFUNC});
         names_.emplace(name, symbol.st_value);
-        if (dynamic && GELF_ST_BIND(symbol.st_info) != STB_LOCAL) exported_.emplace(name, symbol.st_value);
+        if (!dynamic || GELF_ST_BIND(symbol.st_info) == STB_LOCAL) continue;
+        const auto [known, added] = exported_.emplace(name, symbol.st_value);
+        if (!added && known->second != symbol.st_value) known->second = kSeveral;
     }
 }
 
@@ -110,8 +118,8 @@ void Binary::read_relocations(Elf_Scn* section, const GElf_Shdr& header) {
         const bool constant = std::any_of(constant_.begin(), constant_.end(), [&](const Range& range) {
             return relocation.r_offset >= range.low && relocation.r_offset < range.high;
         });
-        if (!constant && type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT && type != R_X86_64_IRELATIVE)
-            continue;
+        slot.constant = constant || type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT ||
+                        type == R_X86_64_IRELATIVE;
         switch (type) {
             case R_X86_64_RELATIVE:
                 slot.kind = Slot::Kind::kAddress;
@@ -214,7 +222,21 @@ std::vector<Object> Binary::objects_named(std::string_view beginning) const {
 
 Binary::Slot Binary::slot(std::uint64_t address) const {
     const auto found = slots_.find(address);
-    return found != slots_.end() ? found->second : Slot{};
+    return found != slots_.end() && found->second.constant ? found->second : Slot{};
+}
+
+std::uint64_t Binary::first_address_in(std::uint64_t address) {
+    const auto found = slots_.find(address);
+    if (found != slots_.end()) return found->second.kind == Slot::Kind::kAddress ? found->second.address : 0;
+    return word(address).value_or(0);
+}
+
+std::string Binary::text(std::uint64_t address) {
+    constexpr std::uint64_t kTextBytesMax = 4096;
+    const auto found = bytes(address, std::min(address, ~kTextBytesMax) + kTextBytesMax);
+    const std::size_t end = found.find(std::uint8_t{0});
+    if (end == std::basic_string_view<std::uint8_t>::npos) return "";
+    return {reinterpret_cast<const char*>(found.data()), end};
 }
 
 std::basic_string_view<std::uint8_t> Binary::bytes(std::uint64_t low, std::uint64_t high) {

@@ -55,7 +55,7 @@ public:
     // The function that begins at an address, or the one with code there.
     std::optional<std::uint32_t> function_at(std::uint64_t address) const;
     std::optional<std::uint32_t> function_around(std::uint64_t address) const;
-    // By the name of a symbol. `exported`: only what other binaries can call.
+    // By the name of a symbol. `exported`: only what other binaries can call, and nothing where versions of that name differ.
     std::optional<std::uint32_t> function_named(std::string_view name, bool exported = false) const;
     std::vector<Object> objects_named(std::string_view beginning) const;
 
@@ -65,12 +65,17 @@ public:
         Kind kind = Kind::kUnknown;
         std::string_view import;    // kImport: a symbol's name
         std::uint64_t address = 0;  // kAddress: in this binary
+        bool constant = true;
     };
     Slot slot(std::uint64_t address) const;
+    // The address that the word holds when the program starts, whether it is changed later or not; 0 = none.
+    std::uint64_t first_address_in(std::uint64_t address);
 
     // The bytes of [low, high) in the file's segments; fewer where it has fewer. They live as long as the Binary.
     std::basic_string_view<std::uint8_t> bytes(std::uint64_t low, std::uint64_t high);
     std::optional<std::uint64_t> word(std::uint64_t address);
+    // The text that ends with a 0; "" = there is none, or it is longer than a path can be.
+    std::string text(std::uint64_t address);
     // The executable segments, as [low, high).
     struct Range {
         std::uint64_t low = 0, high = 0;

@@ -131,7 +131,7 @@ Program::Callee Program::callee_named(std::string_view name, bool sanitized, con
     }
     callee.reason.kind = ReasonKind::kOtherLibrary;
     for (const auto& one : binaries_) {
-        const auto found = one->binary->function_named(name, one != binaries_.front());
+        const auto found = one->binary->function_named(name, true);
         if (!found) continue;
         if (one->binary->functions()[*found].chosen_at_start) {
             callee.reason.kind = ReasonKind::kChosenAtStart;

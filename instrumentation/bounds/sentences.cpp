@@ -43,7 +43,8 @@ std::string Program::sentence(const Reason& reason, std::string callee) {
         case ReasonKind::kRecursion:
             return "calls " + callee + ", which can come back to it (recursion)";
         case ReasonKind::kOtherLibrary:
-            return "calls " + callee + ", whose code is in no binary that could be opened";
+            return "calls " + callee +
+                   ", which none of the binaries that could be opened has, or several versions of";
         case ReasonKind::kThrow:
             return "throws (" + callee + ")";
         case ReasonKind::kChosenAtStart:

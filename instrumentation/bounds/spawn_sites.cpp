@@ -93,6 +93,12 @@ private:
     template <typename Wanted>
     std::vector<Reference> references(std::uint64_t low, std::uint64_t high, const Wanted& wanted);
     void place(std::uint64_t from, SpawnSite site, std::set<std::uint64_t>& seen);
+    struct SourcePlace {
+        std::string file;
+        std::uint32_t line = 0;
+    };
+    const std::vector<SourcePlace>& places_in(std::uint32_t function);
+    void name_as_program_does(std::uint64_t from, SpawnSite& site);
 
     Program& program_;
     Binary& binary_;
@@ -100,6 +106,7 @@ private:
     Decoder decoder_;
     std::map<std::uint64_t, ClosureType> types_;
     std::set<std::string> handers_;
+    std::map<std::uint32_t, std::vector<SourcePlace>> places_;
     std::vector<SpawnSite> sites_;
 };
 
@@ -157,6 +164,46 @@ std::vector<Reference> SiteFinder::references(std::uint64_t low, std::uint64_t h
     return found;
 }
 
+// The constants of std::source_location that a function names: pointers to file and function, then line and column.
+const std::vector<SiteFinder::SourcePlace>& SiteFinder::places_in(std::uint32_t number) {
+    const auto [known, added] = places_.try_emplace(number);
+    if (!added) return known->second;
+    const Function& function = binary_.functions()[number];
+    std::set<std::uint64_t> tried;
+    for (const Step& step : decoder_.decode(binary_.bytes(function.low, function.high), function.low)) {
+        if (step.slot == 0 || step.flow != inspect::Flow::kNext) continue;
+        for (const std::uint64_t field : {0, 8, 16, 20}) {
+            const std::uint64_t at = step.slot - field;
+            if (!tried.insert(at).second) continue;
+            const std::uint64_t file = binary_.first_address_in(at);
+            const auto position = binary_.word(at + 16);
+            if (file == 0 || binary_.first_address_in(at + 8) == 0 || !position) continue;
+            const auto line = static_cast<std::uint32_t>(*position);
+            std::string text = binary_.text(file);
+            if (line != 0 && !text.empty()) known->second.push_back({std::move(text), line});
+        }
+    }
+    return known->second;
+}
+
+// The place at which the call begins; debug information may know one of its later lines.
+void SiteFinder::name_as_program_does(std::uint64_t from, SpawnSite& site) {
+    constexpr std::uint32_t kLinesOfCallMax = 50;
+    const auto around = binary_.function_around(from);
+    if (!around) return;
+    const auto file_name = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
+    const SourcePlace* best = nullptr;
+    for (const SourcePlace& one : places_in(*around)) {
+        if (one.line > site.line || site.line - one.line > kLinesOfCallMax ||
+            file_name(one.file) != file_name(site.file))
+            continue;
+        if (best == nullptr || one.line > best->line) best = &one;
+    }
+    if (best == nullptr) return;
+    site.file = best->file;
+    site.line = best->line;
+}
+
 void SiteFinder::place(std::uint64_t from, SpawnSite site, std::set<std::uint64_t>& seen) {
     // Names and lines are looked up at the byte before what is given: a return address.
     const std::vector<inspect::Frame> frames = symbols_.frames(kMappedAt + from + 1);
@@ -165,6 +212,7 @@ void SiteFinder::place(std::uint64_t from, SpawnSite site, std::set<std::uint64_
         site.file = frame.file;
         site.line = frame.line;
         site.function = frame.function;
+        name_as_program_does(from, site);
         sites_.push_back(std::move(site));
         return;
     }

@@ -12,7 +12,7 @@ namespace coroscope::bounds::test {
 
 class PaintedStack {
 public:
-    explicit PaintedStack(std::size_t bytes = 1 << 20) : memory_(bytes + kAlignment) {}
+    explicit PaintedStack(std::size_t bytes = 64 << 10) : memory_(bytes + kAlignment) {}
 
     // Bytes below the return address that function(argument) changed, at least; a byte that happens to get the paint's value again is not
     // seen, so each caller runs twice with different paint.
