@@ -99,6 +99,7 @@ private:
     LsWish ls_;
     LookWish look_;
     CtlLine ctl_;
+    AnalyzeWish analyze_;
     SizesWish sizes_;
     ProfileWish profile_;
     ExportWish export_;
@@ -128,6 +129,9 @@ Parser::Parser() {
     waits->add_flag("--dot", look_.dot, "A graph for Graphviz");
     add_ctl_options(word("ctl", "Pause, step, break and mask: take hold of a running program", [this] { return finish_ctl(ctl_); }),
                     ctl_);
+    declare_analyze(word("analyze", "Stack bounds of a program's coroutines, proven from its code; exits 1 if one is not",
+                         [this] { return Wish(analyze_); }),
+                    analyze_);
     declare_sizes(
         word("sizes", "Stack size table from traces, for CPRIME_SIZES=FILE", [this] { return Wish(sizes_); }),
         sizes_);

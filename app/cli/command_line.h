@@ -75,6 +75,14 @@ struct SizesWish {
     bool json = false;
 };
 
+// analyze BINARY [--function NAME | --all]: stack bounds of its spawn sites, of functions of that name, or how many functions have one.
+struct AnalyzeWish {
+    std::string binary;
+    std::string function;
+    bool all = false;
+    bool json = false;
+};
+
 // profile FILE: where the time went. `by` and `sort` are names that analyses::ProfileOptions knows.
 struct ProfileWish {
     std::string file;
@@ -126,8 +134,8 @@ struct DoctorWish {
     bool json = false;
 };
 
-using Wish = std::variant<HelpWish, WindowOptions, RecordWish, CompactWish, LsWish, LookWish, CtlWish, SizesWish,
-                          ProfileWish, ExportWish, QueryWish, DoctorWish>;
+using Wish = std::variant<HelpWish, WindowOptions, RecordWish, CompactWish, LsWish, LookWish, CtlWish, AnalyzeWish,
+                          SizesWish, ProfileWish, ExportWish, QueryWish, DoctorWish>;
 
 // `arguments` are those after the program's own name. Errors: kUsage.
 base::Result<Wish> parse_command_line(const std::vector<std::string>& arguments);

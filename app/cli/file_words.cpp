@@ -32,6 +32,14 @@ CLI::Validator one_of(const Names& names) {
 
 }  // namespace
 
+void declare_analyze(CLI::App* word, AnalyzeWish& wish) {
+    word->add_option("BINARY", wish.binary, "A program or a shared library, with its symbols")->required();
+    CLI::Option* function = word->add_option("--function", wish.function, "Of the functions of this name, in place of the spawn sites")
+                                ->type_name("NAME");
+    word->add_flag("--all", wish.all, "Of how many functions a bound can be proven")->excludes(function);
+    word->add_flag("--json", wish.json, "One JSON object on stdout");
+}
+
 void declare_sizes(CLI::App* word, SizesWish& wish) {
     word->add_option("FILE", wish.traces, "Traces written by 'coroscope record'")->required();
     word->add_option("-o,--output", wish.output, "Write the table here; without it, only print")

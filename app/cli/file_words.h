@@ -1,4 +1,4 @@
-// The words that take whole traces and make something else of them: sizes, profile, export. Declared here for the parser in command_line.cpp.
+// The words that take whole files and make something else of them: analyze, sizes, profile, export. Declared here for the parser in command_line.cpp.
 //
 // Thread: any. Tested in tests/unit/app/command_line_test.cpp.
 #pragma once
@@ -13,6 +13,7 @@ class App;
 
 namespace coroscope::app {
 
+void declare_analyze(CLI::App* word, AnalyzeWish& wish);
 void declare_sizes(CLI::App* word, SizesWish& wish);
 void declare_profile(CLI::App* word, ProfileWish& wish);
 // `at`: --at as it was typed.

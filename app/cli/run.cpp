@@ -39,6 +39,7 @@ struct Doer {
     int operator()(const LsWish& wish) const { return run_ls(wish); }
     int operator()(const LookWish& wish) const { return run_look(wish); }
     int operator()(const CtlWish& wish) const { return run_ctl(wish); }
+    int operator()(const AnalyzeWish& wish) const { return run_analyze(wish); }
     int operator()(const SizesWish& wish) const { return run_sizes(wish); }
     int operator()(const ProfileWish& wish) const { return run_profile(wish); }
     int operator()(const ExportWish& wish) const { return run_export(wish); }

@@ -14,6 +14,7 @@ int run_ls(const LsWish& wish);
 int run_look(const LookWish& wish);
 int run_ctl(const CtlWish& wish);
 int run_break(const CtlWish& wish);
+int run_analyze(const AnalyzeWish& wish);
 int run_sizes(const SizesWish& wish);
 int run_profile(const ProfileWish& wish);
 int run_export(const ExportWish& wish);

@@ -26,20 +26,21 @@ BUILD = pathlib.Path(os.environ["COROSCOPE_BUILD"])
 
 FOLDERS = {
     "base": "instrumentation/base", "wire": "instrumentation/wire", "emit": "instrumentation/emit",
-    "inspect": "instrumentation/inspect", "runtime": "runtime", "analyses": "traces/analyses", "exports": "traces/exports",
+    "inspect": "instrumentation/inspect", "bounds": "instrumentation/bounds", "runtime": "runtime", "analyses": "traces/analyses", "exports": "traces/exports",
     "rules": "traces/rules", "traces": "traces", "views": "views", "app": "app",
 }
 KNOWS = {
     "base": [], "wire": ["base"], "emit": ["wire", "base"], "inspect": ["wire", "base"],
+    "bounds": ["inspect", "wire", "base"],
     "runtime": ["emit", "wire", "base"], "traces": ["inspect", "wire", "base"],
     "analyses": ["traces", "inspect", "wire", "base"], "exports": ["analyses", "traces", "inspect", "wire", "base"],
     "rules": ["traces", "inspect", "wire", "base"],
-    "views": ["rules", "traces", "inspect", "wire", "base"], "app": ["views", "exports", "analyses", "rules", "traces", "inspect", "wire", "base"],
+    "views": ["rules", "traces", "inspect", "wire", "base"], "app": ["views", "exports", "analyses", "rules", "traces", "bounds", "inspect", "wire", "base"],
 }
 # Headers of libraries from outside, and the layers that may name them.
 OUTSIDE = [
     (r"GLFW/|imgui_impl_|EGL/", ["app"]), (r"CLI/|png\.h", ["app"]), (r"imgui", ["views", "app"]), (r"GL/", ["views", "app"]),
-    (r"libunwind|elfutils/|libelf|gelf\.h|dwarf\.h|capstone/", ["inspect"]),
+    (r"libunwind", ["inspect"]), (r"elfutils/|libelf|gelf\.h|dwarf\.h|capstone/", ["inspect", "bounds"]),
     (r"zstd|lz4|xxhash", ["traces"]), (r"nlohmann/|fmt/", ["traces", "analyses", "exports", "rules", "views", "app"]), (r"sqlite3", ["exports"]),
     (r"re2/", ["rules"]), (r"cprime/", ["runtime"]),
 ]

@@ -1,0 +1,122 @@
+// An ELF binary as a proof of stack bounds needs it: its functions, its code, and where its calls into other binaries go.
+//
+// Made of the symbol tables, the segments and the relocations alone; nothing runs. Aliases of one address are one function, named by each of
+// its names. All addresses are the file's own.
+//
+// The file may be anything: libelf checks the offsets, and what it refuses is as good as not there. An import's name is kept as the
+// relocation says it (mangled); readable() makes it fit to print.
+//
+// Thread: one at a time. Blocks: open() reads tables, the first question about a segment reads it whole. Tested in tests/unit/bounds; hostile
+// files in tests/unit/bounds/hostile_test.cpp.
+#pragma once
+
+#include <gelf.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "instrumentation/base/result.h"
+#include "instrumentation/inspect/elf_file.h"
+
+namespace coroscope::bounds {
+
+// A function symbol: [low, high).
+struct Function {
+    std::uint64_t low = 0, high = 0;
+    const char* name = "";         // as the symbol table has it; lives as long as the Binary
+    bool chosen_at_start = false;  // IFUNC: the code is what chooses the function
+};
+
+// An object symbol whose name begins as asked for.
+struct Object {
+    std::uint64_t address = 0, bytes = 0;
+    const char* name = "";
+};
+
+class Binary {
+public:
+    // Errors: kUnreadable, kCorrupt.
+    static base::Result<std::unique_ptr<Binary>> open(const std::string& path);
+    ~Binary();
+    Binary(const Binary&) = delete;
+    Binary& operator=(const Binary&) = delete;
+
+    const std::string& path() const { return path_; }
+    inspect::ElfFile& file() { return *file_; }
+    Elf* elf() { return elf_; }
+
+    // By address; no two begin at one.
+    const std::vector<Function>& functions() const { return functions_; }
+    // The function that begins at an address, or the one with code there.
+    std::optional<std::uint32_t> function_at(std::uint64_t address) const;
+    std::optional<std::uint32_t> function_around(std::uint64_t address) const;
+    // By the name of a symbol. `exported`: only what other binaries can call, and nothing where versions of that name differ.
+    std::optional<std::uint32_t> function_named(std::string_view name, bool exported = false) const;
+    std::vector<Object> objects_named(std::string_view beginning) const;
+
+    // What the loader puts into the word at an address and nobody changes afterwards: a slot of the global offset table, or constant data.
+    struct Slot {
+        enum class Kind : std::uint8_t { kUnknown, kImport, kAddress, kChosenAtStart };
+        Kind kind = Kind::kUnknown;
+        std::string_view import;    // kImport: a symbol's name
+        std::uint64_t address = 0;  // kAddress: in this binary
+        bool constant = true;
+    };
+    Slot slot(std::uint64_t address) const;
+    // The address that the word holds when the program starts, whether it is changed later or not; 0 = none.
+    std::uint64_t first_address_in(std::uint64_t address);
+
+    // The bytes of [low, high) in the file's segments; fewer where it has fewer. They live as long as the Binary.
+    std::basic_string_view<std::uint8_t> bytes(std::uint64_t low, std::uint64_t high);
+    std::optional<std::uint64_t> word(std::uint64_t address);
+    // The text that ends with a 0; "" = there is none, or it is longer than a path can be.
+    std::string text(std::uint64_t address);
+    // The executable segments, as [low, high).
+    struct Range {
+        std::uint64_t low = 0, high = 0;
+    };
+    const std::vector<Range>& code() const { return code_; }
+
+    // Libraries that it is linked to, as it names them; and where it says to look for them.
+    const std::vector<std::string>& needed() const { return needed_; }
+    const std::string& search_path() const { return search_path_; }
+    // Whether it was built with a sanitizer, whose code calls from everywhere.
+    bool sanitized() const { return sanitized_; }
+
+private:
+    struct Segment {
+        std::uint64_t address = 0, file_offset = 0, bytes = 0;
+        std::vector<std::uint8_t> content;
+        bool loaded = false;
+    };
+    Binary() = default;
+    void read_segments();
+    void read_symbols(Elf_Scn* section, const GElf_Shdr& header);
+    void read_relocations(Elf_Scn* section, const GElf_Shdr& header);
+    void read_dynamic(Elf_Scn* section, const GElf_Shdr& header);
+    void order_functions();
+
+    std::string path_;
+    std::unique_ptr<inspect::ElfFile> file_;
+    Elf* elf_ = nullptr;
+    std::uint64_t file_bytes_ = 0, loaded_bytes_ = 0;
+    std::vector<Segment> segments_;
+    std::vector<Range> code_, constant_;  // constant_: read-only once the loader is done
+    std::vector<Function> functions_;
+    std::unordered_map<std::string_view, std::uint64_t> names_, exported_;  // to addresses
+    std::vector<Object> objects_;
+    std::unordered_map<std::uint64_t, Slot> slots_;
+    std::vector<std::string> needed_;
+    std::string search_path_;
+    bool sanitized_ = false;
+};
+
+// "ns::f(int)" for a mangled name.
+std::string readable(std::string_view name);
+
+}  // namespace coroscope::bounds

@@ -1,0 +1,33 @@
+// Functions about whom more is known than their code says: what they take of a coroutine's stack is a contract, kept by hand, each with its
+// evidence. tests/unit/bounds/contracts_test.cpp measures what can be measured.
+//
+// Thread: any; constants.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace coroscope::bounds {
+
+struct Contract {
+    enum class Kind : std::uint8_t {
+        kTakes,  // `depth` bytes below its return address, and it returns
+        kEnds,  // the program: what it takes then is not counted, which is an assumption of every bound over it
+        kThrows,  // unwinds: no bound, and no return
+        kGrows,   // goes on with another segment of the stack: no bound is needed, and none is given
+    };
+    std::string_view name;  // of the symbol
+    Kind kind = Kind::kTakes;
+    std::uint32_t depth = 0;
+    const char* evidence = "";
+};
+
+// nullptr: its code is all there is.
+const Contract* contract_of(std::string_view symbol);
+
+// What every coroutine's stack holds besides its entry function: how much in all, when that takes `entry_depth` bytes below its return address
+// and the closure `closure_bytes` above. (runtime/switch/park_x86_64.S, runtime/scheduler/spawn.cpp)
+std::uint64_t coroutine_bytes(std::uint64_t entry_depth, std::uint64_t closure_bytes,
+                              std::uint64_t closure_alignment);
+
+}  // namespace coroscope::bounds

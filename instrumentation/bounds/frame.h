@@ -1,0 +1,84 @@
+// What one function takes of the stack by itself, and whom it calls at which depth.
+//
+// All paths from the function's entry are walked with what is known of the stack pointer (values.h). Two witnesses must agree at each
+// instruction: the code, followed one instruction at a time, and the call frame information that the compiler wrote beside it (cfa_rows.h).
+// Where they do not, where the code goes on in a way that cannot be followed, or where the stack pointer moves by an amount that is only known
+// at run time, there is a Doubt: then the function has no bound, and says why.
+//
+//   depth      bytes below the stack pointer at entry, which points to the return address: that word is the caller's
+//   red zone   functions that call nobody may use 128 bytes below the stack pointer. What they touch there is counted; all of it, once they
+//              take stack addresses or use an index, because then nobody knows which
+//
+// Landing pads are not walked: they are reached by exceptions alone, and whoever throws has a Doubt.
+//
+// Thread: one at a time. Blocks: no. Tested in tests/unit/bounds/frame_test.cpp.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "instrumentation/bounds/binary.h"
+#include "instrumentation/bounds/cfa_rows.h"
+#include "instrumentation/bounds/decoder.h"
+
+namespace coroscope::bounds {
+
+// Why a function has no bound of its own. The order is that in which people should read them.
+enum class DoubtKind : std::uint8_t {
+    kVariableFrame,     // alloca, or an array whose size is known at run time only
+    kIndirectCall,      // through a pointer: a virtual call, a std::function
+    kIndirectJump,      // a jump that is no jump table that could be read
+    kDisagreement,      // code and call frame information say different things
+    kNoFrameRows,       // no call frame information
+    kFrameNotFollowed,  // call frame information that cannot be held against the code
+    kStackSwitched,     // another stack, or a stack pointer that is not followed
+    kNoCode,            // an address without a function, or bytes that are no instruction
+    kReturnsElsewhere,  // returns with something else on top than its return address
+    kTooLarge,          // beyond the limits of this analysis
+};
+constexpr std::size_t kDoubtKindsCount = 10;
+
+struct Doubt {
+    DoubtKind kind = DoubtKind::kNoCode;
+    std::uint64_t address = 0;  // of the instruction
+};
+
+// A call or a tail call to an address of this binary, or to a name.
+struct Call {
+    std::uint64_t from = 0;    // the instruction
+    std::uint64_t target = 0;  // 0: by name
+    std::string_view import;   // lives as long as the Binary
+    bool chosen_at_start = false;
+    bool tail = false;
+    std::uint32_t depth = 0;  // of the stack pointer there, before the return address is pushed
+};
+
+struct Frame {
+    std::uint32_t depth = 0;  // of its own, red zone included; a bound only where there are no doubts
+    bool returns = false;
+    bool red_zone = false;  // it touches, or may touch, memory below its stack pointer
+    std::uint32_t instructions = 0;
+    std::vector<Call> calls;
+    std::vector<Doubt> doubts;
+};
+
+class FrameReader {
+public:
+    // `returns`: whether a call may come back; else the code behind it is not that of its path. May ask this reader about other functions.
+    FrameReader(Binary& binary, std::function<bool(const Call&)> returns)
+        : binary_(binary), rows_(binary), returns_(std::move(returns)) {}
+
+    Frame read(const Function& function);
+
+private:
+    friend class FrameWalk;
+    Binary& binary_;
+    CfaRows rows_;
+    Decoder decoder_;
+    std::function<bool(const Call&)> returns_;
+    std::uint64_t decoded_bytes_ = 0;
+};
+
+}  // namespace coroscope::bounds

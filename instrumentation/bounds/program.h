@@ -1,0 +1,147 @@
+// How deep the stack gets under a function: frames of functions (frame.h) put together along the calls between them.
+//
+//     depth(f) = max( its own frame, for each call: depth of the stack there + 8 + depth(callee) )       a tail call adds nothing
+//
+// A binary is taken with the libraries it is linked to, where they can be opened: a call through the procedure linkage table goes to whom the
+// loader would find. Functions that call each other in a circle have no bound. A function is *proven* when it and all it can reach are free of
+// doubts; then its depth is a bound, under the assumptions that assumptions() lists. Else every reason is told with the calls that lead there,
+// and there is no number: the deepest that is known of an unproven function may lie below the truth.
+//
+// Thread: one at a time. Blocks: reads files; functions when they are first asked about, once. Tested in tests/unit/bounds.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "instrumentation/bounds/binary.h"
+#include "instrumentation/bounds/contracts.h"
+#include "instrumentation/bounds/frame.h"
+
+namespace coroscope::bounds {
+
+using NodeId = std::uint32_t;  // a function of one of the binaries
+
+enum class ReasonKind : std::uint8_t {
+    kDoubt,          // of the function's own code: `doubt` says which
+    kRecursion,      // it can call itself
+    kOtherLibrary,   // calls a function that is in none of the binaries that could be opened
+    kThrow,          // throws, or passes an exception on
+    kChosenAtStart,  // calls what the loader chooses when the program starts (IFUNC)
+    kGrows,          // growable code: goes on with another segment
+    kNoFunction,     // calls an address at which no function is known
+    kSanitizer,      // calls the runtime of a program built with a sanitizer, whose switches take more
+};
+
+struct Reason {
+    ReasonKind kind = ReasonKind::kDoubt;
+    DoubtKind doubt = DoubtKind::kNoCode;
+    std::uint64_t address = 0;  // the instruction, in the function's binary
+    std::string callee;         // its symbol, where it has one
+};
+
+// What is known of the stack under one function.
+struct Bound {
+    bool proven = false;
+    std::uint32_t depth = 0;       // proven: bytes below its return address at most
+    std::uint32_t own_depth = 0;   // of its frame alone; a bound only if the function has no doubt of its own
+    std::uint32_t calls_deep = 0;  // proven: calls on the deepest path
+    bool recursive = false;
+};
+
+// A reason, and the calls that lead there: `path` begins with the function asked about and ends with the one that has the reason.
+struct Finding {
+    Reason reason;
+    std::vector<NodeId> path;
+};
+
+class Program {
+public:
+    // `libraries`: with those that it is linked to. Errors: kUnreadable, kCorrupt, of the binary itself.
+    static base::Result<std::unique_ptr<Program>> open(const std::string& path, bool libraries = true);
+    ~Program();
+
+    Binary& binary() { return *binaries_.front()->binary; }
+    // Libraries that it needs and that could not be opened, and those that were.
+    const std::vector<std::string>& missing() const { return missing_; }
+    std::vector<std::string> opened() const;
+
+    // By the symbol, by the readable name, with or without its parameters; of the binary first asked for. All that fit.
+    std::vector<NodeId> functions_named(std::string_view name);
+    std::optional<NodeId> function_at(std::uint64_t address) const;
+    std::size_t functions_count() const {
+        return binary_functions_count_;
+    }  // of the binary itself: nodes 0 .. count - 1
+
+    const Bound& bound(NodeId node);
+    // Of an unproven function: every reason, those with the shortest path first.
+    std::vector<Finding> findings(NodeId node);
+    // Of a proven one: the deepest path, and the contracts it rests on.
+    std::vector<NodeId> deepest_path(NodeId node);
+    std::vector<const Contract*> contracts_under(NodeId node);
+
+    std::string name(NodeId node) const;  // readable
+    const Function& function(NodeId node) const;
+    const std::string& path_of(NodeId node) const;  // of its binary
+    // "calls through a pointer": what follows the name of the function that has the reason. `callee`: how the reason's is named in it.
+    static std::string sentence(const Reason& reason, std::string callee);
+
+private:
+    struct Opened {
+        std::unique_ptr<Binary> binary;
+        std::unique_ptr<FrameReader> reader;
+        NodeId first = 0;
+    };
+    struct Edge {
+        NodeId to = 0;
+        std::uint32_t depth = 0;  // on the stack when the callee begins
+        std::uint64_t from = 0;
+    };
+    struct Node {
+        std::vector<Edge> edges;
+        std::vector<Reason> reasons;
+        std::vector<const Contract*> contracts;
+        Bound bound;
+        NodeId deepest = 0;                // the callee on the deepest path; its own id: none
+        std::uint32_t order = 0, low = 0;  // Tarjan's
+        bool on_stack = false;
+        bool returns = false;
+        enum class Read : std::uint8_t { kNo, kNow, kYes } read = Read::kNo;
+    };
+    // Whom a call reaches.
+    struct Callee {
+        std::optional<NodeId> node;
+        const Contract* contract = nullptr;
+        Reason reason;  // where it is neither
+    };
+
+    Program() = default;
+    base::Status add(const std::string& path);
+    void add_libraries();
+    Opened& opened_of(NodeId node) const;
+    Callee callee_of(Opened& in, const Call& call);
+    Callee callee_named(std::string_view name, bool sanitized, const Call& call);
+    Binary::Slot stub_slot(Binary& binary, std::uint64_t address);
+    bool returns(Opened& in, const Call& call);
+    const Node& read(NodeId node);
+    void take_call(Opened& in, Node& node, const Call& call);
+    void measure(NodeId root);
+    void finish_component(const std::vector<NodeId>& members);
+
+    std::vector<std::unique_ptr<Opened>> binaries_;
+    std::vector<std::string> missing_;
+    std::vector<Node> nodes_;
+    std::size_t binary_functions_count_ = 0;
+    std::uint32_t next_order_ = 1;
+    std::vector<NodeId> tarjan_stack_;
+    int reading_depth_ = 0;
+    Decoder stub_decoder_;
+};
+
+// What every bound rests on, in sentences.
+std::vector<std::string> assumptions();
+
+}  // namespace coroscope::bounds

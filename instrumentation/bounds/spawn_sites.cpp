@@ -1,0 +1,268 @@
+// References from code to closure types, and the lines at which they stand.
+#include "instrumentation/bounds/spawn_sites.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "instrumentation/inspect/symbols.h"
+
+namespace coroscope::bounds {
+namespace {
+
+// cprime::detail::closure_type<F, T> (runtime/include/cprime/spawn.h): entry, bytes, alignment, bytes of the result.
+constexpr std::string_view kClosureType = "_ZN6cprime6detail12closure_type";
+constexpr std::uint64_t kClosureTypeBytes = 32;
+constexpr std::uint64_t kClosureBytesMax = 1U << 20;
+constexpr std::uint64_t kMappedAt = 0x5000'0000'0000;  // where the binary lies in thought: symbols are asked for there
+constexpr std::size_t kCallersMax = 256;
+
+struct ClosureType {
+    NodeId entry = 0;
+    std::uint64_t bytes = 0, alignment = 0;
+};
+
+struct Reference {
+    std::uint64_t from = 0;  // the instruction
+    std::uint64_t to = 0;
+};
+
+// A header of the runtime: …/cprime/spawn.h, …/cprime/detail/park.h.
+bool is_runtime_header(const std::string& file) {
+    for (const std::string_view folder : {"/cprime/detail/", "/cprime/"}) {
+        const std::size_t at = file.rfind(folder);
+        if (at != std::string::npos && file.find('/', at + folder.size()) == std::string::npos &&
+            file.ends_with(".h"))
+            return true;
+    }
+    return false;
+}
+// Where the bracket that ends at `close` begins; npos: nowhere.
+std::size_t opening_of(std::string_view text, std::size_t close, char open, char shut) {
+    int depth = 0;
+    for (std::size_t at = close + 1; at-- > 0;) {
+        if (text[at] == shut) ++depth;
+        if (text[at] == open && --depth == 0) return at;
+    }
+    return std::string_view::npos;
+}
+
+// "demo::spawn_counted" of "…, demo::spawn_counted<…>(cprime::SpawnOptions const&, …, cprime::Place)::{lambda()#1}, …": functions that are told
+// the site by their caller. What is spawned there names them, also where they were inlined.
+void add_handers(std::string_view name, std::set<std::string>& handers) {
+    constexpr std::string_view kEnd = "cprime::Place)";
+    for (std::size_t at = name.find(kEnd); at != std::string_view::npos; at = name.find(kEnd, at + 1)) {
+        std::size_t end = opening_of(name, at + kEnd.size() - 1, '(', ')');
+        if (end == std::string_view::npos || end == 0) continue;
+        if (name[end - 1] == '>') end = opening_of(name, end - 1, '<', '>');
+        if (end == std::string_view::npos) continue;
+        std::size_t begin = end;
+        while (begin > 0 && (std::isalnum(static_cast<unsigned char>(name[begin - 1])) != 0 ||
+                             name[begin - 1] == '_' || name[begin - 1] == ':'))
+            --begin;
+        if (begin < end) handers.emplace(name.substr(begin, end - begin));
+    }
+}
+// A function's name without return type, template arguments and parameters.
+std::string plain_name(const std::string& function) {
+    const std::string name = function.substr(0, function.find_first_of("<("));
+    return name.substr(name.rfind(' ') + 1);
+}
+
+class SiteFinder {
+public:
+    explicit SiteFinder(Program& program)
+        : program_(program), binary_(program.binary()), symbols_({module()}) {}
+    std::vector<SpawnSite> find();
+
+private:
+    inspect::Module module() {
+        std::uint64_t high = 0;
+        for (const Binary::Range& range : binary_.code())
+            high = std::max(high, range.high);
+        const std::uint64_t low = binary_.file().first_address();
+        return {binary_.path(), kMappedAt + low, kMappedAt + high, binary_.file().build_id(), nullptr};
+    }
+    void read_types();
+    bool hands_place_on(const std::string& function) const {
+        return function.ends_with("cprime::Place)") || handers_.contains(plain_name(function));
+    }
+    template <typename Wanted>
+    std::vector<Reference> references(std::uint64_t low, std::uint64_t high, const Wanted& wanted);
+    void place(std::uint64_t from, SpawnSite site, std::set<std::uint64_t>& seen);
+    struct SourcePlace {
+        std::string file;
+        std::uint32_t line = 0;
+    };
+    const std::vector<SourcePlace>& places_in(std::uint32_t function);
+    void name_as_program_does(std::uint64_t from, SpawnSite& site);
+
+    Program& program_;
+    Binary& binary_;
+    inspect::Symbolizer symbols_;
+    Decoder decoder_;
+    std::map<std::uint64_t, ClosureType> types_;
+    std::set<std::string> handers_;
+    std::map<std::uint32_t, std::vector<SourcePlace>> places_;
+    std::vector<SpawnSite> sites_;
+};
+
+void SiteFinder::read_types() {
+    for (const Object& object : binary_.objects_named(kClosureType)) {
+        if (object.bytes != kClosureTypeBytes) continue;
+        const Binary::Slot slot = binary_.slot(object.address);
+        const auto entry = slot.kind == Binary::Slot::Kind::kAddress ? slot.address
+                                                                     : binary_.word(object.address);
+        const auto bytes = binary_.word(object.address + 8);
+        const auto alignment = binary_.word(object.address + 16);
+        if (!entry || !bytes || !alignment || *bytes > kClosureBytesMax || *alignment > kClosureBytesMax)
+            continue;
+        const auto function = program_.function_at(*entry);
+        add_handers(readable(object.name), handers_);
+        if (function) types_[object.address] = {*function, *bytes, *alignment};
+    }
+}
+
+// Instructions that name an address in [low, high) which is wanted: by a distance from their end, or as it is. The bytes are searched first,
+// and only functions with a hit are decoded.
+template <typename Wanted>
+std::vector<Reference> SiteFinder::references(std::uint64_t low, std::uint64_t high, const Wanted& wanted) {
+    std::vector<Reference> found;
+    std::map<std::uint32_t, std::vector<Reference>> hits;  // by function; `from` is where the four bytes lie
+    for (const Binary::Range& range : binary_.code()) {
+        const auto code = binary_.bytes(range.low, range.high);
+        for (std::size_t i = 0; i + 4 <= code.size(); ++i) {
+            std::int32_t value = 0;
+            std::memcpy(&value, code.data() + i, sizeof value);
+            const std::uint64_t at = range.low + i;
+            const std::uint64_t itself = static_cast<std::uint32_t>(value);
+            for (const std::uint64_t to :
+                 {at + 4 + static_cast<std::uint64_t>(static_cast<std::int64_t>(value)), itself}) {
+                if (to < low || to >= high || !wanted(to)) continue;
+                const auto function = binary_.function_around(at);
+                if (function) hits[*function].push_back({at, to});
+            }
+        }
+    }
+    for (const auto& [number, places] : hits) {
+        const Function& function = binary_.functions()[number];
+        const auto steps = decoder_.decode(binary_.bytes(function.low, function.high), function.low);
+        for (const Reference& hit : places) {
+            const auto after = std::upper_bound(
+                steps.begin(), steps.end(), hit.from,
+                [](std::uint64_t address, const Step& step) { return address < step.address; });
+            if (after == steps.begin()) continue;
+            const Step& step = *std::prev(after);
+            // The four bytes are the last ones of the instruction, or of a jump or call.
+            if (step.effect == Effect::kBad || step.address + step.bytes != hit.from + 4) continue;
+            found.push_back({step.address, hit.to});
+        }
+    }
+    return found;
+}
+
+// The constants of std::source_location that a function names: pointers to file and function, then line and column.
+const std::vector<SiteFinder::SourcePlace>& SiteFinder::places_in(std::uint32_t number) {
+    const auto [known, added] = places_.try_emplace(number);
+    if (!added) return known->second;
+    const Function& function = binary_.functions()[number];
+    std::set<std::uint64_t> tried;
+    for (const Step& step : decoder_.decode(binary_.bytes(function.low, function.high), function.low)) {
+        if (step.slot == 0 || step.flow != inspect::Flow::kNext) continue;
+        for (const std::uint64_t field : {0, 8, 16, 20}) {
+            const std::uint64_t at = step.slot - field;
+            if (!tried.insert(at).second) continue;
+            const std::uint64_t file = binary_.first_address_in(at);
+            const auto position = binary_.word(at + 16);
+            if (file == 0 || binary_.first_address_in(at + 8) == 0 || !position) continue;
+            const auto line = static_cast<std::uint32_t>(*position);
+            std::string text = binary_.text(file);
+            if (line != 0 && !text.empty()) known->second.push_back({std::move(text), line});
+        }
+    }
+    return known->second;
+}
+
+// The place at which the call begins; debug information may know one of its later lines.
+void SiteFinder::name_as_program_does(std::uint64_t from, SpawnSite& site) {
+    constexpr std::uint32_t kLinesOfCallMax = 50;
+    const auto around = binary_.function_around(from);
+    if (!around) return;
+    const auto file_name = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
+    const SourcePlace* best = nullptr;
+    for (const SourcePlace& one : places_in(*around)) {
+        if (one.line > site.line || site.line - one.line > kLinesOfCallMax ||
+            file_name(one.file) != file_name(site.file))
+            continue;
+        if (best == nullptr || one.line > best->line) best = &one;
+    }
+    if (best == nullptr) return;
+    site.file = best->file;
+    site.line = best->line;
+}
+
+void SiteFinder::place(std::uint64_t from, SpawnSite site, std::set<std::uint64_t>& seen) {
+    // Names and lines are looked up at the byte before what is given: a return address.
+    const std::vector<inspect::Frame> frames = symbols_.frames(kMappedAt + from + 1);
+    for (const inspect::Frame& frame : frames) {
+        if (frame.line == 0 || is_runtime_header(frame.file) || hands_place_on(frame.function)) continue;
+        site.file = frame.file;
+        site.line = frame.line;
+        site.function = frame.function;
+        name_as_program_does(from, site);
+        sites_.push_back(std::move(site));
+        return;
+    }
+    // The whole function is the runtime's, or hands the site on: it is where it is called. Nobody calls it, or nothing is known: no line.
+    const auto around = binary_.function_around(from);
+    std::vector<Reference> callers;
+    if (around && seen.size() < kCallersMax && seen.insert(binary_.functions()[*around].low).second) {
+        const std::uint64_t low = binary_.functions()[*around].low;
+        const bool known = !frames.empty() && frames.back().line != 0;
+        if (known) callers = references(low, low + 1, [](std::uint64_t) { return true; });
+    }
+    for (const Reference& caller : callers)
+        place(caller.from, site, seen);
+    if (!callers.empty()) return;
+    if (around) site.function = readable(binary_.functions()[*around].name);
+    sites_.push_back(std::move(site));
+}
+
+std::vector<SpawnSite> SiteFinder::find() {
+    read_types();
+    if (types_.empty()) return {};
+    const auto wanted = [this](std::uint64_t address) { return types_.contains(address); };
+    for (const Reference& reference : references(types_.begin()->first, types_.rbegin()->first + 1, wanted)) {
+        const ClosureType& type = types_[reference.to];
+        SpawnSite site;
+        site.entry = type.entry;
+        site.closure_bytes = type.bytes;
+        site.closure_alignment = type.alignment;
+        std::set<std::uint64_t> seen;
+        place(reference.from, std::move(site), seen);
+    }
+    const auto key = [](const SpawnSite& site) {
+        return std::tie(site.file, site.line, site.entry, site.closure_bytes);
+    };
+    std::sort(sites_.begin(), sites_.end(),
+              [&](const SpawnSite& a, const SpawnSite& b) { return key(a) < key(b); });
+    sites_.erase(std::unique(sites_.begin(), sites_.end(),
+                             [&](const SpawnSite& a, const SpawnSite& b) { return key(a) == key(b); }),
+                 sites_.end());
+    return std::move(sites_);
+}
+
+}  // namespace
+
+std::vector<SpawnSite> spawn_sites(Program& program) {
+    return SiteFinder(program).find();
+}
+
+std::uint64_t stack_bytes(Program& program, const SpawnSite& site) {
+    return coroutine_bytes(program.bound(site.entry).depth, site.closure_bytes, site.closure_alignment);
+}
+
+}  // namespace coroscope::bounds

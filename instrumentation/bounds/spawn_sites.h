@@ -1,0 +1,34 @@
+// Where a program spawns coroutines, and what each runs: found in the binary, without running it.
+//
+// For each type of function that is spawned a program has one constant, cprime::detail::closure_type<F, T>: the entry function (a run_closure
+// that calls F) and the bytes of the closure. The code of a spawn takes its address; the site is the line of that code, outside of the runtime's
+// headers and of functions that hand a cprime::Place on. What the compiler made of CPRIME_HERE there (a std::source_location's constant) says how
+// the runtime calls it, so that rows of a size table are found by it. A site in a template, or a function spawned at several places, makes
+// several of these.
+//
+// Thread: one at a time. Blocks: reads debug information. Tested in tests/unit/bounds/spawn_sites_test.cpp and tests/e2e/analyze_test.py.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "instrumentation/bounds/program.h"
+
+namespace coroscope::bounds {
+
+struct SpawnSite {
+    std::string file;        // as the program says it, or else its debug information; "" = neither does
+    std::uint32_t line = 0;  // 0 = unknown
+    std::string function;    // that spawns
+    NodeId entry = 0;        // what runs on the new stack
+    std::uint64_t closure_bytes = 0, closure_alignment = 0;
+};
+
+// By file and line.
+std::vector<SpawnSite> spawn_sites(Program& program);
+
+// The whole stack of a coroutine of that site; only of a site whose entry function is proven.
+std::uint64_t stack_bytes(Program& program, const SpawnSite& site);
+
+}  // namespace coroscope::bounds
