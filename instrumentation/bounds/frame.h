@@ -11,7 +11,7 @@
 //
 // Landing pads are not walked: they are reached by exceptions alone, and whoever throws has a Doubt.
 //
-// Thread: one at a time. Blocks: no. Tested in tests/unit/bounds/frame_test.cpp.
+// Thread: one at a time. Blocks: no. Tested in tests/unit/bounds/bounds_test.cpp.
 #pragma once
 
 #include <cstdint>

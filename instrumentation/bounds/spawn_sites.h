@@ -6,7 +6,7 @@
 // the runtime calls it, so that rows of a size table are found by it. A site in a template, or a function spawned at several places, makes
 // several of these.
 //
-// Thread: one at a time. Blocks: reads debug information. Tested in tests/unit/bounds/spawn_sites_test.cpp and tests/e2e/analyze_test.py.
+// Thread: one at a time. Blocks: reads debug information.
 #pragma once
 
 #include <cstdint>

@@ -28,7 +28,8 @@ Program& this_program() {
 std::string reasons_text(NodeId node) {
     std::string text;
     for (const Finding& finding : this_program().findings(node))
-        text += this_program().name(finding.path.back()) + " " + Program::sentence(finding.reason, finding.reason.callee) + "\n";
+        text += this_program().name(finding.path.back()) + " " +
+                Program::sentence(finding.reason, finding.reason.callee) + "\n";
     return text;
 }
 
