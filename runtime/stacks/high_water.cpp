@@ -104,11 +104,12 @@ void paint_stack(std::uint32_t index) {
 void note_site_depth(std::uint32_t index) {
     const wire::CoroutineRecord& self = record(index);
     const StackBounds window = g_runtime->pools.window(self.pool, self.slot);
+    const std::uint64_t high = g_runtime->pools.bounds(self.pool, self.slot).high;  // its colour is no use of the coroutine's
     const std::uint64_t rsp = self.rsp.load(std::memory_order_relaxed);
-    if (rsp < window.low || rsp >= window.high)
+    if (rsp < window.low || rsp >= high)
         return;  // elsewhere: who grows by segment says so when it does
     g_runtime->sites.note_high_water(detail(index).site.load(std::memory_order_relaxed),
-                                     static_cast<std::uint32_t>(window.high - rsp));
+                                     static_cast<std::uint32_t>(high - rsp));
 }
 
 void raise_high_water(std::uint32_t index, std::uint32_t bytes) {

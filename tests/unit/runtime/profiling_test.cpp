@@ -119,6 +119,21 @@ TEST(SiteHighWater, is_known_of_parks_and_growth_without_profiling) {
     });
 }
 
+// Stacks of a class begin at different offsets into their slots; that is not use.
+TEST(SiteHighWater, does_not_count_where_a_slots_colour_lets_its_stack_begin) {
+    run({.workers = 1}, [] {
+        std::vector<JoinHandle<void>> handles;
+        for (int i = 0; i < 64; ++i)
+            handles.push_back(spawn({.name = "shallow", .size_class = ::cprime::size_class::medium}, [] { sleep_for(std::chrono::microseconds(1)); }));
+        for (auto& handle : handles)
+            handle.join();
+        EXPECT_GT(high_water_of("shallow"), 0U);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        EXPECT_LE(high_water_of("shallow"), 600U);
+#endif
+    });
+}
+
 TEST(SwitchHistogram, one_switch_in_n_is_counted_and_idling_is_not) {
     Runtime runtime({.workers = 1});
     g_runtime->rings->listen(coroscope::wire::kProfileSwitches, coroscope::wire::RingMode::kOverwrite, 16);

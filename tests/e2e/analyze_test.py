@@ -1,0 +1,52 @@
+"""analyze and sizes: what is proven of the demo's stacks holds in a run of it, and speaks of the same sites."""
+import os
+import unittest
+
+import harness
+
+
+class Analyze(unittest.TestCase):
+    def analyzed(self, *arguments, code):
+        return harness.coroscope("analyze", *arguments, "--json", check=code).json()
+
+    def test_no_stack_of_the_demo_is_seen_deeper_than_what_is_proven(self):
+        proven = {site["site"]: site["bound_bytes"] for site in self.analyzed(harness.DEMO, code=1)["sites"] if site["proven"]}
+        self.assertGreaterEqual(len(proven), 5)
+        with harness.folder() as folder:
+            trace = os.path.join(folder, "run.coro")
+            harness.coroscope("record", "-o", trace, "--", harness.DEMO, "--seconds", 2, "--swarm", 2000, check=0)
+            rows = {row["site"]: row for row in harness.coroscope("sizes", trace, "--json", check=0).json()["sites"]}
+        met = [site for site in proven if site in rows]
+        self.assertGreaterEqual(len(met), 3, (sorted(proven), sorted(rows)))
+        for site in met:
+            self.assertLessEqual(rows[site]["high_water_bytes"]["max"], proven[site], site)
+            self.assertLessEqual(rows[site]["seen_bytes"], proven[site], site)
+
+    def test_every_site_of_the_demo_that_ran_is_known_to_the_proof_by_its_name(self):
+        known = {site["site"] for site in self.analyzed(harness.DEMO, code=1)["sites"]}
+        with harness.folder() as folder:
+            trace = os.path.join(folder, "run.coro")
+            harness.coroscope("record", "-o", trace, "--", harness.DEMO, "--seconds", 1, "--swarm", 100, check=0)
+            ran = {row["site"] for row in harness.coroscope("sizes", trace, "--json", check=0).json()["sites"]}
+        # Signal handlers are spawned by the runtime, from a function object.
+        self.assertEqual([site for site in ran - known if "statistics.cpp" not in site], [])
+
+    def test_each_site_that_is_not_proven_says_why(self):
+        for site in self.analyzed(harness.DEMO, code=1)["sites"]:
+            if not site["proven"]:
+                self.assertGreater(len(site["reasons"]), 0, site["site"])
+                self.assertNotIn("bound_bytes", site)
+
+    def test_what_cannot_be_analyzed_is_one_sentence(self):
+        harness.one_sentence(self, harness.coroscope("analyze", "/etc/passwd"), 3, "no ELF file")
+        harness.one_sentence(self, harness.coroscope("analyze", "/bin/ls"), 3, "no coroutines", "--function")
+        harness.one_sentence(self, harness.coroscope("analyze", harness.DEMO, "--function", "not_there"), 3, "not_there", "nm -C")
+        with harness.folder() as folder:
+            cut = os.path.join(folder, "cut")
+            with open(harness.DEMO, "rb") as whole, open(cut, "wb") as file:
+                file.write(whole.read(5000))
+            harness.one_sentence(self, harness.coroscope("analyze", cut), 3, "cut")
+
+
+if __name__ == "__main__":
+    harness.main()
