@@ -123,8 +123,10 @@ TEST(SiteHighWater, is_known_of_parks_and_growth_without_profiling) {
 TEST(SiteHighWater, does_not_count_where_a_slots_colour_lets_its_stack_begin) {
     run({.workers = 1}, [] {
         std::vector<JoinHandle<void>> handles;
-        for (int i = 0; i < 64; ++i)
-            handles.push_back(spawn({.name = "shallow", .size_class = ::cprime::size_class::medium}, [] { sleep_for(std::chrono::microseconds(1)); }));
+        for (int i = 0; i < 64; ++i) {
+            handles.push_back(spawn({.name = "shallow", .size_class = ::cprime::size_class::medium},
+                                    [] { sleep_for(std::chrono::microseconds(1)); }));
+        }
         for (auto& handle : handles)
             handle.join();
         EXPECT_GT(high_water_of("shallow"), 0U);
