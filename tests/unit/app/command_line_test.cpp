@@ -208,6 +208,16 @@ TEST(CommandLine, looks_take_a_file_with_a_time_or_a_pid) {
     EXPECT_TRUE(meant<LookWish>({"stacks", "--pid", "1", "--agent-copies"}).agent_copies);
 }
 
+TEST(CommandLine, analyze_takes_a_binary_and_asks_of_sites_of_one_function_or_of_all) {
+    EXPECT_EQ(meant<AnalyzeWish>({"analyze", "server"}).binary, "server");
+    EXPECT_EQ(meant<AnalyzeWish>({"analyze", "server", "--function", "parse"}).function, "parse");
+    const auto all = meant<AnalyzeWish>({"analyze", "--all", "--json", "server"});
+    EXPECT_TRUE(all.all);
+    EXPECT_TRUE(all.json);
+    EXPECT_NE(refused({"analyze"}).find("BINARY"), std::string::npos);
+    EXPECT_FALSE(refused({"analyze", "server", "--all", "--function", "parse"}).empty());
+}
+
 TEST(CommandLine, sizes_takes_several_traces_and_earlier_tables) {
     const auto sizes = meant<SizesWish>(
         {"sizes", "a.coro", "b.coro", "-o", "s.json", "--merge", "x.json", "--merge", "y.json"});
@@ -242,7 +252,7 @@ TEST(CommandLine, help_is_an_answer) {
 
 TEST(CommandLine, words_of_later_work_are_not_offered) {
     const std::string help = meant<HelpWish>({"--help"}).text;
-    for (const char* word : {"why", "lint", "diff", "analyze"})
+    for (const char* word : {"why", "lint", "diff"})
         EXPECT_NE(refused({word}).find(std::string("no word '") + word), std::string::npos);
     EXPECT_EQ(help.find("lint"), std::string::npos);
 }
