@@ -95,6 +95,7 @@ protected:
         EXPECT_EQ(fcntl(page_fd_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
         page_ = static_cast<wire::ReaderPage*>(
             mmap(nullptr, wire::kReaderPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, page_fd_, 0));
+        page_->heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);  // as a recorder does before anybody waits for it
         page_->magic = wire::kReaderMagic;
         page_->rings_max = wire::kRingsMax;
     }
