@@ -37,7 +37,7 @@ class SavePast(unittest.TestCase):
                 said = re.fullmatch(re.escape(path) + r" holds the last ([0-9.]+) s: (.+) events, (none|.+) lost, ([0-9.]+) MB", dumped["said"])
                 self.assertIsNotNone(said, (dumped["said"], dumped["facts"]["notice"]))
                 stat = harness.coroscope("stat", path, "--json", check=0).json()
-                self.assertGreater(stat["events"], 20000)
+                self.assertGreater(stat["events"], 10000)  # what is kept begins with the first look
                 for type_name, row in stat["events_by_type"].items():
                     self.assertEqual(row["events"] + row["lost"], row["emitted"], type_name)
                 self.assertIn("saved from the window", stat["ended"])
