@@ -53,8 +53,9 @@ base::Status EventPump::start(std::uint32_t mask, wire::RingMode mode, std::uint
     blocks_ = mode == wire::RingMode::kBlock;
     target_.beat();
     if (mask != 0) {
-        base::Status listening = target_.listen(mask, mode, sample_period);
+        base::Status listening = target_.listen(mask, mode, sample_period, wire::kListenLooksFirst);
         if (!listening.ok()) return listening;
+        begins_with_ = Listening{mask, mode, sample_period};
     }
     drain_thread_ = std::thread([this] { drain_loop(); });
     log_thread_ = std::thread([this] { log_loop(); });
@@ -67,7 +68,15 @@ void EventPump::stop() {
     if (log_thread_.joinable()) log_thread_.join();
 }
 
+void EventPump::let_begin() {
+    const std::optional<Listening> listening = std::exchange(begins_with_, std::nullopt);
+    if (!listening.has_value()) return;
+    const std::lock_guard lock(queue_lock_);
+    if (!wished_.has_value()) wished_ = listening;
+}
+
 void EventPump::listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period) {
+    begins_with_.reset();
     const std::lock_guard lock(queue_lock_);
     wished_ = Listening{mask, mode, sample_period};
 }
@@ -203,6 +212,7 @@ void EventPump::drain_loop() {
     std::uint64_t slots_since_mark = 0;
     while (!stop_.load(std::memory_order_acquire)) {
         std::uint64_t slots = 0;
+        listen_as_wished();
         const bool room = drain_round(&slots);
         tell_withheld(false);
         const auto now = Clock::now();

@@ -52,8 +52,11 @@ public:
     EventPump(inspect::Target& target, TraceWriter* writer) : EventPump(target, writer, Limits{}) {}
     ~EventPump();
 
-    // Asks the target for events (mask 0: only its state is watched) and starts the threads. Errors: those of Target::listen.
+    // Asks the target for events (mask 0: only its state is watched) and starts the threads. A program that waits for its first viewer goes
+    // on at let_begin(). Errors: those of Target::listen.
     base::Status start(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period);
+    // Whoever looks at the program has seen the state that it begins from. Only the first call does something, within milliseconds.
+    void let_begin();
     // From the next round of the drain thread on, other events are listened to; what is in the rings by then is still taken. A refusal shows in
     // listening_refused().
     void listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period);
@@ -144,6 +147,7 @@ private:
         std::uint32_t sample_period = 0;
     };
     std::optional<Listening> wished_;
+    std::optional<Listening> begins_with_;  // until the first look; whoever looks
     std::uint64_t marks_wanted_ = 0, marks_sent_ = 0, marks_logged_ = 0;  // numbers of flush() calls
 
     PackingGrade grade_;  // the log thread alone

@@ -109,6 +109,7 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
         if (!made.ok()) return made.error();
     }
     observation->names_ = std::make_unique<NameService>(std::vector<inspect::Module>{}, options.debug_paths);
+    observation->refresh_modules();  // takes its time, and little is to lie between listening and the first look
     EventPump::Limits limits;
     if (options.keep.has_value()) {
         limits.queue_bytes = std::clamp(options.keep->bytes, kFlightQueueBytesMin, kFlightQueueBytesMax);
@@ -128,8 +129,6 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
         const base::Status watching = observation->pump_->start(0, wire::RingMode::kOff, 0);
         if (!watching.ok()) return watching.error();
     }
-    // Not before events are listened to: whoever reads the trace may be slow, and the program is to wait, or to count, from its beginning.
-    observation->refresh_modules();
     return observation;
 }
 
@@ -166,9 +165,8 @@ void Observation::refresh_modules() {
     modules_ = std::move(*modules);
     unwinder_ = std::make_unique<inspect::Unwinder>(modules_, state_.get(), trampoline_address_);
     names_->set_modules(modules_);
-    for (TraceWriter* writer : {writer_.get(), past_writer_.get()}) {
-        if (writer != nullptr) static_cast<void>(writer->add_modules(modules_).ok());  // the writer keeps its error
-    }
+    modules_written_ = false;
+    if (past_writer_ != nullptr) static_cast<void>(past_writer_->add_modules(modules_).ok());  // memory takes everything
 }
 
 base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks, bool confirm) {
@@ -182,6 +180,7 @@ base::Result<std::shared_ptr<Moment>> Observation::look(bool with_stacks, bool c
     auto image = state_->read_state();
     if (!image.ok()) return image.error();
     moment->state = std::move(*image);
+    pump_->let_begin();
     if (past_writer_ != nullptr) keep_look(*moment);
     if (with_stacks && unwinder_ != nullptr) {
         // What is only shown follows the coroutines that move while their stacks are copied. A keyframe stays as it was read:
@@ -284,7 +283,8 @@ base::Status Observation::write_new_names(TraceWriter& writer) {
 
 base::Status Observation::write_keyframe(const Moment& moment) {
     CHECK(writer_ != nullptr);
-    base::Status written = writer_->add_keyframe(moment.state);
+    base::Status written = std::exchange(modules_written_, true) ? base::ok_status() : writer_->add_modules(modules_);
+    if (written.ok()) written = writer_->add_keyframe(moment.state);
     if (written.ok() && moment.stacks.taken_ticks != stacks_written_ticks_) {
         stacks_written_ticks_ = moment.stacks.taken_ticks;
         written = writer_->add_stacks(moment.stacks, table_);

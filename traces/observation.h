@@ -62,7 +62,7 @@ public:
     // One look at the program: its state (since when included) and, if wanted, the stacks of all parked coroutines. `confirm`: the state is
     // copied twice; what did not change in between was so at one instant, the rest is named in Moment::moved (a ring of waiting that was
     // never there all at once is no deadlock). Blocks for copying and unwinding. Works for the state, not for stacks, once the program has
-    // ended. Errors: those of read_state.
+    // ended. The first one lets a program begin that waits for its viewer. Errors: those of read_state.
     base::Result<std::shared_ptr<Moment>> look(bool with_stacks, bool confirm);
     // The words of one coroutine's stacks as they are now; `state` is that of a look. Blocks for reading them. Errors: read_raw_stack.
     base::Result<inspect::RawStack> raw_stack(const inspect::StateImage& state, std::uint64_t identity);
@@ -119,6 +119,7 @@ private:
     std::unique_ptr<EventPump> pump_;  // uses rings_ and the writers: destroyed before them
     std::unique_ptr<inspect::Unwinder> unwinder_;
     std::vector<inspect::Module> modules_;
+    bool modules_written_ = true;  // to the file; with the next look
     std::chrono::steady_clock::time_point modules_read_{};
     inspect::StackTable table_;
     std::shared_ptr<const inspect::StackTable> published_table_;  // copy of table_ that Moments share

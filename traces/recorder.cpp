@@ -71,8 +71,10 @@ public:
     base::Result<RecordResult> run() {
         Ending ending = Ending::kNotYet;
         base::Status status = base::ok_status();
+        bool began = false;
         while (ending == Ending::kNotYet && status.ok()) {
             status = keyframe(options_.with_stacks && pace_.stacks_due(clock_ns(CLOCK_MONOTONIC)));
+            if (status.ok() && options_.on_begin && !std::exchange(began, true)) options_.on_begin();
             if (status.ok()) ending = wait_for_next();
         }
         const std::string because = end(ending, status);
@@ -223,7 +225,6 @@ base::Result<RecordResult> record(const RecordOptions& options, const std::atomi
     observing.when_full = options.when_full;
     auto started = Observation::start(observing);
     if (!started.ok()) return started.error();
-    if (options.on_begin) options.on_begin();
     return Recording(options, stop, **started).run();
 }
 

@@ -34,7 +34,7 @@ struct RecordOptions {
     // Why the recording should end: asked every few milliseconds; "" = it should not. So long after the first answer it ends.
     std::function<std::string()> should_end;
     int after_ms = 0;
-    std::function<void()> on_begin;  // called once on the recording thread, as soon as the target emits for us
+    std::function<void()> on_begin;  // called once on the recording thread, after the first look: from here on nothing is missed
 
     // Flight recorder: why a dump is wanted; asked every few milliseconds; "" = none is. What became of it is told on the recording thread, and the
     // recording goes on either way. The last one, at the end, is in RecordResult.

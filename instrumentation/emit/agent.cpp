@@ -227,18 +227,20 @@ void Agent::Implementation::end(std::size_t index) {
 // What all viewers together want: everything that any of them asked for, but for what is withheld, in the recorder's mode if there is one.
 void Agent::Implementation::apply_wishes() {
     std::uint32_t mask = 0;
+    std::uint32_t ready_mask = 0;
     std::uint32_t period = 0;
     RingMode mode = RingMode::kOverwrite;
     for (const auto& viewer : viewers_) {
         mask |= viewer->mask;
         if (viewer->mask == 0) continue;
+        if (!viewer->looks_first) ready_mask |= viewer->mask;
         if (viewer->recorder) mode = viewer->mode;
         const std::uint32_t wish = viewer->sample_period != 0 ? viewer->sample_period : kDefaultSamplePeriod;
         period = period == 0 ? wish : std::min(period, wish);
     }
     options_.rings->header().withheld.store(withheld_, std::memory_order_relaxed);
     options_.rings->listen(mask & ~withheld_, mask != 0 ? mode : RingMode::kOff, period);
-    if (options_.changed != nullptr) options_.changed(options_.context, mask, period);
+    if (options_.changed != nullptr) options_.changed(options_.context, ready_mask, period);
 }
 
 // Under Yama one process may be named that may read this one's memory: the viewer that came last. Elsewhere this fails and

@@ -31,8 +31,8 @@ namespace coroscope::emit {
 struct AgentOptions {
     StateSegment* state = nullptr;  // both must outlive the agent
     RingSegment* rings = nullptr;
-    // Called on the agent's thread after every change of what is listened to, with the new mask and the sample
-    // period (one switch in this many); null = not called. Must not block.
+    // Called on the agent's thread after every change of what is listened to, with the new mask of those who are ready for the program to
+    // go on (wire::kListenLooksFirst) and the sample period (one switch in this many); null = not called. Must not block.
     void (*changed)(void* context, std::uint32_t mask, std::uint32_t sample_period) = nullptr;
     void* context = nullptr;
     // Whoever keeps coroutines from running when viewers ask for it; null functions: nobody, and such requests are refused.

@@ -104,6 +104,7 @@ bool Agent::Implementation::handle_listen(Connection& viewer, const Message& mes
     viewer.mask = mode == RingMode::kOff ? 0 : listen.mask & wire::kEverything;
     viewer.mode = mode;
     viewer.sample_period = listen.sample_period;
+    viewer.looks_first = (listen.flags & wire::kListenLooksFirst) != 0;
     apply_wishes();
     return viewer.reply(ReplyStatus::kOk);
 }

@@ -50,6 +50,7 @@ public:
     std::uint32_t mask = 0;
     wire::RingMode mode = wire::RingMode::kOff;
     std::uint32_t sample_period = 0;
+    bool looks_first = false;  // it listens already, but the program is not to begin yet
     base::FileDescriptor copy_area;
     std::uint64_t copy_area_bytes = 0;
     bool pauses_everything = false;

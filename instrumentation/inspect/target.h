@@ -68,8 +68,8 @@ public:
     // coroutine.
     bool follow(CoroutineImage& coroutine) const;
 
-    // Asks the agent to record categories (wire::Category); 0 stops.
-    base::Status listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period = 0);
+    // Asks the agent to record categories (wire::Category); 0 stops. `flags`: wire::ListenFlag.
+    base::Status listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period = 0, std::uint32_t flags = 0);
     std::uint32_t rings_count() const;
     wire::RingOwner ring_owner(std::uint32_t ring, std::uint32_t* owner_index) const;
     // Takes what ring `ring` holds from the position reached so far: whole slots, verified; returns how many

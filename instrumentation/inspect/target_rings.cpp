@@ -98,8 +98,8 @@ wire::RingLocation Target::Impl::location(std::uint32_t ring) {
     return rings.ring(ring);
 }
 
-base::Status Target::listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period) {
-    const wire::Listen listen{mask, static_cast<std::uint32_t>(mode), sample_period, 0};
+base::Status Target::listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t sample_period, std::uint32_t flags) {
+    const wire::Listen listen{mask, static_cast<std::uint32_t>(mode), sample_period, flags};
     auto message = impl_->agent.request(wire::MessageType::kListen, &listen, sizeof listen, -1,
                                         wire::MessageType::kReply, impl_->options.timeout_ms);
     if (!message) return message.error();

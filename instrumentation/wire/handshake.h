@@ -10,7 +10,7 @@
 //                                  <-   Welcome {version, status, nonce} + fds: state segment, ring segment
 //   Attach + fd: reader page       ->                                  (recorder only)
 //                                  <-   Reply
-//   Listen {mask, mode, period}    ->
+//   Listen {mask, mode, period}    ->   what waits for its first viewer goes on, or with kListenLooksFirst at this viewer's next Listen
 //                                  <-   Reply
 //   CopyArea + fd                  ->   (once: a memfd of the viewer's that the agent pwrite()s parked stacks into)
 //   CopyStacks {indices}           ->
@@ -109,11 +109,16 @@ struct Welcome {
     std::uint64_t segment_nonce;
     std::uint64_t state_bytes, ring_bytes;  // sizes of the files now; both may grow
 };
+enum ListenFlag : std::uint32_t {
+    // A program that waits for its first viewer (CPRIME_WAIT_FOR_VIEWER) waits on until this one listens without this flag: it looks at the
+    // state plane in between, and knows the state that all events begin from. Nothing else is changed by it.
+    kListenLooksFirst = 1U << 0
+};
 struct Listen {
     std::uint32_t mask;           // Category bits; 0 = stop listening
     std::uint32_t mode;           // RingMode; a watcher may only ask for kOverwrite while nobody records
     std::uint32_t sample_period;  // stamp one switch in this many; 0 = the default, 64
-    std::uint32_t reserved;
+    std::uint32_t flags;          // ListenFlag; others are passed over
 };
 struct Reply {
     ReplyStatus status;

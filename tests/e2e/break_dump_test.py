@@ -40,7 +40,6 @@ class BreakDump(unittest.TestCase):
             rule = 'spawn and name =~ "needle"'
             viewer = self.viewer(path, rule, "--json", "--count", 2, "--flight-recorder", "8MB,10s")
             self.assertEqual(os.listdir(folder), [])  # nothing is written until it holds
-            harness.time.sleep(1)  # the first look at the program: what happens before it cannot be searched
             for name, file in (("needle-1", path), ("needle-2", path + "-2")):
                 self.spawn("straw")
                 self.spawn(name)

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -150,16 +151,24 @@ private:
     std::vector<Token> tokens_;
 };
 
+// Texts of a rule may hold anything, and a sentence quotes them.
+std::string on_one_line(std::string_view text) {
+    std::string shown(text);
+    for (char& c : shown) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) c = ' ';
+    }
+    return shown;
+}
+
 }  // namespace
 
 base::Error mistake(std::string_view rule, std::size_t at, const std::string& sentence) {
-    std::string shown, before;
-    for (std::size_t i = 0; i < rule.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(rule[i]);
-        shown += byte < 0x20 || byte == 0x7f ? ' ' : rule[i];
-        if (i < at && (byte & 0xc0) != 0x80) before += ' ';
+    std::string before;
+    for (std::size_t i = 0; i < std::min(at, rule.size()); ++i) {
+        if ((static_cast<unsigned char>(rule[i]) & 0xc0) != 0x80) before += ' ';
     }
-    return base::error(base::ErrorCode::kUsage, fmt::format("{}\n  {}\n  {}^", sentence, shown, before));
+    return base::error(base::ErrorCode::kUsage, fmt::format("{}\n  {}\n  {}^", on_one_line(sentence), on_one_line(rule), before));
 }
 
 base::Result<std::vector<Token>> words_of_rule(std::string_view rule) {

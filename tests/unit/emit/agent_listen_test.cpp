@@ -53,6 +53,25 @@ TEST_F(agent_listen, watchers_together_get_what_any_of_them_asked_for) {
     EXPECT_EQ(period(), 100U);
 }
 
+TEST_F(agent_listen, who_looks_first_hears_everything_while_the_program_still_waits) {
+    RawViewer recorder = viewer();
+    recorder.hello();
+    EXPECT_EQ(recorder.listen(wire::kCategoryPool, RingMode::kOverwrite, 9, wire::kListenLooksFirst).status, ReplyStatus::kOk);
+    EXPECT_TRUE(listening(wire::kCategoryPool));
+    EXPECT_EQ(rings_->header().mask.load(), wire::kCategoryPool);
+    EXPECT_TRUE(wait_for_mask(0));  // what the program is told
+    EXPECT_EQ(period(), 9U);
+    {
+        RawViewer other = viewer();  // another one's word does not wait for it
+        other.hello();
+        EXPECT_EQ(other.listen(wire::kCategoryTimer, RingMode::kOverwrite).status, ReplyStatus::kOk);
+        EXPECT_TRUE(wait_for_mask(wire::kCategoryTimer));
+    }
+    EXPECT_TRUE(wait_for_mask(0));
+    EXPECT_EQ(recorder.listen(wire::kCategoryPool, RingMode::kOverwrite, 9).status, ReplyStatus::kOk);
+    EXPECT_TRUE(wait_for_mask(wire::kCategoryPool));
+}
+
 TEST_F(agent_listen, a_watcher_cannot_ask_for_a_recorders_modes) {
     RawViewer watcher = viewer();
     watcher.hello();

@@ -89,8 +89,8 @@ wire::Reply RawViewer::attach(int reader_page_fd) {
     return receive().as<wire::Reply>();
 }
 
-wire::Reply RawViewer::listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t period) {
-    send(wire::MessageType::kListen, wire::Listen{mask, static_cast<std::uint32_t>(mode), period, 0});
+wire::Reply RawViewer::listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t period, std::uint32_t flags) {
+    send(wire::MessageType::kListen, wire::Listen{mask, static_cast<std::uint32_t>(mode), period, flags});
     return receive().as<wire::Reply>();
 }
 

@@ -49,7 +49,7 @@ public:
     // The usual openings. Each sends and returns the answer.
     Answer hello(wire::Role role = wire::Role::kWatcher, std::uint16_t major = wire_major());
     wire::Reply attach(int reader_page_fd);
-    wire::Reply listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t period = 0);
+    wire::Reply listen(std::uint32_t mask, wire::RingMode mode, std::uint32_t period = 0, std::uint32_t flags = 0);
     static std::uint16_t wire_major();
 
 private:

@@ -86,6 +86,10 @@ TEST(Rules, a_mistake_is_a_sentence_the_rule_and_a_caret_under_the_place) {
               "there is no event and no field 'blokced_ns'; did you mean 'blocked_ns'?\n"
               "  suspend and blokced_ns > 10ms\n"
               "              ^");
+    EXPECT_EQ(mistake_in("channel[\"a\nb\"]cap"),
+              "a field was expected here, such as channel[\"a b\"].len\n"
+              "  channel[\"a b\"]cap\n"
+              "                ^");
     EXPECT_EQ(mistake_in("supsend"),
               "there is no event and no field 'supsend'; did you mean 'suspend'?\n"
               "  supsend\n"
