@@ -62,6 +62,21 @@ class RecordPipe(unittest.TestCase):
             os.close(ours)
         harness.one_sentence(self, harness.Ran(done.returncode, "", done.stderr), 2, "terminal")
 
+    def rounds_of(self, recorder):
+        """What the recorded program says at its end."""
+        line = b""
+        while not line.startswith(b'{"rounds"'):
+            line = recorder.stderr.readline()
+            self.assertNotEqual(line, b"")
+        return harness.json.loads(line)["rounds"]
+
+    def keep(self, reader, path):
+        """What comes out of a pipe, to its end."""
+        with open(path, "wb") as file:
+            while piece := os.read(reader, 1 << 20):
+                file.write(piece)
+        os.close(reader)
+
     def test_a_reader_that_does_not_read_stalls_nobody_and_every_loss_is_counted(self):
         with harness.folder() as folder:
             path = os.path.join(folder, "t.coro")
@@ -70,16 +85,8 @@ class RecordPipe(unittest.TestCase):
             recorder = self.record_to(writer, BUSY, 100, 0, 2)
             os.close(writer)
             # The program says its rounds and ends in its own time, although nothing was read yet.
-            line = b""
-            while not line.startswith(b'{"rounds"'):
-                line = recorder.stderr.readline()
-                self.assertNotEqual(line, b"")
-            rounds = harness.json.loads(line)["rounds"]
-            self.assertGreater(min(rounds), 1000)
-            with open(path, "wb") as file:
-                while piece := os.read(reader, 1 << 20):
-                    file.write(piece)
-            os.close(reader)
+            self.assertGreater(min(self.rounds_of(recorder)), 1000)
+            self.keep(reader, path)
             with recorder.stderr:
                 err = recorder.stderr.read().decode()
             self.assertEqual(recorder.wait(timeout=60), 0, err)
@@ -111,20 +118,14 @@ class RecordPipe(unittest.TestCase):
                 self.assertIsNotNone(said, err)
                 missing, taken = int(said[1]), int(said[2])
                 self.assertIsNone(busy.poll())
-                with open(path, "wb") as file:
-                    while piece := os.read(reader, 1 << 20):
-                        file.write(piece)
-                os.close(reader)
+                self.keep(reader, path)
                 self.assertEqual(harness.coroscope("stat", path, "--json", check=0).json()["events"], taken - missing)
 
     def test_a_signal_ends_it_once_the_program_has_ended(self):
         reader, writer = os.pipe()
         recorder = self.record_to(writer, BUSY, 100, 0, 1)
         os.close(writer)
-        line = b""
-        while not line.startswith(b'{"rounds"'):
-            line = recorder.stderr.readline()
-            self.assertNotEqual(line, b"")
+        self.rounds_of(recorder)
         # Who asks before the program is gone asks the program.
         end = time.monotonic() + 60
         while recorder.poll() is None and time.monotonic() < end:
