@@ -219,51 +219,79 @@ std::string StateImage::waitable_text(const WaitableImage& waitable) const {
     return kind + ":" + (own.empty() ? "#" + std::to_string(waitable.identity) : std::string(own));
 }
 
-void StateImage::index() {
-    by_index_.reset(coroutines.size());
-    by_identity_.reset(coroutines.size());
-    by_slot_.reset(coroutines.size() + stack_segments.size());
-    for (std::size_t i = 0; i < coroutines.size(); ++i) {
-        const CoroutineImage& coroutine = coroutines[i];
-        const auto position = static_cast<std::uint32_t>(i);
-        by_index_.set(coroutine.index, position);
-        by_identity_.set(coroutine.identity, position);
-        by_slot_.set(slot_key(coroutine.pool, coroutine.slot), position);
-    }
-    for (const StackSegmentImage& segment : stack_segments) {
-        const std::uint32_t position = by_index_.find(segment.coroutine);
-        if (position < coroutines.size()) by_slot_.set(slot_key(segment.pool, segment.slot), position);
-    }
-    channel_by_index_.reset(channels.size());
-    for (std::size_t i = 0; i < channels.size(); ++i) {
-        channel_by_index_.set(channels[i].index, static_cast<std::uint32_t>(i));
-    }
-    waitable_by_index_.reset(waitables.size());
-    for (std::size_t i = 0; i < waitables.size(); ++i)
-        waitable_by_index_.set(waitables[i].index, static_cast<std::uint32_t>(i));
-}
+namespace {
 
 // A position may be stale when a vector shrank after index(): then the answer is "nobody", not a stray
 // element.
 template <typename T>
-static const T* at_or_null(const std::vector<T>& items, std::uint32_t position) {
+const T* at_or_null(const std::vector<T>& items, std::uint32_t position) {
     return position < items.size() ? &items[position] : nullptr;
 }
 
+// The item with this index. Indices ascend and are mostly dense, so an item stands no further on than its index, and no further from the end than
+// that is from the last one: where none is missing there is one place to look at.
+template <typename T>
+const T* with_index(const std::vector<T>& items, std::uint32_t index) {
+    if (items.empty() || index < items.front().index || index > items.back().index) return nullptr;
+    const std::size_t last = items.size() - 1;
+    const std::size_t behind = items.back().index - index;
+    const std::size_t low = behind < last ? last - behind : 0;
+    const std::size_t high = std::min<std::size_t>(index - items.front().index, last);
+    if (low > high) return nullptr;  // they do not ascend: a damaged image
+    const auto begin = items.begin() + static_cast<std::ptrdiff_t>(low);
+    const auto end = items.begin() + static_cast<std::ptrdiff_t>(high) + 1;
+    const auto found = std::lower_bound(begin, end, index, [](const T& item, std::uint32_t wanted) { return item.index < wanted; });
+    return found != end && found->index == index ? &*found : nullptr;
+}
+
+constexpr std::uint64_t kNoKey = ~0ULL;
+
+// What an IndexMap asks about a row of `items`: key(row).
+template <typename T, typename Key>
+auto keys_of(const std::vector<T>& items, Key key) {
+    return [&items, key](std::uint32_t position) { return position < items.size() ? key(items[position]) : kNoKey; };
+}
+
+std::uint64_t identity_of(const CoroutineImage& coroutine) {
+    return coroutine.identity;
+}
+template <typename T>
+std::uint64_t place_of(const T& stands) {
+    return slot_key(stands.pool, stands.slot);
+}
+
+}  // namespace
+
+void StateImage::index() {
+    const auto identities = keys_of(coroutines, identity_of);
+    const auto slots = keys_of(coroutines, place_of<CoroutineImage>);
+    const auto segments = keys_of(stack_segments, place_of<StackSegmentImage>);
+    by_identity_.reset(coroutines.size());
+    by_slot_.reset(coroutines.size());
+    segment_by_slot_.reset(stack_segments.size());
+    for (std::size_t i = 0; i < coroutines.size(); ++i) {
+        const auto position = static_cast<std::uint32_t>(i);
+        by_identity_.set(identity_of(coroutines[i]), position, identities);
+        by_slot_.set(place_of(coroutines[i]), position, slots);
+    }
+    for (std::size_t i = 0; i < stack_segments.size(); ++i)
+        segment_by_slot_.set(place_of(stack_segments[i]), static_cast<std::uint32_t>(i), segments);
+}
+
 const CoroutineImage* StateImage::coroutine_at(std::uint32_t record) const {
-    return at_or_null(coroutines, by_index_.find(record));
+    return with_index(coroutines, record);
 }
 
 const CoroutineImage* StateImage::coroutine_of(std::uint64_t identity) const {
-    return at_or_null(coroutines, by_identity_.find(identity));
+    return at_or_null(coroutines, by_identity_.find(identity, keys_of(coroutines, identity_of)));
 }
 
 const ChannelImage* StateImage::channel_at(std::uint32_t record) const {
-    return at_or_null(channels, channel_by_index_.find(record));
+    return with_index(channels, record);
 }
 
 const WaitableImage* StateImage::waitable_at(std::uint32_t record) const {
-    return at_or_null(waitables, waitable_by_index_.find(record));
+    return with_index(waitables, record);
 }
 
 std::span<const SelectArmImage> StateImage::arms_of(const CoroutineImage& coroutine) const {
@@ -274,7 +302,12 @@ std::span<const SelectArmImage> StateImage::arms_of(const CoroutineImage& corout
 }
 
 const CoroutineImage* StateImage::owner_of(std::uint8_t pool, std::uint32_t slot) const {
-    return at_or_null(coroutines, by_slot_.find(slot_key(pool, slot)));
+    const std::uint64_t place = slot_key(pool, slot);
+    const std::uint32_t segment = segment_by_slot_.find(place, keys_of(stack_segments, place_of<StackSegmentImage>));
+    if (const StackSegmentImage* found = at_or_null(stack_segments, segment); found != nullptr) {
+        if (const CoroutineImage* owner = coroutine_at(found->coroutine); owner != nullptr) return owner;
+    }
+    return at_or_null(coroutines, by_slot_.find(place, keys_of(coroutines, place_of<CoroutineImage>)));
 }
 
 const SiteMigrationsImage* StateImage::migrations_of(std::uint32_t site) const {

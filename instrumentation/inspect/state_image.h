@@ -250,11 +250,9 @@ struct StateImage {
     wire::StackBounds stack_at(const CoroutineImage& coroutine, std::uint64_t rsp) const;
 
 private:
-    IndexMap by_index_;
     IndexMap by_identity_;
-    IndexMap channel_by_index_;
-    IndexMap waitable_by_index_;
-    IndexMap by_slot_;  // pool << 32 | slot
+    IndexMap by_slot_;          // pool << 32 | slot
+    IndexMap segment_by_slot_;  // positions in stack_segments
 };
 
 }  // namespace coroscope::inspect

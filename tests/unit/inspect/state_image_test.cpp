@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <unordered_map>
 
@@ -15,21 +16,55 @@ namespace {
 TEST(IndexMap, answers_like_a_standard_map) {
     std::mt19937_64 random(7);
     IndexMap map;
-    EXPECT_EQ(map.find(0), wire::kNone);
+    std::vector<std::uint64_t> keys;
+    const auto key_of = [&keys](std::uint32_t position) { return keys[position]; };
+    EXPECT_EQ(map.find(0, key_of), wire::kNone);
     for (const std::size_t count : {0, 1, 7, 8, 9, 1000, 20000}) {
         std::unordered_map<std::uint64_t, std::uint32_t> expected;
         map.reset(count);
+        keys.clear();
         for (std::uint32_t i = 0; i < count; ++i) {
-            const std::uint64_t key = i % 3 == 0 ? random() : random() % (count + 1);
-            map.set(key, i);
+            // Anything, few that come again, and halves that are alike.
+            const std::uint64_t key = i % 4 == 0 ? random() : i % 4 == 1 ? (random() % 9) << 32 | (random() % count) : random() % (count + 1);
+            keys.push_back(key);
+            map.set(key, i, key_of);
             expected[key] = i;
         }
         for (const auto& [key, position] : expected)
-            ASSERT_EQ(map.find(key), position);
+            ASSERT_EQ(map.find(key, key_of), position);
         for (int i = 0; i < 1000; ++i) {
             const std::uint64_t key = random() % (2 * count + 2);
             const auto at = expected.find(key);
-            ASSERT_EQ(map.find(key), at == expected.end() ? wire::kNone : at->second);
+            ASSERT_EQ(map.find(key, key_of), at == expected.end() ? wire::kNone : at->second);
+        }
+    }
+}
+
+TEST(StateImage, what_has_an_index_is_found_however_many_are_missing_before_it) {
+    std::mt19937_64 random(11);
+    for (int round = 0; round < 200; ++round) {
+        StateImage image;
+        const auto indices = static_cast<std::uint32_t>(1 + random() % 60);
+        const std::uint64_t missing = round % 5;  // of four; all of four: none is there
+        for (auto index = static_cast<std::uint32_t>(round % 3); index < indices; ++index) {
+            if (random() % 4 < missing) continue;
+            image.channels.emplace_back();
+            image.channels.back().index = index;
+        }
+        std::size_t found = 0;
+        for (std::uint32_t index = 0; index < indices + 5; ++index) {
+            const ChannelImage* channel = image.channel_at(index);
+            if (channel == nullptr) continue;
+            ASSERT_EQ(channel->index, index);
+            ++found;
+        }
+        ASSERT_EQ(found, image.channels.size());
+        EXPECT_EQ(image.channel_at(wire::kNone), nullptr);
+        // A damaged image may not ascend; the answer is somebody of that index or nobody.
+        std::shuffle(image.channels.begin(), image.channels.end(), random);
+        for (std::uint32_t index = 0; index < indices + 5; ++index) {
+            const ChannelImage* channel = image.channel_at(index);
+            ASSERT_TRUE(channel == nullptr || channel->index == index);
         }
     }
 }
