@@ -1,19 +1,18 @@
 #include "virtual_time.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace parcels {
 
-VirtualTime::VirtualTime(std::uint32_t agents) {
+VirtualTime::VirtualTime(std::uint32_t agents) : due_(agents) {
     agents_.reserve(agents);
-    due_.reserve(agents);
 }
 
 bool VirtualTime::run() {
-    while (!due_.empty()) {
-        std::pop_heap(due_.begin(), due_.end(), is_later);
-        const Due next = due_.back();
-        due_.pop_back();
+    while (waiting_ > 0) {
+        std::pop_heap(due_.begin(), end(), is_later);
+        const Due next = due_[--waiting_];
         now_ = next.when;
         ++events_;
         // It may still be about to suspend itself, on another worker.
@@ -26,8 +25,9 @@ bool VirtualTime::run() {
 }
 
 void VirtualTime::wake(std::uint32_t agent, Seconds when) {
-    due_.push_back({when, agent});
-    std::push_heap(due_.begin(), due_.end(), is_later);
+    if (waiting_ == due_.size()) std::abort();  // somebody was woken twice
+    due_[waiting_++] = {when, agent};
+    std::push_heap(due_.begin(), end(), is_later);
 }
 
 bool VirtualTime::begin() {

@@ -15,7 +15,9 @@
 
 #include <cprime/cprime.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace parcels {
@@ -32,7 +34,7 @@ public:
     bool run();
 
     Seconds now() const { return now_; }
-    // Whoever has paused, or not begun, goes on then.
+    // Whoever has paused, or not begun, goes on then. Not for somebody who is to be woken already.
     void wake(std::uint32_t agent, Seconds when);
     // An agent's first call: waits until somebody wakes it. False: it was asked to end.
     bool begin();
@@ -56,8 +58,13 @@ private:
         return a.when != b.when ? a.when > b.when : a.agent > b.agent;
     }
 
+    auto end() { return due_.begin() + static_cast<std::ptrdiff_t>(waiting_); }
+
     std::vector<cprime::JoinHandle<void>> agents_;
-    std::vector<Due> due_;  // a heap, the earliest in front: at most one an agent
+    // The first `waiting_` are a heap, the earliest in front. There is room for one of each agent from the start: agents, whose stacks are small,
+    // never allocate.
+    std::vector<Due> due_;
+    std::size_t waiting_ = 0;
     Seconds now_ = 0;
     std::uint64_t events_ = 0;
     cprime::Event stepped_{"stepped", cprime::Event::resets_itself};
