@@ -9,6 +9,7 @@ import unittest
 import harness
 
 FACTOR = 8
+RECORD = ("record", "--when-full", "block", "-o")
 EAGER = {"LD_BIND_NOW": "1"}  # the first call of a library's function then costs a small stack no 3 KiB
 
 
@@ -19,19 +20,21 @@ class SizeLoop(unittest.TestCase):
         with harness.folder() as folder:
             first, again, table = (os.path.join(folder, file) for file in ("first.coro", "again.coro", "sizes.json"))
             medium = harness.run(program, *arguments, check=0, env=EAGER)
-            watched = harness.coroscope("record", "-o", first, "--", program, *arguments, check=0, env=EAGER)
+            watched = harness.coroscope(*RECORD, first, "--", program, *arguments, check=0, env=EAGER)
             harness.coroscope("sizes", first, "-o", table, check=0)
             fitted = harness.run(program, *arguments, check=0, env=dict(EAGER, CPRIME_SIZES=table))
-            watched_again = harness.coroscope("record", "-o", again, "--", program, *arguments, check=0,
+            watched_again = harness.coroscope(*RECORD, again, "--", program, *arguments, check=0,
                                               env=dict(EAGER, CPRIME_SIZES=table))
             with open(table) as file:
                 sites = {row["site"]: row for row in harness.json.load(file)["sites"]}
             seen = harness.coroscope("sizes", again, "--json", check=0).json()
+            lost = harness.coroscope("stat", again, "--json", check=0).json()["lost"]
         before, after = medium.last_json(), fitted.last_json()
         for ran in (watched, fitted, watched_again):
             self.assertEqual(same(ran), same(medium))
         # An overflow would have ended the program, with a report: all that is said is that there is a table.
         self.assertRegex(fitted.err, r"\Acprime: stack sizes of \d+ spawn sites come from [^\n]*\n\Z")
+        self.assertEqual(lost, 0)  # so that no migration went unseen
         for row in seen["sites"]:
             self.assertEqual(row["migrations"], 0, row)
             if sites[row["site"]]["class_used"] == "medium":  # others were wished for
@@ -49,6 +52,12 @@ class SizeLoop(unittest.TestCase):
         sites = self.loop(name, *arguments, same=lambda ran: (ran.last_json()["result"], ran.last_json()["peak_coroutines"]))
         # Nothing in them says how large a stack should be: all but main's had the default.
         self.assertEqual(sorted(row["class_used"] for row in sites.values()), ["large"] + ["medium"] * (len(sites) - 1))
+        # That the many fit their 256 bytes rests on more than what was seen.
+        many = max(sites.values(), key=lambda row: row["peak_coroutines"])
+        analyzed = harness.coroscope("analyze", os.path.join(harness.BIN, name), "--json", check=1).json()
+        bounds = [site["bound_bytes"] for site in analyzed["sites"] if site["site"] == many["site"] and site["proven"]]
+        self.assertEqual((len(bounds), many["class_advised"]), (1, "micro"), many)
+        self.assertLessEqual(many["high_water_bytes"]["max"], bounds[0], many)
 
     def test_a_server_needs_an_eighth(self):
         self.loop_of_an_example("web_shop")
