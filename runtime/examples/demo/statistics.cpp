@@ -33,7 +33,7 @@ Statistics::Statistics() {
                 [out = printed_.sender] {
                     const CountsExit counts;
                     count("SIGUSR1");
-                    std::printf("statistics: %s\n", totals().json(0, 0).c_str());
+                    std::printf("statistics: %s\n", totals().json(0, 0, 0).c_str());
                     if (out.try_send({})) ++totals().channel("printed").sent;
                 })
         .handle(SIGINT, [] { end_in_order("SIGINT"); })

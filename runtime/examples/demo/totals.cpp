@@ -14,7 +14,8 @@ void Totals::count_signal(const std::string& name) {
     ++signals_[name];
 }
 
-std::string Totals::json(std::uint64_t peak_rss_kib, std::uint64_t stack_bytes) const {
+std::string Totals::json(std::uint64_t peak_rss_kib, std::uint64_t stack_rss_kib,
+                         std::uint64_t stack_bytes) const {
     const std::lock_guard<std::mutex> hold(lock_);
     std::ostringstream out;
     out << R"({"spawned": )" << spawned << R"(, "exited": )" << exited << R"(, "channels": {)";
@@ -30,7 +31,8 @@ std::string Totals::json(std::uint64_t peak_rss_kib, std::uint64_t stack_bytes) 
         out << separator << '"' << name << R"(": )" << count;
         separator = ", ";
     }
-    out << R"(}, "peak_rss_kib": )" << peak_rss_kib << R"(, "stack_bytes": )" << stack_bytes << '}';
+    out << R"(}, "peak_rss_kib": )" << peak_rss_kib << R"(, "stack_rss_kib": )" << stack_rss_kib
+        << R"(, "stack_bytes": )" << stack_bytes << '}';
     return out.str();
 }
 

@@ -29,7 +29,7 @@ public:
     void count_signal(const std::string& name);
 
     // One line of JSON.
-    std::string json(std::uint64_t peak_rss_kib, std::uint64_t stack_bytes) const;
+    std::string json(std::uint64_t peak_rss_kib, std::uint64_t stack_rss_kib, std::uint64_t stack_bytes) const;
 
 private:
     mutable std::mutex lock_;  // guards the maps, not what the tallies count
