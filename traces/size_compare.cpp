@@ -126,14 +126,20 @@ std::string to_text(const SizeComparison& comparison) {
         names.push_back(change.site);
     const std::string folder = common_folder(names);
     std::string text = folder.empty() ? std::string() : "sites are in " + folder + "\n\n";
-    text += fmt::format("{:<25}{:^19}{:^19}{:^19}{:^19}{:^19}\n", "before → after", "class", "alive at most", "deepest, bytes", "stacks grew",
+    text += fmt::format("{:<25}{:^19}{:^19}{:^19}{:^19}{:>16}\n", "before → after", "class", "alive at most", "deepest, bytes", "stacks grew",
                         "stacks hold");
-    for (const SizeChange& change : comparison.sites)
-        text += row_text(change, change.site.substr(folder.size())) + "\n";
+    for (const SizeChange& change : comparison.sites) {
+        text += row_text(change, change.site.substr(folder.size()));
+        text.resize(text.find_last_not_of(' ') + 1);
+        text += "\n";
+    }
     const auto held = [](const SizeSide& side) { return brief_bytes(static_cast<std::int64_t>(side.resident_bytes)); };
     text += fmt::format("\nthe stacks of all sites at their most held {} before and {} after", held(comparison.before), held(comparison.after));
-    if (const double shrunk = comparison.shrunk(); shrunk != 0)
+    if (comparison.before.resident_bytes == comparison.after.resident_bytes) {
+        text += ", the same";
+    } else if (const double shrunk = comparison.shrunk(); shrunk != 0) {
         text += shrunk >= 1 ? fmt::format(": {:.3g} times less", shrunk) : fmt::format(": {:.3g} times more", 1 / shrunk);
+    }
     return text + fmt::format("\n{} stacks grew before and {} after\n", comparison.before.migrations, comparison.after.migrations);
 }
 

@@ -79,6 +79,8 @@ public:
         }
         for (auto& [site, current] : current_) {
             current.row.proof = proof_of(current);
+            const bool proven = current.row.proof.has_value() && current.row.proof->proven;
+            if (!proven && !is_measured(current.row)) continue;  // nothing is known of it but why
             answer_.rows.emplace(site, std::move(current.row));
         }
         for (auto& [key, row] : apart_)

@@ -14,10 +14,13 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kSiteWidth = 26;
+constexpr const char* kExplained =
+    "\np50, p99, max: bytes of stack seen · bound: proven · table, hit: what the last run's table expected, and how true it was\n"
+    "grows: times a coroutine · holds, saves: memory of the most that were alive at once, as used and as advised\n";
 constexpr char kColumns[] =
     "{:<26} {:>6} {:>5} {:>5} {:>5} {:>5} {:>5} {:>4} {:>5}  {:>6} → {:<6} {:<8} {:>8} {:>8}\n";
 constexpr std::size_t kBuildIdShown = 8;
-constexpr std::size_t kSitesListed = 6;
+constexpr std::size_t kTextWidth = 118;
 
 std::uint64_t count_of(const json& row, const char* key) {
     return row[key].get<std::uint64_t>();
@@ -38,7 +41,7 @@ std::string heading(const json& sizes, const std::string& folder) {
             proven += proof["proven"].get<bool>() ? 1 : 0;
         text += fmt::format("{}{}: {} run{}", program.empty() ? "a program that is not named" : program,
                             id.empty() ? "" : " (build " + id.substr(0, kBuildIdShown) + ")", runs, runs == 1 ? "" : "s");
-        if (!build["proofs"].empty()) text += fmt::format("; {} of {} sites proven", proven, build["proofs"].size());
+        if (!build["proofs"].empty()) text += fmt::format("; {} of {} sites proven, --json says why the others are not", proven, build["proofs"].size());
         text += "\n";
     }
     if (!folder.empty()) text += "sites are in " + folder + "\n";
@@ -66,19 +69,24 @@ std::string row_text(const json& row, const std::string& folder) {
 std::string list_text(const char* what, const json& sites, const std::string& folder) {
     if (sites.empty()) return {};
     std::string text = fmt::format("{} {}: ", sites.size(), what);
-    for (std::size_t i = 0; i < std::min(sites.size(), kSitesListed); ++i)
-        text += (i == 0 ? "" : ", ") + sites[i].get<std::string>().substr(folder.size());
-    return text + (sites.size() > kSitesListed ? ", …\n" : "\n");
+    for (std::size_t i = 0; i < sites.size(); ++i) {
+        const std::string name = end_of(sites[i].get<std::string>().substr(folder.size()), kSiteWidth);
+        if (text.size() + name.size() + 5 > kTextWidth) return text + ", …\n";
+        text += (i == 0 ? "" : ", ") + name;
+    }
+    return text + "\n";
 }
 
+// Those with a hundredth of it at least.
 std::string hot_text(const json& sizes, std::int64_t resident, const std::string& folder) {
     std::string text;
     for (const json& hot : sizes["hot_spots"]) {
         const auto bytes = hot["resident_bytes"].get<std::int64_t>();
-        text += fmt::format("{}{} {} ({:.0f}%)", text.empty() ? "most is held at " : ", ",
-                            hot["site"].get<std::string>().substr(folder.size()), brief_bytes(bytes),
-                            100.0 * static_cast<double>(bytes) / static_cast<double>(resident));
-        if (text.size() > 90) break;
+        if (bytes < resident / 100) break;
+        const std::string one = fmt::format("{} {} ({:.0f}%)", end_of(hot["site"].get<std::string>().substr(folder.size()), kSiteWidth),
+                                            brief_bytes(bytes), 100.0 * static_cast<double>(bytes) / static_cast<double>(resident));
+        if (text.size() + one.size() > kTextWidth) break;
+        text += (text.empty() ? "most is held at " : ", ") + one;
     }
     return text.empty() ? text : text + "\n";
 }
@@ -96,11 +104,11 @@ std::string sums_text(const json& sizes, const std::string& folder) {
         ++predicted;
         accuracy += row["accuracy"].get<double>();
     }
-    std::string text = fmt::format("\nstacks hold {} where each site has the most that it had alive at once; the classes advised would save {}\n",
-                                   brief_bytes(resident), brief_bytes(saved));
+    std::string text = fmt::format("{}\nstacks hold {} where each site has the most that it had alive at once; the classes advised would save {}\n",
+                                   kExplained, brief_bytes(resident), brief_bytes(saved));
     text += hot_text(sizes, resident, folder);
     if (predicted != 0)
-        text += fmt::format("{} site{} ran by a table, which was {:.0f}% accurate on the average (the smaller of predicted and seen / the larger)\n",
+        text += fmt::format("{} site{} ran by a table, which was {:.0f}% true on the average (the smaller of expected and seen / the larger)\n",
                             predicted, predicted == 1 ? "" : "s", 100 * accuracy / static_cast<double>(predicted));
     if (migrations != 0)
         text += fmt::format("{} stacks grew, {:.3g} a coroutine\n", migrations,
