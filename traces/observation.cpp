@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -97,6 +98,8 @@ base::Result<std::unique_ptr<Observation>> Observation::start(const ObservationO
     meta.segment_nonce = image->segment_nonce;
     meta.start_ticks = image->start_ticks;
     meta.begin_ticks = begin_ticks;
+    meta.begin_unix_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(
+        0, std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count()));
     meta.clock = image->clock;
     meta.mask = options.mask;
     meta.sample_period = options.sample_period;

@@ -1,4 +1,4 @@
-// Size rows out of traces: who was spawned where, how deep it went, how many lived at once; and the table as text.
+// Size rows out of traces: who was spawned where, how deep it went, how many lived at once.
 //
 // High water comes from EXIT events (a scan of the painted stack) and, for those who never ended, from the last keyframe.
 #include <algorithm>
@@ -20,6 +20,11 @@ namespace {
 using inspect::CoroutineImage;
 using inspect::StateImage;
 using nlohmann::json;
+
+// Texts of a program may be anything: what is no UTF-8 is replaced, so that a table that is read back has the same keys.
+std::string valid_text(std::string_view text) {
+    return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+}
 
 // Follows one trace's coroutines from spawn to exit.
 class SiteFollower {
@@ -48,21 +53,21 @@ public:
         }
     }
 
-    void finish(std::map<std::string, SizeRow>& rows) {
+    // `run_unix_ns`: when the run began, 0 = not known.
+    void finish(std::uint64_t run_unix_ns, SizeBuildRows& rows) {
         for (const CoroutineImage& coroutine : last_.coroutines) {
             if (coroutine.high_water_bytes != 0) exited(coroutine.identity, coroutine.high_water_bytes);
         }
         for (auto& [site, row] : rows_) {
             if (site >= last_.sites.size()) continue;  // made after the last keyframe of a trace that was cut
             const inspect::SiteImage& image = last_.sites[site];
-            row.symbol = std::string(last_.text(image.function));
+            row.symbol = valid_text(last_.text(image.function));
+            row.run_unix_ns = run_unix_ns;
             row.predicted_bytes = image.predicted_bytes;
             row.seen_bytes = image.high_water_bytes;
-            auto [found, fresh] = rows.try_emplace(last_.site_text(site), row);
-            if (fresh) continue;
-            found->second.merge(row);
-            found->second.class_used = row.class_used;  // the latest run counts
-            found->second.predicted_bytes = row.predicted_bytes;
+            row.run_seen_bytes = row.deepest_bytes();
+            const auto [found, fresh] = rows.measured.try_emplace({valid_text(last_.site_text(site)), row.symbol}, row);
+            if (!fresh) found->second.merge(row);
         }
     }
 
@@ -78,6 +83,7 @@ private:
         if (!site_of_identity_.try_emplace(identity, site).second) return;  // in the keyframe and in an event
         site_of_index_[index] = site;
         SizeRow& row = rows_[site];
+        ++row.coroutines;
         if (pool < last_.pools.size()) row.class_used = last_.pools[pool].size_class;
         const std::uint64_t alive = ++alive_[site];
         row.peak_coroutines = std::max(row.peak_coroutines, alive);
@@ -98,8 +104,14 @@ private:
     std::map<std::uint32_t, SizeRow> rows_;  // by site index
 };
 
-std::string bytes_text(const json& bytes) {
-    return bytes.is_number() ? fmt::format("{}", bytes.get<std::int64_t>()) : "-";
+// Of the program's own file: where it lies and its build; "" where the modules do not say.
+SizeBuild build_of(const TraceReader& trace) {
+    const std::string& path = trace.meta().program;
+    SizeBuild build{valid_text(path.substr(path.rfind('/') + 1)), {}};
+    for (const inspect::Module& module : trace.modules()) {
+        if (module.path == path) build.build_id = valid_text(module.build_id);
+    }
+    return build;
 }
 
 }  // namespace
@@ -107,24 +119,31 @@ std::string bytes_text(const json& bytes) {
 base::Status SizeRows::add_trace(const std::string& path) {
     auto reader = TraceReader::open(path);
     if (!reader) return reader.error();
-    const TraceReader& trace = **reader;
+    return add_trace(**reader);
+}
+
+base::Status SizeRows::add_trace(const TraceReader& trace) {
     if (trace.keyframes().empty()) {
-        return base::error(
-            base::ErrorCode::kCorrupt,
-            fmt::format(
-                "{} was cut before its first keyframe, so its spawn sites are not known; record again", path));
+        return base::error(base::ErrorCode::kCorrupt,
+                           fmt::format("{} was cut before its first keyframe, so its spawn sites are not known; record again",
+                                       trace.path()));
     }
     auto first = trace.read_keyframe(trace.chunks()[trace.keyframes().front()]);
     if (!first) return first.error();
     auto last = trace.read_keyframe(trace.chunks()[trace.keyframes().back()]);
     if (!last) return last.error();
-    bytes_ = ClassBytes::of(*last);
+    bytes_.merge(ClassBytes::of(*last));
     SiteFollower follower(*last);
     follower.begin_with(*first);
     EventFeed feed(trace, 0, std::numeric_limits<std::uint64_t>::max());
     feed.for_each([&](const wire::DecodedEvent& event, const RingCount&) { follower.take(event); });
-    follower.finish(rows_);
-    ++runs_;
+    SizeBuildRows run;
+    run.runs = 1;
+    run.latest_run_unix_ns = trace.meta().begin_unix_ns;
+    follower.finish(trace.meta().begin_unix_ns, run);
+    const SizeBuild build = build_of(trace);
+    builds_[build].merge(run);
+    binaries_[build].insert(trace.meta().program);
     return base::ok_status();
 }
 
@@ -135,31 +154,9 @@ base::Result<json> compute_sizes(const std::vector<std::string>& traces,
         if (auto added = rows.add_table(path); !added) return added.error();
     }
     for (const std::string& path : traces) {
-        if (auto added = rows.add_trace(path); !added) return added.error();
+        if (auto added = rows.add_file(path); !added) return added.error();
     }
     return rows.to_json();
-}
-
-std::string sizes_text(const json& sizes) {
-    std::string text = fmt::format("{:<44} {:>6} -> {:<7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10} {:>12}\n",
-                                   "site", "used", "advised", "samples", "p50 B", "p99 B", "max B",
-                                   "in place", "by segment", "saved KiB");
-    std::int64_t saved = 0;
-    for (const json& row : sizes["sites"]) {
-        const json& water = row["high_water_bytes"];
-        const auto of = [&](const char* key) {
-            return water.is_object() ? bytes_text(water[key]) : std::string("-");
-        };
-        const json& forms = row["migrations_by_form"];
-        const auto row_saved = row["saved_bytes"].get<std::int64_t>();
-        saved += row_saved;
-        text += fmt::format("{:<44} {:>6} -> {:<7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10} {:>12}\n",
-                            row["site"].get<std::string>(), row["class_used"].get<std::string>(),
-                            row["class_advised"].get<std::string>(), row["samples"].get<std::uint64_t>(),
-                            of("p50"), of("p99"), of("max"), forms["in_place"].get<std::uint64_t>(),
-                            forms["segments"].get<std::uint64_t>(), row_saved / 1024);
-    }
-    return text + fmt::format("the classes advised would save {} KiB of stacks\n", saved / 1024);
 }
 
 }  // namespace coroscope::traces

@@ -32,6 +32,7 @@ Bytes encode_meta(const TraceMeta& meta) {
     out.put(meta.park_address);
     out.put(meta.park_end_address);
     out.put(meta.trampoline_address);
+    out.put(meta.begin_unix_ns);
     return std::move(out.bytes());
 }
 
@@ -51,6 +52,7 @@ base::Result<TraceMeta> decode_meta(BytesView bytes) {
     meta.park_address = in.get<std::uint64_t>();
     meta.park_end_address = in.get<std::uint64_t>();
     meta.trampoline_address = in.get<std::uint64_t>();
+    if (in.remaining() != 0) meta.begin_unix_ns = in.get<std::uint64_t>();
     if (!in.ok() || meta.clock.shift > 63) return corrupt("the particulars");
     return meta;
 }

@@ -37,6 +37,7 @@ struct TraceMeta {
     std::uint32_t sample_period = 0;  // of switches; 0 = the default
     double ns_per_event = 0;          // calibrated when recording began; 0 = not known
     std::uint64_t park_address = 0, park_end_address = 0, trampoline_address = 0;
+    std::uint64_t begin_unix_ns = 0;  // when recording began, by the calendar; 0 = not told (traces of before)
 };
 Bytes encode_meta(const TraceMeta& meta);
 base::Result<TraceMeta> decode_meta(BytesView bytes);

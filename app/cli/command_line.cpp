@@ -133,7 +133,7 @@ Parser::Parser() {
                          [this] { return Wish(analyze_); }),
                     analyze_);
     declare_sizes(
-        word("sizes", "Stack size table from traces, for CPRIME_SIZES=FILE", [this] { return Wish(sizes_); }),
+        word("sizes", "Stack size table from traces, for CPRIME_SIZES=FILE", [this] { return finish_sizes(sizes_); }),
         sizes_);
     declare_profile(
         word("profile", "Where the time of a recorded program went", [this] { return Wish(profile_); }),

@@ -68,9 +68,12 @@ struct LookWish {
     bool dot = false;  // waits only
 };
 
+// sizes FILE… [--binary BINARY]… [-o TABLE], or sizes --compare BEFORE AFTER. Files are traces or tables.
 struct SizesWish {
     std::vector<std::string> traces;
     std::vector<std::string> previous_tables;
+    std::vector<std::string> binaries;  // that ran; else those that the traces name
+    bool compare = false;               // of two files, in place of a table
     std::string output;  // "" = only print
     bool json = false;
 };

@@ -41,14 +41,29 @@ void declare_analyze(CLI::App* word, AnalyzeWish& wish) {
 }
 
 void declare_sizes(CLI::App* word, SizesWish& wish) {
-    word->add_option("FILE", wish.traces, "Traces written by 'coroscope record'")->required();
-    word->add_option("-o,--output", wish.output, "Write the table here; without it, only print")
-        ->type_name("FILE");
-    word->add_option("--merge", wish.previous_tables, "Take in an earlier table; may be given again")
-        ->type_name("FILE")
-        ->expected(1)
-        ->take_all();
+    word->add_option("FILE", wish.traces, "Traces written by 'coroscope record', or tables written before")->required();
+    CLI::Option* output = word->add_option("-o,--output", wish.output, "Write the table here; without it, only print")
+                              ->type_name("FILE");
+    CLI::Option* merge = word->add_option("--merge", wish.previous_tables, "Take in an earlier table; may be given again")
+                             ->type_name("FILE")
+                             ->expected(1)
+                             ->take_all();
+    CLI::Option* binary = word->add_option("--binary", wish.binaries,
+                                           "The binary that ran, to prove bounds from, where it does not lie where it ran; may be given again")
+                              ->type_name("BINARY")
+                              ->expected(1)
+                              ->take_all();
+    word->add_flag("--compare", wish.compare, "Of two files, before and after: what changed at each site and in sum")
+        ->excludes(output)
+        ->excludes(merge)
+        ->excludes(binary);
     word->add_flag("--json", wish.json, "One JSON object on stdout");
+}
+
+base::Result<Wish> finish_sizes(SizesWish wish) {
+    if (wish.compare && wish.traces.size() != 2)
+        return base::error(base::ErrorCode::kUsage, "--compare takes two files: the one before and the one after");
+    return Wish(std::move(wish));
 }
 
 void declare_profile(CLI::App* word, ProfileWish& wish) {

@@ -15,6 +15,7 @@ namespace coroscope::app {
 
 void declare_analyze(CLI::App* word, AnalyzeWish& wish);
 void declare_sizes(CLI::App* word, SizesWish& wish);
+base::Result<Wish> finish_sizes(SizesWish wish);
 void declare_profile(CLI::App* word, ProfileWish& wish);
 // `at`: --at as it was typed.
 void declare_export(CLI::App* word, ExportWish& wish, std::string& at);

@@ -1,5 +1,6 @@
-// `coroscope sizes`: from traces to the table that CPRIME_SIZES reads.
+// `coroscope sizes`: from traces and binaries to the table that CPRIME_SIZES reads; and what one of two runs changed.
 //
+// Exit code 1 when a run went deeper than what is proven: the proof is wrong then.
 // The table is written beside its place and renamed, so that a program starting meanwhile reads the old one or the new one, never half.
 #include <unistd.h>
 
@@ -9,8 +10,10 @@
 
 #include "app/cli/exit_codes.h"
 #include "app/cli/words.h"
+#include "app/sizes_join.h"
 #include "instrumentation/base/file_descriptor.h"
 #include "traces/analysis.h"
+#include "traces/size_compare.h"
 
 namespace coroscope::app {
 namespace {
@@ -34,18 +37,43 @@ base::Status write_whole(const std::string& path, const std::string& text) {
     return base::error(base::ErrorCode::kIo, "'" + path + "' cannot be written: " + base::errno_text(problem));
 }
 
+std::string table_text(const nlohmann::json& table) {
+    return table.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+int run_compare(const SizesWish& wish) {
+    traces::SizeRows sides[2];
+    for (std::size_t i = 0; i < 2; ++i) {
+        if (auto added = sides[i].add_file(wish.traces[i]); !added) return fail(added.error());
+    }
+    const traces::SizeComparison comparison = traces::compare_sizes(sides[0], sides[1]);
+    const auto status = write_stdout(wish.json ? table_text(traces::to_json(comparison)) : traces::to_text(comparison));
+    return status ? kExitGood : fail(status.error());
+}
+
 }  // namespace
 
 int run_sizes(const SizesWish& wish) {
-    auto table = traces::compute_sizes(wish.traces, wish.previous_tables);
-    if (!table) return fail(table.error());
-    const std::string json = table->dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    if (wish.compare) return run_compare(wish);
+    traces::SizeRows rows;
+    for (const std::string& path : wish.previous_tables) {
+        if (auto added = rows.add_table(path); !added) return fail(added.error());
+    }
+    for (const std::string& path : wish.traces) {
+        if (auto added = rows.add_file(path); !added) return fail(added.error());
+    }
+    auto doubts = add_proofs(rows, wish.binaries);
+    if (!doubts) return fail(doubts.error());
+    const nlohmann::json table = rows.to_json();
+    const std::string json = table_text(table);
     if (!wish.output.empty()) {
         if (auto status = write_whole(wish.output, json); !status) return fail(status.error());
     }
-    if (auto status = write_stdout(wish.json ? json : traces::sizes_text(*table)); !status)
+    for (const std::string& sentence : *doubts)
+        std::fprintf(stderr, "coroscope: %s\n", sentence.c_str());
+    if (auto status = write_stdout(wish.json ? json : traces::sizes_text(table)); !status)
         return fail(status.error());
-    return kExitGood;
+    return table["contradictions"].empty() ? kExitGood : kExitFinding;
 }
 
 }  // namespace coroscope::app

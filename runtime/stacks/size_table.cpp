@@ -26,8 +26,10 @@ std::optional<SizeClass> class_named(std::string_view name) {
     return std::nullopt;
 }
 
+// What the table expects a stack to take: the bound of a proven row, or the deepest seen. Older tables say only what was predicted or seen.
 std::uint32_t predicted_bytes(const JsonValue& row) {
-    const JsonValue* bytes = row.member("predicted_bytes");
+    const JsonValue* bytes = row.member("expected_bytes");
+    if (bytes == nullptr || bytes->number() == nullptr || *bytes->number() <= 0) bytes = row.member("predicted_bytes");
     if (bytes == nullptr || bytes->number() == nullptr || *bytes->number() <= 0) {
         const JsonValue* seen = row.member("high_water_bytes");
         bytes = seen != nullptr ? seen->member("max") : nullptr;

@@ -224,6 +224,10 @@ TEST(CommandLine, sizes_takes_several_traces_and_earlier_tables) {
     EXPECT_EQ(sizes.traces, (std::vector<std::string>{"a.coro", "b.coro"}));
     EXPECT_EQ(sizes.previous_tables, (std::vector<std::string>{"x.json", "y.json"}));
     EXPECT_EQ(sizes.output, "s.json");
+    EXPECT_EQ(meant<SizesWish>({"sizes", "a.coro", "--binary", "x", "--binary", "y"}).binaries, (std::vector<std::string>{"x", "y"}));
+    EXPECT_TRUE(meant<SizesWish>({"sizes", "--compare", "a.coro", "b.coro"}).compare);
+    EXPECT_NE(refused({"sizes", "--compare", "a.coro"}).find("two files"), std::string::npos);
+    EXPECT_FALSE(refused({"sizes", "--compare", "a.coro", "b.coro", "-o", "s.json"}).empty());
 }
 
 TEST(CommandLine, a_query_has_a_trace_or_a_process_and_a_rule) {

@@ -35,6 +35,16 @@ TEST(SizeTableFile, rows_give_class_evidence_and_prediction) {
     EXPECT_EQ(table->find("a.cpp:3"), nullptr);
 }
 
+TEST(SizeTableFile, what_a_row_expects_goes_before_what_was_predicted_of_an_earlier_run) {
+    const auto table = SizeTable::parse(
+        R"({"sites": [{"site": "a.cpp:1", "class_advised": "micro", "expected_bytes": 176, "predicted_bytes": 3000, "high_water_bytes": {"max": 90}},
+                      {"site": "a.cpp:2", "class_advised": "micro", "expected_bytes": null, "high_water_bytes": {"max": 90}}]})",
+        "t");
+    ASSERT_TRUE(table);
+    EXPECT_EQ(table->find("a.cpp:1")->predicted_bytes, 176U);
+    EXPECT_EQ(table->find("a.cpp:2")->predicted_bytes, 90U);
+}
+
 TEST(SizeTableFile, bad_input_is_one_sentence_that_names_file_place_and_fix) {
     const std::pair<const char*, const char*> bad[] = {
         {"", "line 1, column 1: the text ends where a value was expected"},

@@ -1,0 +1,124 @@
+#include "app/sizes_join.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "instrumentation/bounds/spawn_sites.h"
+#include "instrumentation/inspect/elf_file.h"
+
+namespace coroscope::app {
+namespace {
+
+using traces::SizeBuild;
+
+std::string short_id(const std::string& build_id) {
+    return build_id.empty() ? std::string("without a build-id") : "build " + build_id.substr(0, 8);
+}
+
+std::vector<std::string> names_of(const bounds::Program& program, const std::vector<bounds::NodeId>& path) {
+    std::vector<std::string> names;
+    names.reserve(path.size());
+    for (const bounds::NodeId node : path)
+        names.push_back(program.name(node));
+    return names;
+}
+
+traces::SizeProof proof_of(bounds::Program& program, const bounds::SpawnSite& site) {
+    const bounds::Bound& bound = program.bound(site.entry);
+    traces::SizeProof proof;
+    proof.symbol = site.function;
+    proof.proven = bound.proven;
+    proof.recursion = bound.recursive;
+    if (bound.proven) {
+        proof.bound_bytes = bounds::stack_bytes(program, site);
+        proof.call_depth = bound.calls_deep;
+        proof.path = names_of(program, program.deepest_path(site.entry));
+        for (const bounds::Contract* contract : program.contracts_under(site.entry))
+            proof.contracts.insert(fmt::format("{} takes at most {} bytes: {}", contract->name, contract->depth, contract->evidence));
+        return proof;
+    }
+    for (const bounds::Finding& finding : program.findings(site.entry)) {
+        const bounds::NodeId where = finding.path.back();
+        proof.reasons.insert({names_of(program, finding.path),
+                              program.name(where) + " " +
+                                  bounds::Program::sentence(finding.reason, bounds::readable(finding.reason.callee)),
+                              program.path_of(where), finding.reason.address});
+        while (proof.reasons.size() > traces::kSizeReasonsMax)
+            proof.reasons.erase(std::prev(proof.reasons.end()));
+    }
+    return proof;
+}
+
+// Builds of which a binary with this build-id is; an id stands for the same code whatever the file is called.
+std::vector<SizeBuild> builds_with(const traces::SizeRows& rows, const std::string& build_id) {
+    std::vector<SizeBuild> found;
+    for (const auto& [build, unused] : rows.builds()) {
+        if (!build_id.empty() && build.build_id == build_id) found.push_back(build);
+    }
+    return found;
+}
+
+// Why there is no proof; "" = there is.
+std::string prove(traces::SizeRows& rows, const std::vector<SizeBuild>& builds, const std::string& path) {
+    auto program = bounds::Program::open(path);
+    if (!program) return "no proof from " + path + ": " + program.error().message;
+    bounds::Program& opened = **program;
+    if (opened.functions_count() == 0)
+        return fmt::format("no proof from {}: it has no function symbols; name the binary from before it was stripped with --binary", path);
+    const std::vector<bounds::SpawnSite> sites = bounds::spawn_sites(opened);
+    if (sites.empty()) return fmt::format("no proof from {}: it spawns no coroutines of CPrime", path);
+    traces::SizeBuildRows found;
+    for (const bounds::SpawnSite& site : sites) {
+        if (site.line == 0) continue;  // nothing calls it by a name
+        const traces::SizeProof proof = proof_of(opened, site);
+        const auto [place, fresh] = found.proofs.try_emplace(fmt::format("{}:{}", site.file, site.line), proof);
+        if (!fresh) place->second.merge(proof);
+    }
+    for (const std::string& assumption : bounds::assumptions())
+        found.assumptions.insert(assumption);
+    for (const SizeBuild& build : builds)
+        rows.build(build).merge(found);
+    return {};
+}
+
+}  // namespace
+
+base::Result<std::vector<std::string>> add_proofs(traces::SizeRows& rows, const std::vector<std::string>& binaries) {
+    std::vector<std::string> sentences;
+    std::set<std::string> done;  // build-ids
+    const auto try_binary = [&](const std::string& path, const inspect::ElfFile& file, const std::string& told_id) {
+        const std::vector<SizeBuild> builds = builds_with(rows, file.build_id());
+        if (builds.empty()) {
+            sentences.push_back(fmt::format("no proof from {}: it is another build ({}) than ran ({}); name the binary that ran with --binary",
+                                            path, short_id(file.build_id()), told_id));
+            return;
+        }
+        if (!done.insert(file.build_id()).second) return;
+        if (const std::string why = prove(rows, builds, path); !why.empty()) sentences.push_back(why);
+    };
+    for (const std::string& path : binaries) {
+        auto file = inspect::ElfFile::open(path);
+        if (!file) return file.error();
+        std::string ran;
+        for (const auto& [build, unused] : rows.builds())
+            ran += (ran.empty() ? "" : ", ") + short_id(build.build_id);
+        try_binary(path, **file, ran);
+    }
+    const auto places = rows.binaries();
+    for (const auto& [build, paths] : places) {
+        if (done.contains(build.build_id)) continue;
+        for (const std::string& path : paths) {
+            auto file = inspect::ElfFile::open(path);
+            if (file) {
+                try_binary(path, **file, short_id(build.build_id));
+            } else {
+                sentences.push_back(fmt::format("no proof for {}: {} cannot be opened; name the binary that ran with --binary", build.program, path));
+            }
+        }
+    }
+    return sentences;
+}
+
+}  // namespace coroscope::app
