@@ -41,6 +41,9 @@
 #include "runtime/watch/stall_watch.h"
 #include "runtime/watch/watch_options.h"
 
+// Only a program that cprime_use_sizes() was called for has one.
+extern "C" [[gnu::weak]] const cprime::BuiltInSizes cprime_built_in_sizes;
+
 namespace cprime {
 namespace detail {
 
@@ -199,25 +202,29 @@ void name_the_living(unsigned grace_ms) {
 
 void begin_to_learn(RuntimeState& state, const std::string& path) {
     auto file = prepare_learning(path);
-    if (!file) {
-        std::fprintf(stderr, "cprime: this run learns nothing: %s\n", file.error().message.c_str());
+    const auto table = file ? SizeTable::load(*file) : coroscope::base::Result<SizeTable>(file.error());
+    if (!table) {
+        std::fprintf(stderr, "cprime: this run learns nothing: %s\n", table.error().message.c_str());
         return;
     }
     state.learn_file = std::move(*file);
     state.wrong_file = wrong_file_of(state.learn_file);
 }
 
-// The operator's table; else what was learned before.
+// The operator's table; else what was learned before; else what is built into the program.
 SizeTable size_table_of(const RuntimeState& state, const Environment& environment) {
     const bool named = !environment.size_table_path.empty();
     const std::string& path = named ? environment.size_table_path : state.learn_file;
-    if (path.empty()) return {};
-    SizeTable table = take_or_die(SizeTable::load(path), 2);
+    const bool is_built_in = &cprime_built_in_sizes != nullptr;
+    SizeTable table;
+    if (!path.empty()) table = take_or_die(SizeTable::load(path), 2);
     if (named || table.size() != 0) {
-        std::fprintf(stderr, "cprime: stack sizes of %zu spawn sites come from %s\n", table.size(),
-                     path.c_str());
+        std::fprintf(stderr, "cprime: stack sizes of %zu spawn sites come from %s%s%s%s\n", table.size(),
+                     path.c_str(), is_built_in ? ", not from " : "",
+                     is_built_in ? cprime_built_in_sizes.origin : "", is_built_in ? ", which is built in" : "");
+        return table;
     }
-    return table;
+    return is_built_in ? SizeTable::of(cprime_built_in_sizes) : SizeTable();
 }
 
 // Throws std::bad_alloc; what else there is not ends the process with a sentence.
