@@ -130,6 +130,17 @@ class UseSizes(unittest.TestCase):
         self.assertNotIn("error", self.make())
         self.assertLessEqual(self.start()[0], SMALL_BYTES_MAX)
 
+    def test_a_class_that_the_code_wishes_for_and_that_is_proven_not_to_hold_the_site_fails_the_build(self):
+        (self.project / "sized.cpp").write_text(
+            PROGRAM.replace('spawn("deep",', 'spawn({.name = "deep", .size_class = cprime::size_class::micro},'))
+        self.write("small", "proven", site="gone.cpp:7")
+        self.configure()
+        said = self.make(code=1)
+        self.assertRegex(said, f"error: .*{self.site} is proven to need up to [67][0-9][0-9] bytes and micro, which the code wishes for, holds ")
+        self.write("small", "proven")  # raises what the code wishes for
+        self.make()
+        self.assertLessEqual(self.start()[0], SMALL_BYTES_MAX)
+
     def test_a_file_that_is_no_table_fails_the_build_in_one_sentence(self):
         (self.project / "sizes.json").write_text("[1, 2")
         self.configure()
