@@ -2,6 +2,7 @@
 #include "traces/size_rows.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iterator>
 
@@ -72,7 +73,9 @@ ClassBytes ClassBytes::of(const inspect::StateImage& state) {
 }
 
 std::uint64_t ClassBytes::resident(SizeClass size_class, std::uint64_t high_water_bytes) const {
-    return wire::resident_stack_bytes(stride[number(size_class)], high_water_bytes);
+    if (stride[number(size_class)] < wire::kPageBytes) return stride[number(size_class)];
+    return (std::max<std::uint64_t>(high_water_bytes, 1) + wire::kPageBytes - 1) / wire::kPageBytes *
+           wire::kPageBytes;
 }
 
 void SizeRow::add_sample(std::uint64_t high_water_bytes) {
@@ -98,11 +101,28 @@ void SizeRow::merge(const SizeRow& other) {
 }
 
 std::uint64_t SizeRow::quantile(double q) const {
-    return wire::size_quantile(histogram, samples, max_bytes, q);
+    const auto wanted = static_cast<std::uint64_t>(std::ceil(q * static_cast<double>(samples)));
+    std::uint64_t seen = 0;
+    for (const auto& [bucket, count] : histogram) {
+        seen += count;
+        if (seen >= wanted) return std::min(max_bytes, wire::histogram_bucket_low(bucket + 1) - 1);
+    }
+    return max_bytes;
 }
 
 SizeClass SizeRow::advised(const ClassBytes& bytes) const {
-    return wire::advised_class(class_used, samples, max_bytes, bytes.usable);
+    if (samples == 0) return class_used;
+    const std::uint64_t needed = max_bytes + std::max(kMarginBytesMin,
+                                                      (max_bytes - std::min(max_bytes, kFixedBytes)) / 4);
+    auto fitting = SizeClass::kLarge;
+    for (std::uint8_t i = 0; i < wire::kSizeClassesCount; ++i) {
+        if (needed <= bytes.usable[i]) {
+            fitting = static_cast<SizeClass>(i);
+            break;
+        }
+    }
+    if (samples < kSamplesEnough && fitting < class_used) return class_used;
+    return fitting;
 }
 
 std::int64_t SizeRow::saved_bytes(const ClassBytes& bytes) const {

@@ -3,7 +3,8 @@
 // Keyed by "file:line", so that rows of many runs and machines add up. High water is kept as a log-linear histogram (wire/histogram.h), which
 // merges by addition; the maximum is kept exactly, because the advice rests on it.
 //
-// Advice: the rule of wire/size_advice.h, which programs that learn by themselves (CPRIME_LEARN) follow as well.
+// Advice: the smallest class whose usable bytes hold the maximum and a margin: a quarter of it without the frame of a park, at least 32
+// bytes. Paths that no run took cannot be seen, so fewer than kSamplesEnough coroutines never argue for a smaller class than was used.
 // The table is a wish of whoever passes it on (CPRIME_SIZES): its rows may choose classes below a page, where canaries watch.
 //
 // Thread: one at a time. Tested in tests/unit/traces/sizes_test.cpp and end to end in tests/e2e/sizes_test.py.
@@ -18,11 +19,13 @@
 #include "instrumentation/base/result.h"
 #include "instrumentation/inspect/state_image.h"
 #include "instrumentation/wire/coroutine.h"
-#include "instrumentation/wire/size_advice.h"
 
 namespace coroscope::traces {
 
-inline constexpr std::uint64_t kSamplesEnough = wire::kSizeSamplesEnough;
+inline constexpr std::uint64_t kSamplesEnough = 20;
+inline constexpr std::uint64_t kMarginBytesMin = 32;
+inline constexpr std::uint64_t kFixedBytes = sizeof(
+    wire::SavedFrame);  // the frame of a park, which does not vary
 
 // Bytes that a coroutine of each class can use, and what one costs in memory apart from what it touches.
 struct ClassBytes {

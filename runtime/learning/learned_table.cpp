@@ -5,7 +5,8 @@
 #include <map>
 #include <optional>
 
-#include "instrumentation/wire/size_advice.h"
+#include "instrumentation/wire/histogram.h"
+#include "runtime/learning/size_advice.h"
 #include "runtime/stacks/json_writer.h"
 #include "runtime/stacks/pool_plan.h"
 
@@ -17,7 +18,9 @@ using coroscope::wire::SizeClass;
 
 namespace {
 
-constexpr double kVersion = 1;                    // of the table's JSON, as in traces/size_rows.cpp
+// Of the table's JSON, as in traces. A table of version 1 has its measurements in "sites"; one of version 2 has them in "builds" by the build that
+// was measured, and "sites" is what follows from them.
+constexpr double kVersion = 1, kVersionWithBuilds = 2;
 constexpr double kCountMax = 9007199254740992.0;  // beyond 2^53 a sum would not be exact
 
 std::size_t number(SizeClass size_class) {
@@ -80,6 +83,9 @@ JsonValue json_of(const Histogram& histogram) {
 struct Measured {
     std::uint64_t samples = 0, sum_bytes = 0, max_bytes = 0, peak_coroutines = 0;
     Histogram histogram;
+    std::uint64_t seen_bytes = 0;  // what growths and parks said
+
+    std::uint64_t deepest_bytes() const { return std::max(max_bytes, seen_bytes); }
 };
 
 void write_depths(JsonObject& row, const Measured& all, std::uint64_t predicted_bytes) {
@@ -90,7 +96,7 @@ void write_depths(JsonObject& row, const Measured& all, std::uint64_t predicted_
     if (predicted_bytes != 0) put(row, "predicted_bytes", value_of(predicted_bytes));
     if (all.samples == 0) return;
     const auto at = [&](double q) {
-        return value_of(coroscope::wire::size_quantile(all.histogram, all.samples, all.max_bytes, q));
+        return value_of(size_quantile(all.histogram, all.samples, all.max_bytes, q));
     };
     const double mean = static_cast<double>(all.sum_bytes) / static_cast<double>(all.samples);
     put(row, "high_water_bytes",
@@ -132,15 +138,14 @@ std::uint8_t write_wrong(JsonObject& row, const JsonValue& before, const Learned
 bool proof_stands(const JsonValue& before, const Measured& all, std::uint8_t unheld) {
     const std::uint64_t bound = count_in(before, "bound_bytes");
     return says(before, "evidence", "proven") && class_in(before, "class_advised") && unheld == 0 &&
-           (bound == 0 || all.max_bytes <= bound);
+           (bound == 0 || all.deepest_bytes() <= bound);
 }
 
 // `bytes` null: nothing was measured, and what there is of advice stays, but for what did not hold.
 void write_advice(JsonObject& row, const JsonValue& before, const Measured& all, SizeClass used,
                   std::uint8_t unheld, const ClassBytes* bytes) {
-    SizeClass advised = bytes != nullptr
-                            ? coroscope::wire::advised_class(used, all.samples, all.max_bytes, bytes->usable)
-                            : class_in(before, "class_advised").value_or(used);
+    SizeClass advised = bytes != nullptr ? advised_class(used, all.samples, all.deepest_bytes(), bytes->usable)
+                                         : class_in(before, "class_advised").value_or(used);
     if (proof_stands(before, all, unheld)) {
         advised = *class_in(before, "class_advised");
     } else {
@@ -152,11 +157,9 @@ void write_advice(JsonObject& row, const JsonValue& before, const Measured& all,
     put(row, "class_used", name_of(used));
     put(row, "class_advised", name_of(advised));
     if (bytes == nullptr) return;
-    const std::uint64_t typical = coroscope::wire::size_quantile(all.histogram, all.samples, all.max_bytes,
-                                                                 0.5);
+    const std::uint64_t typical = size_quantile(all.histogram, all.samples, all.max_bytes, 0.5);
     const auto resident = [&](SizeClass size_class) {
-        return static_cast<double>(
-            coroscope::wire::resident_stack_bytes(bytes->stride[number(size_class)], typical));
+        return static_cast<double>(resident_stack_bytes(bytes->stride[number(size_class)], typical));
     };
     put(row, "saved_bytes", {static_cast<double>(all.peak_coroutines) * (resident(used) - resident(advised))});
 }
@@ -188,7 +191,8 @@ void learn_row(JsonValue& known, const LearnedRow& learned, const ClassBytes& by
     if (!learned.symbol.empty() || before.member("symbol") == nullptr) put(row, "symbol", {learned.symbol});
     write_depths(row, all, ran ? learned.predicted_bytes : count_in(before, "predicted_bytes"));
     write_growths(row, before, learned);
-    put(row, "seen_bytes", value_of(std::max(count_in(before, "seen_bytes"), learned.seen_bytes)));
+    put(row, "seen_bytes", value_of(all.seen_bytes));
+    put(row, "expected_bytes", value_of(all.deepest_bytes()));
     const std::uint8_t unheld = write_wrong(row, before, learned);
     write_advice(row, before, all, used, unheld, ran ? &bytes : nullptr);
 }
@@ -204,6 +208,49 @@ void write_lists(JsonObject& table, const JsonArray& sites) {
     }
     put(table, "underestimated", {std::move(under)});
     put(table, "overestimated", {std::move(over)});
+}
+
+// Adds the rows to a list of rows. False: a row of the list has no "site".
+bool learn_rows(JsonArray& list, const std::vector<LearnedRow>& rows, const ClassBytes& bytes) {
+    std::map<std::string, std::size_t> places;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        const JsonValue* site = list[i].member("site");
+        if (site == nullptr || site->string() == nullptr) return false;
+        places.emplace(*site->string(), i);
+    }
+    for (const LearnedRow& learned : rows) {
+        const auto [place, fresh] = places.try_emplace(learned.site, list.size());
+        if (fresh) list.push_back({new_row(learned)});
+        learn_row(list[place->second], learned, bytes);
+    }
+    std::stable_sort(list.begin(), list.end(), [](const JsonValue& one, const JsonValue& other) {
+        return *one.member("site")->string() < *other.member("site")->string();
+    });
+    return true;
+}
+
+// What a program says about itself is of a build that is not known: named by two empty texts.
+bool learn_build(JsonArray& builds, const std::vector<LearnedRow>& rows, unsigned runs,
+                 const ClassBytes& bytes) {
+    auto own = std::find_if(builds.begin(), builds.end(), [](const JsonValue& build) {
+        return says(build, "program", "") && says(build, "build_id", "");
+    });
+    if (own == builds.end()) {
+        JsonObject made;
+        for (const char* list : {"assumptions", "measured", "proofs"})
+            put(made, list, {JsonArray{}});
+        put(made, "program", value_of(""));
+        put(made, "build_id", value_of(""));
+        own = builds.insert(builds.begin(), {std::move(made)});
+    }
+    const JsonValue* measured = own->member("measured");
+    if (measured == nullptr || measured->array() == nullptr) return false;
+    JsonArray list = *measured->array();
+    if (!learn_rows(list, rows, bytes)) return false;
+    auto& build = std::get<JsonObject>(own->value);
+    put(build, "measured", {std::move(list)});
+    put(build, "runs", value_of(count_in(*own, "runs") + runs));
+    return true;
 }
 
 }  // namespace
@@ -222,24 +269,17 @@ Status learn(JsonValue& table, const std::vector<LearnedRow>& rows, unsigned run
     const JsonValue* list = table.member("sites");
     if (whole == nullptr || list == nullptr || list->array() == nullptr)
         return bad("it has no list \"sites\"");
-    const JsonValue* version = table.member("version");
-    if (version == nullptr || version->number() == nullptr || *version->number() != kVersion)
-        return bad("it is of another version than this runtime writes");
+    const double* version = table.member("version") != nullptr ? table.member("version")->number() : nullptr;
+    if (version == nullptr || *version < kVersion || *version > kVersionWithBuilds)
+        return bad("it is of a version that this runtime does not know");
     JsonArray sites = *list->array();
-    std::map<std::string, std::size_t> places;
-    for (std::size_t i = 0; i < sites.size(); ++i) {
-        const JsonValue* site = sites[i].member("site");
-        if (site == nullptr || site->string() == nullptr) return bad("a row of its list has no \"site\"");
-        places.emplace(*site->string(), i);
+    if (!learn_rows(sites, rows, bytes)) return bad("a row of its list has no \"site\"");
+    if (const JsonValue* known = table.member("builds"); known != nullptr) {
+        if (known->array() == nullptr) return bad("its \"builds\" are no list");
+        JsonArray builds = *known->array();
+        if (!learn_build(builds, rows, runs, bytes)) return bad("what it says of a build is not whole");
+        put(*whole, "builds", {std::move(builds)});
     }
-    for (const LearnedRow& learned : rows) {
-        const auto [place, fresh] = places.try_emplace(learned.site, sites.size());
-        if (fresh) sites.push_back({new_row(learned)});
-        learn_row(sites[place->second], learned, bytes);
-    }
-    std::stable_sort(sites.begin(), sites.end(), [](const JsonValue& one, const JsonValue& other) {
-        return *one.member("site")->string() < *other.member("site")->string();
-    });
     write_lists(*whole, sites);
     put(*whole, "sites", {std::move(sites)});
     put(*whole, "runs", value_of(count_in(table, "runs") + runs));

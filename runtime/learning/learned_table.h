@@ -1,9 +1,9 @@
 // The size table that a run has learned, merged into the one that there was: on values, without files.
 //
-// The JSON is that of `coroscope sizes` (traces/size_rows.h), and the advice the same rule (wire/size_advice.h). Rows add up: samples,
+// The JSON is that of `coroscope sizes` (traces/size_rows.h), and the advice the same rule (size_advice.h). Rows add up: samples,
 // histograms and growths by addition, depths by maximum. What is in the table and not known here (proofs, build ids) stays as it is.
 //
-// Two members are the runtime's own:
+// Three members are the runtime's own:
 //   "wrong": true        a stack of the site did not fit the class that it had
 //   "wrong_class"        that class, the largest there was; the advice is never again as small, whatever is measured afterwards
 //   "wrong_bytes"        at least that deep the stack wanted to be

@@ -112,9 +112,27 @@ TEST(LearnedTable, what_it_does_not_know_stays) {
     EXPECT_EQ(again["sites"][1]["migrations_by_form"]["copied"], 4);
 }
 
+TEST(LearnedTable, measurements_of_a_table_by_builds_go_to_the_build_that_is_not_known) {
+    json table = learned({row_of("a:1", SizeClass::kMedium, {100})});
+    table["version"] = 2;
+    table["builds"] = {{{"program", "demo"}, {"build_id", "12"}, {"runs", 1}, {"measured", table["sites"]}, {"proofs", json::array()}}};
+    table = learned({row_of("a:1", SizeClass::kMedium, {300})}, value_of(table));
+    table = learned({row_of("a:1", SizeClass::kMedium, {200})}, value_of(table));
+    EXPECT_EQ(table["sites"][0]["samples"], 3);
+    ASSERT_EQ(table["builds"].size(), 2U);
+    const json& own = table["builds"][0];
+    EXPECT_EQ(own["program"], "");
+    EXPECT_EQ(own["runs"], 2);
+    EXPECT_EQ(own["measured"][0]["samples"], 2);
+    EXPECT_EQ(own["measured"][0]["high_water_bytes"]["max"], 300);
+    EXPECT_EQ(table["builds"][1]["measured"][0]["samples"], 1) << "another build's measurements stay its own";
+}
+
 TEST(LearnedTable, what_is_no_table_is_refused) {
     for (const char* text : {"[]", "{}", R"({"version": 1, "sites": 3})", R"({"version": 1, "sites": [{}]})",
-                             R"({"version": 99, "sites": []})", R"({"sites": []})"}) {
+                             R"({"version": 99, "sites": []})", R"({"sites": []})",
+                             R"({"version": 2, "sites": [], "builds": 7})",
+                             R"({"version": 2, "sites": [], "builds": [{"program": "", "build_id": ""}]})"}) {
         JsonValue table = *parse_json(text);
         EXPECT_FALSE(learn(table, {}, 1, kBytes)) << text;
         EXPECT_EQ(json::parse(json_text(table)), json::parse(text)) << "it stays as it was";

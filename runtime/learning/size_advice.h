@@ -1,12 +1,12 @@
 // The advice on stack sizes: which class follows from how deep the coroutines of a site were seen.
 //
-// `coroscope sizes` computes it from traces, a program with CPRIME_LEARN from its own run; tables of both are merged, so both must say the
-// same of the same measurements.
+// The rule is that of `coroscope sizes` (traces/size_rows.h), which a runtime may not include; tables of both are merged, so both must say the
+// same of the same measurements. A test holds them against each other.
 //
 // Advice: the smallest class whose usable bytes hold the maximum and a margin: a quarter of it without the frame of a park, at least 32
 // bytes. Paths that no run took cannot be seen, so fewer than kSizeSamplesEnough coroutines never argue for a smaller class than was used.
 //
-// Thread: plain functions. Tested in tests/unit/runtime/learned_table_test.cpp and tests/unit/traces/sizes_test.cpp.
+// Thread: plain functions. Tested in tests/unit/runtime/learned_table_test.cpp.
 #pragma once
 
 #include <algorithm>
@@ -18,22 +18,25 @@
 #include "instrumentation/wire/limits.h"
 #include "instrumentation/wire/pool.h"
 
-namespace coroscope::wire {
+namespace cprime::detail {
+
+namespace wire = coroscope::wire;
 
 inline constexpr std::uint64_t kSizeSamplesEnough = 20;
 inline constexpr std::uint64_t kSizeMarginBytesMin = 32;
-inline constexpr std::uint64_t kSizeFixedBytes = sizeof(SavedFrame);  // the frame of a park, which does not vary
+inline constexpr std::uint64_t kSizeFixedBytes = sizeof(
+    wire::SavedFrame);  // the frame of a park, which does not vary
 
 // `usable_bytes`: by class, what a coroutine can use of a slot.
-inline SizeClass advised_class(SizeClass used, std::uint64_t samples, std::uint64_t max_bytes,
-                               const std::uint64_t (&usable_bytes)[kSizeClassesCount]) {
+inline wire::SizeClass advised_class(wire::SizeClass used, std::uint64_t samples, std::uint64_t max_bytes,
+                                     const std::uint64_t (&usable_bytes)[wire::kSizeClassesCount]) {
     if (samples == 0) return used;
     const std::uint64_t varies = max_bytes - std::min(max_bytes, kSizeFixedBytes);
     const std::uint64_t needed = max_bytes + std::max(kSizeMarginBytesMin, varies / 4);
-    auto fitting = SizeClass::kLarge;
-    for (std::uint8_t i = 0; i < kSizeClassesCount; ++i) {
+    auto fitting = wire::SizeClass::kLarge;
+    for (std::uint8_t i = 0; i < wire::kSizeClassesCount; ++i) {
         if (needed <= usable_bytes[i]) {
-            fitting = static_cast<SizeClass>(i);
+            fitting = static_cast<wire::SizeClass>(i);
             break;
         }
     }
@@ -42,8 +45,9 @@ inline SizeClass advised_class(SizeClass used, std::uint64_t samples, std::uint6
 
 // Resident bytes of a slot whose deepest use is `high_water_bytes`: the slot itself below a page, whole pages above.
 inline std::uint64_t resident_stack_bytes(std::uint64_t stride_bytes, std::uint64_t high_water_bytes) {
-    if (stride_bytes < kPageBytes) return stride_bytes;
-    return (std::max<std::uint64_t>(high_water_bytes, 1) + kPageBytes - 1) / kPageBytes * kPageBytes;
+    if (stride_bytes < wire::kPageBytes) return stride_bytes;
+    return (std::max<std::uint64_t>(high_water_bytes, 1) + wire::kPageBytes - 1) / wire::kPageBytes *
+           wire::kPageBytes;
 }
 
 // The q-quantile of a histogram, given as pairs of bucket and count in the order of buckets; at most `max_bytes`.
@@ -54,9 +58,9 @@ std::uint64_t size_quantile(const Buckets& histogram, std::uint64_t samples, std
     std::uint64_t seen = 0;
     for (const auto& [bucket, count] : histogram) {
         seen += count;
-        if (seen >= wanted) return std::min(max_bytes, histogram_bucket_low(bucket + 1) - 1);
+        if (seen >= wanted) return std::min(max_bytes, wire::histogram_bucket_low(bucket + 1) - 1);
     }
     return max_bytes;
 }
 
-}  // namespace coroscope::wire
+}  // namespace cprime::detail
