@@ -32,7 +32,7 @@ function(cprime_use_sizes target table)
     COMMENT "Making the size table of ${target}")
   target_sources(${target} PRIVATE ${source})
 
-  if(TARGET coroscope)
+  if(TARGET cprime_size_table) # in this tree, where coroscope may be declared later
     set(coroscope $<TARGET_FILE:coroscope>)
     add_dependencies(${target} coroscope)
   else()

@@ -177,8 +177,7 @@ void set_order(RuntimeState& state, const RuntimeOptions& options) {
 
 const char* why_alive(std::uint32_t index, wire::CoroutineState state) {
     if (state == wire::CoroutineState::kRunning) return "it runs and makes no call that waits";
-    if (state == wire::CoroutineState::kPaused)
-        return "a viewer keeps it from running: coroscope ctl --pid PID resume";
+    if (state == wire::CoroutineState::kPaused) return "a viewer keeps it from running: coroscope ctl --pid PID resume";
     if (record(index).reason.load(std::memory_order_relaxed) == wire::WaitReason::kBlockingCall)
         return "it waits for a blocking call to return";
     return "it goes on after being cancelled";
