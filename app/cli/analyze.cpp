@@ -145,6 +145,8 @@ public:
                             {"function", site.function},
                             {"entry", program_.name(site.entry)},
                             {"closure_bytes", site.closure_bytes}};
+        if (site.wish != 0)
+            row["class_wished"] = inspect::size_class_name(static_cast<wire::SizeClass>(site.wish - 1));
         fill_bound(program_, site.entry, row);
         const bounds::Bound& bound = program_.bound(site.entry);
         text_ += place + "  ";

@@ -71,6 +71,8 @@ void Binary::read_segments() {
         const bool inside = header.p_offset <= file_bytes_ && header.p_filesz <= file_bytes_ - header.p_offset;
         if (!inside || header.p_filesz > ~header.p_vaddr) continue;
         segments_.push_back({header.p_vaddr, header.p_offset, header.p_filesz, {}, false});
+        if ((header.p_flags & PF_W) == 0)
+            constant_.push_back({header.p_vaddr, header.p_vaddr + header.p_filesz});
         if ((header.p_flags & PF_X) != 0) code_.push_back({header.p_vaddr, header.p_vaddr + header.p_filesz});
     }
 }
@@ -268,6 +270,13 @@ std::optional<std::uint64_t> Binary::word(std::uint64_t address) {
     if (found.size() < sizeof value) return std::nullopt;
     std::memcpy(&value, found.data(), sizeof value);
     return value;
+}
+
+std::optional<std::uint64_t> Binary::constant_word(std::uint64_t address) {
+    const bool constant = std::any_of(constant_.begin(), constant_.end(), [&](const Range& range) {
+        return address >= range.low && address < range.high;
+    });
+    return constant ? word(address) : std::nullopt;
 }
 
 }  // namespace coroscope::bounds

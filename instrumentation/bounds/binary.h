@@ -74,6 +74,8 @@ public:
     // The bytes of [low, high) in the file's segments; fewer where it has fewer. They live as long as the Binary.
     std::basic_string_view<std::uint8_t> bytes(std::uint64_t low, std::uint64_t high);
     std::optional<std::uint64_t> word(std::uint64_t address);
+    // The same where nothing can write to it once the program runs, else nothing.
+    std::optional<std::uint64_t> constant_word(std::uint64_t address);
     // The text that ends with a 0; "" = there is none, or it is longer than a path can be.
     std::string text(std::uint64_t address);
     // The executable segments, as [low, high).

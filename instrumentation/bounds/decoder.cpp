@@ -233,6 +233,10 @@ Step read_step(csh handle, const cs_insn& one) {
 
 }  // namespace
 
+std::uint8_t register_number(unsigned name) {
+    return number_of(name);
+}
+
 Decoder::Decoder() {
     CHECK(cs_open(CS_ARCH_X86, CS_MODE_64, &handle_) == CS_ERR_OK);
     cs_option(handle_, CS_OPT_DETAIL, CS_OPT_ON);

@@ -55,6 +55,9 @@ struct Step {
     bool takes_arguments = false;  // ret n
 };
 
+// The DWARF number of one of Capstone's registers, whichever part of it is named; kNoRegister = it has none here.
+std::uint8_t register_number(unsigned name);
+
 class Decoder {
 public:
     Decoder();

@@ -8,6 +8,7 @@
 #include <set>
 #include <tuple>
 
+#include "instrumentation/bounds/spawn_wish.h"
 #include "instrumentation/inspect/symbols.h"
 
 namespace coroscope::bounds {
@@ -75,7 +76,7 @@ std::string plain_name(const std::string& function) {
 class SiteFinder {
 public:
     explicit SiteFinder(Program& program)
-        : program_(program), binary_(program.binary()), symbols_({module()}) {}
+        : program_(program), binary_(program.binary()), symbols_({module()}), wishes_(binary_) {}
     std::vector<SpawnSite> find();
 
 private:
@@ -103,6 +104,7 @@ private:
     Program& program_;
     Binary& binary_;
     inspect::Symbolizer symbols_;
+    WishReader wishes_;
     Decoder decoder_;
     std::map<std::uint64_t, ClosureType> types_;
     std::set<std::string> handers_;
@@ -241,11 +243,12 @@ std::vector<SpawnSite> SiteFinder::find() {
         site.entry = type.entry;
         site.closure_bytes = type.bytes;
         site.closure_alignment = type.alignment;
+        site.wish = wishes_.wish_at(reference.from);
         std::set<std::uint64_t> seen;
         place(reference.from, std::move(site), seen);
     }
     const auto key = [](const SpawnSite& site) {
-        return std::tie(site.file, site.line, site.entry, site.closure_bytes);
+        return std::tie(site.file, site.line, site.entry, site.closure_bytes, site.wish);
     };
     std::sort(sites_.begin(), sites_.end(),
               [&](const SpawnSite& a, const SpawnSite& b) { return key(a) < key(b); });

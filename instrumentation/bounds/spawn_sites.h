@@ -23,6 +23,7 @@ struct SpawnSite {
     std::string function;    // that spawns
     NodeId entry = 0;        // what runs on the new stack
     std::uint64_t closure_bytes = 0, closure_alignment = 0;
+    std::uint8_t wish = 0;  // SizeClass + 1 that the code wishes for (spawn_wish.h); 0 = none, or it is not known
 };
 
 // By file and line.

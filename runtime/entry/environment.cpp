@@ -122,6 +122,7 @@ Environment read_environment(const RuntimeOptions& options) {
     }
     environment.start_paused = is_on("CPRIME_START_PAUSED", false);
     environment.size_table_path = value_of("CPRIME_SIZES");
+    environment.learn_path = value_of("CPRIME_LEARN");
     return environment;
 }
 

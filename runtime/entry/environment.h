@@ -19,6 +19,7 @@ struct Environment {
     bool start_paused = false;  // with a viewer that is waited for: nothing runs until it lets go
     std::string viewer_socket;  // abstract name on which a launcher listens while it looks for us; "" = not asked
     std::string size_table_path;              // "" = none
+    std::string learn_path;                   // "" = none
     std::optional<std::uint64_t> chaos_seed;  // of chaos, or of the deterministic mode; none = neither
     bool deterministic = false;
 };

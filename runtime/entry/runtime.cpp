@@ -21,6 +21,8 @@
 #include "runtime/entry/runtime_state.h"
 #include "runtime/entry/shutdown_steps.h"
 #include "runtime/entry/worker_threads.h"
+#include "runtime/learning/learning.h"
+#include "runtime/learning/table_file.h"
 #include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/clock.h"
 #include "runtime/scheduler/hold.h"
@@ -38,6 +40,9 @@
 #include "runtime/watch/describe.h"
 #include "runtime/watch/stall_watch.h"
 #include "runtime/watch/watch_options.h"
+
+// Only a program that cprime_use_sizes() was called for has one.
+extern "C" [[gnu::weak]] const cprime::BuiltInSizes cprime_built_in_sizes;
 
 namespace cprime {
 namespace detail {
@@ -125,6 +130,8 @@ void make_tables(RuntimeState& state, const Environment& environment, SizeTable 
     take_or_die(state.pools.start(segment, state.workers.get(), state.workers_count));
     state.local_pools.start(segment, state.pools);
     take_or_die(state.sites.start(segment, std::move(table)));
+    if (!state.learned.start(!state.learn_file.empty()))
+        fatal("there is no memory for what is learned of stacks", 1);
     take_or_die(state.segments.start(segment));
     state.scheduler.start(state.workers.get(), state.workers_count);
     g_worker_bias.start(state.workers_count == 1);
@@ -192,19 +199,42 @@ void name_the_living(unsigned grace_ms) {
     if (named > 16) std::fprintf(stderr, "cprime: shutdown: and %u more\n", named - 16);
 }
 
+void begin_to_learn(RuntimeState& state, const std::string& path) {
+    auto file = prepare_learning(path);
+    const auto table = file ? SizeTable::load(*file) : coroscope::base::Result<SizeTable>(file.error());
+    if (!table) {
+        std::fprintf(stderr, "cprime: this run learns nothing: %s\n", table.error().message.c_str());
+        return;
+    }
+    state.learn_file = std::move(*file);
+    state.wrong_file = wrong_file_of(state.learn_file);
+}
+
+// The operator's table; else what was learned before; else what is built into the program.
+SizeTable size_table_of(const RuntimeState& state, const Environment& environment) {
+    const bool named = !environment.size_table_path.empty();
+    const std::string& path = named ? environment.size_table_path : state.learn_file;
+    const bool is_built_in = &cprime_built_in_sizes != nullptr;
+    SizeTable table;
+    if (!path.empty()) table = take_or_die(SizeTable::load(path), 2);
+    if (named || table.size() != 0) {
+        std::fprintf(stderr, "cprime: stack sizes of %zu spawn sites come from %s%s%s%s\n", table.size(),
+                     path.c_str(), is_built_in ? ", not from " : "",
+                     is_built_in ? cprime_built_in_sizes.origin : "", is_built_in ? ", which is built in" : "");
+        return table;
+    }
+    return is_built_in ? SizeTable::of(cprime_built_in_sizes) : SizeTable();
+}
+
 // Throws std::bad_alloc; what else there is not ends the process with a sentence.
 void start(RuntimeState& state, const RuntimeOptions& options) {
     const Environment environment = read_environment(options);
-    SizeTable table;
-    if (!environment.size_table_path.empty()) {
-        table = take_or_die(SizeTable::load(environment.size_table_path), 2);
-        std::fprintf(stderr, "cprime: stack sizes of %zu spawn sites come from %s\n", table.size(),
-                     environment.size_table_path.c_str());
-    }
+    if (!environment.learn_path.empty()) begin_to_learn(state, environment.learn_path);
+    SizeTable table = size_table_of(state, environment);
     state.workers_count = environment.workers_count;
-    state.profile_always = environment.profile;
+    state.profile_always = environment.profile || !state.learn_file.empty();
     g_runtime = &state;
-    make_segments(state, environment, !environment.size_table_path.empty());
+    make_segments(state, environment, !environment.size_table_path.empty() || table.size() != 0);
     make_tables(state, environment, std::move(table), read_watch_options(options));
     say_chaos(environment);
     say_classes_of_this_build(environment.quiet);
@@ -357,6 +387,7 @@ Runtime::~Runtime() {
     detail::join_workers(state);
     detail::g_chaos.begin(std::nullopt, false);
     state.blocking.stop();
+    detail::finish_learning(state);
     // 6. What they used goes, in reverse order, when nobody lets go of a handle any more.
     detail::g_shutdown_steps.stop();
     detail::g_late_calls.close();

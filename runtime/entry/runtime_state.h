@@ -18,6 +18,7 @@
 #include "instrumentation/emit/state_segment.h"
 #include "runtime/blocking/blocking_pool.h"
 #include "runtime/entry/first_viewer.h"
+#include "runtime/learning/learned_sites.h"
 #include "runtime/scheduler/coroutine_records.h"
 #include "runtime/scheduler/failures.h"
 #include "runtime/scheduler/joiners.h"
@@ -48,7 +49,9 @@ struct RuntimeState {
     std::unique_ptr<emit::Agent> agent;  // null with CPRIME_STATE_PLANE=off
     std::unique_ptr<Worker[]> workers;
     std::uint32_t workers_count = 0;
-    bool profile_always = false;  // CPRIME_PROFILE=1
+    bool profile_always = false;  // CPRIME_PROFILE=1, or it learns
+    std::string learn_file;       // CPRIME_LEARN; "" = it does not learn
+    std::string wrong_file;       // where overflows are told to the next run that learns
     std::atomic<bool> shutting_down{
         false};  // writer: shutdown(); what is spawned from then on is cancelled from its start
     // SpawnsAre: what holds for all spawns from now on. Writers: Runtime's constructor, shutdown(); readers: spawns; relaxed, since who is spawned
@@ -63,6 +66,7 @@ struct RuntimeState {
     SlotGates gates;
     Trimmer trimmer;
     Sites sites;
+    LearnedSites learned;
     Segments segments;
     Joiners joiners;
     Failures failures;

@@ -216,7 +216,10 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     fill_detail(request, worker, current_identity(worker, index), site);
     sanitizer_create(child, state.pools.window(pool, slot));
     if (state.pools.has_canaries(pool)) state.pools.arm_canary(pool, slot);
-    if (__builtin_expect(profiling_stacks(), 0)) paint_stack(child);
+    if (__builtin_expect(profiling_stacks(), 0)) {
+        paint_stack(child);
+        state.learned.spawned(site);
+    }
     const std::uint64_t closure = closure_address(bounds, *request.type);
     fill_record(request, closure, Segments::own_limit(state.pools, pool, slot));
     request.closure = reinterpret_cast<void*>(closure);
@@ -268,6 +271,7 @@ ResumePoint spawn_abort(Worker* worker, std::uint32_t index, void* argument) noe
     CoroutineRecord& made = record(request.coroutine);
     std::free(request.result);
     sanitizer_destroy(request.coroutine);
+    g_runtime->learned.spawn_failed(detail(request.coroutine).site.load(std::memory_order_relaxed));
     g_runtime->gates.give_back(worker, made.pool, made.slot);
     g_runtime->records.free(worker, request.coroutine);
     return back_to_caller(worker);

@@ -125,7 +125,9 @@ std::uint32_t high_water_at_exit(std::uint32_t index) {
     if ((detail(index).private_word & kPrivatePainted) == 0) return 0;
     raise(index, measure(index));
     const std::uint32_t bytes = detail(index).high_water_bytes.load(std::memory_order_relaxed);
-    g_runtime->sites.note_high_water(detail(index).site.load(std::memory_order_relaxed), bytes);
+    const std::uint32_t site = detail(index).site.load(std::memory_order_relaxed);
+    g_runtime->sites.note_high_water(site, bytes);
+    g_runtime->learned.ended(site, bytes);
     return bytes;
 }
 

@@ -12,6 +12,7 @@
 
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
+#include "runtime/learning/unheld_rows.h"
 #include "runtime/stacks/backtrace.h"
 #include "runtime/stacks/overflow_report.h"
 #include "runtime/stacks/say.h"
@@ -74,12 +75,15 @@ bool grow_in_place(const Worker& worker, std::uint64_t address, const ucontext_t
     const std::uint32_t site = detail(index).site.load(std::memory_order_relaxed);
     record(index).flags.fetch_or(wire::kCoroutineGrown, std::memory_order_relaxed);
     g_runtime->sites.grew(site, pool == kPoolWide && pools.deep(pool, slot));
-    g_runtime->sites.note_high_water(site, static_cast<std::uint32_t>(window.high - std::min(address, rsp)));
+    const std::uint64_t wanted_bytes = window.high - std::min(address, rsp);
+    g_runtime->sites.note_high_water(site, static_cast<std::uint32_t>(wanted_bytes));
+    g_runtime->learned.grew(site, wire::MigrationForm::kInPlace);
+    note_unheld_growth(index, wanted_bytes);
     if (emit::listening(wire::kCategoryCoroutine)) {
         const auto medium = static_cast<std::uint8_t>(wire::SizeClass::kMedium);
         emit::probe::migrate(worker.ring, 0, index, medium, medium, wire::MigrationForm::kInPlace,
                              static_cast<std::uint64_t>(context->uc_mcontext.gregs[REG_RIP]),
-                             static_cast<std::uint32_t>(window.high - std::min(address, rsp)),
+                             static_cast<std::uint32_t>(wanted_bytes),
                              static_cast<std::uint32_t>(coroscope::base::read_tsc() - begin));
     }
     return true;

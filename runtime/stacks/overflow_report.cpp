@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "runtime/entry/runtime_state.h"
+#include "runtime/learning/unheld_rows.h"
 #include "runtime/stacks/backtrace.h"
 #include "runtime/stacks/say.h"
 
@@ -111,6 +112,8 @@ void say_overflow(std::uint32_t index, std::uint32_t worker, const OverflowSeen&
     if (!begin_report()) return;
     const Identified who = identify(index);
     say_what(who, worker, seen);
+    const bool knows = seen.lowest != 0 && seen.lowest < who.bounds.low;
+    say_unheld_overflow(index, knows ? who.bounds.high - seen.lowest : who.bounds.high - who.bounds.low);
     say_ways(who);
     say_backtrace(seen.rip, seen.faulted);
     reporter.store(0, std::memory_order_release);

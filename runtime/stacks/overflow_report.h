@@ -2,6 +2,7 @@
 //
 //   cprime: stack overflow in coroutine 7 "deep" spawned at src/work.cpp:88 on worker 1: it ran into a guard page; its class is medium
 //   (16384 bytes, grown in place to 65536): it wanted at least 96 bytes more
+//     the size table's row for src/work.cpp:88 did not hold: ... (unheld_rows.h; where a table has one)
 //     to mend it, one of:
 //       a larger class at the spawn: ...
 //       a class chosen by what was measured: ...

@@ -11,6 +11,7 @@
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/learning/unheld_rows.h"
 #include "runtime/stacks/high_water.h"
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
@@ -186,11 +187,14 @@ std::uint64_t Segments::new_segment(Worker& worker, std::uint64_t limit, std::ui
     const std::uint8_t now = class_of(to.pool);
     const std::uint32_t site = detail(index).site.load(std::memory_order_relaxed);
     g_runtime->sites.raise(site, static_cast<SizeClass>(now));
-    raise_high_water(index, static_cast<std::uint32_t>(used_bytes(index, limit, rsp) + bytes));
+    const std::uint64_t wanted_bytes = used_bytes(index, limit, rsp) + bytes;
+    raise_high_water(index, static_cast<std::uint32_t>(wanted_bytes));
+    const Wanter by = find_wanter(wanter, rsp);
+    g_runtime->learned.grew(site, by.form);
+    if (by.form != wire::MigrationForm::kWish) note_unheld_growth(index, wanted_bytes);
     if (emit::listening(wire::kCategoryCoroutine | wire::kCategoryPool)) {
         const std::uint64_t stamp = emit::stamp();
         emit::probe::pool_allocate(worker.ring, stamp, to.slot, to.pool);
-        const Wanter by = find_wanter(wanter, rsp);
         emit::probe::migrate(worker.ring, stamp, index, from, now, by.form, by.address,
                              static_cast<std::uint32_t>(bytes),
                              static_cast<std::uint32_t>(coroscope::base::read_tsc() - begin));

@@ -35,6 +35,11 @@ struct ClassAsked {
     const Place* unoptimised = nullptr;  // the place, if its code was compiled without optimisation
 };
 
+struct TableChoice {  // what the size table says of a site; evidence kUnknown = nothing
+    coroscope::wire::SizeClass size_class;
+    coroscope::wire::ClassEvidence evidence;
+};
+
 class Sites {
 public:
     ~Sites();
@@ -81,6 +86,8 @@ public:
     std::uint32_t name_of(std::uint32_t site, std::string_view name);
 
     coroscope::wire::SiteRecord& record(std::uint32_t site) { return records_[site]; }
+    // What the size table says of the site.
+    const TableChoice& row(std::uint32_t site) const { return choices_[site]; }
     // "file:line", for reports.
     std::string text(std::uint32_t site) const;
 
@@ -90,10 +97,6 @@ private:
         std::uint32_t line;
         std::uint32_t column;
         std::atomic<std::uint32_t> site_plus_one;  // 0 = empty
-    };
-    struct TableChoice {  // what the size table says of a site; kUnknown = nothing
-        coroscope::wire::SizeClass size_class;
-        coroscope::wire::ClassEvidence evidence;
     };
     static constexpr std::uint32_t kEntries = 1U << 17;  // at most half full
     static constexpr std::uint8_t kRaisedWide = 0x80;

@@ -91,4 +91,18 @@ Result<SizeTable> SizeTable::load(const std::string& path) {
     return parse(text, path);
 }
 
+SizeTable SizeTable::of(const BuiltInSizes& sizes) {
+    SizeTable table;
+    for (std::size_t i = 0; i < sizes.rows_count; ++i) {
+        const BuiltInSize& built_in = sizes.rows[i];
+        if (built_in.size_class == size_class::unspecified) continue;
+        SizeRow row;
+        row.size_class = static_cast<SizeClass>(static_cast<std::uint8_t>(built_in.size_class) - 1);
+        if (built_in.proven) row.evidence = ClassEvidence::kProven;
+        row.predicted_bytes = built_in.predicted_bytes;
+        table.rows_[built_in.site] = row;
+    }
+    return table;
+}
+
 }  // namespace cprime::detail

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "cprime/built_in_sizes.h"
 #include "instrumentation/base/result.h"
 #include "instrumentation/wire/site.h"
 
@@ -30,6 +31,8 @@ public:
     // Reads a table from its text. `origin`: how the sentence names it, e.g. the path.
     static coroscope::base::Result<SizeTable> parse(std::string_view text, const std::string& origin);
     static coroscope::base::Result<SizeTable> load(const std::string& path);
+    // The one that is compiled into the program (cprime/built_in_sizes.h).
+    static SizeTable of(const BuiltInSizes& sizes);
 
     // The row for "file:line"; null when there is none.
     const SizeRow* find(const std::string& site) const {
@@ -37,6 +40,7 @@ public:
         return row == rows_.end() ? nullptr : &row->second;
     }
     std::size_t size() const { return rows_.size(); }
+    const std::unordered_map<std::string, SizeRow>& rows() const { return rows_; }
 
 private:
     std::unordered_map<std::string, SizeRow> rows_;

@@ -31,6 +31,12 @@ class Analyze(unittest.TestCase):
         # Signal handlers are spawned by the runtime, from a function object.
         self.assertEqual([site for site in ran - known if "statistics.cpp" not in site], [])
 
+    def test_what_the_demo_wishes_for_by_name_is_read_from_its_code(self):
+        wished = {(os.path.basename(row["site"]).split(":")[0], row["class_wished"])
+                  for row in self.analyzed(harness.DEMO, code=1)["sites"] if "class_wished" in row}
+        # Of the swarm it depends on an option, so nothing is said.
+        self.assertEqual(wished, {("climbers.cpp", "micro"), ("parser.cpp", "large"), ("parser.cpp", "small")})
+
     def test_each_site_that_is_not_proven_says_why(self):
         for site in self.analyzed(harness.DEMO, code=1)["sites"]:
             if not site["proven"]:

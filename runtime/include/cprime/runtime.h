@@ -11,7 +11,10 @@
 //   CPRIME_WORKERS=N         number of workers where the program does not say
 //   CPRIME_BLOCKING_THREADS=N  threads, at most, for cprime::blocking(), where the program does not say
 //   CPRIME_CHAOS=SEED, CPRIME_DETERMINISTIC=SEED  RuntimeOptions::chaos and deterministic, where the program says neither
-//   CPRIME_SIZES=FILE        size table that 'coroscope sizes' wrote: classes by spawn site; a line on stderr says that it is used
+//   CPRIME_SIZES=FILE        size table that 'coroscope sizes' wrote: classes by spawn site; a line on stderr says that it is used,
+//                            instead of one that is built in (cprime/built_in_sizes.h)
+//   CPRIME_LEARN=FILE        at the orderly end, what this run saw of its stacks is merged into the size table FILE; FILE is also read at the
+//                            start as CPRIME_SIZES would be, unless that names another. Implies CPRIME_PROFILE=1
 //   CPRIME_PROFILE=1         measure how deep stacks are used even while nobody watches
 //   CPRIME_DEADLOCK=report|exit|off  what to do about coroutines that can only wait for each other, where the program does not say (OnDeadlock)
 //   CPRIME_STALL_MS=N        how long a coroutine may keep a worker from others before that is told, where the program does not say
