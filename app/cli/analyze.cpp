@@ -97,6 +97,7 @@ void fill_bound(bounds::Program& program, bounds::NodeId node, ordered_json& row
             {{"function", contract->name}, {"depth_bytes", contract->depth}, {"evidence", contract->evidence}});
     }
     row["contracts"] = std::move(contracts);
+    row["assumptions"] = program.assumptions_under(node);
 }
 
 // What is said once is said: the same of other instructions follows in --json.
@@ -176,7 +177,6 @@ public:
                               {"build_id", program_.binary().file().build_id()}};
         whole["libraries"] = program_.opened();
         whole["libraries_missing"] = program_.missing();
-        whole["assumptions"] = bounds::assumptions();
         if (!functions_.empty()) whole["functions"] = functions_;
         whole["sites"] = sites_;
         if (functions_proven_) whole["functions_proven"] = *functions_proven_;
@@ -207,10 +207,10 @@ private:
 }  // namespace
 
 int run_analyze(const AnalyzeWish& wish) {
-    auto program = bounds::Program::open(wish.binary);
+    auto program = bounds::Program::open(wish.binary, {.no_throw = !wish.assumed.empty()});
     if (!program) return fail(program.error());
     bounds::Program& opened = **program;
-    if (opened.functions_count() == 0) {
+    if (!opened.binary().has_symbols()) {
         return fail(base::error(base::ErrorCode::kUnreadable,
                                 wish.binary + " has no function symbols: analyze it before it is stripped"));
     }

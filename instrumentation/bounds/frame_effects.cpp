@@ -120,6 +120,14 @@ void FrameWalk::apply_to_register(const Step& step, Values& values) {
             if (from.anchor == Value::kNumber) made = values.at(step.to).plus(from.offset);
             otherwise = DoubtKind::kVariableFrame;
             break;
+        case Effect::kProduct:
+            if (from.anchor == Value::kNumber)
+                made = Value{Value::kNumber, 0}.plus(static_cast<std::int64_t>(from.offset) * step.amount);
+            break;
+        case Effect::kMaybe:
+            if (values.at(step.to) == from) made = from;
+            takes_addresses_ |= from.is_stack();
+            break;
         case Effect::kMaskBits:
             made = align(step, values.at(step.to));
             break;
@@ -132,6 +140,17 @@ void FrameWalk::apply_to_register(const Step& step, Values& values) {
     }
     if (step.to == kRsp) return set_rsp(step, values, made, otherwise);
     values.at(step.to) = made;
+}
+
+// Of numbers that are known and fit one register.
+void FrameWalk::divide(const Step& step, Values& values) {
+    constexpr std::uint8_t kRdx = 1;
+    const Value whole = values.at(step.to);
+    const Value part = values.at(step.from);
+    const bool known = whole.anchor == Value::kNumber && part.anchor == Value::kNumber &&
+                       values.at(kRdx) == Value{Value::kNumber, 0} && whole.offset >= 0 && part.offset > 0;
+    values.at(step.to) = known ? Value{Value::kNumber, whole.offset / part.offset} : Value{};
+    values.at(kRdx) = known ? Value{Value::kNumber, whole.offset % part.offset} : Value{};
 }
 
 void FrameWalk::apply(const Step& step, Values& values) {
@@ -164,6 +183,8 @@ void FrameWalk::apply(const Step& step, Values& values) {
             // A stack address that is kept in memory is for others to use.
             takes_addresses_ |= values.at(step.from).is_stack();
             return;
+        case Effect::kQuotient:
+            return divide(step, values);
         case Effect::kCompare:
             return;
         case Effect::kOther:
@@ -210,13 +231,15 @@ bool FrameWalk::probe_loop(Place& at, Values& values) {
 
 Frame FrameWalk::result() {
     bool calls_somebody = false;
-    for (const auto& [address, call] : calls_) {
-        frame_.calls.push_back(call.first);
-        frame_.calls.back().depth = depth_of(call.second);
-        calls_somebody |= !call.first.tail;
-    }
     for (const Doubt& doubt : frame_.doubts)
         calls_somebody |= doubt.kind == DoubtKind::kIndirectCall;
+    note_ends();
+    for (const auto& [address, met] : calls_) {
+        frame_.calls.push_back(met.call);
+        frame_.calls.back().depth = depth_of(met.rsp);
+        calls_somebody |= !met.call.tail;
+    }
+    frame_.clobbers = clobbers();
     for (std::uint8_t anchor = Value::kEntry; anchor < Value::kAnchorsCount; ++anchor) {
         if (anchor != Value::kEntry && !anchor_used_[anchor]) continue;
         frame_.depth = std::max(frame_.depth, depth_of({anchor, lowest_[anchor]}));
