@@ -10,6 +10,7 @@
 
 #include "app/cli/exit_codes.h"
 #include "app/cli/words.h"
+#include "instrumentation/bounds/runtime_calls.h"
 #include "instrumentation/bounds/spawn_sites.h"
 
 namespace coroscope::app {
@@ -73,6 +74,22 @@ ordered_json reasons_json(bounds::Program& program, bounds::NodeId node) {
                            {"path", std::move(path)}});
     }
     return reasons;
+}
+
+// Where a coroutine may wait, and what it does with channels.
+void fill_runtime_calls(bounds::Program& program, bounds::NodeId node, ordered_json& row) {
+    bool complete = false;
+    const std::vector<bounds::RuntimeCall> calls = program.runtime_calls_under(node, &complete);
+    ordered_json points = ordered_json::array();
+    for (const bounds::RuntimeCall& call : calls) {
+        points.push_back({{"function", program.name(call.in)},
+                          {"address", call.address},
+                          {"wants", call.wanted},
+                          {"in_a_loop", call.repeats}});
+    }
+    row["suspension_points"] = std::move(points);
+    row["suspension_points_complete"] = complete;
+    row["channels"] = bounds::channel_pattern(calls);
 }
 
 // What is known of the stack under one function, into a row that names it.
@@ -147,6 +164,7 @@ public:
                             {"entry", program_.name(site.entry)},
                             {"closure_bytes", site.closure_bytes}};
         fill_bound(program_, site.entry, row);
+        fill_runtime_calls(program_, site.entry, row);
         const bounds::Bound& bound = program_.bound(site.entry);
         text_ += place + "  ";
         if (bound.proven) {
@@ -157,6 +175,11 @@ public:
         } else {
             unproven_text(program_, site.entry, text_);
         }
+        const std::size_t points = row["suspension_points"].size();
+        const bool complete = row["suspension_points_complete"].get<bool>();
+        text_ += fmt::format("    {}{} suspension point{}; with channels{}: {}\n",
+                             complete ? "" : "at least ", points, points == 1 ? "" : "s",
+                             complete ? "" : ", as far as known", row["channels"].get<std::string>());
         count(bound.proven);
         sites_.push_back(std::move(row));
     }

@@ -250,6 +250,15 @@ std::vector<Object> Binary::objects_named(std::string_view beginning) const {
     return found;
 }
 
+std::string_view Binary::object_at(std::uint64_t address) {
+    if (object_names_.empty()) {
+        for (const Object& object : objects_)
+            object_names_.emplace(object.address, object.name);
+    }
+    const auto found = object_names_.find(address);
+    return found != object_names_.end() ? found->second : "";
+}
+
 Binary::Slot Binary::slot(std::uint64_t address) const {
     const auto found = slots_.find(address);
     return found != slots_.end() && found->second.constant ? found->second : Slot{};

@@ -1,7 +1,8 @@
 // An ELF binary as a proof of stack bounds needs it: its functions, its code, and where its calls into other binaries go.
 //
 // Made of the symbol tables, the segments, the relocations and the unwind tables alone; nothing runs. Aliases of one address are one function,
-// named by each of its names; code that only an unwind table knows (of a stripped library) is a function named by its address, "at_0x1234". All addresses are the file's own.
+// named by each of its names; code that only an unwind table knows (of a stripped library) is a function named by its address, "at_0x1234".
+// All addresses are the file's own.
 //
 // The file may be anything: libelf checks the offsets, and what it refuses is as good as not there. An import's name is kept as the
 // relocation says it (mangled); readable() makes it fit to print.
@@ -61,6 +62,8 @@ public:
     // By the name of a symbol. `exported`: only what other binaries can call, and nothing where versions of that name differ.
     std::optional<std::uint32_t> function_named(std::string_view name, bool exported = false) const;
     std::vector<Object> objects_named(std::string_view beginning) const;
+    // The name of the object that begins at an address; "" = there is none.
+    std::string_view object_at(std::uint64_t address);
 
     // What the loader puts into the word at an address and nobody changes afterwards: a slot of the global offset table, or constant data.
     struct Slot {
@@ -119,6 +122,7 @@ private:
     std::deque<std::string> made_names_;                                    // of functions without one
     std::unordered_map<std::string_view, std::uint64_t> names_, exported_;  // to addresses
     std::vector<Object> objects_;
+    std::unordered_map<std::uint64_t, const char*> object_names_;  // made at the first question
     std::unordered_map<std::uint64_t, Slot> slots_;
     std::vector<std::string> needed_;
     std::string search_path_;

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "instrumentation/bounds/program.h"
+#include "instrumentation/bounds/runtime_calls.h"
 
 namespace coroscope::bounds {
 
@@ -106,6 +107,30 @@ std::vector<Finding> Program::findings(NodeId root) {
         }
         for (const Edge& edge : node.edges) {
             if (!nodes_[edge.to].bound.proven && callers.emplace(edge.to, order[i]).second)
+                order.push_back(edge.to);
+        }
+    }
+    return found;
+}
+
+std::vector<RuntimeCall> Program::runtime_calls_under(NodeId root, bool* complete) {
+    measure(root);
+    std::vector<RuntimeCall> found;
+    std::vector<NodeId> order = {root};
+    std::unordered_map<NodeId, bool> seen = {{root, true}};
+    *complete = true;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        const Node& node = nodes_[order[i]];
+        found.insert(found.end(), node.runtime_calls.begin(), node.runtime_calls.end());
+        for (const Reason& reason : node.reasons) {
+            // How deep the stack gets is not known then, but who is called is.
+            const bool known = reason.kind == ReasonKind::kRecursion || reason.kind == ReasonKind::kThrow ||
+                               (reason.kind == ReasonKind::kDoubt && reason.doubt == DoubtKind::kVariableFrame);
+            *complete = *complete && known;
+        }
+        for (const Edge& edge : node.edges) {
+            // Behind a door is the runtime, which calls itself.
+            if (!enters_runtime(function(edge.to).name) && seen.emplace(edge.to, true).second)
                 order.push_back(edge.to);
         }
     }

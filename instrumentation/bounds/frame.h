@@ -55,7 +55,10 @@ struct Call {
     std::string_view import;   // lives as long as the Binary
     bool chosen_at_start = false;
     bool tail = false;
-    bool ends = false;        // the program has come to its end there, or will behind it in any case
+    bool ends = false;  // the program has come to its end there, or will behind it in any case
+    bool enters_runtime = false,
+         repeats = false;  // of those that enter: whether the call can come to be made again
+    std::uint64_t first_argument = 0;  // likewise: the variable or code whose address, or content, is handed over; 0: unknown
     std::uint32_t depth = 0;  // of the stack pointer there, before the return address is pushed
 };
 
@@ -67,6 +70,7 @@ struct CallEnd {
         kEnds,     // nothing, the program ends
     };
     Kind kind = Kind::kReturns;
+    bool enters_runtime = false;                 // the callee is a way for coroutines to leave their stack
     std::uint16_t clobbers = kScratchRegisters;  // of these the callee may change some
 };
 

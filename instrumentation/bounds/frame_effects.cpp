@@ -234,6 +234,7 @@ Frame FrameWalk::result() {
     for (const Doubt& doubt : frame_.doubts)
         calls_somebody |= doubt.kind == DoubtKind::kIndirectCall;
     note_ends();
+    note_runtime_calls();
     for (const auto& [address, met] : calls_) {
         frame_.calls.push_back(met.call);
         frame_.calls.back().depth = depth_of(met.rsp);

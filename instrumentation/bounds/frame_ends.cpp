@@ -1,4 +1,5 @@
-// Which steps of a function come to where the program ends whatever happens, and what a function may change of its caller's registers.
+// What is known of a function once its paths have been walked: which steps come to where the program ends whatever happens, which calls enter
+// the runtime again and again, and what it may change of its caller's registers.
 #include <algorithm>
 
 #include "instrumentation/bounds/frame_walk.h"
@@ -84,6 +85,54 @@ void FrameWalk::note_ends() {
                comes_to_end(doubt.address);
     });
     frame_.ends = comes_to_end(function_.low);
+}
+
+bool FrameWalk::comes_back_to(Place at) const {
+    std::vector<std::vector<bool>> seen;
+    for (const Piece& piece : pieces_)
+        seen.emplace_back(piece.steps.size());
+    std::vector<Place> open = {at};
+    while (!open.empty()) {
+        const Ways ways = ways_from(open.back());
+        open.pop_back();
+        for (const auto& to : {ways.target, ways.next}) {
+            if (!to || seen[to->piece][to->step]) continue;
+            if (to->piece == at.piece && to->step == at.step) return true;
+            seen[to->piece][to->step] = true;
+            open.push_back(*to);
+        }
+    }
+    return false;
+}
+
+// By what the first register for arguments was filled: a variable's content, an address, or the content of what a word of the global offset
+// table names; over one move between registers, as unoptimised code has it.
+std::uint64_t FrameWalk::argument_at(Place at) const {
+    constexpr std::uint8_t kRdi = 5;
+    const Piece& piece = pieces_[at.piece];
+    const Step* step = writer_of(piece, &piece.steps[at.step], kRdi);
+    if (step != nullptr && step->effect == Effect::kSum && step->amount == 0)
+        step = writer_of(piece, step, step->from);
+    if (step == nullptr || step->index != kNoRegister) return 0;
+    if (step->effect == Effect::kConstant) return static_cast<std::uint32_t>(step->amount);
+    if (step->base == kNoRegister) return step->slot;
+    if (step->effect != Effect::kLoad || step->displacement != 0) return 0;
+    const Step* const name = writer_of(piece, step, step->base);
+    if (name == nullptr || name->base != kNoRegister || name->index != kNoRegister) return 0;
+    const Binary::Slot slot = reader_.binary_.slot(name->slot);
+    return slot.kind == Binary::Slot::Kind::kAddress ? slot.address : 0;
+}
+
+void FrameWalk::note_runtime_calls() {
+    constexpr std::uint32_t kCallsMax = 64;  // of a function; each is a walk of its own
+    std::uint32_t count = 0;
+    for (auto& [address, met] : calls_) {
+        const auto place = place_of(address);
+        if (!met.end.enters_runtime || !place || ++count > kCallsMax) continue;
+        met.call.enters_runtime = true;
+        met.call.repeats = comes_back_to(*place);
+        met.call.first_argument = argument_at(*place);
+    }
 }
 
 std::uint16_t FrameWalk::clobbers() const {

@@ -75,6 +75,9 @@ private:
     };
     Ways ways_from(Place at) const;
     void note_ends();
+    void note_runtime_calls();
+    bool comes_back_to(Place at) const;
+    std::uint64_t argument_at(Place at) const;
     std::uint16_t clobbers() const;
 
     void doubt(DoubtKind kind, std::uint64_t address);

@@ -8,6 +8,7 @@
 
 #include "instrumentation/base/check.h"
 #include "instrumentation/bounds/resolver.h"
+#include "instrumentation/bounds/runtime_calls.h"
 
 namespace coroscope::bounds {
 namespace {
@@ -219,7 +220,7 @@ CallEnd Program::end_of(Opened& in, const Call& call) {
             case Contract::Kind::kTakes:
             case Contract::Kind::kEarlier:
             case Contract::Kind::kGrows:
-                return {};
+                return {Kind::kReturns, enters_runtime(callee.contract->name)};
             case Contract::Kind::kEnds:
                 return {Kind::kEnds};
             case Contract::Kind::kThrows:
@@ -227,11 +228,12 @@ CallEnd Program::end_of(Opened& in, const Call& call) {
         }
     }
     if (callee.nodes.empty()) return {};
-    CallEnd end{Kind::kEnds, 0};
+    CallEnd end{Kind::kEnds, false, 0};
     for (const NodeId node : callee.nodes) {
         if (nodes_[node].read == Node::Read::kNow || reading_depth_ >= kReadingDepthMax) return {};
         static_cast<void>(read(node));
         end.clobbers |= nodes_[node].clobbers;
+        end.enters_runtime |= enters_runtime(function(node).name);
         if (nodes_[node].returns && !is_fatal(node)) {
             end.kind = Kind::kReturns;
         } else if (end.kind == Kind::kEnds && !ends_program(node)) {
@@ -256,11 +258,23 @@ const Program::Node& Program::read(NodeId id) {
     node.clobbers = frame.clobbers;
     for (const Doubt& doubt : frame.doubts)
         node.reasons.push_back({ReasonKind::kDoubt, doubt.kind, doubt.address, ""});
-    for (const Call& call : frame.calls)
+    for (const Call& call : frame.calls) {
         take_call(in, node, call);
+        if (call.enters_runtime) note_runtime_call(in, id, call);
+    }
     --reading_depth_;
     node.read = Node::Read::kYes;
     return node;
+}
+
+void Program::note_runtime_call(Opened& in, NodeId id, const Call& call) {
+    const Callee callee = callee_of(in, call);
+    const std::string_view door = callee.contract != nullptr ? callee.contract->name
+                                                             : function(callee.nodes.front()).name;
+    std::string_view handed_over = in.binary->object_at(call.first_argument);
+    const auto code = in.binary->function_at(call.first_argument);
+    if (handed_over.empty() && code) handed_over = in.binary->functions()[*code].name;
+    nodes_[id].runtime_calls.push_back({id, call.from, wanted_of(door, handed_over), call.repeats});
 }
 
 void Program::take_call(Opened& in, Node& node, const Call& call) {

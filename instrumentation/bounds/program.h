@@ -58,6 +58,14 @@ struct Bound {
     bool recursive = false;
 };
 
+// A call that enters the runtime, from where a coroutine may go on another time (runtime_calls.h).
+struct RuntimeCall {
+    NodeId in = 0;
+    std::uint64_t address = 0;  // the instruction
+    std::string wanted;         // "send", "sleep"; "call" = unknown
+    bool repeats = false;       // it stands in a loop
+};
+
 // A reason, and the calls that lead there: `path` begins with the function asked about and ends with the one that has the reason.
 struct Finding {
     Reason reason;
@@ -88,6 +96,8 @@ public:
     // Of a proven one: the deepest path, and the contracts it rests on.
     std::vector<NodeId> deepest_path(NodeId node);
     std::vector<const Contract*> contracts_under(NodeId node);
+    // Those of the function and of all it calls as far as that is known. *complete: there can be no others.
+    std::vector<RuntimeCall> runtime_calls_under(NodeId node, bool* complete);
     // What its bound rests on, in sentences: what every bound does, and what was met under it.
     std::vector<std::string> assumptions_under(NodeId node);
 
@@ -116,6 +126,7 @@ private:
         std::vector<Edge> edges;
         std::vector<Reason> reasons;
         std::vector<const Contract*> contracts;
+        std::vector<RuntimeCall> runtime_calls;
         Bound bound;
         NodeId deepest = 0;                // the callee on the deepest path; its own id: none
         std::uint32_t order = 0, low = 0;  // Tarjan's
@@ -144,6 +155,7 @@ private:
     bool is_fatal(NodeId node) const;
     const Node& read(NodeId node);
     void take_call(Opened& in, Node& node, const Call& call);
+    void note_runtime_call(Opened& in, NodeId id, const Call& call);
     void measure(NodeId root);
     void finish_component(const std::vector<NodeId>& members);
 

@@ -136,7 +136,8 @@ TEST(BoundContracts, the_clock_stays_within_its_depth) {
         std::timespec now{};
         return clock_gettime(static_cast<clockid_t>(clock), &now) + now.tv_nsec;
     };
-    for (const long clock : {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, CLOCK_BOOTTIME, 9999}) {
+    for (const long clock : {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID,
+                             CLOCK_THREAD_CPUTIME_ID, CLOCK_BOOTTIME, 9999}) {
         look(clock);  // bound now, which every bound takes for granted
         depth = std::max(depth, stack.depth_of(static_cast<long (*)(long)>(look), clock));
     }
