@@ -10,6 +10,7 @@
 
 #include "app/cli/exit_codes.h"
 #include "app/cli/words.h"
+#include "instrumentation/bounds/callgraph_info.h"
 #include "instrumentation/bounds/runtime_calls.h"
 #include "instrumentation/bounds/spawn_sites.h"
 
@@ -193,6 +194,21 @@ public:
         text_ += fmt::format("{} of {} functions are proven\n", proven, program_.functions_count());
     }
 
+    // What the compiler said of frames, beside what was found here.
+    void compiled(const bounds::FrameCheck& check) {
+        ordered_json different = ordered_json::array();
+        text_ += fmt::format("GCC's call graph agrees on {} frames and differs on {}\n", check.agreeing,
+                             check.different.size());
+        for (const bounds::FrameCheck::Difference& one : check.different) {
+            text_ += fmt::format("    {}: {} bytes by its code, {} by the compiler\n",
+                                 brief_name(program_.name(one.node)), one.walked_bytes, one.compiled_bytes);
+            different.push_back({{"function", program_.name(one.node)},
+                                 {"walked_bytes", one.walked_bytes},
+                                 {"compiled_bytes", one.compiled_bytes}});
+        }
+        callgraph_info_ = {{"agreeing", check.agreeing}, {"different", std::move(different)}};
+    }
+
     bool everything_proven() const { return proven_ == asked_; }
 
     std::string json() const {
@@ -202,6 +218,7 @@ public:
         whole["libraries_missing"] = program_.missing();
         if (!functions_.empty()) whole["functions"] = functions_;
         whole["sites"] = sites_;
+        if (!callgraph_info_.is_null()) whole["callgraph_info"] = callgraph_info_;
         if (functions_proven_) whole["functions_proven"] = *functions_proven_;
         whole["functions_count"] = program_.functions_count();
         return whole.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
@@ -223,6 +240,7 @@ private:
     bounds::Program& program_;
     std::string text_;
     ordered_json functions_ = ordered_json::array(), sites_ = ordered_json::array();
+    ordered_json callgraph_info_;
     std::optional<std::size_t> functions_proven_;
     std::size_t asked_ = 0, proven_ = 0;
 };
@@ -258,6 +276,11 @@ int run_analyze(const AnalyzeWish& wish) {
         }
         for (const bounds::SpawnSite& site : sites)
             answer.site(site);
+    }
+    if (!wish.callgraph_info.empty()) {
+        auto frames = bounds::read_callgraph_info(wish.callgraph_info);
+        if (!frames) return fail(frames.error());
+        answer.compiled(bounds::check_frames(opened, *frames));
     }
     if (auto status = write_stdout(wish.json ? answer.json() : answer.text()); !status)
         return fail(status.error());

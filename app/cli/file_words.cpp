@@ -42,6 +42,9 @@ void declare_analyze(CLI::App* word, AnalyzeWish& wish) {
         ->expected(1)
         ->take_all()
         ->check(one_of(kAssumptionNames));
+    word->add_option("--callgraph-info", wish.callgraph_info,
+                     "Hold frames against what GCC wrote into *.ci files under this folder (-fcallgraph-info=su)")
+        ->type_name("DIR");
     word->add_flag("--json", wish.json, "One JSON object on stdout");
 }
 

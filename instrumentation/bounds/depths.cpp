@@ -83,6 +83,13 @@ const Bound& Program::bound(NodeId node) {
     return nodes_[node].bound;
 }
 
+std::optional<std::uint32_t> Program::own_frame(NodeId node) {
+    const Node& known = read(node);
+    const bool doubted = std::any_of(known.reasons.begin(), known.reasons.end(),
+                                     [](const Reason& reason) { return reason.kind == ReasonKind::kDoubt; });
+    return doubted ? std::nullopt : std::optional(known.frame_depth);
+}
+
 std::vector<NodeId> Program::deepest_path(NodeId node) {
     measure(node);
     std::vector<NodeId> path = {node};

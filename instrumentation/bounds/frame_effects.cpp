@@ -28,6 +28,11 @@ void FrameWalk::reach(const Value& address) {
     lowest_[address.anchor] = std::min(lowest_[address.anchor], address.offset);
 }
 
+void FrameWalk::reach_rsp(const Value& rsp) {
+    reach(rsp);
+    if (rsp.is_stack()) lowest_rsp_[rsp.anchor] = std::min(lowest_rsp_[rsp.anchor], rsp.offset);
+}
+
 std::uint32_t FrameWalk::depth_of(const Value& address) const {
     if (!address.is_stack()) return 0;
     const std::int64_t depth = static_cast<std::int64_t>(anchor_depth_[address.anchor]) - address.offset;
@@ -93,7 +98,7 @@ Value FrameWalk::align(const Step& step, const Value& value) {
 void FrameWalk::set_rsp(const Step& step, Values& values, const Value& value, DoubtKind otherwise) {
     if (!value.is_stack() && values.rsp().is_stack()) doubt(otherwise, step.address);
     values.at(kRsp) = value.is_stack() ? value : Value{};
-    reach(values.rsp());
+    reach_rsp(values.rsp());
 }
 
 void FrameWalk::apply_to_register(const Step& step, Values& values) {
@@ -160,7 +165,7 @@ void FrameWalk::apply(const Step& step, Values& values) {
             const Value pushed = step.from != kNoRegister && step.amount == kWordBytes ? values.at(step.from)
                                                                                        : Value{};
             values.at(kRsp) = before.plus(-step.amount);
-            reach(values.rsp());
+            reach_rsp(values.rsp());
             return values.store(values.rsp(), pushed);
         }
         case Effect::kPop: {
@@ -224,7 +229,7 @@ bool FrameWalk::probe_loop(Place& at, Values& values) {
     if (!begin.is_stack() || end.anchor != begin.anchor || end.offset >= begin.offset) return false;
     if ((begin.offset - end.offset) % -step[0].amount != 0) return false;
     values.at(kRsp) = end;
-    reach(end);
+    reach_rsp(end);
     at.step += 3;
     return true;
 }
@@ -244,10 +249,10 @@ Frame FrameWalk::result() {
     for (std::uint8_t anchor = Value::kEntry; anchor < Value::kAnchorsCount; ++anchor) {
         if (anchor != Value::kEntry && !anchor_used_[anchor]) continue;
         frame_.depth = std::max(frame_.depth, depth_of({anchor, lowest_[anchor]}));
-    }
-    if (!calls_somebody && takes_addresses_) {
-        frame_.depth += kRedZoneBytes;
-        frame_.red_zone = true;
+        if (!calls_somebody && takes_addresses_) {
+            frame_.depth = std::max(frame_.depth, depth_of({anchor, lowest_rsp_[anchor]}) + kRedZoneBytes);
+            frame_.red_zone = true;
+        }
     }
     for (const Piece& piece : pieces_)
         frame_.instructions += static_cast<std::uint32_t>(piece.steps.size());

@@ -67,6 +67,7 @@ private:
     Value align(const Step& step, const Value& value);
     void set_rsp(const Step& step, Values& values, const Value& value, DoubtKind otherwise);
     void reach(const Value& address);
+    void reach_rsp(const Value& rsp);
 
     // Ends.
     struct Ways {
@@ -96,6 +97,7 @@ private:
         CallEnd end;
     };
     std::map<std::uint64_t, Met> calls_;              // by the instruction
+    std::int32_t lowest_rsp_[Value::kAnchorsCount] = {};     // likewise, of the stack pointer alone
     std::int32_t lowest_[Value::kAnchorsCount] = {};  // offsets from each anchor
     std::int32_t anchor_depth_[Value::kAnchorsCount] = {};
     bool anchor_used_[Value::kAnchorsCount] = {};

@@ -252,7 +252,7 @@ const Program::Node& Program::read(NodeId id) {
     Opened& in = opened_of(id);
     const Frame frame = in.reader->read(function(id));
     Node& node = nodes_[id];
-    node.bound.own_depth = frame.depth;
+    node.bound.own_depth = node.frame_depth = frame.depth;
     node.returns = frame.returns;
     node.ends = frame.ends;
     node.clobbers = frame.clobbers;

@@ -91,6 +91,8 @@ public:
     }  // of the binary itself: nodes 0 .. count - 1
 
     const Bound& bound(NodeId node);
+    // Bytes of its frame alone, where its own code leaves no doubt.
+    std::optional<std::uint32_t> own_frame(NodeId node);
     // Of an unproven function: every reason, those with the shortest path first.
     std::vector<Finding> findings(NodeId node);
     // Of a proven one: the deepest path, and the contracts it rests on.
@@ -128,6 +130,7 @@ private:
         std::vector<const Contract*> contracts;
         std::vector<RuntimeCall> runtime_calls;
         Bound bound;
+        std::uint32_t frame_depth = 0;     // of its own code, without what contracts say of callees
         NodeId deepest = 0;                // the callee on the deepest path; its own id: none
         std::uint32_t order = 0, low = 0;  // Tarjan's
         bool on_stack = false;
