@@ -10,6 +10,8 @@
 
 #include "app/cli/exit_codes.h"
 #include "app/cli/words.h"
+#include "instrumentation/bounds/callgraph_info.h"
+#include "instrumentation/bounds/runtime_calls.h"
 #include "instrumentation/bounds/spawn_sites.h"
 
 namespace coroscope::app {
@@ -75,6 +77,22 @@ ordered_json reasons_json(bounds::Program& program, bounds::NodeId node) {
     return reasons;
 }
 
+// Where a coroutine may wait, and what it does with channels.
+void fill_runtime_calls(bounds::Program& program, bounds::NodeId node, ordered_json& row) {
+    bool complete = false;
+    const std::vector<bounds::RuntimeCall> calls = program.runtime_calls_under(node, &complete);
+    ordered_json points = ordered_json::array();
+    for (const bounds::RuntimeCall& call : calls) {
+        points.push_back({{"function", program.name(call.in)},
+                          {"address", call.address},
+                          {"wants", call.wanted},
+                          {"in_a_loop", call.repeats}});
+    }
+    row["suspension_points"] = std::move(points);
+    row["suspension_points_complete"] = complete;
+    row["channels"] = bounds::channel_pattern(calls);
+}
+
 // What is known of the stack under one function, into a row that names it.
 void fill_bound(bounds::Program& program, bounds::NodeId node, ordered_json& row) {
     const bounds::Bound& bound = program.bound(node);
@@ -97,6 +115,7 @@ void fill_bound(bounds::Program& program, bounds::NodeId node, ordered_json& row
             {{"function", contract->name}, {"depth_bytes", contract->depth}, {"evidence", contract->evidence}});
     }
     row["contracts"] = std::move(contracts);
+    row["assumptions"] = program.assumptions_under(node);
 }
 
 // What is said once is said: the same of other instructions follows in --json.
@@ -148,6 +167,7 @@ public:
         if (site.wish != 0)
             row["class_wished"] = inspect::size_class_name(static_cast<wire::SizeClass>(site.wish - 1));
         fill_bound(program_, site.entry, row);
+        fill_runtime_calls(program_, site.entry, row);
         const bounds::Bound& bound = program_.bound(site.entry);
         text_ += place + "  ";
         if (bound.proven) {
@@ -158,6 +178,11 @@ public:
         } else {
             unproven_text(program_, site.entry, text_);
         }
+        const std::size_t points = row["suspension_points"].size();
+        const bool complete = row["suspension_points_complete"].get<bool>();
+        text_ += fmt::format("    {}{} suspension point{}; with channels{}: {}\n",
+                             complete ? "" : "at least ", points, points == 1 ? "" : "s",
+                             complete ? "" : ", as far as known", row["channels"].get<std::string>());
         count(bound.proven);
         sites_.push_back(std::move(row));
     }
@@ -171,6 +196,21 @@ public:
         text_ += fmt::format("{} of {} functions are proven\n", proven, program_.functions_count());
     }
 
+    // What the compiler said of frames, beside what was found here.
+    void compiled(const bounds::FrameCheck& check) {
+        ordered_json different = ordered_json::array();
+        text_ += fmt::format("GCC's call graph agrees on {} frames and differs on {}\n", check.agreeing,
+                             check.different.size());
+        for (const bounds::FrameCheck::Difference& one : check.different) {
+            text_ += fmt::format("    {}: {} bytes by its code, {} by the compiler\n",
+                                 brief_name(program_.name(one.node)), one.walked_bytes, one.compiled_bytes);
+            different.push_back({{"function", program_.name(one.node)},
+                                 {"walked_bytes", one.walked_bytes},
+                                 {"compiled_bytes", one.compiled_bytes}});
+        }
+        callgraph_info_ = {{"agreeing", check.agreeing}, {"different", std::move(different)}};
+    }
+
     bool everything_proven() const { return proven_ == asked_; }
 
     std::string json() const {
@@ -178,9 +218,9 @@ public:
                               {"build_id", program_.binary().file().build_id()}};
         whole["libraries"] = program_.opened();
         whole["libraries_missing"] = program_.missing();
-        whole["assumptions"] = bounds::assumptions();
         if (!functions_.empty()) whole["functions"] = functions_;
         whole["sites"] = sites_;
+        if (!callgraph_info_.is_null()) whole["callgraph_info"] = callgraph_info_;
         if (functions_proven_) whole["functions_proven"] = *functions_proven_;
         whole["functions_count"] = program_.functions_count();
         return whole.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
@@ -202,6 +242,7 @@ private:
     bounds::Program& program_;
     std::string text_;
     ordered_json functions_ = ordered_json::array(), sites_ = ordered_json::array();
+    ordered_json callgraph_info_;
     std::optional<std::size_t> functions_proven_;
     std::size_t asked_ = 0, proven_ = 0;
 };
@@ -209,10 +250,10 @@ private:
 }  // namespace
 
 int run_analyze(const AnalyzeWish& wish) {
-    auto program = bounds::Program::open(wish.binary);
+    auto program = bounds::Program::open(wish.binary, {.no_throw = !wish.assumed.empty()});
     if (!program) return fail(program.error());
     bounds::Program& opened = **program;
-    if (opened.functions_count() == 0) {
+    if (!opened.binary().has_symbols()) {
         return fail(base::error(base::ErrorCode::kUnreadable,
                                 wish.binary + " has no function symbols: analyze it before it is stripped"));
     }
@@ -237,6 +278,11 @@ int run_analyze(const AnalyzeWish& wish) {
         }
         for (const bounds::SpawnSite& site : sites)
             answer.site(site);
+    }
+    if (!wish.callgraph_info.empty()) {
+        auto frames = bounds::read_callgraph_info(wish.callgraph_info);
+        if (!frames) return fail(frames.error());
+        answer.compiled(bounds::check_frames(opened, *frames));
     }
     if (auto status = write_stdout(wish.json ? answer.json() : answer.text()); !status)
         return fail(status.error());

@@ -6,6 +6,7 @@
 // Thread: any. Tested in tests/unit/app/command_line_test.cpp.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -78,10 +79,16 @@ struct SizesWish {
     bool json = false;
 };
 
-// analyze BINARY [--function NAME | --all]: stack bounds of its spawn sites, of functions of that name, or how many functions have one.
+// What `analyze --assume` knows.
+inline constexpr std::array<const char*, 1> kAssumptionNames = {"no-throw"};
+
+// analyze BINARY [--function NAME | --all] [--assume no-throw] [--callgraph-info DIR]: stack bounds of its spawn sites, of functions of that name, or how many
+// functions have one.
 struct AnalyzeWish {
     std::string binary;
     std::string function;
+    std::vector<std::string> assumed;  // names of kAssumptionNames
+    std::string callgraph_info;        // a folder; "" = none
     bool all = false;
     bool json = false;
 };

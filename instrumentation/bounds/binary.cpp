@@ -2,11 +2,13 @@
 #include "instrumentation/bounds/binary.h"
 
 #include <elf.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "instrumentation/bounds/unwind_ranges.h"
 #include "instrumentation/inspect/function_index.h"
 
 namespace coroscope::bounds {
@@ -51,6 +53,7 @@ base::Result<std::unique_ptr<Binary>> Binary::open(const std::string& path) {
         }
     }
     binary->order_functions();
+    binary->add_unnamed_functions();
     return binary;
 }
 
@@ -95,6 +98,9 @@ void Binary::read_symbols(Elf_Scn* section, const GElf_Shdr& header) {
         if (type != STT_FUNC && type != STT_GNU_IFUNC) continue;
         const std::uint64_t bytes = std::min<std::uint64_t>(symbol.st_size, ~symbol.st_value);
         functions_.push_back({symbol.st_value, symbol.st_value + bytes, name, type == STT_GNU_IFUNC});
+        GElf_Shdr around;
+        if (bytes == 0 && gelf_getshdr(elf_getscn(elf_, symbol.st_shndx), &around) != nullptr)
+            section_ends_[symbol.st_value] = around.sh_addr + std::min(around.sh_size, ~around.sh_addr);
         names_.emplace(name, symbol.st_value);
         if (!dynamic || GELF_ST_BIND(symbol.st_info) == STB_LOCAL) continue;
         const auto [known, added] = exported_.emplace(name, symbol.st_value);
@@ -129,6 +135,7 @@ void Binary::read_relocations(Elf_Scn* section, const GElf_Shdr& header) {
                 break;
             case R_X86_64_IRELATIVE:
                 slot.kind = Slot::Kind::kChosenAtStart;
+                slot.address = static_cast<std::uint64_t>(relocation.r_addend);
                 break;
             case R_X86_64_JUMP_SLOT:
             case R_X86_64_GLOB_DAT:
@@ -170,7 +177,7 @@ void Binary::read_dynamic(Elf_Scn* section, const GElf_Shdr& header) {
 }
 
 void Binary::order_functions() {
-    // Of aliases the longest covers most, then the shortest name reads best. A symbol without a size reaches to the next one.
+    // Of aliases the longest covers most, then the shortest name reads best. A symbol without a size reaches to the next one, or its section's end.
     std::sort(functions_.begin(), functions_.end(), [](const Function& a, const Function& b) {
         if (a.low != b.low) return a.low < b.low;
         if (a.high != b.high) return a.high > b.high;
@@ -191,9 +198,32 @@ void Binary::order_functions() {
             if (distinct[i].low < range.low || distinct[i].low >= range.high) continue;
             distinct[i].high = i + 1 < distinct.size() ? std::min(distinct[i + 1].low, range.high)
                                                        : range.high;
+            const auto end = section_ends_.find(distinct[i].low);
+            if (end != section_ends_.end() && end->second > distinct[i].low)
+                distinct[i].high = std::min(distinct[i].high, end->second);
         }
     }
     functions_ = std::move(distinct);
+}
+
+// Where a symbol knows the code, it knows better: the unwind tables tell apart what is one function in several places.
+void Binary::add_unnamed_functions() {
+    std::vector<Function> unnamed;
+    for (const CodeRange& range : unwind_ranges(elf_)) {
+        const bool executable = std::any_of(code_.begin(), code_.end(), [&](const Range& one) {
+            return range.low >= one.low && range.high <= one.high;
+        });
+        if (executable && !function_around(range.low)) unnamed.push_back({range.low, range.high, "", false});
+    }
+    const auto before = [](const Function& a, const Function& b) { return a.low < b.low; };
+    std::stable_sort(unnamed.begin(), unnamed.end(), before);
+    const auto same = [](const Function& a, const Function& b) { return a.low == b.low; };
+    unnamed.erase(std::unique(unnamed.begin(), unnamed.end(), same), unnamed.end());
+    for (Function& function : unnamed)
+        function.name = made_names_.emplace_back(fmt::format("at_0x{:x}", function.low)).c_str();
+    const auto named = static_cast<std::ptrdiff_t>(functions_.size());
+    functions_.insert(functions_.end(), unnamed.begin(), unnamed.end());
+    std::inplace_merge(functions_.begin(), functions_.begin() + named, functions_.end(), before);
 }
 
 std::optional<std::uint32_t> Binary::function_around(std::uint64_t address) const {
@@ -222,6 +252,15 @@ std::vector<Object> Binary::objects_named(std::string_view beginning) const {
     return found;
 }
 
+std::string_view Binary::object_at(std::uint64_t address) {
+    if (object_names_.empty()) {
+        for (const Object& object : objects_)
+            object_names_.emplace(object.address, object.name);
+    }
+    const auto found = object_names_.find(address);
+    return found != object_names_.end() ? found->second : "";
+}
+
 Binary::Slot Binary::slot(std::uint64_t address) const {
     const auto found = slots_.find(address);
     return found != slots_.end() && found->second.constant ? found->second : Slot{};
@@ -231,6 +270,22 @@ std::uint64_t Binary::first_address_in(std::uint64_t address) {
     const auto found = slots_.find(address);
     if (found != slots_.end()) return found->second.kind == Slot::Kind::kAddress ? found->second.address : 0;
     return word(address).value_or(0);
+}
+
+std::vector<std::uint32_t> Binary::functions_with_distance_to(std::uint64_t address) {
+    std::vector<std::uint32_t> found;
+    for (const Range& range : code_) {
+        const auto code = bytes(range.low, range.high);
+        for (std::size_t i = 0; i + 4 <= code.size(); ++i) {
+            std::int32_t distance = 0;
+            std::memcpy(&distance, code.data() + i, sizeof distance);
+            if (range.low + i + 4 + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance)) != address)
+                continue;
+            const auto function = function_around(range.low + i);
+            if (function && (found.empty() || found.back() != *function)) found.push_back(*function);
+        }
+    }
+    return found;
 }
 
 std::string Binary::text(std::uint64_t address) {

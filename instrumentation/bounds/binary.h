@@ -1,7 +1,8 @@
 // An ELF binary as a proof of stack bounds needs it: its functions, its code, and where its calls into other binaries go.
 //
-// Made of the symbol tables, the segments and the relocations alone; nothing runs. Aliases of one address are one function, named by each of
-// its names. All addresses are the file's own.
+// Made of the symbol tables, the segments, the relocations and the unwind tables alone; nothing runs. Aliases of one address are one function,
+// named by each of its names; code that only an unwind table knows (of a stripped library) is a function named by its address, "at_0x1234".
+// All addresses are the file's own.
 //
 // The file may be anything: libelf checks the offsets, and what it refuses is as good as not there. An import's name is kept as the
 // relocation says it (mangled); readable() makes it fit to print.
@@ -13,6 +14,7 @@
 #include <gelf.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,24 +54,31 @@ public:
 
     // By address; no two begin at one.
     const std::vector<Function>& functions() const { return functions_; }
+    // False: only unwind tables tell functions from each other.
+    bool has_symbols() const { return !names_.empty(); }
     // The function that begins at an address, or the one with code there.
     std::optional<std::uint32_t> function_at(std::uint64_t address) const;
     std::optional<std::uint32_t> function_around(std::uint64_t address) const;
     // By the name of a symbol. `exported`: only what other binaries can call, and nothing where versions of that name differ.
     std::optional<std::uint32_t> function_named(std::string_view name, bool exported = false) const;
     std::vector<Object> objects_named(std::string_view beginning) const;
+    // The name of the object that begins at an address; "" = there is none.
+    std::string_view object_at(std::uint64_t address);
 
     // What the loader puts into the word at an address and nobody changes afterwards: a slot of the global offset table, or constant data.
     struct Slot {
         enum class Kind : std::uint8_t { kUnknown, kImport, kAddress, kChosenAtStart };
         Kind kind = Kind::kUnknown;
         std::string_view import;    // kImport: a symbol's name
-        std::uint64_t address = 0;  // kAddress: in this binary
+        std::uint64_t address = 0;  // kAddress: in this binary; kChosenAtStart: of what chooses
         bool constant = true;
     };
     Slot slot(std::uint64_t address) const;
     // The address that the word holds when the program starts, whether it is changed later or not; 0 = none.
     std::uint64_t first_address_in(std::uint64_t address);
+
+    // Functions in whose code the distance to an address stands, ascending: those that read or write what is there, or take its address.
+    std::vector<std::uint32_t> functions_with_distance_to(std::uint64_t address);
 
     // The bytes of [low, high) in the file's segments; fewer where it has fewer. They live as long as the Binary.
     std::basic_string_view<std::uint8_t> bytes(std::uint64_t low, std::uint64_t high);
@@ -102,6 +111,7 @@ private:
     void read_relocations(Elf_Scn* section, const GElf_Shdr& header);
     void read_dynamic(Elf_Scn* section, const GElf_Shdr& header);
     void order_functions();
+    void add_unnamed_functions();
 
     std::string path_;
     std::unique_ptr<inspect::ElfFile> file_;
@@ -110,8 +120,11 @@ private:
     std::vector<Segment> segments_;
     std::vector<Range> code_, constant_;  // constant_: read-only once the loader is done
     std::vector<Function> functions_;
+    std::unordered_map<std::uint64_t, std::uint64_t> section_ends_;         // of symbols without a size
+    std::deque<std::string> made_names_;                                    // of functions without one
     std::unordered_map<std::string_view, std::uint64_t> names_, exported_;  // to addresses
     std::vector<Object> objects_;
+    std::unordered_map<std::uint64_t, const char*> object_names_;  // made at the first question
     std::unordered_map<std::uint64_t, Slot> slots_;
     std::vector<std::string> needed_;
     std::string search_path_;

@@ -16,6 +16,11 @@ constexpr std::uint32_t kBareSwitchDepth = 48;
 // without a frame, and none of glibc's for x86-64 pushes more than a few words.
 constexpr std::uint32_t kStringDepth = 128;
 
+// The kernel's: its code is not in any file.
+constexpr std::uint32_t kClockDepth = 256;
+
+constexpr const char* kClockEvidence =
+    "a leaf of the kernel's vdso under a few words of the C library; measured by BoundContracts";
 constexpr const char* kParkEvidence =
     "runtime/switch/park_x86_64.S pushes 7 words and goes on on the worker's stack; measured by "
     "BoundContracts";
@@ -32,8 +37,11 @@ constexpr Contract kContracts[] = {
     {"memcpy", Kind::kTakes, kStringDepth, kStringEvidence},
     {"memmove", Kind::kTakes, kStringDepth, kStringEvidence},
     {"memset", Kind::kTakes, kStringDepth, kStringEvidence},
+    {"clock_gettime", Kind::kTakes, kClockDepth, kClockEvidence},
     {"memcmp", Kind::kTakes, kStringDepth, kStringEvidence},
     {"strlen", Kind::kTakes, kStringDepth, kStringEvidence},
+    {"__tunable_get_val", Kind::kEarlier, 0,
+     "malloc's settings are read when it is called for the first time; the runtime allocates when it starts"},
     {"abort", Kind::kEnds, 0, kEndEvidence},
     {"_exit", Kind::kEnds, 0, kEndEvidence},
     {"_ZSt9terminatev", Kind::kEnds, 0, kEndEvidence},
@@ -47,10 +55,16 @@ constexpr Contract kContracts[] = {
     {"__cxa_bad_typeid", Kind::kThrows, 0, kThrowEvidence},
     {"_Unwind_Resume", Kind::kThrows, 0, kThrowEvidence},
     {"_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE", Kind::kThrows, 0, kThrowEvidence},
+    {"_ZNSt15__exception_ptr13exception_ptr10_M_releaseEv", Kind::kThrows, 0,
+     "only of an exception that was thrown"},
+    {"_ZSt15get_new_handlerv", Kind::kThrows, 0, "memory has run out: std::bad_alloc follows"},
     {"__morestack", Kind::kGrows, 0, "runtime/switch/grow_x86_64.S"},
     {"__morestack_non_split", Kind::kGrows, 0, "runtime/switch/grow_x86_64.S"},
     {"__morestack_allocate_stack_space", Kind::kGrows, 0, "runtime/switch/grow_x86_64.S"},
 };
+
+constexpr Contract kLibraryEnd = {"what the C library does without coming back", Kind::kEnds, 0,
+                                  "it ends the program, or a thread that is cancelled"};
 
 constexpr std::string_view kWrapped = "__wrap_";     // of growable programs (ordinary_calls_x86_64.S)
 constexpr std::string_view kStandardThrow = "_ZSt";  // std::__throw_length_error(char const*), and its kin
@@ -58,6 +72,10 @@ constexpr std::string_view kStandardThrowName = "__throw_";
 constexpr Contract kStandardThrows = {"std::__throw_", Kind::kThrows, 0, kThrowEvidence};
 
 }  // namespace
+
+const Contract& library_end() {
+    return kLibraryEnd;
+}
 
 const Contract* contract_of(std::string_view symbol) {
     std::string_view name = symbol;

@@ -13,14 +13,18 @@ struct Contract {
     enum class Kind : std::uint8_t {
         kTakes,  // `depth` bytes below its return address, and it returns
         kEnds,  // the program: what it takes then is not counted, which is an assumption of every bound over it
-        kThrows,  // unwinds: no bound, and no return
-        kGrows,   // goes on with another segment of the stack: no bound is needed, and none is given
+        kEarlier,  // was done before the first coroutine began, and is not done again: not counted, an assumption too
+        kThrows,  // unwinds, or handles what was thrown: no bound, and no return
+        kGrows,  // called where a segment of the stack is too small, and goes on with another; with one that is large enough it is not called
     };
     std::string_view name;  // of the symbol
     Kind kind = Kind::kTakes;
     std::uint32_t depth = 0;
     const char* evidence = "";
 };
+
+// Of what the C library does without coming back.
+const Contract& library_end();
 
 // nullptr: its code is all there is.
 const Contract* contract_of(std::string_view symbol);

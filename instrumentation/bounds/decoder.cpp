@@ -6,9 +6,11 @@
 
 #include <capstone/capstone.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "instrumentation/base/check.h"
+#include "instrumentation/bounds/avx512.h"
 
 namespace coroscope::bounds {
 namespace {
@@ -62,6 +64,30 @@ bool is_word(const cs_x86_op& operand) {
     return operand.type == X86_OP_REG && operand.size == kWordBytes && number_of(operand.reg) != kNoRegister;
 }
 
+bool is_conditional_move(unsigned id) {
+    switch (id) {
+        case X86_INS_CMOVA:
+        case X86_INS_CMOVAE:
+        case X86_INS_CMOVB:
+        case X86_INS_CMOVBE:
+        case X86_INS_CMOVE:
+        case X86_INS_CMOVG:
+        case X86_INS_CMOVGE:
+        case X86_INS_CMOVL:
+        case X86_INS_CMOVLE:
+        case X86_INS_CMOVNE:
+        case X86_INS_CMOVNO:
+        case X86_INS_CMOVNP:
+        case X86_INS_CMOVNS:
+        case X86_INS_CMOVO:
+        case X86_INS_CMOVP:
+        case X86_INS_CMOVS:
+            return true;
+        default:
+            return false;
+    }
+}
+
 Flow flow_of(csh handle, const cs_insn& one) {
     if (cs_insn_group(handle, &one, CS_GRP_CALL)) return Flow::kCall;
     if (cs_insn_group(handle, &one, CS_GRP_RET) || cs_insn_group(handle, &one, CS_GRP_IRET))
@@ -85,6 +111,7 @@ void read_memory(const cs_insn& one, const cs_x86& details, Step& step) {
         }
         step.base = number_of(operand.mem.base);
         step.index = number_of(operand.mem.index);
+        step.scale = static_cast<std::uint8_t>(operand.mem.scale);
         if (step.base != kNoRegister && operand.mem.index != X86_REG_INVALID && step.index == kNoRegister)
             step.index = kRbp;  // a vector register (gather): any index will do
         if (step.base == kNoRegister && step.index == kNoRegister)
@@ -148,6 +175,26 @@ bool read_push_or_pop(const cs_insn& one, const cs_x86& details, Step& step) {
     }
 }
 
+// With which unoptimised code rounds the size of an alloca.
+bool read_product_or_quotient(const cs_insn& one, const cs_x86& details, Step& step) {
+    constexpr std::uint8_t kRax = 0, kRdx = 1;
+    if (one.id == X86_INS_IMUL && details.op_count == 3 && is_word(details.operands[0]) &&
+        is_word(details.operands[1]) && details.operands[2].type == X86_OP_IMM &&
+        fits(details.operands[2].imm)) {
+        step.effect = Effect::kProduct;
+        step.to = number_of(details.operands[0].reg);
+        step.from = number_of(details.operands[1].reg);
+        step.amount = static_cast<std::int32_t>(details.operands[2].imm);
+        return true;
+    }
+    if (one.id != X86_INS_DIV || details.op_count != 1 || !is_word(details.operands[0])) return false;
+    step.effect = Effect::kQuotient;
+    step.to = kRax;
+    step.from = number_of(details.operands[0].reg);
+    step.clobbers = 1U << kRdx;
+    return true;
+}
+
 // Two operands, the first of them a 64-bit register (or, of a move, memory).
 bool read_arithmetic(const cs_insn& one, const cs_x86& details, Step& step) {
     if (details.op_count != 2) return false;
@@ -185,6 +232,9 @@ bool read_arithmetic(const cs_insn& one, const cs_x86& details, Step& step) {
     } else if (one.id == X86_INS_MOV && is_word(second)) {
         step.effect = Effect::kSum;
         step.from = number_of(second.reg);
+    } else if (is_conditional_move(one.id) && is_word(second)) {
+        step.effect = Effect::kMaybe;
+        step.from = number_of(second.reg);
     } else if (one.id == X86_INS_MOV && second.type == X86_OP_MEM && step.memory_bytes == kWordBytes) {
         step.effect = Effect::kLoad;
     } else if (one.id == X86_INS_LEA && step.base != kNoRegister && step.index == kNoRegister) {
@@ -206,6 +256,7 @@ Step read_step(csh handle, const cs_insn& one) {
     step.address = one.address;
     step.bytes = static_cast<std::uint8_t>(one.size);
     step.flow = flow_of(handle, one);
+    step.locked = one.bytes[0] == X86_PREFIX_LOCK;
     if (one.id != X86_INS_NOP) read_memory(one, details, step);
     if (step.flow != Flow::kNext) {
         step.if_not_equal = one.id == X86_INS_JNE;
@@ -218,7 +269,7 @@ Step read_step(csh handle, const cs_insn& one) {
         if (step.flow == Flow::kBranch) clobber_operands(one, details, step);  // loop
         return step;
     }
-    if (read_push_or_pop(one, details, step)) return step;
+    if (read_push_or_pop(one, details, step) || read_product_or_quotient(one, details, step)) return step;
     if (!read_arithmetic(one, details, step)) {
         step.to = kNoRegister;
         clobber_operands(one, details, step);
@@ -258,17 +309,26 @@ std::vector<Step> Decoder::decode(std::basic_string_view<std::uint8_t> code, std
             steps.push_back(read_step(handle_, *one));
             continue;
         }
-        Step bad;
-        bad.address = address;
-        bad.bytes = 1;
-        bad.effect = Effect::kBad;
-        bad.flow = Flow::kTrap;
-        steps.push_back(bad);
-        ++at;
-        --left;
-        ++address;
+        Step unknown;
+        unknown.address = address;
+        if (!read_avx512(at, left, unknown)) {
+            unknown.bytes = 1;
+            unknown.effect = Effect::kBad;
+            unknown.flow = Flow::kTrap;
+        }
+        steps.push_back(unknown);
+        at += unknown.bytes;
+        left -= unknown.bytes;
+        address += unknown.bytes;
     }
     return steps;
+}
+
+std::size_t step_at(const std::vector<Step>& steps, std::uint64_t address) {
+    const auto after = std::upper_bound(steps.begin(), steps.end(), address,
+                                        [](std::uint64_t at, const Step& step) { return at < step.address; });
+    const bool runs = after != steps.begin() && std::prev(after)->runs_from(address);
+    return runs ? static_cast<std::size_t>(std::prev(after) - steps.begin()) : steps.size();
 }
 
 }  // namespace coroscope::bounds

@@ -18,6 +18,8 @@ namespace coroscope::bounds {
 inline constexpr std::uint8_t kRegistersCount = 16;
 inline constexpr std::uint8_t kRbp = 6, kRsp = 7;
 inline constexpr std::uint8_t kNoRegister = 16;
+// One bit a register: those that a call need not preserve, System V x86-64: rax rdx rcx rsi rdi r8 .. r11.
+inline constexpr std::uint16_t kScratchRegisters = 0x0f37;
 
 enum class Effect : std::uint8_t {
     kOther,        // nothing that is followed
@@ -28,6 +30,9 @@ enum class Effect : std::uint8_t {
     kSubRegister,  // to -= from
     kAddRegister,  // to += from, which is not followed
     kMaskBits,     // to &= amount
+    kMaybe,        // to = from, or stays as it is
+    kProduct,      // to = from * amount
+    kQuotient,     // to (rax) and rdx above it, divided by from: to = quotient, rdx = rest
     kConstant,     // to = amount
     kLeave,        // rsp = rbp; pop rbp
     kLoad,         // to = the word in memory
@@ -48,15 +53,22 @@ struct Step {
     std::uint8_t to = kNoRegister, from = kNoRegister;
     std::uint8_t base = kNoRegister;  // of the memory operand; kNoRegister = there is none, or it has no base
     std::uint8_t index = kNoRegister;    // likewise
+    std::uint8_t scale = 0;              // of the index
     std::uint8_t through = kNoRegister;  // the register that it calls or jumps through
     std::uint8_t memory_bytes = 0;
     bool writes_memory = false;
     bool if_not_equal = false;     // a branch: jne
     bool takes_arguments = false;  // ret n
+    bool locked = false;  // begins with a lock prefix, over which code may jump where there is one thread only
+
+    // Whether to run from `at` is to run this step.
+    bool runs_from(std::uint64_t at) const { return at == address || (locked && at == address + 1); }
 };
 
 // The DWARF number of one of Capstone's registers, whichever part of it is named; kNoRegister = it has none here.
 std::uint8_t register_number(unsigned name);
+// The step of code in order that runs from an address; steps.size(): none does.
+std::size_t step_at(const std::vector<Step>& steps, std::uint64_t address);
 
 class Decoder {
 public:

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "instrumentation/bounds/program.h"
+#include "instrumentation/bounds/runtime_calls.h"
 
 namespace coroscope::bounds {
 
@@ -82,6 +83,13 @@ const Bound& Program::bound(NodeId node) {
     return nodes_[node].bound;
 }
 
+std::optional<std::uint32_t> Program::own_frame(NodeId node) {
+    const Node& known = read(node);
+    const bool doubted = std::any_of(known.reasons.begin(), known.reasons.end(),
+                                     [](const Reason& reason) { return reason.kind == ReasonKind::kDoubt; });
+    return doubted ? std::nullopt : std::optional(known.frame_depth);
+}
+
 std::vector<NodeId> Program::deepest_path(NodeId node) {
     measure(node);
     std::vector<NodeId> path = {node};
@@ -106,6 +114,30 @@ std::vector<Finding> Program::findings(NodeId root) {
         }
         for (const Edge& edge : node.edges) {
             if (!nodes_[edge.to].bound.proven && callers.emplace(edge.to, order[i]).second)
+                order.push_back(edge.to);
+        }
+    }
+    return found;
+}
+
+std::vector<RuntimeCall> Program::runtime_calls_under(NodeId root, bool* complete) {
+    measure(root);
+    std::vector<RuntimeCall> found;
+    std::vector<NodeId> order = {root};
+    std::unordered_map<NodeId, bool> seen = {{root, true}};
+    *complete = true;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        const Node& node = nodes_[order[i]];
+        found.insert(found.end(), node.runtime_calls.begin(), node.runtime_calls.end());
+        for (const Reason& reason : node.reasons) {
+            // How deep the stack gets is not known then, but who is called is.
+            const bool known = reason.kind == ReasonKind::kRecursion || reason.kind == ReasonKind::kThrow ||
+                               (reason.kind == ReasonKind::kDoubt && reason.doubt == DoubtKind::kVariableFrame);
+            *complete = *complete && known;
+        }
+        for (const Edge& edge : node.edges) {
+            // Behind a door is the runtime, which calls itself.
+            if (!enters_runtime(function(edge.to).name) && seen.emplace(edge.to, true).second)
                 order.push_back(edge.to);
         }
     }

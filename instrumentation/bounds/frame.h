@@ -9,7 +9,10 @@
 //   red zone   functions that call nobody may use 128 bytes below the stack pointer. What they touch there is counted; all of it, once they
 //              take stack addresses or use an index, because then nobody knows which
 //
-// Landing pads are not walked: they are reached by exceptions alone, and whoever throws has a Doubt.
+// Landing pads are not walked: they are reached by exceptions alone, and whoever throws has a reason to be unproven (contracts.h).
+//
+// Code all of whose paths come to where the program ends (an assertion that failed, and the message before it) is not counted: its calls say
+// so, and it has no Doubts. Only without circles: what goes round may go on for ever.
 //
 // Thread: one at a time. Blocks: no. Tested in tests/unit/bounds/bounds_test.cpp.
 #pragma once
@@ -48,17 +51,35 @@ struct Doubt {
 // A call or a tail call to an address of this binary, or to a name.
 struct Call {
     std::uint64_t from = 0;    // the instruction
-    std::uint64_t target = 0;  // 0: by name
+    std::uint64_t target = 0;  // 0: by name. chosen_at_start: what chooses whom
     std::string_view import;   // lives as long as the Binary
     bool chosen_at_start = false;
     bool tail = false;
+    bool ends = false;  // the program has come to its end there, or will behind it in any case
+    bool enters_runtime = false,
+         repeats = false;  // of those that enter: whether the call can come to be made again
+    std::uint64_t first_argument = 0;  // likewise: the variable or code whose address, or content, is handed over; 0: unknown
     std::uint32_t depth = 0;  // of the stack pointer there, before the return address is pushed
+};
+
+// What comes behind a call.
+struct CallEnd {
+    enum class Kind : std::uint8_t {
+        kReturns,  // the code behind it, perhaps
+        kNever,    // nothing: it goes on for ever, or unwinds
+        kEnds,     // nothing, the program ends
+    };
+    Kind kind = Kind::kReturns;
+    bool enters_runtime = false;                 // the callee is a way for coroutines to leave their stack
+    std::uint16_t clobbers = kScratchRegisters;  // of these the callee may change some
 };
 
 struct Frame {
     std::uint32_t depth = 0;  // of its own, red zone included; a bound only where there are no doubts
     bool returns = false;
-    bool red_zone = false;  // it touches, or may touch, memory below its stack pointer
+    bool ends = false;           // each of its paths comes to where the program ends
+    std::uint16_t clobbers = 0;  // what it may change, of kScratchRegisters
+    bool red_zone = false;       // it touches, or may touch, memory below its stack pointer
     std::uint32_t instructions = 0;
     std::vector<Call> calls;
     std::vector<Doubt> doubts;
@@ -66,9 +87,9 @@ struct Frame {
 
 class FrameReader {
 public:
-    // `returns`: whether a call may come back; else the code behind it is not that of its path. May ask this reader about other functions.
-    FrameReader(Binary& binary, std::function<bool(const Call&)> returns)
-        : binary_(binary), rows_(binary), returns_(std::move(returns)) {}
+    // `end_of`: what comes behind a call. May ask this reader about other functions.
+    FrameReader(Binary& binary, std::function<CallEnd(const Call&)> end_of)
+        : binary_(binary), rows_(binary), end_of_(std::move(end_of)) {}
 
     Frame read(const Function& function);
 
@@ -77,7 +98,7 @@ private:
     Binary& binary_;
     CfaRows rows_;
     Decoder decoder_;
-    std::function<bool(const Call&)> returns_;
+    std::function<CallEnd(const Call&)> end_of_;
     std::uint64_t decoded_bytes_ = 0;
 };
 

@@ -28,6 +28,11 @@ void FrameWalk::reach(const Value& address) {
     lowest_[address.anchor] = std::min(lowest_[address.anchor], address.offset);
 }
 
+void FrameWalk::reach_rsp(const Value& rsp) {
+    reach(rsp);
+    if (rsp.is_stack()) lowest_rsp_[rsp.anchor] = std::min(lowest_rsp_[rsp.anchor], rsp.offset);
+}
+
 std::uint32_t FrameWalk::depth_of(const Value& address) const {
     if (!address.is_stack()) return 0;
     const std::int64_t depth = static_cast<std::int64_t>(anchor_depth_[address.anchor]) - address.offset;
@@ -93,7 +98,7 @@ Value FrameWalk::align(const Step& step, const Value& value) {
 void FrameWalk::set_rsp(const Step& step, Values& values, const Value& value, DoubtKind otherwise) {
     if (!value.is_stack() && values.rsp().is_stack()) doubt(otherwise, step.address);
     values.at(kRsp) = value.is_stack() ? value : Value{};
-    reach(values.rsp());
+    reach_rsp(values.rsp());
 }
 
 void FrameWalk::apply_to_register(const Step& step, Values& values) {
@@ -120,6 +125,14 @@ void FrameWalk::apply_to_register(const Step& step, Values& values) {
             if (from.anchor == Value::kNumber) made = values.at(step.to).plus(from.offset);
             otherwise = DoubtKind::kVariableFrame;
             break;
+        case Effect::kProduct:
+            if (from.anchor == Value::kNumber)
+                made = Value{Value::kNumber, 0}.plus(static_cast<std::int64_t>(from.offset) * step.amount);
+            break;
+        case Effect::kMaybe:
+            if (values.at(step.to) == from) made = from;
+            takes_addresses_ |= from.is_stack();
+            break;
         case Effect::kMaskBits:
             made = align(step, values.at(step.to));
             break;
@@ -134,6 +147,17 @@ void FrameWalk::apply_to_register(const Step& step, Values& values) {
     values.at(step.to) = made;
 }
 
+// Of numbers that are known and fit one register.
+void FrameWalk::divide(const Step& step, Values& values) {
+    constexpr std::uint8_t kRdx = 1;
+    const Value whole = values.at(step.to);
+    const Value part = values.at(step.from);
+    const bool known = whole.anchor == Value::kNumber && part.anchor == Value::kNumber &&
+                       values.at(kRdx) == Value{Value::kNumber, 0} && whole.offset >= 0 && part.offset > 0;
+    values.at(step.to) = known ? Value{Value::kNumber, whole.offset / part.offset} : Value{};
+    values.at(kRdx) = known ? Value{Value::kNumber, whole.offset % part.offset} : Value{};
+}
+
 void FrameWalk::apply(const Step& step, Values& values) {
     const Value before = values.rsp();
     switch (step.effect) {
@@ -141,7 +165,7 @@ void FrameWalk::apply(const Step& step, Values& values) {
             const Value pushed = step.from != kNoRegister && step.amount == kWordBytes ? values.at(step.from)
                                                                                        : Value{};
             values.at(kRsp) = before.plus(-step.amount);
-            reach(values.rsp());
+            reach_rsp(values.rsp());
             return values.store(values.rsp(), pushed);
         }
         case Effect::kPop: {
@@ -164,6 +188,8 @@ void FrameWalk::apply(const Step& step, Values& values) {
             // A stack address that is kept in memory is for others to use.
             takes_addresses_ |= values.at(step.from).is_stack();
             return;
+        case Effect::kQuotient:
+            return divide(step, values);
         case Effect::kCompare:
             return;
         case Effect::kOther:
@@ -203,27 +229,30 @@ bool FrameWalk::probe_loop(Place& at, Values& values) {
     if (!begin.is_stack() || end.anchor != begin.anchor || end.offset >= begin.offset) return false;
     if ((begin.offset - end.offset) % -step[0].amount != 0) return false;
     values.at(kRsp) = end;
-    reach(end);
+    reach_rsp(end);
     at.step += 3;
     return true;
 }
 
 Frame FrameWalk::result() {
     bool calls_somebody = false;
-    for (const auto& [address, call] : calls_) {
-        frame_.calls.push_back(call.first);
-        frame_.calls.back().depth = depth_of(call.second);
-        calls_somebody |= !call.first.tail;
-    }
     for (const Doubt& doubt : frame_.doubts)
         calls_somebody |= doubt.kind == DoubtKind::kIndirectCall;
+    note_ends();
+    note_runtime_calls();
+    for (const auto& [address, met] : calls_) {
+        frame_.calls.push_back(met.call);
+        frame_.calls.back().depth = depth_of(met.rsp);
+        calls_somebody |= !met.call.tail;
+    }
+    frame_.clobbers = clobbers();
     for (std::uint8_t anchor = Value::kEntry; anchor < Value::kAnchorsCount; ++anchor) {
         if (anchor != Value::kEntry && !anchor_used_[anchor]) continue;
         frame_.depth = std::max(frame_.depth, depth_of({anchor, lowest_[anchor]}));
-    }
-    if (!calls_somebody && takes_addresses_) {
-        frame_.depth += kRedZoneBytes;
-        frame_.red_zone = true;
+        if (!calls_somebody && takes_addresses_) {
+            frame_.depth = std::max(frame_.depth, depth_of({anchor, lowest_rsp_[anchor]}) + kRedZoneBytes);
+            frame_.red_zone = true;
+        }
     }
     for (const Piece& piece : pieces_)
         frame_.instructions += static_cast<std::uint32_t>(piece.steps.size());

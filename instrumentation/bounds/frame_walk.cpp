@@ -68,11 +68,8 @@ bool FrameWalk::add_piece(const Function& function) {
 
 void FrameWalk::mark_meetings(Piece& piece) {
     const auto mark = [&piece](std::uint64_t address) {
-        const auto found = std::lower_bound(
-            piece.steps.begin(), piece.steps.end(), address,
-            [](const Step& step, std::uint64_t at) { return step.address < at; });
-        if (found != piece.steps.end() && found->address == address)
-            piece.met[static_cast<std::size_t>(found - piece.steps.begin())] = kNotMet;
+        const std::size_t number = step_at(piece.steps, address);
+        if (number != piece.steps.size()) piece.met[number] = kNotMet;
     };
     for (const Step& step : piece.steps) {
         const bool jumps = step.flow == Flow::kBranch || step.flow == Flow::kJump;
@@ -84,11 +81,8 @@ std::optional<FrameWalk::Place> FrameWalk::place_of(std::uint64_t address) const
     for (std::uint32_t number = 0; number < pieces_.size(); ++number) {
         const Piece& piece = pieces_[number];
         if (address < piece.low || address >= piece.high) continue;
-        const auto found = std::lower_bound(
-            piece.steps.begin(), piece.steps.end(), address,
-            [](const Step& step, std::uint64_t at) { return step.address < at; });
-        if (found == piece.steps.end() || found->address != address) continue;
-        return Place{number, static_cast<std::uint32_t>(found - piece.steps.begin())};
+        const std::size_t step = step_at(piece.steps, address);
+        if (step != piece.steps.size()) return Place{number, static_cast<std::uint32_t>(step)};
     }
     return std::nullopt;
 }
@@ -125,22 +119,22 @@ void FrameWalk::follow(Place at, Values values) {
         testify(step, pieces_[at.piece], values);
         touch(step, values);
         if (probe_loop(at, values)) {
-            if (!advance(at, values, nullptr)) return;
+            if (!advance(at, values, true)) return;
             continue;
         }
         if (step.flow == Flow::kNext) {
             apply(step, values);
-            if (!advance(at, values, nullptr)) return;
+            if (!advance(at, values, true)) return;
             continue;
         }
         if (step.flow == Flow::kCall) {
-            const auto made = call(step, values, false);
-            values.forget_scratch();
-            if (!advance(at, values, made ? &*made : nullptr)) return;
+            const CallEnd end = call(step, values, false);
+            values.forget_registers(end.clobbers);
+            if (!advance(at, values, end.kind == CallEnd::Kind::kReturns)) return;
             continue;
         }
         if (!end_flow(step, at, values)) return;
-        if (!advance(at, values, nullptr)) return;
+        if (!advance(at, values, true)) return;
     }
 }
 
@@ -180,8 +174,8 @@ void FrameWalk::return_from(const Step& step, const Values& values) {
         doubt(DoubtKind::kReturnsElsewhere, step.address);
 }
 
-// To the next step. False: the path ends. `call`: what was called just before.
-bool FrameWalk::advance(Place& at, Values& values, const Call* call) {
+// To the next step. False: the path ends. `returned`: the step was no call, or one that returns.
+bool FrameWalk::advance(Place& at, Values& values, bool returned) {
     const Piece& piece = pieces_[at.piece];
     if (at.step + 1 == piece.steps.size()) {
         if (piece.steps[at.step].flow == Flow::kCall)
@@ -192,7 +186,7 @@ bool FrameWalk::advance(Place& at, Values& values, const Call* call) {
     }
     ++at.step;
     // Behind a call that does not return stands code of other paths.
-    if (call != nullptr && !reader_.returns_(*call)) return false;
+    if (!returned) return false;
     return piece.met[at.step] == kNotKept || meet(at, values);
 }
 
@@ -208,7 +202,7 @@ void FrameWalk::jump(std::uint64_t target, const Step& step, const Values& value
             tail.from = from;
             tail.target = target;
             tail.tail = true;
-            calls_[from] = {tail, values.rsp()};
+            calls_[from] = {tail, values.rsp(), reader_.end_of_(tail)};
             return;
         }
         if (other == nullptr || (target >= pieces_[0].low && target < pieces_[0].high))
@@ -221,7 +215,7 @@ void FrameWalk::jump(std::uint64_t target, const Step& step, const Values& value
     if (meet(*place, there)) to_walk_.push_back({*place, there});
 }
 
-std::optional<Call> FrameWalk::call(const Step& step, const Values& values, bool tail) {
+CallEnd FrameWalk::call(const Step& step, const Values& values, bool tail) {
     Call made;
     made.from = step.address;
     made.tail = tail;
@@ -240,18 +234,20 @@ std::optional<Call> FrameWalk::call(const Step& step, const Values& values, bool
                 break;
             case Binary::Slot::Kind::kChosenAtStart:
                 made.chosen_at_start = true;
+                made.target = slot.address;
                 break;
             case Binary::Slot::Kind::kUnknown:
                 doubt(DoubtKind::kIndirectCall, step.address);
                 // It is a call all the same: of a function that may use no red zone, and its return address is pushed.
                 if (!tail) reach(values.rsp().plus(-8));
                 frame_.returns |= tail;
-                return std::nullopt;
+                return {};
         }
     }
     if (!tail) reach(values.rsp().plus(-8));
-    calls_[step.address] = {made, values.rsp()};
-    return made;
+    const CallEnd end = reader_.end_of_(made);
+    calls_[step.address] = {made, values.rsp(), end};
+    return end;
 }
 
 // The last step before `before` that writes a register, on a straight way of a few steps; nothing when there is none or somebody is called.
@@ -277,6 +273,7 @@ std::uint64_t FrameWalk::address_in(const Piece& piece, const Step* before, std:
 // Where a table begins by whose words `jmp` at this place goes. *words: they are addresses; else distances from the table's begin.
 //    lea base, [table]; movsxd r, [base + i*4]; add r, base; jmp r
 //    lea base, [table]; mov r32, [base + i*4]; cdqe; lea base, [table]; add r, base; jmp r          without optimisation
+//    lea base, [table]; movsxd r, [base + i*4]; lea s, [base + r]; jmp s
 //    jmp [table + i*8]                                                                              at fixed addresses
 std::optional<std::uint64_t> FrameWalk::jump_table(Place at, bool* words) const {
     constexpr std::uint8_t kCdqeBytes = 2;
@@ -291,10 +288,16 @@ std::optional<std::uint64_t> FrameWalk::jump_table(Place at, bool* words) const 
     }
     if (at.step == 0) return std::nullopt;
     const Step* const sum = jump - 1;
-    if (sum->effect != Effect::kAddRegister || sum->to != jump->through) return std::nullopt;
+    const bool added = sum->effect == Effect::kAddRegister && sum->to == jump->through;
+    const bool named = sum->effect == Effect::kOther && sum->memory_bytes == 0 && sum->index != kNoRegister &&
+                       sum->scale == 1 && sum->displacement == 0 && sum->clobbers == 1U << jump->through;
+    if (!added && !named) return std::nullopt;
+    const std::uint8_t first = named ? sum->index : sum->to;
+    const std::uint8_t second = named ? sum->base : sum->from;
+    if (first == kNoRegister || second == kNoRegister) return std::nullopt;
     for (const bool other_way : {false, true}) {
-        const std::uint64_t table = address_in(piece, sum, other_way ? sum->to : sum->from);
-        const std::uint8_t distance = other_way ? sum->from : sum->to;
+        const std::uint64_t table = address_in(piece, sum, other_way ? first : second);
+        const std::uint8_t distance = other_way ? second : first;
         const Step* load = writer_of(piece, sum, distance);
         if (table == 0 || load == nullptr) continue;
         if (load->bytes == kCdqeBytes && distance == kRax && load->clobbers == 1U << kRax)

@@ -44,13 +44,13 @@ private:
 
     // Paths.
     void follow(Place from, Values values);
-    bool advance(Place& at, Values& values, const Call* call);
+    bool advance(Place& at, Values& values, bool returned);
     void jump(std::uint64_t target, const Step& step, const Values& values);
     // True: the path goes on at that place, with what all paths know there.
     bool meet(Place at, Values& values);
     bool end_flow(const Step& step, Place at, Values& values);
     void return_from(const Step& step, const Values& values);
-    std::optional<Call> call(const Step& step, const Values& values, bool tail);
+    CallEnd call(const Step& step, const Values& values, bool tail);
     void jump_by_table(Place at, const Values& values);
     static const Step* writer_of(const Piece& piece, const Step* before, std::uint8_t number);
     static std::uint64_t address_in(const Piece& piece, const Step* before, std::uint8_t number);
@@ -62,10 +62,24 @@ private:
     void touch(const Step& step, const Values& values);
     void apply(const Step& step, Values& values);
     void apply_to_register(const Step& step, Values& values);
+    static void divide(const Step& step, Values& values);
     bool probe_loop(Place& at, Values& values);
     Value align(const Step& step, const Value& value);
     void set_rsp(const Step& step, Values& values, const Value& value, DoubtKind otherwise);
     void reach(const Value& address);
+    void reach_rsp(const Value& rsp);
+
+    // Ends.
+    struct Ways {
+        std::optional<Place> target, next;
+        bool leaves = false;  // or out of this function
+    };
+    Ways ways_from(Place at) const;
+    void note_ends();
+    void note_runtime_calls();
+    bool comes_back_to(Place at) const;
+    std::uint64_t argument_at(Place at) const;
+    std::uint16_t clobbers() const;
 
     void doubt(DoubtKind kind, std::uint64_t address);
     std::uint32_t depth_of(const Value& address) const;
@@ -77,8 +91,14 @@ private:
     std::vector<Piece> pieces_;
     std::vector<Values> known_;
     std::vector<std::pair<Place, Values>> to_walk_;
-    std::map<std::uint64_t, std::pair<Call, Value>> calls_;  // by the instruction, with the stack pointer there
-    std::int32_t lowest_[Value::kAnchorsCount] = {};         // offsets from each anchor
+    struct Met {
+        Call call;
+        Value rsp;
+        CallEnd end;
+    };
+    std::map<std::uint64_t, Met> calls_;              // by the instruction
+    std::int32_t lowest_rsp_[Value::kAnchorsCount] = {};     // likewise, of the stack pointer alone
+    std::int32_t lowest_[Value::kAnchorsCount] = {};  // offsets from each anchor
     std::int32_t anchor_depth_[Value::kAnchorsCount] = {};
     bool anchor_used_[Value::kAnchorsCount] = {};
     std::map<std::uint64_t, std::uint8_t> anchors_;  // by the instruction that made them

@@ -7,6 +7,8 @@
 #include <set>
 
 #include "instrumentation/base/check.h"
+#include "instrumentation/bounds/resolver.h"
+#include "instrumentation/bounds/runtime_calls.h"
 
 namespace coroscope::bounds {
 namespace {
@@ -14,6 +16,11 @@ namespace {
 constexpr std::uint32_t kReturnAddressBytes = 8;
 constexpr int kReadingDepthMax = 64;  // of functions that are read to learn whether they return
 constexpr std::size_t kLibrariesMax = 64;
+constexpr std::string_view kCLibraries[] = {"libc.so.6", "ld-linux-x86-64.so.2"};
+// Of the C library, they come back somewhere else.
+constexpr std::string_view kElsewhere[] = {"longjmp",           "_longjmp",       "siglongjmp",
+                                           "__libc_siglongjmp", "__libc_longjmp", "__longjmp_chk",
+                                           "setcontext"};
 constexpr const char* kLibraryFolders[] = {
     "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"};
 
@@ -40,11 +47,12 @@ std::vector<std::string> folders_of(const Binary& binary) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Program>> Program::open(const std::string& path, bool libraries) {
+base::Result<std::unique_ptr<Program>> Program::open(const std::string& path, const Wishes& wishes) {
     std::unique_ptr<Program> program(new Program);
+    program->wishes_ = wishes;
     if (auto status = program->add(path); !status) return status.error();
     program->binary_functions_count_ = program->nodes_.size();
-    if (libraries) program->add_libraries();
+    if (wishes.libraries) program->add_libraries();
     return program;
 }
 
@@ -56,9 +64,17 @@ base::Status Program::add(const std::string& path) {
     auto opened = std::make_unique<Opened>();
     opened->binary = std::move(*binary);
     opened->first = static_cast<NodeId>(nodes_.size());
+    const std::string name = path.substr(path.rfind('/') + 1);
+    opened->c_library = std::find(std::begin(kCLibraries), std::end(kCLibraries), name) !=
+                        std::end(kCLibraries);
+    // They leave the sentence where a core dump's reader finds it. By their code they may return, but nobody calls them so.
+    if (opened->c_library) {
+        for (const Object& message : opened->binary->objects_named("__abort_msg"))
+            opened->fatal = opened->binary->functions_with_distance_to(message.address);
+    }
     Opened* const in = opened.get();
     opened->reader = std::make_unique<FrameReader>(
-        *opened->binary, [this, in](const Call& call) { return returns(*in, call); });
+        *opened->binary, [this, in](const Call& call) { return end_of(*in, call); });
     nodes_.resize(nodes_.size() + opened->binary->functions().size());
     binaries_.push_back(std::move(opened));
     return base::ok_status();
@@ -134,51 +150,99 @@ Program::Callee Program::callee_named(std::string_view name, bool sanitized, con
         const auto found = one->binary->function_named(name, true);
         if (!found) continue;
         if (one->binary->functions()[*found].chosen_at_start) {
-            callee.reason.kind = ReasonKind::kChosenAtStart;
+            choose(*one, *found, callee);
         } else {
-            callee.node = one->first + *found;
+            callee.nodes = {one->first + *found};
         }
         break;
     }
     return callee;
 }
 
+// The callees of a call to an IFUNC.
+void Program::choose(Opened& in, std::uint32_t resolver, Callee& callee) {
+    callee.reason.kind = ReasonKind::kChosenAtStart;
+    callee.reason.callee = in.binary->functions()[resolver].name;
+    const auto [known, added] = in.choices.try_emplace(resolver);
+    if (added) known->second = choices_of(*in.binary, stub_decoder_, in.binary->functions()[resolver]);
+    for (const std::uint32_t choice : known->second.value_or(std::vector<std::uint32_t>()))
+        callee.nodes.push_back(in.first + choice);
+}
+
 Program::Callee Program::callee_of(Opened& in, const Call& call) {
     Callee callee;
     callee.reason.address = call.from;
     callee.reason.kind = ReasonKind::kChosenAtStart;
-    if (call.chosen_at_start) return callee;
-    Binary::Slot slot;
     if (!call.import.empty()) return callee_named(call.import, in.binary->sanitized(), call);
-    std::uint64_t target = call.target;
-    auto found = in.binary->function_at(target);
+    auto found = in.binary->function_at(call.target);
+    bool chosen = call.chosen_at_start;
     if (!found) {
-        slot = stub_slot(*in.binary, target);
+        const Binary::Slot slot = stub_slot(*in.binary, call.target);
         if (slot.kind == Binary::Slot::Kind::kImport)
             return callee_named(slot.import, in.binary->sanitized(), call);
-        if (slot.kind == Binary::Slot::Kind::kChosenAtStart) return callee;
-        if (slot.kind == Binary::Slot::Kind::kAddress) found = in.binary->function_at(slot.address);
+        chosen = slot.kind == Binary::Slot::Kind::kChosenAtStart;
+        if (chosen || slot.kind == Binary::Slot::Kind::kAddress) found = in.binary->function_at(slot.address);
     }
-    callee.reason.kind = ReasonKind::kNoFunction;
+    callee.reason.kind = chosen ? ReasonKind::kChosenAtStart : ReasonKind::kNoFunction;
     if (!found) return callee;
     const Function& function = in.binary->functions()[*found];
     if (contract_of(function.name) != nullptr)
         return callee_named(function.name, in.binary->sanitized(), call);
-    callee.reason.callee = function.name;
-    callee.reason.kind = ReasonKind::kChosenAtStart;
-    if (!function.chosen_at_start) callee.node = in.first + *found;
+    if (chosen || function.chosen_at_start) {
+        choose(in, *found, callee);
+    } else {
+        callee.nodes = {in.first + *found};
+    }
     return callee;
 }
 
-// Asked while functions are read, so it may read others; in circles and beyond some depth the answer is yes, which costs a doubt at worst.
-bool Program::returns(Opened& in, const Call& call) {
+bool Program::is_fatal(NodeId node) const {
+    const Opened& in = opened_of(node);
+    return std::binary_search(in.fatal.begin(), in.fatal.end(), node - in.first);
+}
+
+// Of a function that does not return: whether that is the end of the program. The C library does not serve for ever: what never returns there
+// has found the memory corrupt, say, or a thread cancelled.
+bool Program::ends_program(NodeId node) const {
+    const Opened& in = opened_of(node);
+    if (nodes_[node].ends || is_fatal(node)) return true;
+    const std::string_view name = function(node).name;
+    return in.c_library &&
+           std::find(std::begin(kElsewhere), std::end(kElsewhere), name) == std::end(kElsewhere);
+}
+
+// Asked while functions are read, so it may read others; in circles and beyond some depth they return, which costs a doubt at worst.
+CallEnd Program::end_of(Opened& in, const Call& call) {
+    using Kind = CallEnd::Kind;
     const Callee callee = callee_of(in, call);
-    if (callee.contract != nullptr)
-        return callee.contract->kind == Contract::Kind::kTakes ||
-               callee.contract->kind == Contract::Kind::kGrows;
-    if (!callee.node) return true;
-    if (nodes_[*callee.node].read == Node::Read::kNow || reading_depth_ >= kReadingDepthMax) return true;
-    return read(*callee.node).returns;
+    if (callee.contract != nullptr) {
+        switch (callee.contract->kind) {
+            case Contract::Kind::kTakes:
+            case Contract::Kind::kEarlier:
+            case Contract::Kind::kGrows:
+                return {Kind::kReturns, enters_runtime(callee.contract->name)};
+            case Contract::Kind::kEnds:
+                return {Kind::kEnds};
+            case Contract::Kind::kThrows:
+                return {wishes_.no_throw ? Kind::kEnds : Kind::kNever};
+        }
+    }
+    if (callee.nodes.empty()) return {};
+    CallEnd end{Kind::kEnds, false, 0};
+    for (const NodeId node : callee.nodes) {
+        if (nodes_[node].read == Node::Read::kNow || reading_depth_ >= kReadingDepthMax) return {};
+        static_cast<void>(read(node));
+        end.clobbers |= nodes_[node].clobbers;
+        end.enters_runtime |= enters_runtime(function(node).name);
+        if (nodes_[node].returns && !is_fatal(node)) {
+            end.kind = Kind::kReturns;
+        } else if (end.kind == Kind::kEnds && !ends_program(node)) {
+            end.kind = Kind::kNever;
+        }
+    }
+    // Only of functions that nobody can put others in the place of do compilers know what they change.
+    if (call.target == 0 || call.chosen_at_start) end.clobbers = kScratchRegisters;
+    return end;
 }
 
 const Program::Node& Program::read(NodeId id) {
@@ -188,25 +252,51 @@ const Program::Node& Program::read(NodeId id) {
     Opened& in = opened_of(id);
     const Frame frame = in.reader->read(function(id));
     Node& node = nodes_[id];
-    node.bound.own_depth = frame.depth;
+    node.bound.own_depth = node.frame_depth = frame.depth;
     node.returns = frame.returns;
+    node.ends = frame.ends;
+    node.clobbers = frame.clobbers;
     for (const Doubt& doubt : frame.doubts)
         node.reasons.push_back({ReasonKind::kDoubt, doubt.kind, doubt.address, ""});
-    for (const Call& call : frame.calls)
+    for (const Call& call : frame.calls) {
         take_call(in, node, call);
+        if (call.enters_runtime) note_runtime_call(in, id, call);
+    }
     --reading_depth_;
     node.read = Node::Read::kYes;
     return node;
 }
 
+void Program::note_runtime_call(Opened& in, NodeId id, const Call& call) {
+    const Callee callee = callee_of(in, call);
+    const std::string_view door = callee.contract != nullptr ? callee.contract->name
+                                                             : function(callee.nodes.front()).name;
+    std::string_view handed_over = in.binary->object_at(call.first_argument);
+    const auto code = in.binary->function_at(call.first_argument);
+    if (handed_over.empty() && code) handed_over = in.binary->functions()[*code].name;
+    nodes_[id].runtime_calls.push_back({id, call.from, wanted_of(door, handed_over), call.repeats});
+}
+
 void Program::take_call(Opened& in, Node& node, const Call& call) {
     Callee callee = callee_of(in, call);
     const std::uint32_t depth = call.depth + (call.tail ? 0 : kReturnAddressBytes);
-    if (callee.node) {
-        node.edges.push_back({*callee.node, depth, call.from});
-        if (call.tail && !node.returns) node.returns = returns(in, call);
+    for (const NodeId one : callee.nodes) {
+        if (!call.ends) {
+            node.edges.push_back({one, depth, call.from});
+            continue;
+        }
+        node.contracts.insert(node.contracts.end(), nodes_[one].contracts.begin(),
+                              nodes_[one].contracts.end());
+        if (opened_of(one).c_library && (is_fatal(one) || !nodes_[one].returns))
+            node.contracts.push_back(&library_end());
+    }
+    if (!callee.nodes.empty()) {
+        if (call.tail && !node.returns) node.returns = end_of(in, call).kind == CallEnd::Kind::kReturns;
         return;
     }
+    if (call.ends && (callee.contract == nullptr || callee.contract->kind == Contract::Kind::kTakes ||
+                      callee.contract->kind == Contract::Kind::kEarlier))
+        return;
     if (callee.contract == nullptr) {
         node.reasons.push_back(std::move(callee.reason));
         node.returns |= call.tail;
@@ -222,12 +312,17 @@ void Program::take_call(Opened& in, Node& node, const Call& call) {
             node.contracts.push_back(callee.contract);
             return;
         case Contract::Kind::kThrows:
+            if (wishes_.no_throw) {
+                node.contracts.push_back(callee.contract);
+                return;
+            }
             callee.reason.kind = ReasonKind::kThrow;
             break;
+        case Contract::Kind::kEarlier:
         case Contract::Kind::kGrows:
-            callee.reason.kind = ReasonKind::kGrows;
+            node.contracts.push_back(callee.contract);
             node.returns = true;
-            break;
+            return;
     }
     node.reasons.push_back(std::move(callee.reason));
 }

@@ -4,13 +4,14 @@
 //
 // A binary is taken with the libraries it is linked to, where they can be opened: a call through the procedure linkage table goes to whom the
 // loader would find. Functions that call each other in a circle have no bound. A function is *proven* when it and all it can reach are free of
-// doubts; then its depth is a bound, under the assumptions that assumptions() lists. Else every reason is told with the calls that lead there,
+// doubts; then its depth is a bound, under the assumptions that assumptions_under() lists. Else every reason is told with the calls that lead there,
 // and there is no number: the deepest that is known of an unproven function may lie below the truth.
 //
 // Thread: one at a time. Blocks: reads files; functions when they are first asked about, once. Tested in tests/unit/bounds.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,13 +26,18 @@ namespace coroscope::bounds {
 
 using NodeId = std::uint32_t;  // a function of one of the binaries
 
+// What is taken to be so because somebody said it, beyond what every bound rests on.
+struct Wishes {
+    bool libraries = true;  // with those that the binary is linked to
+    bool no_throw = false;  // no exception is thrown: paths that end in a throw are not taken
+};
+
 enum class ReasonKind : std::uint8_t {
     kDoubt,          // of the function's own code: `doubt` says which
     kRecursion,      // it can call itself
     kOtherLibrary,   // calls a function that is in none of the binaries that could be opened
     kThrow,          // throws, or passes an exception on
     kChosenAtStart,  // calls what the loader chooses when the program starts (IFUNC)
-    kGrows,          // growable code: goes on with another segment
     kNoFunction,     // calls an address at which no function is known
     kSanitizer,      // calls the runtime of a program built with a sanitizer, whose switches take more
 };
@@ -52,6 +58,14 @@ struct Bound {
     bool recursive = false;
 };
 
+// A call that enters the runtime, from where a coroutine may go on another time (runtime_calls.h).
+struct RuntimeCall {
+    NodeId in = 0;
+    std::uint64_t address = 0;  // the instruction
+    std::string wanted;         // "send", "sleep"; "call" = unknown
+    bool repeats = false;       // it stands in a loop
+};
+
 // A reason, and the calls that lead there: `path` begins with the function asked about and ends with the one that has the reason.
 struct Finding {
     Reason reason;
@@ -60,8 +74,8 @@ struct Finding {
 
 class Program {
 public:
-    // `libraries`: with those that it is linked to. Errors: kUnreadable, kCorrupt, of the binary itself.
-    static base::Result<std::unique_ptr<Program>> open(const std::string& path, bool libraries = true);
+    // Errors: kUnreadable, kCorrupt, of the binary itself.
+    static base::Result<std::unique_ptr<Program>> open(const std::string& path, const Wishes& wishes = {});
     ~Program();
 
     Binary& binary() { return *binaries_.front()->binary; }
@@ -77,11 +91,17 @@ public:
     }  // of the binary itself: nodes 0 .. count - 1
 
     const Bound& bound(NodeId node);
+    // Bytes of its frame alone, where its own code leaves no doubt.
+    std::optional<std::uint32_t> own_frame(NodeId node);
     // Of an unproven function: every reason, those with the shortest path first.
     std::vector<Finding> findings(NodeId node);
     // Of a proven one: the deepest path, and the contracts it rests on.
     std::vector<NodeId> deepest_path(NodeId node);
     std::vector<const Contract*> contracts_under(NodeId node);
+    // Those of the function and of all it calls as far as that is known. *complete: there can be no others.
+    std::vector<RuntimeCall> runtime_calls_under(NodeId node, bool* complete);
+    // What its bound rests on, in sentences: what every bound does, and what was met under it.
+    std::vector<std::string> assumptions_under(NodeId node);
 
     std::string name(NodeId node) const;  // readable
     const Function& function(NodeId node) const;
@@ -94,6 +114,10 @@ private:
         std::unique_ptr<Binary> binary;
         std::unique_ptr<FrameReader> reader;
         NodeId first = 0;
+        bool c_library = false;
+        std::vector<std::uint32_t> fatal;  // of the C library: functions that say why the program ends
+        std::map<std::uint32_t, std::optional<std::vector<std::uint32_t>>>
+            choices;  // of IFUNCs, by the function that chooses
     };
     struct Edge {
         NodeId to = 0;
@@ -104,16 +128,19 @@ private:
         std::vector<Edge> edges;
         std::vector<Reason> reasons;
         std::vector<const Contract*> contracts;
+        std::vector<RuntimeCall> runtime_calls;
         Bound bound;
+        std::uint32_t frame_depth = 0;     // of its own code, without what contracts say of callees
         NodeId deepest = 0;                // the callee on the deepest path; its own id: none
         std::uint32_t order = 0, low = 0;  // Tarjan's
         bool on_stack = false;
-        bool returns = false;
+        bool returns = false, ends = false;  // ends: the program, whatever it does before
+        std::uint16_t clobbers = kScratchRegisters;
         enum class Read : std::uint8_t { kNo, kNow, kYes } read = Read::kNo;
     };
-    // Whom a call reaches.
+    // Whom a call reaches; several where the program chooses among them when it starts.
     struct Callee {
-        std::optional<NodeId> node;
+        std::vector<NodeId> nodes;
         const Contract* contract = nullptr;
         Reason reason;  // where it is neither
     };
@@ -124,15 +151,20 @@ private:
     Opened& opened_of(NodeId node) const;
     Callee callee_of(Opened& in, const Call& call);
     Callee callee_named(std::string_view name, bool sanitized, const Call& call);
+    void choose(Opened& in, std::uint32_t resolver, Callee& callee);
     Binary::Slot stub_slot(Binary& binary, std::uint64_t address);
-    bool returns(Opened& in, const Call& call);
+    CallEnd end_of(Opened& in, const Call& call);
+    bool ends_program(NodeId node) const;
+    bool is_fatal(NodeId node) const;
     const Node& read(NodeId node);
     void take_call(Opened& in, Node& node, const Call& call);
+    void note_runtime_call(Opened& in, NodeId id, const Call& call);
     void measure(NodeId root);
     void finish_component(const std::vector<NodeId>& members);
 
     std::vector<std::unique_ptr<Opened>> binaries_;
     std::vector<std::string> missing_;
+    Wishes wishes_;
     std::vector<Node> nodes_;
     std::size_t binary_functions_count_ = 0;
     std::uint32_t next_order_ = 1;
@@ -140,8 +172,5 @@ private:
     int reading_depth_ = 0;
     Decoder stub_decoder_;
 };
-
-// What every bound rests on, in sentences.
-std::vector<std::string> assumptions();
 
 }  // namespace coroscope::bounds

@@ -46,11 +46,9 @@ std::string Program::sentence(const Reason& reason, std::string callee) {
             return "calls " + callee +
                    ", which none of the binaries that could be opened has, or several versions of";
         case ReasonKind::kThrow:
-            return "throws (" + callee + ")";
+            return "throws, or handles what was thrown (" + callee + ")";
         case ReasonKind::kChosenAtStart:
             return "calls " + callee + ", which is chosen when the program starts (IFUNC)";
-        case ReasonKind::kGrows:
-            return "goes on with another segment of its stack where it needs one (growable code)";
         case ReasonKind::kNoFunction:
             return "calls an address at which no function is known";
         case ReasonKind::kSanitizer:
@@ -80,8 +78,8 @@ std::vector<NodeId> Program::functions_named(std::string_view wanted) {
     return found;
 }
 
-std::vector<std::string> assumptions() {
-    return {
+std::vector<std::string> Program::assumptions_under(NodeId node) {
+    std::vector<std::string> sentences = {
         "functions keep to the calling convention: what they must preserve is preserved, and nobody writes "
         "beyond its objects",
         "calls into libraries are bound when the program starts (the runtime sees to that), and to the "
@@ -89,6 +87,20 @@ std::vector<std::string> assumptions() {
         "signal handlers run on stacks of their own",
         "a coroutine calls the runtime on a worker",
     };
+    const auto name_those = [&](Contract::Kind kind, const std::string& beginning, const std::string& end) {
+        std::string names;
+        for (const Contract* contract : contracts_under(node)) {
+            if (contract->kind == kind) names += (names.empty() ? "" : ", ") + readable(contract->name);
+        }
+        if (!names.empty()) sentences.push_back(beginning + " (" + names + ")" + end);
+    };
+    name_those(Contract::Kind::kEnds, "what the program takes while it ends", " is not counted");
+    name_those(Contract::Kind::kGrows,
+               "growable code has all that it needs on one segment, else it goes on with another", "");
+    name_those(Contract::Kind::kEarlier, "what is done once was done before the first coroutine began", "");
+    name_those(Contract::Kind::kThrows, "no exception is thrown",
+               ": chosen with --assume no-throw; what a throw and its catch take is not counted");
+    return sentences;
 }
 
 }  // namespace coroscope::bounds

@@ -6,8 +6,6 @@ namespace {
 
 constexpr std::int64_t kOffsetMax = 1 << 30;
 constexpr std::int32_t kWordBytes = 8;
-// Registers that a call need not preserve, System V x86-64: rax rdx rcx rsi rdi r8 .. r11.
-constexpr std::uint8_t kScratch[] = {0, 1, 2, 4, 5, 8, 9, 10, 11};
 
 }  // namespace
 
@@ -42,9 +40,10 @@ void Values::forget(const Value& address, std::uint32_t bytes) {
     }
 }
 
-void Values::forget_scratch() {
-    for (const std::uint8_t number : kScratch)
-        registers_[number] = {};
+void Values::forget_registers(std::uint16_t numbers) {
+    for (std::uint8_t number = 0; number < kRegistersCount; ++number) {
+        if ((numbers & (1U << number)) != 0) registers_[number] = {};
+    }
 }
 
 bool Values::meet(const Values& other) {

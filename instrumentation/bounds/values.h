@@ -42,8 +42,8 @@ public:
     void store(const Value& address, const Value& word);
     // Bytes there changed, in a way that is not followed.
     void forget(const Value& address, std::uint32_t bytes);
-    // What a function may do that keeps to the calling convention.
-    void forget_scratch();
+    // Registers, one bit each.
+    void forget_registers(std::uint16_t numbers);
 
     // Keeps what both know. True: something was given up.
     bool meet(const Values& other);

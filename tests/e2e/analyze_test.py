@@ -10,8 +10,13 @@ class Analyze(unittest.TestCase):
         return harness.coroscope("analyze", *arguments, "--json", check=code).json()
 
     def test_no_stack_of_the_demo_is_seen_deeper_than_what_is_proven(self):
-        proven = {site["site"]: site["bound_bytes"] for site in self.analyzed(harness.DEMO, code=1)["sites"] if site["proven"]}
-        self.assertGreaterEqual(len(proven), 5)
+        plain = {site["site"]: site["bound_bytes"] for site in self.analyzed(harness.DEMO, code=1)["sites"] if site["proven"]}
+        self.assertGreaterEqual(len(plain), 5)
+        # Nothing throws in the demo unless it is told to.
+        sites = self.analyzed(harness.DEMO, "--assume", "no-throw", code=1)["sites"]
+        proven = {site["site"]: site["bound_bytes"] for site in sites if site["proven"]}
+        self.assertGreaterEqual(len(proven), 12)
+        self.assertLessEqual(set(plain), set(proven))
         with harness.folder() as folder:
             trace = os.path.join(folder, "run.coro")
             harness.coroscope("record", "-o", trace, "--", harness.DEMO, "--seconds", 2, "--swarm", 2000, check=0)
@@ -42,6 +47,22 @@ class Analyze(unittest.TestCase):
             if not site["proven"]:
                 self.assertGreater(len(site["reasons"]), 0, site["site"])
                 self.assertNotIn("bound_bytes", site)
+
+    def test_what_a_bound_rests_on_stands_beside_it(self):
+        rows = {os.path.basename(site["site"]): site for site in self.analyzed(harness.DEMO, "--assume", "no-throw", code=1)["sites"]}
+        said = " ".join(rows["fan_in.cpp:37"]["assumptions"])
+        self.assertIn("no exception is thrown (", said)
+        self.assertIn("while it ends", said)
+        self.assertNotIn("no exception", " ".join(rows["swarm.cpp:40"]["assumptions"]))
+
+    def test_each_site_says_where_it_may_wait_and_what_it_does_with_channels(self):
+        rows = {os.path.basename(site["site"]): site for site in self.analyzed(harness.DEMO, code=1)["sites"]}
+        self.assertEqual(rows["swarm.cpp:40"]["channels"], "receives in a loop")
+        self.assertEqual(rows["fan_in.cpp:37"]["channels"], "sends in a loop")
+        self.assertEqual(rows["exchange.cpp:70"]["channels"], "selects in a loop")
+        self.assertEqual(rows["parser.cpp:91"]["channels"], "none")
+        self.assertTrue(rows["swarm.cpp:40"]["suspension_points_complete"])
+        self.assertIn("receive", [point["wants"] for point in rows["swarm.cpp:40"]["suspension_points"]])
 
     def test_what_cannot_be_analyzed_is_one_sentence(self):
         harness.one_sentence(self, harness.coroscope("analyze", "/etc/passwd"), 3, "no ELF file")

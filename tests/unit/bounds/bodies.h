@@ -1,7 +1,7 @@
 // Bodies whose stacks are judged: each a function that a stack can be painted under, with what a proof must say of it.
 //
-// bodies.cpp is compiled once a level of optimisation, made_bodies.cpp is drawn by a seed (make_bodies.py) and compiled likewise. Symbols are
-// NAME_LEVEL, so that the analysis of this very program finds them.
+// bodies.cpp and library_bodies.cpp are compiled once a level of optimisation, made_bodies.cpp is drawn by a seed (make_bodies.py) and compiled
+// likewise. Symbols are NAME_LEVEL, so that the analysis of this very program finds them.
 #pragma once
 
 #include <vector>
@@ -23,6 +23,10 @@ Bodies bodies_O2();
 Bodies bodies_O3();
 Bodies bodies_clash();  // -O2 -fstack-clash-protection
 Bodies bodies_wide();   // -O3 -mavx2 -ftree-vectorize: realigned frames
+Bodies library_bodies_O0();
+Bodies library_bodies_O1();
+Bodies library_bodies_O2();
+Bodies library_bodies_O3();
 Bodies made_bodies_O0();
 Bodies made_bodies_O1();
 Bodies made_bodies_O2();

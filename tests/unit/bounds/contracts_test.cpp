@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
 
 #include "painted_stack.h"
 
@@ -125,6 +126,25 @@ TEST(BoundContracts, string_functions_stay_within_a_leafs_red_zone) {
         ASSERT_NE(contract, nullptr) << one.name;
         EXPECT_LE(one.depth, contract->depth + kFrameOfBody) << one.name;
     }
+}
+
+TEST(BoundContracts, the_clock_stays_within_its_depth) {
+    constexpr std::size_t kFrameOfBody = 64;
+    PaintedStack stack;
+    std::size_t depth = 0;
+    const auto look = [](long clock) -> long {
+        std::timespec now{};
+        return clock_gettime(static_cast<clockid_t>(clock), &now) + now.tv_nsec;
+    };
+    for (const long clock : {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID,
+                             CLOCK_THREAD_CPUTIME_ID, CLOCK_BOOTTIME, 9999}) {
+        look(clock);  // bound now, which every bound takes for granted
+        depth = std::max(depth, stack.depth_of(static_cast<long (*)(long)>(look), clock));
+    }
+    const Contract* const contract = contract_of("clock_gettime");
+    ASSERT_NE(contract, nullptr);
+    EXPECT_LE(depth, contract->depth + kFrameOfBody);
+    EXPECT_GT(depth, 0U);
 }
 
 TEST(BoundContracts, names_are_found_as_programs_have_them) {

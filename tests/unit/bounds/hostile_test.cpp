@@ -25,7 +25,7 @@ Bytes sample() {
 bool answers(const Bytes& bytes) {
     const int fd = memfd_create("damaged", MFD_CLOEXEC);
     EXPECT_EQ(write(fd, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
-    auto program = Program::open("/proc/self/fd/" + std::to_string(fd), false);
+    auto program = Program::open("/proc/self/fd/" + std::to_string(fd), {.libraries = false});
     close(fd);
     if (!program) {
         EXPECT_FALSE(program.error().message.empty());
