@@ -80,7 +80,7 @@ public:
         for (auto& [site, current] : current_) {
             current.row.proof = proof_of(current);
             const bool proven = current.row.proof.has_value() && current.row.proof->proven;
-            if (!proven && !is_measured(current.row)) continue;  // nothing is known of it but why
+            if (!proven && !current.row.measured()) continue;  // nothing is known of it but why
             answer_.rows.emplace(site, std::move(current.row));
         }
         for (auto& [key, row] : apart_)
@@ -166,11 +166,11 @@ private:
             const std::string symbol = current.row.symbol;  // the newest build's
             const bool contradicted = current.row.contradicted || spot.row.contradicted;
             // A site that only a proof knows was in no run: it has no class of its own.
-            if (is_measured(spot.row) && !is_measured(current.row)) {
+            if (spot.row.measured() && !current.row.measured()) {
                 const auto moved_from = current.row.moved_from;
                 current.row = spot.row;
                 current.row.moved_from = moved_from;
-            } else if (is_measured(spot.row)) {
+            } else if (spot.row.measured()) {
                 current.row.merge(spot.row);
             }
             if (!symbol.empty()) current.row.symbol = symbol;
@@ -179,8 +179,6 @@ private:
         current.functions.insert(spot.functions.begin(), spot.functions.end());
         current.newest.try_emplace(build.program, build, site);
     }
-
-    static bool is_measured(const SizeRow& row) { return row.coroutines != 0 || row.samples != 0 || row.seen_bytes != 0; }
 
     // The one row of a newer build of this program that a site can have become; "" = none, or several.
     std::string moved_to(const SizeBuild& build, const std::string& site, const Spot& spot, const Spots& spots,

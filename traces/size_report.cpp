@@ -41,7 +41,8 @@ std::string heading(const json& sizes, const std::string& folder) {
             proven += proof["proven"].get<bool>() ? 1 : 0;
         text += fmt::format("{}{}: {} run{}", program.empty() ? "a program that is not named" : program,
                             id.empty() ? "" : " (build " + id.substr(0, kBuildIdShown) + ")", runs, runs == 1 ? "" : "s");
-        if (!build["proofs"].empty()) text += fmt::format("; {} of {} sites proven, --json says why the others are not", proven, build["proofs"].size());
+        if (!build["proofs"].empty())
+            text += fmt::format("; {} of {} sites proven, --json says why the others are not", proven, build["proofs"].size());
         text += "\n";
     }
     if (!folder.empty()) text += "sites are in " + folder + "\n";
@@ -113,6 +114,11 @@ std::string sums_text(const json& sizes, const std::string& folder) {
     if (migrations != 0)
         text += fmt::format("{} stacks grew, {:.3g} a coroutine\n", migrations,
                             static_cast<double>(migrations) / static_cast<double>(std::max<std::uint64_t>(coroutines, 1)));
+    json wrong = json::array();
+    for (const json& row : sizes["sites"]) {
+        if (row.contains("wrong_class")) wrong.push_back(row["site"]);
+    }
+    text += list_text("did not fit the class of a table", wrong, folder);
     text += list_text("in too small a class", sizes["underestimated"], folder);
     return text + list_text("in too large a class", sizes["overestimated"], folder);
 }

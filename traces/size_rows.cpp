@@ -98,6 +98,8 @@ void SizeRow::merge(const SizeRow& other) {
     add(wishes, other.wishes);
     seen_bytes = std::max(seen_bytes, other.seen_bytes);
     peak_coroutines = std::max(peak_coroutines, other.peak_coroutines);
+    wrong_class = std::max(wrong_class, other.wrong_class);  // none is less than any
+    wrong_bytes = std::max(wrong_bytes, other.wrong_bytes);
 }
 
 std::uint64_t SizeRow::quantile(double q) const {
@@ -120,6 +122,12 @@ std::uint64_t SizeRow::expected_bytes() const {
 }
 
 SizeClass SizeRow::advised(const ClassBytes& bytes) const {
+    const SizeClass by_depth = advised_by_depth(bytes);
+    if (!wrong_class || by_depth > *wrong_class) return by_depth;
+    return *wrong_class == SizeClass::kLarge ? SizeClass::kLarge : static_cast<SizeClass>(number(*wrong_class) + 1);
+}
+
+SizeClass SizeRow::advised_by_depth(const ClassBytes& bytes) const {
     if (proven()) return bytes.fitting(expected_bytes());
     if (samples == 0) return class_used;
     const std::uint64_t deepest = deepest_bytes();

@@ -9,7 +9,7 @@
 //
 // Advice: on a proof the smallest class that holds the bound (a proof needs no margin) and whatever was seen; else the smallest whose usable
 // bytes hold the maximum and a margin: a quarter of it without the frame of a park, at least 32 bytes. Paths that no run took cannot be seen,
-// so fewer than kSamplesEnough coroutines never argue for a smaller class than was used.
+// so fewer than kSamplesEnough coroutines never argue for a smaller class than was used. A class that once was wrong is never advised again.
 // The table is a wish of whoever passes it on (CPRIME_SIZES): its rows may choose classes below a page, where canaries watch.
 //
 // Thread: one at a time. Tested in tests/unit/traces/sizes_test.cpp and size_join_test.cpp, end to end in tests/e2e/sizes_test.py; what reads
@@ -76,6 +76,9 @@ struct SizeRow {
     std::uint64_t in_place = 0, segments = 0, wishes = 0;  // by form
     std::uint64_t seen_bytes = 0;  // deepest use that the program itself noticed at parks and growth, painted or not; a lower bound
     std::uint64_t peak_coroutines = 0;  // most alive at once in one run
+    // The largest class of a table that a stack of the site did not fit, as the program itself said; nothing: none was wrong.
+    std::optional<wire::SizeClass> wrong_class;
+    std::uint64_t wrong_bytes = 0;  // at least so deep that stack wanted to be
 
     // Of rows that were joined (size_join.h).
     std::optional<SizeProof> proof;   // of the newest build
@@ -84,6 +87,7 @@ struct SizeRow {
 
     void add_sample(std::uint64_t high_water_bytes);
     void merge(const SizeRow& other);
+    bool measured() const { return coroutines != 0 || samples != 0 || seen_bytes != 0 || wrong_class.has_value(); }
     std::uint64_t deepest_bytes() const { return max_bytes < seen_bytes ? seen_bytes : max_bytes; }
     std::uint64_t quantile(double q) const;
     bool proven() const { return proof.has_value() && proof->proven && !contradicted; }
@@ -91,6 +95,7 @@ struct SizeRow {
     // What a stack of this site is expected to take at most: the bound, or the deepest seen; 0 = nothing is known.
     std::uint64_t expected_bytes() const;
     wire::SizeClass advised(const ClassBytes& bytes) const;
+    wire::SizeClass advised_by_depth(const ClassBytes& bytes) const;  // whatever was wrong before
     // Of the latest run's prediction: the smaller of predicted and seen in parts of the larger.
     std::optional<double> accuracy() const;
     // What the stacks that live at once hold in the class that was used, each used as deep as half of them are at least.

@@ -38,6 +38,11 @@ json measured_json(const SizeRow& row) {
                  {"migrations_by_form",
                   {{"in_place", row.in_place}, {"segments", row.segments}, {"wishes", row.wishes}}}};
     if (row.predicted_bytes != 0) made["predicted_bytes"] = row.predicted_bytes;
+    if (row.wrong_class) {
+        made["wrong"] = true;
+        made["wrong_class"] = inspect::size_class_name(*row.wrong_class);
+        made["wrong_bytes"] = row.wrong_bytes;
+    }
     if (row.samples != 0) {
         made["high_water_bytes"] = {
             {"mean", static_cast<double>(row.sum_bytes) / static_cast<double>(row.samples)},

@@ -119,6 +119,8 @@ std::string read_measured(const json& object, SizeRow& row) {
     row.run_seen_bytes = row.predicted_bytes != 0 ? row.deepest_bytes() : 0;
     (void)read_count(object, "run_seen_bytes", row.run_seen_bytes);
     read_time(object, "run_unix_ns", row.run_unix_ns);
+    if (SizeClass wrong{}; class_named(object, "wrong_class", wrong)) row.wrong_class = wrong;
+    (void)read_count(object, "wrong_bytes", row.wrong_bytes);
     return read_histogram(object, row);
 }
 

@@ -32,7 +32,7 @@ Bytes encode_meta(const TraceMeta& meta) {
     out.put(meta.park_address);
     out.put(meta.park_end_address);
     out.put(meta.trampoline_address);
-    out.put(meta.begin_unix_ns);
+    if (meta.begin_unix_ns != 0) out.put(meta.begin_unix_ns);  // the last: readers of before stop short of it
     return std::move(out.bytes());
 }
 

@@ -99,6 +99,19 @@ TEST(Sizes, an_unproven_site_is_advised_by_its_profile) {
     EXPECT_EQ(row.advised(kBytes), SizeClass::kMicro);
 }
 
+TEST(Sizes, a_class_that_was_wrong_once_is_never_advised_again) {
+    SizeRow row = row_with(SizeClass::kMicro, 100, 150);
+    SizeRow wrong;
+    wrong.wrong_class = SizeClass::kMicro;
+    wrong.wrong_bytes = 400;
+    row.merge(wrong);
+    EXPECT_EQ(row.advised(kBytes), SizeClass::kSmall);
+    row.add_sample(9000);
+    EXPECT_EQ(row.advised(kBytes), SizeClass::kMedium);
+    row.wrong_class = SizeClass::kLarge;
+    EXPECT_EQ(row.advised(kBytes), SizeClass::kLarge);
+}
+
 TEST(Sizes, what_the_program_noticed_itself_counts_beside_the_samples) {
     SizeRow row = row_with(SizeClass::kMedium, 100, 150);
     row.seen_bytes = 1000;
@@ -152,6 +165,8 @@ TEST(Sizes, a_table_that_was_written_reads_back_the_same) {
     grown.segments = 2;
     grown.wishes = 3;
     grown.seen_bytes = 1700;
+    grown.wrong_class = SizeClass::kMicro;
+    grown.wrong_bytes = 300;
     build.measured[{"demo.cpp:10", "f()"}].symbol = "f()";
     grown.symbol = "g()";
     build.proofs["demo.cpp:10"] = {.symbol = "f()", .proven = true, .bound_bytes = 200, .call_depth = 2, .path = {"f", "g"}, .contracts = {"c"}};
@@ -175,6 +190,7 @@ TEST(Sizes, a_table_that_was_written_reads_back_the_same) {
     EXPECT_EQ((*twice)["sites"][1]["migrations_by_form"],
               (nlohmann::json{{"in_place", 2}, {"segments", 4}, {"wishes", 6}}));
     EXPECT_EQ((*twice)["sites"][1]["seen_bytes"], 1700);
+    EXPECT_EQ((*twice)["sites"][1]["wrong_class"], "micro");
     EXPECT_NE(sizes_text(*twice).find("demo.cpp:10"), std::string::npos);
 }
 
