@@ -100,7 +100,11 @@ void write_depths(JsonObject& row, const Measured& all, std::uint64_t predicted_
     };
     const double mean = static_cast<double>(all.sum_bytes) / static_cast<double>(all.samples);
     put(row, "high_water_bytes",
-        {JsonObject{{"max", value_of(all.max_bytes)}, {"mean", {mean}}, {"p50", at(0.5)}, {"p99", at(0.99)}}});
+        {JsonObject{{"max", value_of(all.max_bytes)},
+                    {"mean", {mean}},
+                    {"p50", at(0.5)},
+                    {"p90", at(0.9)},
+                    {"p99", at(0.99)}}});
     const std::uint64_t predicted = predicted_bytes;
     const auto [low, high] = std::minmax(predicted, all.max_bytes);
     if (predicted != 0 && high != 0)

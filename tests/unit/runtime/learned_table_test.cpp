@@ -150,8 +150,10 @@ TEST(LearnedTable, says_of_random_runs_what_coroscope_sizes_says) {
         for (std::uint64_t run = 1 + below(3); run-- > 0;) {
             std::vector<LearnedRow> rows;
             for (std::uint64_t site = 0; site < 6; ++site) {
-                std::vector<std::uint64_t> depths(below(50));
-                const std::uint64_t deepest = std::uint64_t{64} << below(18);
+                std::vector<std::uint64_t> depths(1 + below(50));
+                // About where a class begins to be too small, with its margin.
+                const std::uint64_t edge = kBytes.usable[below(3)];
+                const std::uint64_t deepest = edge * 3 / 4 + below(edge / 4);
                 for (std::uint64_t& depth : depths)
                     depth = 1 + below(deepest);
                 rows.push_back(
