@@ -79,8 +79,8 @@ struct SizesWish {
 // What `analyze --assume` knows.
 inline constexpr std::array<const char*, 1> kAssumptionNames = {"no-throw"};
 
-// analyze BINARY [--function NAME | --all] [--assume no-throw] [--callgraph-info DIR]: stack bounds of its spawn sites, of functions of that name, or how many
-// functions have one.
+// analyze BINARY [--function NAME | --all] [--assume no-throw] [--callgraph-info DIR]: stack bounds of its spawn sites, of functions of that
+// name, or how many functions have one.
 struct AnalyzeWish {
     std::string binary;
     std::string function;

@@ -58,6 +58,11 @@ class Analyze(unittest.TestCase):
         self.assertTrue(rows["swarm.cpp:40"]["suspension_points_complete"])
         self.assertIn("receive", [point["wants"] for point in rows["swarm.cpp:40"]["suspension_points"]])
 
+    def test_a_c_program_has_its_sites_under_the_names_that_the_runtime_gives_them(self):
+        poc = os.path.join(harness.BIN, "poc")
+        rows = {os.path.basename(site["site"]): site for site in self.analyzed(poc, code=1)["sites"]}
+        self.assertEqual([rows[name]["entry"] for name in ("poc.c:39", "poc.c:40")], ["print_slowly", "stream_file"])
+
     def test_what_cannot_be_analyzed_is_one_sentence(self):
         harness.one_sentence(self, harness.coroscope("analyze", "/etc/passwd"), 3, "no ELF file")
         harness.one_sentence(self, harness.coroscope("analyze", "/bin/ls"), 3, "no coroutines", "--function")
