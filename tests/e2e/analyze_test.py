@@ -48,6 +48,10 @@ class Analyze(unittest.TestCase):
         self.assertIn("no exception is thrown (", said)
         self.assertIn("while it ends", said)
         self.assertNotIn("no exception", " ".join(rows["swarm.cpp:40"]["assumptions"]))
+        warm = self.analyzed(harness.DEMO, "--assume", "no-throw", "--assume", "warm-malloc", code=1)["sites"]
+        warm = {os.path.basename(site["site"]): site for site in warm}
+        self.assertLess(warm["fan_in.cpp:37"]["bound_bytes"], rows["fan_in.cpp:37"]["bound_bytes"])
+        self.assertIn("has allocated before", " ".join(warm["fan_in.cpp:37"]["assumptions"]))
 
     def test_each_site_says_where_it_may_wait_and_what_it_does_with_channels(self):
         rows = {os.path.basename(site["site"]): site for site in self.analyzed(harness.DEMO, code=1)["sites"]}
