@@ -250,7 +250,11 @@ private:
 }  // namespace
 
 int run_analyze(const AnalyzeWish& wish) {
-    auto program = bounds::Program::open(wish.binary, {.no_throw = !wish.assumed.empty()});
+    const auto assumes = [&wish](const char* name) {
+        return std::find(wish.assumed.begin(), wish.assumed.end(), name) != wish.assumed.end();
+    };
+    auto program = bounds::Program::open(
+        wish.binary, {.warm_malloc = assumes("warm-malloc"), .no_throw = assumes("no-throw")});
     if (!program) return fail(program.error());
     bounds::Program& opened = **program;
     if (!opened.binary().has_symbols()) {

@@ -80,10 +80,10 @@ struct SizesWish {
 };
 
 // What `analyze --assume` knows.
-inline constexpr std::array<const char*, 1> kAssumptionNames = {"no-throw"};
+inline constexpr std::array<const char*, 2> kAssumptionNames = {"no-throw", "warm-malloc"};
 
-// analyze BINARY [--function NAME | --all] [--assume no-throw] [--callgraph-info DIR]: stack bounds of its spawn sites, of functions of that name, or how many
-// functions have one.
+// analyze BINARY [--function NAME | --all] [--assume WHAT] [--callgraph-info DIR]: stack bounds of its spawn sites, of functions of that
+// name, or how many functions have one.
 struct AnalyzeWish {
     std::string binary;
     std::string function;

@@ -37,7 +37,8 @@ void declare_analyze(CLI::App* word, AnalyzeWish& wish) {
     CLI::Option* function = word->add_option("--function", wish.function, "Of the functions of this name, in place of the spawn sites")
                                 ->type_name("NAME");
     word->add_flag("--all", wish.all, "Of how many functions a bound can be proven")->excludes(function);
-    word->add_option("--assume", wish.assumed, "Take something to be so: no-throw = no exception is thrown; may be given again")
+    word->add_option("--assume", wish.assumed, "Take something to be so: no-throw = no exception is thrown; warm-malloc = each "
+                     "worker has allocated before; may be given again")
         ->type_name("WHAT")
         ->expected(1)
         ->take_all()

@@ -2,10 +2,10 @@
 #include "instrumentation/bounds/binary.h"
 
 #include <elf.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "instrumentation/bounds/unwind_ranges.h"
@@ -219,8 +219,11 @@ void Binary::add_unnamed_functions() {
     std::stable_sort(unnamed.begin(), unnamed.end(), before);
     const auto same = [](const Function& a, const Function& b) { return a.low == b.low; };
     unnamed.erase(std::unique(unnamed.begin(), unnamed.end(), same), unnamed.end());
-    for (Function& function : unnamed)
-        function.name = made_names_.emplace_back(fmt::format("at_0x{:x}", function.low)).c_str();
+    for (Function& function : unnamed) {
+        char digits[16];
+        const auto end = std::to_chars(std::begin(digits), std::end(digits), function.low, 16).ptr;
+        function.name = made_names_.emplace_back("at_0x" + std::string(digits, end)).c_str();
+    }
     const auto named = static_cast<std::ptrdiff_t>(functions_.size());
     functions_.insert(functions_.end(), unnamed.begin(), unnamed.end());
     std::inplace_merge(functions_.begin(), functions_.begin() + named, functions_.end(), before);

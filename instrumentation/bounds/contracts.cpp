@@ -42,6 +42,8 @@ constexpr Contract kContracts[] = {
     {"strlen", Kind::kTakes, kStringDepth, kStringEvidence},
     {"__tunable_get_val", Kind::kEarlier, 0,
      "malloc's settings are read when it is called for the first time; the runtime allocates when it starts"},
+    {"get_nprocs", Kind::kWarm, 0,
+     "malloc counts processors where a thread has no arena yet, with 4 KiB of stack"},
     {"abort", Kind::kEnds, 0, kEndEvidence},
     {"_exit", Kind::kEnds, 0, kEndEvidence},
     {"_ZSt9terminatev", Kind::kEnds, 0, kEndEvidence},

@@ -15,6 +15,7 @@ struct Contract {
         kEnds,  // the program: what it takes then is not counted, which is an assumption of every bound over it
         kEarlier,  // was done before the first coroutine began, and is not done again: not counted, an assumption too
         kThrows,  // unwinds, or handles what was thrown: no bound, and no return
+        kWarm,  // the same of a thread that has allocated, where that is wished for; else its code is all there is
         kGrows,  // called where a segment of the stack is too small, and goes on with another; with one that is large enough it is not called
     };
     std::string_view name;  // of the symbol

@@ -133,11 +133,17 @@ Binary::Slot Program::stub_slot(Binary& binary, std::uint64_t address) {
     return {};
 }
 
+const Contract* Program::contract_for(std::string_view symbol) const {
+    const Contract* const contract = contract_of(symbol);
+    const bool wished = contract == nullptr || contract->kind != Contract::Kind::kWarm || wishes_.warm_malloc;
+    return wished ? contract : nullptr;
+}
+
 Program::Callee Program::callee_named(std::string_view name, bool sanitized, const Call& call) {
     Callee callee;
     callee.reason.address = call.from;
     callee.reason.callee = name;
-    callee.contract = contract_of(name);
+    callee.contract = contract_for(name);
     if (callee.contract != nullptr) {
         if (sanitized && callee.contract->kind == Contract::Kind::kTakes) {
             callee.contract = nullptr;
@@ -186,7 +192,7 @@ Program::Callee Program::callee_of(Opened& in, const Call& call) {
     callee.reason.kind = chosen ? ReasonKind::kChosenAtStart : ReasonKind::kNoFunction;
     if (!found) return callee;
     const Function& function = in.binary->functions()[*found];
-    if (contract_of(function.name) != nullptr)
+    if (contract_for(function.name) != nullptr)
         return callee_named(function.name, in.binary->sanitized(), call);
     if (chosen || function.chosen_at_start) {
         choose(in, *found, callee);
@@ -219,6 +225,7 @@ CallEnd Program::end_of(Opened& in, const Call& call) {
         switch (callee.contract->kind) {
             case Contract::Kind::kTakes:
             case Contract::Kind::kEarlier:
+            case Contract::Kind::kWarm:
             case Contract::Kind::kGrows:
                 return {Kind::kReturns, enters_runtime(callee.contract->name)};
             case Contract::Kind::kEnds:
@@ -294,9 +301,10 @@ void Program::take_call(Opened& in, Node& node, const Call& call) {
         if (call.tail && !node.returns) node.returns = end_of(in, call).kind == CallEnd::Kind::kReturns;
         return;
     }
-    if (call.ends && (callee.contract == nullptr || callee.contract->kind == Contract::Kind::kTakes ||
-                      callee.contract->kind == Contract::Kind::kEarlier))
-        return;
+    // What is done on the way to the end is nobody's matter; how the program ends is.
+    const bool names_end = callee.contract != nullptr && (callee.contract->kind == Contract::Kind::kEnds ||
+                                                          callee.contract->kind == Contract::Kind::kThrows);
+    if (call.ends && !names_end) return;
     if (callee.contract == nullptr) {
         node.reasons.push_back(std::move(callee.reason));
         node.returns |= call.tail;
@@ -319,6 +327,7 @@ void Program::take_call(Opened& in, Node& node, const Call& call) {
             callee.reason.kind = ReasonKind::kThrow;
             break;
         case Contract::Kind::kEarlier:
+        case Contract::Kind::kWarm:
         case Contract::Kind::kGrows:
             node.contracts.push_back(callee.contract);
             node.returns = true;

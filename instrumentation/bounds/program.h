@@ -29,6 +29,7 @@ using NodeId = std::uint32_t;  // a function of one of the binaries
 // What is taken to be so because somebody said it, beyond what every bound rests on.
 struct Wishes {
     bool libraries = true;  // with those that the binary is linked to
+    bool warm_malloc = false;  // each thread that runs coroutines has allocated before, and memory does not run out
     bool no_throw = false;  // no exception is thrown: paths that end in a throw are not taken
 };
 
@@ -150,6 +151,7 @@ private:
     void add_libraries();
     Opened& opened_of(NodeId node) const;
     Callee callee_of(Opened& in, const Call& call);
+    const Contract* contract_for(std::string_view symbol) const;
     Callee callee_named(std::string_view name, bool sanitized, const Call& call);
     void choose(Opened& in, std::uint32_t resolver, Callee& callee);
     Binary::Slot stub_slot(Binary& binary, std::uint64_t address);

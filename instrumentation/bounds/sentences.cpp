@@ -98,6 +98,9 @@ std::vector<std::string> Program::assumptions_under(NodeId node) {
     name_those(Contract::Kind::kGrows,
                "growable code has all that it needs on one segment, else it goes on with another", "");
     name_those(Contract::Kind::kEarlier, "what is done once was done before the first coroutine began", "");
+    name_those(Contract::Kind::kWarm,
+               "each thread that runs coroutines has allocated before, and memory does not run out",
+               ": chosen with --assume warm-malloc");
     name_those(Contract::Kind::kThrows, "no exception is thrown",
                ": chosen with --assume no-throw; what a throw and its catch take is not counted");
     return sentences;

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -20,6 +21,7 @@ constexpr std::uint64_t kClosureTypeBytes = 32;
 constexpr std::uint64_t kClosureBytesMax = 1U << 20;
 constexpr std::uint64_t kMappedAt = 0x5000'0000'0000;  // where the binary lies in thought: symbols are asked for there
 constexpr std::size_t kCallersMax = 256;
+constexpr std::string_view kSpawnOfC = "co_spawn_at";  // runtime/include/cprime/co.h
 
 struct ClosureType {
     NodeId entry = 0;
@@ -88,6 +90,8 @@ private:
         return {binary_.path(), kMappedAt + low, kMappedAt + high, binary_.file().build_id(), nullptr};
     }
     void read_types();
+    void find_c_sites();
+    std::optional<SpawnSite> c_site(std::uint64_t call, const ClosureType& type);
     bool hands_place_on(const std::string& function) const {
         return function.ends_with("cprime::Place)") || handers_.contains(plain_name(function));
     }
@@ -107,6 +111,7 @@ private:
     WishReader wishes_;
     Decoder decoder_;
     std::map<std::uint64_t, ClosureType> types_;
+    std::optional<ClosureType> c_type_;  // of co_spawn()
     std::set<std::string> handers_;
     std::map<std::uint32_t, std::vector<SourcePlace>> places_;
     std::vector<SpawnSite> sites_;
@@ -124,7 +129,13 @@ void SiteFinder::read_types() {
             continue;
         const auto function = program_.function_at(*entry);
         add_handers(readable(object.name), handers_);
-        if (function) types_[object.address] = {*function, *bytes, *alignment};
+        if (!function) continue;
+        const ClosureType type = {*function, *bytes, *alignment};
+        if (std::string_view(object.name).find(kSpawnOfC) != std::string_view::npos) {
+            c_type_ = type;
+        } else {
+            types_[object.address] = type;
+        }
     }
 }
 
@@ -233,11 +244,65 @@ void SiteFinder::place(std::uint64_t from, SpawnSite site, std::set<std::uint64_
     sites_.push_back(std::move(site));
 }
 
+// What the call is handed: the place (rdi) and the function (rcx), each an address that was put there shortly before.
+std::optional<SpawnSite> SiteFinder::c_site(std::uint64_t call, const ClosureType& type) {
+    constexpr std::uint8_t kRcx = 2, kRdi = 5;
+    const auto around = binary_.function_around(call);
+    if (!around) return std::nullopt;
+    const Function& function = binary_.functions()[*around];
+    const auto steps = decoder_.decode(binary_.bytes(function.low, function.high), function.low);
+    std::uint64_t place = 0;
+    std::uint64_t entry = 0;
+    for (std::size_t i = step_at(steps, call); i-- > 0 && (place == 0 || entry == 0);) {
+        const Step& step = steps[i];
+        if (step.flow != inspect::Flow::kNext) break;
+        const bool constant = step.effect == Effect::kConstant;
+        const bool address = step.slot != 0 && step.memory_bytes == 0 && step.base == kNoRegister;
+        if (!constant && !address) continue;
+        const auto writes = [&step](std::uint8_t number) {
+            return step.to == number || (step.clobbers & (1U << number)) != 0;
+        };
+        const std::uint64_t value = constant ? static_cast<std::uint32_t>(step.amount) : step.slot;
+        if (writes(kRdi) && place == 0) place = value;
+        if (writes(kRcx) && entry == 0) entry = value;
+    }
+    const auto spawned = program_.function_at(entry);
+    const std::uint64_t file = place != 0 ? binary_.first_address_in(place) : 0;
+    const auto position = binary_.word(place + 16);
+    if (!spawned || file == 0 || !position) return std::nullopt;
+    SpawnSite site;
+    site.file = binary_.text(file);
+    site.line = static_cast<std::uint32_t>(*position);
+    site.function = readable(function.name);
+    site.entry = *spawned;
+    site.depth_before = program_.bound(type.entry).own_depth;
+    site.closure_bytes = type.bytes;
+    site.closure_alignment = type.alignment;
+    return site;
+}
+
+// Only where all that is not known of the runtime's own closure is whom it calls; else it is listed like others.
+void SiteFinder::find_c_sites() {
+    const auto spawn = binary_.function_named(kSpawnOfC);
+    if (!c_type_ || !spawn) return;
+    for (const Finding& finding : program_.findings(c_type_->entry)) {
+        const bool pointer = finding.reason.kind == ReasonKind::kDoubt &&
+                             finding.reason.doubt == DoubtKind::kIndirectCall && finding.path.size() == 1;
+        if (!pointer) return;
+    }
+    const std::uint64_t low = binary_.functions()[*spawn].low;
+    for (const Reference& call : references(low, low + 1, [](std::uint64_t) { return true; })) {
+        if (auto site = c_site(call.from, *c_type_)) sites_.push_back(std::move(*site));
+    }
+}
+
 std::vector<SpawnSite> SiteFinder::find() {
     read_types();
-    if (types_.empty()) return {};
+    find_c_sites();
     const auto wanted = [this](std::uint64_t address) { return types_.contains(address); };
-    for (const Reference& reference : references(types_.begin()->first, types_.rbegin()->first + 1, wanted)) {
+    const std::uint64_t low = types_.empty() ? 0 : types_.begin()->first;
+    const std::uint64_t high = types_.empty() ? 0 : types_.rbegin()->first + 1;
+    for (const Reference& reference : references(low, high, wanted)) {
         const ClosureType& type = types_[reference.to];
         SpawnSite site;
         site.entry = type.entry;
@@ -265,7 +330,8 @@ std::vector<SpawnSite> spawn_sites(Program& program) {
 }
 
 std::uint64_t stack_bytes(Program& program, const SpawnSite& site) {
-    return coroutine_bytes(program.bound(site.entry).depth, site.closure_bytes, site.closure_alignment);
+    return coroutine_bytes(site.depth_before + program.bound(site.entry).depth, site.closure_bytes,
+                           site.closure_alignment);
 }
 
 }  // namespace coroscope::bounds

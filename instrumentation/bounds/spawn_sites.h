@@ -6,6 +6,9 @@
 // the runtime calls it, so that rows of a size table are found by it. A site in a template, or a function spawned at several places, makes
 // several of these.
 //
+// C programs spawn by co_spawn(): a call of co_spawn_at that is handed a place and a function. There the closure is the runtime's own, which calls
+// that function through a pointer; the site's entry is the function itself.
+//
 // Thread: one at a time. Blocks: reads debug information.
 #pragma once
 
@@ -21,7 +24,8 @@ struct SpawnSite {
     std::string file;        // as the program says it, or else its debug information; "" = neither does
     std::uint32_t line = 0;  // 0 = unknown
     std::string function;    // that spawns
-    NodeId entry = 0;        // what runs on the new stack
+    NodeId entry = 0;                // what runs on the new stack
+    std::uint64_t depth_before = 0;  // below the return address of the first frame, when `entry` begins; 0 where that is the first
     std::uint64_t closure_bytes = 0, closure_alignment = 0;
     std::uint8_t wish = 0;  // SizeClass + 1 that the code wishes for (spawn_wish.h); 0 = none, or it is not known
 };

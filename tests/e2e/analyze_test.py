@@ -54,6 +54,10 @@ class Analyze(unittest.TestCase):
         self.assertIn("no exception is thrown (", said)
         self.assertIn("while it ends", said)
         self.assertNotIn("no exception", " ".join(rows["swarm.cpp:40"]["assumptions"]))
+        warm = self.analyzed(harness.DEMO, "--assume", "no-throw", "--assume", "warm-malloc", code=1)["sites"]
+        warm = {os.path.basename(site["site"]): site for site in warm}
+        self.assertLess(warm["fan_in.cpp:37"]["bound_bytes"], rows["fan_in.cpp:37"]["bound_bytes"])
+        self.assertIn("has allocated before", " ".join(warm["fan_in.cpp:37"]["assumptions"]))
 
     def test_each_site_says_where_it_may_wait_and_what_it_does_with_channels(self):
         rows = {os.path.basename(site["site"]): site for site in self.analyzed(harness.DEMO, code=1)["sites"]}
@@ -63,6 +67,11 @@ class Analyze(unittest.TestCase):
         self.assertEqual(rows["parser.cpp:91"]["channels"], "none")
         self.assertTrue(rows["swarm.cpp:40"]["suspension_points_complete"])
         self.assertIn("receive", [point["wants"] for point in rows["swarm.cpp:40"]["suspension_points"]])
+
+    def test_a_c_program_has_its_sites_under_the_names_that_the_runtime_gives_them(self):
+        poc = os.path.join(harness.BIN, "poc")
+        rows = {os.path.basename(site["site"]): site for site in self.analyzed(poc, code=1)["sites"]}
+        self.assertEqual([rows[name]["entry"] for name in ("poc.c:39", "poc.c:40")], ["print_slowly", "stream_file"])
 
     def test_what_cannot_be_analyzed_is_one_sentence(self):
         harness.one_sentence(self, harness.coroscope("analyze", "/etc/passwd"), 3, "no ELF file")

@@ -216,7 +216,8 @@ TEST(CommandLine, analyze_takes_a_binary_and_asks_of_sites_of_one_function_or_of
     EXPECT_TRUE(all.json);
     EXPECT_NE(refused({"analyze"}).find("BINARY"), std::string::npos);
     EXPECT_FALSE(refused({"analyze", "server", "--all", "--function", "parse"}).empty());
-    EXPECT_EQ(meant<AnalyzeWish>({"analyze", "server", "--assume", "no-throw"}).assumed, std::vector<std::string>{"no-throw"});
+    EXPECT_EQ(meant<AnalyzeWish>({"analyze", "server", "--assume", "no-throw", "--assume", "warm-malloc"}).assumed,
+              (std::vector<std::string>{"no-throw", "warm-malloc"}));
     EXPECT_EQ(meant<AnalyzeWish>({"analyze", "server", "--callgraph-info", "obj"}).callgraph_info, "obj");
     EXPECT_NE(refused({"analyze", "server", "--assume", "luck"}).find("no-throw"), std::string::npos);
 }

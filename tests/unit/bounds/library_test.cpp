@@ -132,6 +132,24 @@ TEST(LibraryBounds, what_is_assumed_is_said_where_it_is) {
     EXPECT_FALSE(said(false, "constant_alloca_O2", "while it ends"));
 }
 
+TEST(LibraryBounds, a_thread_that_has_allocated_needs_less_and_no_more_than_that) {
+    auto warm = Program::open("/proc/self/exe", {.warm_malloc = true, .no_throw = true});
+    ASSERT_TRUE(warm.ok());
+    for (const Body& body : library_bodies_O2()) {
+        const auto found = (*warm)->functions_named(body.symbol);
+        ASSERT_EQ(found.size(), 1U);
+        const Bound& bound = (*warm)->bound(found[0]);
+        const Bound& cold = this_program(true).bound(found[0]);
+        EXPECT_EQ(bound.proven, cold.proven) << body.symbol;
+        if (!bound.proven) continue;
+        EXPECT_LE(bound.depth, cold.depth) << body.symbol;
+        EXPECT_LE(deepest_here(body), bound.depth) << body.symbol;
+        std::printf("%s: proven %u, %u where malloc is warm\n", body.symbol, cold.depth, bound.depth);
+    }
+    const auto found = (*warm)->functions_named("malloc_and_free_O2");
+    EXPECT_LT((*warm)->bound(found.at(0)).depth, this_program(true).bound(found.at(0)).depth);
+}
+
 TEST(LibraryBounds, functions_without_a_symbol_are_found_by_the_unwind_tables) {
     auto library = Binary::open("/lib/x86_64-linux-gnu/libc.so.6");
     ASSERT_TRUE(library.ok());
