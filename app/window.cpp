@@ -19,9 +19,11 @@
 #include "app/cli/exit_codes.h"
 #include "app/platform.h"
 #include "app/script_driver.h"
+#include "app/sizes_join.h"
 #include "app/window_loop.h"
 #include "views/main_window.h"
 #include "views/pool_view.h"
+#include "views/size_view.h"
 
 namespace coroscope::app {
 namespace {
@@ -117,6 +119,9 @@ void WindowLoop::start(const WindowOptions& options) {
     session_.set_listening(options.events == "never"    ? traces::Listening::kNever
                            : options.events == "always" ? traces::Listening::kAlways
                                                         : traces::Listening::kAffordable);
+    // What contradicts or cannot be proven is said by `coroscope sizes`.
+    main_.workspace().prove_sizes = [](traces::SizeRows& rows) { (void)add_proofs(rows, {}); };
+    static_cast<views::SizeView&>(*main_.view("sizes")).book().compare_with(options.before);
     views::Request request;
     switch (options.start) {
         case WindowStart::kStartPage:

@@ -35,6 +35,7 @@
 namespace coroscope::traces {
 
 class TraceReader;
+struct Search;
 
 inline constexpr std::uint64_t kSamplesEnough = 20;
 inline constexpr std::uint64_t kMarginBytesMin = 32;
@@ -81,8 +82,8 @@ struct SizeRow {
     std::uint64_t wrong_bytes = 0;  // at least so deep that stack wanted to be
 
     // Of rows that were joined (size_join.h).
-    std::optional<SizeProof> proof;   // of the newest build
-    bool contradicted = false;        // a run of a build went deeper than what is proven of it
+    std::optional<SizeProof> proof;    // of the newest build
+    bool contradicted = false;         // a run of a build went deeper than what is proven of it
     std::set<std::string> moved_from;  // where earlier builds had the site
 
     void add_sample(std::uint64_t high_water_bytes);
@@ -126,7 +127,12 @@ class SizeRows {
 public:
     // Adds what a whole trace says. Errors: those of opening it.
     base::Status add_trace(const std::string& path);
-    base::Status add_trace(const TraceReader& trace);
+    // The same of one that is open. With a search: ends early, with rows that are not whole, when that is not wanted any more.
+    base::Status add_trace(const TraceReader& trace, const Search* search = nullptr);
+    // Adds those who are alive in a look at a program of which nothing else is kept.
+    void add_alive(const inspect::StateImage& state);
+    // Adds what the program itself keeps of each site: how deep its stacks were seen to go, and how they grew while somebody listened.
+    void add_sites(const inspect::StateImage& state);
     // Adds the rows of a table written before. kCorrupt names the line and what is wrong.
     base::Status add_table(const std::string& path);
     // The same of its text; `origin`: how sentences name it. Of a table that is refused nothing is taken.

@@ -11,6 +11,7 @@
 
 #include "traces/analysis.h"
 #include "traces/event_feed.h"
+#include "traces/search.h"
 #include "traces/size_rows.h"
 #include "traces/trace_reader.h"
 
@@ -122,7 +123,7 @@ base::Status SizeRows::add_trace(const std::string& path) {
     return add_trace(**reader);
 }
 
-base::Status SizeRows::add_trace(const TraceReader& trace) {
+base::Status SizeRows::add_trace(const TraceReader& trace, const Search* search) {
     if (trace.keyframes().empty()) {
         return base::error(base::ErrorCode::kCorrupt,
                            fmt::format("{} was cut before its first keyframe, so its spawn sites are not known; record again",
@@ -136,7 +137,10 @@ base::Status SizeRows::add_trace(const TraceReader& trace) {
     SiteFollower follower(*last);
     follower.begin_with(*first);
     EventFeed feed(trace, 0, std::numeric_limits<std::uint64_t>::max());
-    feed.for_each([&](const wire::DecodedEvent& event, const RingCount&) { follower.take(event); });
+    feed.for_each([&](const wire::DecodedEvent& event, const RingCount&) {
+        follower.take(event);
+        return search == nullptr || search->wanted();
+    });
     SizeBuildRows run;
     run.runs = 1;
     run.latest_run_unix_ns = trace.meta().begin_unix_ns;
@@ -145,6 +149,40 @@ base::Status SizeRows::add_trace(const TraceReader& trace) {
     builds_[build].merge(run);
     binaries_[build].insert(trace.meta().program);
     return base::ok_status();
+}
+
+void SizeRows::add_alive(const StateImage& state) {
+    bytes_.merge(ClassBytes::of(state));
+    SiteFollower follower(state);
+    follower.begin_with(state);
+    SizeBuildRows run;
+    run.runs = 1;
+    follower.finish(0, run);
+    builds_[SizeBuild{}].merge(run);
+}
+
+void SizeRows::add_sites(const StateImage& state) {
+    SizeBuildRows& build = builds_.size() == 1 ? builds_.begin()->second : builds_[SizeBuild{}];
+    for (const inspect::SiteImage& site : state.sites) {
+        const std::pair<std::string, std::string> place = {valid_text(state.site_text(site.index)),
+                                                           valid_text(state.text(site.function))};
+        // Channels and locks are made at sites, too: nothing begins there.
+        if (site.entry_address == 0 && site.high_water_bytes == 0 && !build.measured.contains(place)) continue;
+        const auto [found, fresh] = build.measured.try_emplace(place);
+        SizeRow& row = found->second;
+        if (fresh) {
+            row.symbol = place.second;
+            row.class_used = site.size_class;
+            row.predicted_bytes = site.predicted_bytes;
+        }
+        row.seen_bytes = std::max<std::uint64_t>(row.seen_bytes, site.high_water_bytes);
+        const inspect::SiteMigrationsImage* grown = state.migrations_of(site.index);
+        if (grown == nullptr || grown->count() <= row.migrations) continue;
+        row.migrations = grown->count();
+        row.in_place = grown->in_place;
+        row.segments = grown->segments;
+        row.wishes = grown->wishes;
+    }
 }
 
 base::Result<json> compute_sizes(const std::vector<std::string>& traces,

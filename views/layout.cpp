@@ -128,12 +128,12 @@ const std::vector<Preset>& presets() {
     static const std::vector<Preset> all = {
         {"overview", "Overview",
          "h(58,v(54,t(coroutines,output,messages),t(pools)),v(54,t(stack,code,words),"
-         "t(waits,locks,workers,selects,histograms)))"},
+         "t(waits,locks,workers,selects,histograms,sizes)))"},
         {"latency", "Latency",
          "h(56,t(histograms),v(50,t(coroutines,output,messages),t(stack,code,words,waits,locks,workers,selects,pools))"
          ")"},
         {"memory", "Memory",
-         "h(64,t(pools),v(50,t(coroutines,output,messages),t(stack,words,code,waits,locks,workers,selects,histograms))"
+         "h(64,t(pools,sizes),v(50,t(coroutines,output,messages),t(stack,words,code,waits,locks,workers,selects,histograms))"
          ")"},
         {"waits", "Waits",
          "h(66,t(waits),v(50,t(coroutines,locks,selects,output,messages),t(stack,code,words,workers,pools,histograms))"

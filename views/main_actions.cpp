@@ -180,7 +180,7 @@ void MainWindow::add_view_actions() {
         {"coroutines", "1"}, {"pools", "2"},  {"stack", "3"}, {"waits", "4"},
         {"histograms", "5"}, {"output", "6"}, {"locks", "7"}, {"workers", "8"},
         {"selects", "9"},    {"code", "0"},   {"words", "r"},
-        {"messages", "h"}};
+        {"messages", "h"},   {"sizes", "z"}};
     for (const auto& [name, key] : shown) {
         actions_.add({std::string("view.") + name,
                       std::string("Show: ") + views_.at(name)->title(),
@@ -252,6 +252,7 @@ void MainWindow::add_view_actions() {
                   has_session,
                   false});
     add_code_actions();
+    add_size_actions();
     actions_.add(
         {"pools.larger", "Larger cells", "Pools", {"+"}, [&pools] { pools.zoom(1); }, has_session, false});
     actions_.add(

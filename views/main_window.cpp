@@ -17,6 +17,7 @@
 #include "views/pool_view.h"
 #include "views/said_panel.h"
 #include "views/select_view.h"
+#include "views/size_view.h"
 #include "views/stack_view.h"
 #include "views/wait_view.h"
 #include "views/widgets.h"
@@ -54,6 +55,7 @@ void MainWindow::add_views() {
     add(std::make_unique<LockView>());
     add(std::make_unique<WorkerView>());
     add(std::make_unique<SelectView>());
+    add(std::make_unique<SizeView>());
     add(std::make_unique<CodeView>());
     add(std::make_unique<WordsView>());
     add(std::make_unique<OutputView>());
@@ -147,6 +149,7 @@ void MainWindow::draw() {
     take_hold_state();
     take_steps();
     take_saved();
+    take_size_answer();
     const ImVec2 size = ImGui::GetIO().DisplaySize;
     ImGui::SetNextWindowPos({0, 0});
     ImGui::SetNextWindowSize(size);

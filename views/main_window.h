@@ -80,6 +80,8 @@ private:
     void add_save_action();
     void take_saved();
     void add_code_actions();
+    void add_size_actions();
+    void take_size_answer();
     // The panel that shows code now.
     CodePanel& code_panel();
     std::string names_text();

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "instrumentation/inspect/source_map.h"
 #include "traces/analysis.h"
 #include "traces/session.h"
+#include "traces/size_rows.h"
 #include "views/background.h"
 #include "views/requests.h"
 #include "views/texture.h"
@@ -61,6 +63,8 @@ public:
     ProgramState program;
     StartLists lists;
     inspect::SourceMap sources;  // where source files lie on this machine (--source-map)
+    // Adds to size rows what is proven from the binaries that their traces name; set by app/. Any thread; takes seconds. Empty: nothing is proven.
+    std::function<void(traces::SizeRows&)> prove_sizes;
     bool code_in_front = false;  // the code view can be seen: others need not show code
     struct {
         std::string text;   // at which event one stands, or how far the search for the next one is; "" = nothing to say

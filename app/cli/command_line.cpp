@@ -76,7 +76,6 @@ private:
     void add_window_options(CLI::App* app);
     CLI::App* add_look(LookWish::What what, const char* name, const char* description);
     void add_window_words();
-    static void add_binary(CLI::App* app, std::string& binary);
     void add_record();
     void add_compact();
     void add_query();
@@ -216,14 +215,9 @@ void Parser::add_window_words() {
     CLI::App* replay = word("replay", "Window on a trace or a core",
                             [this] { return finish_window(WindowStart::kReplay); });
     replay->add_option("FILE", window_.file, "A trace written by 'coroscope record', or a core")->required();
-    add_binary(replay, window_.binary);
+    declare_binary(replay, window_.binary);
+    declare_before(replay, window_.before);
     add_window_options(replay);
-}
-
-void Parser::add_binary(CLI::App* app, std::string& binary) {
-    app->add_option("--binary", binary,
-                    "The program that a core is of, where its own path is gone or another build")
-        ->type_name("BINARY");
 }
 
 void Parser::add_record() {
@@ -277,7 +271,7 @@ CLI::App* Parser::add_look(LookWish::What what, const char* name, const char* de
         return finish_look();
     });
     look->add_option("FILE", look_.file, "A trace written by 'coroscope record', or a core");
-    add_binary(look, look_.binary);
+    declare_binary(look, look_.binary);
     look->add_option("--pid", pid_, "Look at a running program instead")->type_name("PID");
     look->add_flag("--json", look_.json, "One JSON object on stdout");
     if (what == LookWish::What::kStat) return look;

@@ -32,9 +32,23 @@ CLI::Validator one_of(const Names& names) {
 
 }  // namespace
 
+void declare_binary(CLI::App* word, std::string& binary) {
+    word->add_option("--binary", binary,
+                     "The program that a core is of, where its own path is gone or another build")
+        ->type_name("BINARY");
+}
+
+void declare_before(CLI::App* word, std::string& before) {
+    word->add_option("--before", before,
+                     "The Sizes view compares with this run: its trace, or a size table of it (*.json)")
+        ->type_name("FILE")
+        ->check(CLI::ExistingFile);
+}
+
 void declare_analyze(CLI::App* word, AnalyzeWish& wish) {
     word->add_option("BINARY", wish.binary, "A program or a shared library, with its symbols")->required();
-    CLI::Option* function = word->add_option("--function", wish.function, "Of the functions of this name, in place of the spawn sites")
+    CLI::Option* function = word->add_option("--function", wish.function,
+                                             "Of the functions of this name, in place of the spawn sites")
                                 ->type_name("NAME");
     word->add_flag("--all", wish.all, "Of how many functions a bound can be proven")->excludes(function);
     word->add_option("--assume", wish.assumed, "Take something to be so: no-throw = no exception is thrown; warm-malloc = each "

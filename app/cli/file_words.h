@@ -1,4 +1,5 @@
-// The words that take whole files and make something else of them: analyze, sizes, profile, export. Declared here for the parser in command_line.cpp.
+// The words that take whole files and make something else of them: analyze, sizes, profile, export; and files that stand beside the one that is
+// looked at. Declared here for the parser in command_line.cpp.
 //
 // Thread: any. Tested in tests/unit/app/command_line_test.cpp.
 #pragma once
@@ -13,6 +14,9 @@ class App;
 
 namespace coroscope::app {
 
+// --binary of words that take cores, --before of those that show two runs.
+void declare_binary(CLI::App* word, std::string& binary);
+void declare_before(CLI::App* word, std::string& before);
 void declare_analyze(CLI::App* word, AnalyzeWish& wish);
 void declare_sizes(CLI::App* word, SizesWish& wish);
 base::Result<Wish> finish_sizes(SizesWish wish);
