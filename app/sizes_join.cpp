@@ -60,8 +60,8 @@ std::vector<SizeBuild> builds_with(const traces::SizeRows& rows, const std::stri
     return found;
 }
 
-// Why there is no proof; "" = there is.
-std::string prove(traces::SizeRows& rows, const std::vector<SizeBuild>& builds, const std::string& path) {
+// Why there is no proof; "" = `found` has it.
+std::string prove(traces::SizeBuildRows& found, const std::string& path) {
     auto program = bounds::Program::open(path);
     if (!program) return "no proof from " + path + ": " + program.error().message;
     bounds::Program& opened = **program;
@@ -69,23 +69,32 @@ std::string prove(traces::SizeRows& rows, const std::vector<SizeBuild>& builds, 
         return fmt::format("no proof from {}: it has no function symbols; name the binary from before it was stripped with --binary", path);
     const std::vector<bounds::SpawnSite> sites = bounds::spawn_sites(opened);
     if (sites.empty()) return fmt::format("no proof from {}: it spawns no coroutines of CPrime", path);
-    traces::SizeBuildRows found;
     for (const bounds::SpawnSite& site : sites) {
         if (site.line == 0) continue;  // nothing calls it by a name
         const traces::SizeProof proof = proof_of(opened, site);
         const auto [place, fresh] = found.proofs.try_emplace(fmt::format("{}:{}", site.file, site.line), proof);
         if (!fresh) place->second.merge(proof);
+        if (!proof.proven) continue;
+        for (const std::string& assumption : opened.assumptions_under(site.entry))
+            found.assumptions.insert(assumption);
     }
-    for (const std::string& assumption : bounds::assumptions())
-        found.assumptions.insert(assumption);
-    for (const SizeBuild& build : builds)
-        rows.build(build).merge(found);
     return {};
 }
 
 }  // namespace
 
-base::Result<std::vector<std::string>> add_proofs(traces::SizeRows& rows, const std::vector<std::string>& binaries) {
+std::string ProvenBinaries::add_to(traces::SizeRows& rows, const std::vector<SizeBuild>& builds, const std::string& path,
+                                   const std::string& build_id) {
+    const std::lock_guard lock(lock_);
+    const auto [proven, fresh] = by_build_id_.try_emplace(build_id);
+    if (fresh) proven->second.problem = prove(proven->second.rows, path);
+    if (!proven->second.problem.empty()) return proven->second.problem;
+    for (const SizeBuild& build : builds)
+        rows.build(build).merge(proven->second.rows);
+    return {};
+}
+
+base::Result<std::vector<std::string>> add_proofs(traces::SizeRows& rows, const std::vector<std::string>& binaries, ProvenBinaries& proven) {
     std::vector<std::string> sentences;
     std::set<std::string> done;  // build-ids
     const auto try_binary = [&](const std::string& path, const inspect::ElfFile& file, const std::string& told_id) {
@@ -96,7 +105,7 @@ base::Result<std::vector<std::string>> add_proofs(traces::SizeRows& rows, const 
             return;
         }
         if (!done.insert(file.build_id()).second) return;
-        if (const std::string why = prove(rows, builds, path); !why.empty()) sentences.push_back(why);
+        if (const std::string why = proven.add_to(rows, builds, path, file.build_id()); !why.empty()) sentences.push_back(why);
     };
     for (const std::string& path : binaries) {
         auto file = inspect::ElfFile::open(path);

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -119,8 +120,10 @@ void WindowLoop::start(const WindowOptions& options) {
     session_.set_listening(options.events == "never"    ? traces::Listening::kNever
                            : options.events == "always" ? traces::Listening::kAlways
                                                         : traces::Listening::kAffordable);
-    // What contradicts or cannot be proven is said by `coroscope sizes`.
-    main_.workspace().prove_sizes = [](traces::SizeRows& rows) { (void)add_proofs(rows, {}); };
+    main_.workspace().prove_sizes = [proven = std::make_shared<ProvenBinaries>()](traces::SizeRows& rows) {
+        const auto doubts = add_proofs(rows, {}, *proven);
+        return doubts.ok() ? *doubts : std::vector{doubts.error().message};
+    };
     static_cast<views::SizeView&>(*main_.view("sizes")).book().compare_with(options.before);
     views::Request request;
     switch (options.start) {

@@ -131,6 +131,7 @@ nlohmann::json SizeBook::dump(Workspace& ws) const {
     if (before != nullptr && !before->problem.empty()) before = nullptr;
     nlohmann::json out = to_json(compute_size_model(now, before, wishes_, query));
     out["problem"] = now->problem;
+    out["doubts"] = now->doubts;
     return out;
 }
 

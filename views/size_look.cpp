@@ -11,8 +11,10 @@
 namespace coroscope::views {
 namespace {
 
-SizeTable finished(const traces::SizeRows& rows, std::string name) {
-    return read_size_table(rows.to_json(), rows.bytes(), std::move(name));
+SizeTable finished(const traces::SizeRows& rows, std::string name, std::vector<std::string> doubts) {
+    SizeTable table = read_size_table(rows.to_json(), rows.bytes(), std::move(name));
+    table.doubts = std::move(doubts);
+    return table;
 }
 
 SizeTable failed(const base::Error& error, std::string name) {
@@ -29,6 +31,7 @@ SizeTable size_table_of_session(const traces::SessionInfo& info,
                                 const traces::Moment& moment, const SizeProver& prove,
                                 const traces::Search& search) {
     traces::SizeRows rows;
+    std::vector<std::string> doubts;
     if (replay == nullptr) {
         rows.add_alive(moment.state);
     } else {
@@ -36,11 +39,11 @@ SizeTable size_table_of_session(const traces::SessionInfo& info,
         const auto newer = reader->newer();
         if (newer.ok() && *newer != nullptr) reader = newer->get();
         if (auto added = rows.add_trace(*reader, &search); !added) return failed(added.error(), info.title);
-        if (prove && search.wanted()) prove(rows);
+        if (prove && search.wanted()) doubts = prove(rows);
     }
     // A recorded run is shown as `coroscope sizes` reads it.
     if (info.kind != traces::SessionKind::kRecorded) rows.add_sites(moment.state);
-    return finished(rows, info.title);
+    return finished(rows, info.title, std::move(doubts));
 }
 
 SizeTable size_table_of_file(const std::string& path, const SizeProver& prove, const traces::Search& search) {
@@ -55,8 +58,9 @@ SizeTable size_table_of_file(const std::string& path, const SizeProver& prove, c
         added = rows.add_trace(**reader, &search);
     }
     if (!added) return failed(added.error(), file.filename().string());
-    if (prove && search.wanted()) prove(rows);
-    return finished(rows, file.filename().string());
+    std::vector<std::string> doubts;
+    if (prove && search.wanted()) doubts = prove(rows);
+    return finished(rows, file.filename().string(), std::move(doubts));
 }
 
 }  // namespace coroscope::views

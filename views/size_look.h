@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "traces/replay.h"
 #include "traces/search.h"
@@ -17,7 +18,7 @@
 namespace coroscope::views {
 
 // Workspace::prove_sizes; may be empty.
-using SizeProver = std::function<void(traces::SizeRows&)>;
+using SizeProver = std::function<std::vector<std::string>(traces::SizeRows&)>;  // why there is no proof where one could be expected
 
 // `moment`: of what is shown; its sites are rows of a live session also when nothing is kept of them. `replay`: nullptr where no past is kept.
 SizeTable size_table_of_session(const traces::SessionInfo& info,

@@ -44,6 +44,7 @@ struct SizeSite {
 struct SizeTable {
     std::string name;     // "run.coro"
     std::string problem;  // why there are no rows, in one sentence; "" = there may be
+    std::vector<std::string> doubts;  // why sites are not proven that could be, a sentence a binary
     std::vector<SizeSite> sites;
     traces::ClassBytes bytes;
     std::shared_ptr<const nlohmann::json> json;  // as it was read; what wishes are put into

@@ -204,7 +204,8 @@ void SizeView::draw_sentences(Workspace& ws, const SizeModel& model) {
                            ? text_width(ws.fonts.small, wishes) + text_width(ws.fonts.text, "Undo") + ws.px(40)
                            : 0;
     ImGui::SetCursorPos({left, ws.px(kSentenceUnits)});
-    text_cut(ws.fonts.text, model.saved_bytes > 0 ? theme.text : theme.text_dim, saving_sentence(model),
+    const std::string doubt = model.now->doubts.empty() ? "" : "; " + model.now->doubts.front();
+    text_cut(ws.fonts.text, model.saved_bytes > 0 ? theme.text : theme.text_dim, saving_sentence(model) + doubt,
              right - left - undo);
     if (book_.can_undo()) {
         ImGui::SameLine(0, ws.px(12));

@@ -64,7 +64,7 @@ public:
     StartLists lists;
     inspect::SourceMap sources;  // where source files lie on this machine (--source-map)
     // Adds to size rows what is proven from the binaries that their traces name; set by app/. Any thread; takes seconds. Empty: nothing is proven.
-    std::function<void(traces::SizeRows&)> prove_sizes;
+    std::function<std::vector<std::string>(traces::SizeRows&)> prove_sizes;
     bool code_in_front = false;  // the code view can be seen: others need not show code
     struct {
         std::string text;   // at which event one stands, or how far the search for the next one is; "" = nothing to say

@@ -36,7 +36,8 @@ int run_sizes(const SizesWish& wish) {
     for (const std::string& path : wish.traces) {
         if (auto added = rows.add_file(path); !added) return fail(added.error());
     }
-    auto doubts = add_proofs(rows, wish.binaries);
+    ProvenBinaries proven;
+    auto doubts = add_proofs(rows, wish.binaries, proven);
     if (!doubts) return fail(doubts.error());
     const nlohmann::json table = rows.to_json();
     if (!wish.output.empty()) {

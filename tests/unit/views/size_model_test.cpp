@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "traces/size_join.h"
 #include "traces/size_table_file.h"
 
 namespace coroscope::views {
@@ -235,7 +236,7 @@ TEST(SizeModel, the_exported_table_has_the_wishes_in_it_and_reads_back) {
     const auto added = read.add_table(path);
     std::filesystem::remove(path);
     ASSERT_TRUE(added.ok()) << added.error().message;
-    EXPECT_EQ(read.rows().size(), 3U);
+    EXPECT_EQ(read.joined().rows.size(), 3U);
 }
 
 TEST(SizeModel, without_wishes_the_exported_table_is_the_one_that_was_read) {
