@@ -328,10 +328,13 @@ void Program::take_call(Opened& in, Node& node, const Call& call) {
             break;
         case Contract::Kind::kEarlier:
         case Contract::Kind::kWarm:
-        case Contract::Kind::kGrows:
             node.contracts.push_back(callee.contract);
             node.returns = true;
             return;
+        case Contract::Kind::kGrows:
+            callee.reason.kind = ReasonKind::kGrows;
+            node.returns = true;
+            break;
     }
     node.reasons.push_back(std::move(callee.reason));
 }

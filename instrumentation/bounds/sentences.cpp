@@ -49,6 +49,8 @@ std::string Program::sentence(const Reason& reason, std::string callee) {
             return "throws, or handles what was thrown (" + callee + ")";
         case ReasonKind::kChosenAtStart:
             return "calls " + callee + ", which is chosen when the program starts (IFUNC)";
+        case ReasonKind::kGrows:
+            return "goes on with another segment of its stack where it needs one (growable code)";
         case ReasonKind::kNoFunction:
             return "calls an address at which no function is known";
         case ReasonKind::kSanitizer:
@@ -95,8 +97,6 @@ std::vector<std::string> Program::assumptions_under(NodeId node) {
         if (!names.empty()) sentences.push_back(beginning + " (" + names + ")" + end);
     };
     name_those(Contract::Kind::kEnds, "what the program takes while it ends", " is not counted");
-    name_those(Contract::Kind::kGrows,
-               "growable code has all that it needs on one segment, else it goes on with another", "");
     name_those(Contract::Kind::kEarlier, "what is done once was done before the first coroutine began", "");
     name_those(Contract::Kind::kWarm,
                "each thread that runs coroutines has allocated before, and memory does not run out",

@@ -81,7 +81,10 @@ class Learn(unittest.TestCase):
         merged = harness.coroscope("sizes", trace, "--merge", self.table, "--json", check=0).json()
         both = next(other for other in merged["sites"] if other["site"] == row["site"])
         self.assertEqual(both["samples"], 200)
-        self.assertEqual(both["class_advised"], row["class_advised"])
+        # What no run has done is in the code: the proof knows the deep way, and what was only seen gives way to it.
+        self.assertEqual((row["evidence"], row["class_advised"]), ("profiled", "small"))
+        self.assertEqual((both["evidence"], both["class_advised"]), ("proven", "medium"))
+        self.assertGreater(both["bound_bytes"], 6000)
         given = harness.run(PROGRAM, check=0, env={"CPRIME_SIZES": self.table})
         self.assertEqual(given.last_json()["slot_bytes"], 2112)
 
