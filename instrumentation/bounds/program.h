@@ -39,7 +39,7 @@ enum class ReasonKind : std::uint8_t {
     kOtherLibrary,   // calls a function that is in none of the binaries that could be opened
     kThrow,          // throws, or passes an exception on
     kChosenAtStart,  // calls what the loader chooses when the program starts (IFUNC)
-    kGrows,          // growable code: where the room that it asks for is not there it goes on with another segment, so a bound would not say what fits
+    kGrows,          // growable code: goes on with another segment where the room that it asks for is not there
     kNoFunction,     // calls an address at which no function is known
     kSanitizer,      // calls the runtime of a program built with a sanitizer, whose switches take more
 };
