@@ -72,6 +72,13 @@ def make(tour):
     tour.run("coroscope", "sizes", "run.coro", "-o", "sizes.json")
     tour.run("demo", "--seconds", 3, env={"CPRIME_SIZES": "sizes.json", "LD_BIND_NOW": "1"},
              shown_as="CPRIME_SIZES=sizes.json LD_BIND_NOW=1 build/bin/demo --seconds 3", keep=12)
+    tour.run("coroscope", "record", "-o", "rerun.coro", "--", demo, "--seconds", 3, env={"CPRIME_SIZES": "sizes.json"}, show=False)
+    tour.say("What that changed, site by site:")
+    tour.run("coroscope", "sizes", "--compare", "run.coro", "rerun.coro")
+    tour.run("coroscope", "replay", *look, "--script", tour.script("sizes.script"), "rerun.coro", "--before", "run.coro", show=False)
+    tour.picture("sizes.png", "The Sizes view: two runs beside each other")
+    tour.say("What is proven of the code alone, and why not more:")
+    tour.run("coroscope", "analyze", demo, expect=(1,), shown_as="coroscope analyze build/bin/demo", keep=30)
     tour.say("Where its time went, and what a rule finds:")
     tour.run("coroscope", "profile", "run.coro", "--by", "site", "--top", 6, keep=16)
     tour.run("coroscope", "query", "run.coro", 'suspend and site =~ "climbers" and blocked_ns > 500ms', "--limit", 4, keep=8,
