@@ -6,6 +6,7 @@
 
 #include <cprime/cprime.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -68,10 +69,15 @@ constexpr unsigned kDeepLine = 301;
 
 void spawn_many(int count) {
     std::vector<JoinHandle<void>> handles;
+    std::atomic<bool> all_live{false};
     for (int i = 0; i < count; ++i) {
 #line 201
-        handles.push_back(spawn("many", [] { yield(); }));
+        handles.push_back(spawn("many", [&all_live] {
+            while (!all_live.load(std::memory_order_relaxed))
+                yield();
+        }));
     }
+    all_live.store(true, std::memory_order_relaxed);
     for (auto& handle : handles)
         handle.join();
 }
