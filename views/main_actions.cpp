@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "views/all_views.h"
 #include "views/coroutine_view.h"
 #include "views/histogram_view.h"
 #include "views/main_window.h"
@@ -176,12 +177,7 @@ void MainWindow::add_view_actions() {
                       has_session,
                       true});
     }
-    const std::pair<const char*, const char*> shown[] = {
-        {"coroutines", "1"}, {"pools", "2"},  {"stack", "3"}, {"waits", "4"},
-        {"histograms", "5"}, {"output", "6"}, {"locks", "7"}, {"workers", "8"},
-        {"selects", "9"},    {"code", "0"},   {"words", "r"},
-        {"messages", "h"},   {"sizes", "z"}};
-    for (const auto& [name, key] : shown) {
+    for (const auto& [name, key, make] : all_views()) {
         actions_.add({std::string("view.") + name,
                       std::string("Show: ") + views_.at(name)->title(),
                       "Views",

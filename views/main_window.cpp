@@ -7,22 +7,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "views/code_view.h"
-#include "views/coroutine_view.h"
+#include "views/all_views.h"
 #include "views/describe.h"
-#include "views/histogram_view.h"
-#include "views/lock_view.h"
-#include "views/message_view.h"
-#include "views/output_view.h"
-#include "views/pool_view.h"
 #include "views/said_panel.h"
-#include "views/select_view.h"
-#include "views/size_view.h"
 #include "views/stack_view.h"
-#include "views/wait_view.h"
 #include "views/widgets.h"
-#include "views/words_view.h"
-#include "views/worker_view.h"
 
 namespace coroscope::views {
 namespace {
@@ -46,20 +35,11 @@ MainWindow::~MainWindow() {
 }
 
 void MainWindow::add_views() {
-    const auto add = [this](std::unique_ptr<View> view) { views_[view->name()] = std::move(view); };
-    add(std::make_unique<PoolView>());
-    add(std::make_unique<CoroutineView>());
-    add(std::make_unique<StackView>());
-    add(std::make_unique<WaitView>());
-    add(std::make_unique<HistogramView>());
-    add(std::make_unique<LockView>());
-    add(std::make_unique<WorkerView>());
-    add(std::make_unique<SelectView>());
-    add(std::make_unique<SizeView>());
-    add(std::make_unique<CodeView>());
-    add(std::make_unique<WordsView>());
-    add(std::make_unique<OutputView>());
-    add(std::make_unique<MessageView>());
+    for (const ViewEntry& entry : all_views()) {
+        auto view = entry.make();
+        CHECK(view->name() == std::string_view(entry.name));
+        views_[entry.name] = std::move(view);
+    }
 }
 
 void MainWindow::set_up(const Theme& theme, float scale, TextureStore& textures) {

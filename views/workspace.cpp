@@ -86,7 +86,9 @@ std::shared_ptr<const traces::Waits> Workspace::shared_waits() const {
 
 void Workspace::select(Selection next) {
     const Selection& now = selection_;
-    if (next.coroutine == now.coroutine && next.slot == now.slot && next.channel == now.channel) return;
+    if (next.coroutine == now.coroutine && next.slot == now.slot && next.channel == now.channel &&
+        next.range == now.range)
+        return;
     next.changes = now.changes + 1;
     arms_of_ = 0;
     selection_ = std::move(next);
@@ -99,6 +101,7 @@ void Workspace::select(Selection next) {
 
 void Workspace::select_coroutine(std::uint64_t identity) {
     Selection next;
+    next.range = selection_.range;
     next.coroutine = identity;
     if (moment != nullptr) {
         if (const auto* coroutine = moment->state.coroutine_of(identity); coroutine != nullptr) {
@@ -110,6 +113,7 @@ void Workspace::select_coroutine(std::uint64_t identity) {
 
 void Workspace::select_slot(SlotId slot) {
     Selection next;
+    next.range = selection_.range;
     next.slot = slot;
     if (moment != nullptr) {
         if (const auto* owner = moment->state.owner_of(slot.pool, slot.slot); owner != nullptr)
@@ -120,6 +124,7 @@ void Workspace::select_slot(SlotId slot) {
 
 void Workspace::select_channel(const std::string& channel) {
     Selection next;
+    next.range = selection_.range;
     next.channel = channel;
     select(std::move(next));
 }
@@ -129,8 +134,17 @@ void Workspace::select_frame(std::size_t frame) {
     frames_wanted = std::max(frames_wanted, 3);
 }
 
+void Workspace::select_range(std::optional<TimeRange> range) {
+    Selection next = selection_;
+    next.range = range.has_value() && range->begin < range->end ? range : std::nullopt;
+    select(std::move(next));
+}
+
 void Workspace::clear_selection() {
-    select({});
+    const bool something = selection_.coroutine != 0 || selection_.slot.has_value() || !selection_.channel.empty();
+    Selection next;
+    if (something) next.range = selection_.range;
+    select(std::move(next));
 }
 
 void Workspace::select_awaited() {
@@ -219,6 +233,8 @@ nlohmann::json Workspace::facts() const {
                             {"time_ns", moment != nullptr ? moment->t : 0},
                             {"moment", moment != nullptr},
                             {"selected", selection_.coroutine},
+                            {"range.begin", selection_.range.has_value() ? selection_.range->begin : 0},
+                            {"range.end", selection_.range.has_value() ? selection_.range->end : 0},
                             {"program.running", program.present && program.running},
                             {"program.present", program.present},
                             {"program.status", program.status},

@@ -34,11 +34,18 @@ struct SlotId {
     bool operator==(const SlotId&) const = default;
 };
 
+// A stretch of the session's time, begin < end.
+struct TimeRange {
+    traces::TimeNs begin = 0, end = 0;
+    bool operator==(const TimeRange&) const = default;
+};
+
 // The one selection. A coroutine that ended stays selected by identity, so that its absence can be said.
 struct Selection {
     std::uint64_t coroutine = 0;  // identity; 0 = none
     std::optional<SlotId> slot;   // the slot clicked or the coroutine's own
     std::string channel;          // "channel:NAME"; "" = none
+    std::optional<TimeRange> range;  // that views tell of; it stays when something else is selected; nullopt = all there is
     // Of the coroutine's stack, as listed; kOwnFrame: the innermost one that is the program's own (see own_frame()).
     static constexpr std::size_t kOwnFrame = SIZE_MAX;
     std::size_t frame = kOwnFrame;
@@ -92,6 +99,9 @@ public:
     void select_slot(SlotId slot);
     void select_channel(const std::string& channel);
     void select_frame(std::size_t frame);
+    // nullopt, or a range that is empty: all there is.
+    void select_range(std::optional<TimeRange> range);
+    // What is selected; where nothing is, the range.
     void clear_selection();
     // What the selected coroutine waits for: a coroutine that it joins, who holds the lock, or a channel; called again while that channel is
     // selected, the next arm's of the select that one came from. Nothing where there is no such thing.

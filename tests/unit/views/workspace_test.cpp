@@ -104,6 +104,25 @@ TEST(Selection, goes_back_and_forward_through_what_was_selected) {
     EXPECT_EQ(ws.selection().coroutine, 2U);
 }
 
+TEST(Selection, keeps_its_range_of_time_whatever_else_is_selected) {
+    Workspace ws([] {});
+    ws.open(std::make_shared<FakeSession>(FakeOptions{}));
+    ws.refresh();
+    const TimeRange range{100, 900};
+    ws.select_range(range);
+    ws.select_coroutine(1);
+    EXPECT_EQ(ws.selection().range, range);
+    ws.clear_selection();
+    EXPECT_EQ(ws.selection().coroutine, 0U);
+    EXPECT_EQ(ws.selection().range, range);
+    ws.clear_selection();
+    EXPECT_EQ(ws.selection().range, std::nullopt);
+    EXPECT_TRUE(ws.go_back());
+    EXPECT_EQ(ws.selection().range, range);
+    ws.select_range(TimeRange{5, 5});
+    EXPECT_EQ(ws.selection().range, std::nullopt);
+}
+
 TEST(Facts, tell_of_the_session_and_its_moment) {
     FakeOptions options;
     options.swarm = 50;
