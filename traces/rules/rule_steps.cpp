@@ -13,7 +13,7 @@
 #include "traces/rules/event_scan.h"
 #include "traces/rules/event_steps.h"
 #include "traces/rules/new_ground.h"
-#include "traces/rules/span_tracker.h"
+#include "traces/rules/span_feed.h"
 #include "traces/told.h"
 
 namespace coroscope::rules {
@@ -189,27 +189,16 @@ base::Result<std::optional<Step>> step_in(const traces::Replay& replay,
     });
     const std::uint64_t end_ticks = is_next ? stretch.end_ticks : std::min(stretch.end_ticks, from.ticks);
     traces::EventFeed feed(reader, EventScan::first_ticks_after(*keyframe), end_ticks);
-    NewGround ground(reader);
     std::uint32_t count = 0;
-    feed.for_each([&](const wire::DecodedEvent& event, const traces::RingCount& ring) {
+    follow_spans(reader, feed, spans, stretch.begin_ticks, [&](const wire::DecodedEvent& event) {
         if (++count % kEventsBetweenLooks == 0) {
             if (!search.wanted()) return false;
             if (is_next && event.tsc > stretch.begin_ticks)
                 search.reached(event.tsc - stretch.begin_ticks, stretch.end_ticks - stretch.begin_ticks);
         }
-        if (!spans.begun() && event.tsc > stretch.begin_ticks) spans.begin(stretch.begin_ticks);
-        ground.pass(feed, event.tsc, [&](std::uint64_t until_ticks) { spans.lose(event.tsc, until_ticks); });
-        while (ground.reached(event.tsc)) {
-            const auto anew = ground.take();
-            if (!anew) continue;
-            traces::EventFeed around(reader, EventScan::first_ticks_after(*anew), anew->read_end_ticks);
-            spans.renew(*anew, around);
-        }
-        spans.take(event, ring.owner, ring.owner_index);
         return !(is_next && found);
     });
     if (!search.wanted()) return std::optional<Step>();
-    if (!spans.begun()) spans.begin(stretch.begin_ticks);
     if (!(is_next && found)) spans.end(end_ticks + 1);  // and what time alone begins at the last tick
     return found;
 }

@@ -2,11 +2,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "traces/event_feed.h"
-#include "traces/rules/event_scan.h"
-#include "traces/rules/new_ground.h"
 #include "traces/rules/query.h"
-#include "traces/rules/span_tracker.h"
+#include "traces/rules/span_feed.h"
 
 namespace coroscope::rules {
 namespace {
@@ -67,19 +64,7 @@ base::Result<SpanAnswer> query_spans(const traces::Replay& replay, const std::sh
         if (!turn.begins) kept.add(turn);
     });
     traces::EventFeed feed(reader, EventScan::first_ticks_after(*keyframe), to_ticks);
-    NewGround ground(reader);
-    feed.for_each([&](const wire::DecodedEvent& event, const traces::RingCount& ring) {
-        if (!spans.begun() && event.tsc > from_ticks) spans.begin(from_ticks);
-        ground.pass(feed, event.tsc, [&](std::uint64_t until_ticks) { spans.lose(event.tsc, until_ticks); });
-        while (ground.reached(event.tsc)) {
-            const auto anew = ground.take();
-            if (!anew) continue;
-            traces::EventFeed around(reader, EventScan::first_ticks_after(*anew), anew->read_end_ticks);
-            spans.renew(*anew, around);
-        }
-        spans.take(event, ring.owner, ring.owner_index);
-    });
-    if (!spans.begun()) spans.begin(from_ticks);
+    follow_spans(reader, feed, spans, from_ticks, [](const wire::DecodedEvent&) { return true; });
     spans.end(to_ticks);
     SpanAnswer answer = kept.take();
     answer.from = from;
