@@ -388,7 +388,11 @@ std::vector<Row> make_rows() {
          0,
          {{"ours", "bench_cprime", "zones", kPlain, Watch::kEvents},
           emit("rdtsc_store", "rdtsc_store"),
-          {"dormant", "bench_cprime", "zones", kPlain}}},
+          {"dormant", "bench_cprime", "zones", kPlain},
+#ifdef COROSCOPE_BENCH_TRACY
+          {"tracy", "bench_tracy", "zones", kPlain},
+#endif
+         }},
         {"slices_1us",
          "ns",
          "a microsecond of computing and a yield, recorded, stacks painted and switches stamped; alone",
