@@ -57,9 +57,7 @@ coroutine runtime.
 .PP
 Without a word it opens its window on the start page. In the window
 .B ?
-shows every key, and
-.B Ctrl+Shift+P
-every action. What follows a lone
+shows every key and action. What follows a lone
 .B \-\-
 is the program to start, and belongs to that program alone.
 .SH OPTIONS
