@@ -49,6 +49,8 @@ public:
     base::Status start(const PlatformOptions& options) {
         glfwSetErrorCallback([](int, const char* what) { last_glfw_problem() = what; });
         if (glfwInit() == GLFW_FALSE) return refuse();
+        glfwWindowHintString(GLFW_X11_CLASS_NAME, "coroscope");  // by which a desktop finds name and icon
+        glfwWindowHintString(GLFW_X11_INSTANCE_NAME, "coroscope");
         glfwWindowHint(GLFW_CONTEXT_VERSION_MAJOR, 3);
         glfwWindowHint(GLFW_CONTEXT_VERSION_MINOR, 3);
         glfwWindowHint(GLFW_OPENGL_PROFILE, GLFW_OPENGL_CORE_PROFILE);

@@ -10,6 +10,7 @@
 
 #include "app/cli/ctl_line.h"
 #include "app/cli/file_words.h"
+#include "app/cli/pages.h"
 #include "app/cli/query_line.h"
 #include "instrumentation/inspect/source_map.h"
 #include "traces/trace_medium.h"
@@ -107,7 +108,7 @@ private:
     RecordRuleLine record_rule_;
     std::string when_full_ = "lose";
     DoctorWish doctor_;
-    std::string pid_, at_, flight_;
+    std::string pid_, at_, flight_, page_;
     const CLI::Option* flight_option_ = nullptr;
 };
 
@@ -115,6 +116,7 @@ Parser::Parser() {
     app_.formatter(std::make_shared<HelpFormatter>());
     app_.require_subcommand(0, 1);
     app_.set_help_flag("-h,--help", "Print this and exit");
+    app_.set_version_flag("--version", version_line(), "Print the version and exit");
     add_window_options(&app_);
     add_window_words();
     add_record();
@@ -144,6 +146,7 @@ Parser::Parser() {
     CLI::App* doctor = word("doctor", "What this machine lacks, and how to mend it",
                             [this] { return Wish(doctor_); });
     doctor->add_flag("--json", doctor_.json, "One JSON object on stdout");
+    declare_pages(word("pages", "The manual page, or completion for a shell", [this] { return finish_pages(app_, page_); }), page_);
 }
 
 CLI::App* Parser::word(const std::string& name, const std::string& description, Finish finish) {
@@ -415,6 +418,8 @@ base::Result<Wish> Parser::parse(const std::vector<std::string>& arguments) {
         app_.parse(std::move(ours));
     } catch (const CLI::CallForHelp&) {
         return Wish(HelpWish{app_.help()});
+    } catch (const CLI::CallForVersion&) {
+        return Wish(HelpWish{version_line() + "\n"});
     } catch (const CLI::ParseError& error) {
         return condensed(error);
     }

@@ -11,10 +11,10 @@ namespace coroscope::app {
 namespace {
 
 template <typename Names>
-std::string listed(const Names& names) {
+std::string listed(const Names& names, const char* between = ", ") {
     std::string text;
     for (const char* name : names)
-        text += (text.empty() ? "" : ", ") + std::string(name);
+        text += (text.empty() ? "" : between) + std::string(name);
     return text;
 }
 
@@ -27,7 +27,7 @@ CLI::Validator one_of(const Names& names) {
                                            [&](const char* name) { return typed == name; });
             return known ? std::string() : "there is no '" + typed + "': choose one of " + listed(names);
         },
-        "");
+        "{" + listed(names, ",") + "}");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -22,6 +23,9 @@ MATRIX = [
     ("g++", "-O2", "-g", "-fuse-ld=gold"), ("g++", "-O2", "-g", "-fuse-ld=lld"),
     ("clang++", "-O0", "-g"), ("clang++", "-O2", "-g"), ("clang++", "-O2", "-g", "-flto", "-fuse-ld=lld"),
 ]
+DESKTOP = ("share/applications/coroscope", "share/icons/hicolor/", "share/mime/packages/coroscope.xml", "share/man/man1/coroscope.1.gz",
+           "share/bash-completion/completions/coroscope", "share/zsh/vendor-completions/_coroscope",
+           "share/fish/vendor_completions.d/coroscope.fish", "share/doc/coroscope/", "share/doc/libcprime-dev/")
 OUTSIDE = pathlib.Path(__file__).parent / "outside"
 
 
@@ -120,9 +124,27 @@ class Install(unittest.TestCase):
 
     def test_nothing_but_headers_library_and_ways_to_find_them_is_installed_for_programs(self):
         installed = {str(p.relative_to(self.prefix)) for p in self.prefix.rglob("*") if p.is_file()}
-        unexpected = {p for p in installed if not p.startswith(("bin/coroscope", "share/coroscope/", "share/cprime/valgrind.supp", "include/cprime/", "lib"))}
+        unexpected = {p for p in installed if not p.startswith(("bin/coroscope", "share/coroscope/", "share/cprime/valgrind.supp", "include/cprime/", "lib", *DESKTOP))}
         self.assertEqual(unexpected, set())
         self.assertEqual([p for p in installed if p.endswith(".a")], [p for p in installed if p.endswith("libcprime.a")])
+
+    def test_a_desktop_knows_the_program_and_its_traces(self):
+        for entry in DESKTOP:
+            self.assertTrue(list(self.prefix.glob(entry + "*")), entry)
+        if shutil.which("desktop-file-validate"):
+            run("desktop-file-validate", *(self.prefix / "share/applications").glob("*.desktop"))
+        for size in (16, 24, 32, 48, 64, 128, 256):
+            picture = (self.prefix / f"share/icons/hicolor/{size}x{size}/apps/coroscope.png").read_bytes()
+            self.assertEqual(struct.unpack(">II", picture[16:24]), (size, size))
+
+    @unittest.skipUnless(shutil.which("update-mime-database"), "needs shared-mime-info")
+    def test_a_trace_is_known_by_its_first_bytes(self):
+        """The database of file types, made of what is installed, holds the magic that this build writes."""
+        database = shutil.copytree(self.prefix / "share/mime", self.prefix.parent / "mime")
+        run("update-mime-database", database, env={**os.environ, "PKGSYSTEM_ENABLE_FSYNC": "0"})
+        magic = (pathlib.Path(os.environ["COROSCOPE_SOURCE"]) / "tests/golden/small_2.coro").read_bytes()[:8]
+        known = (database / "magic").read_bytes()
+        self.assertIn(b"application/x-coroscope-trace]\n>0=" + struct.pack(">H", len(magic)) + magic, known)
 
 
 if __name__ == "__main__":
