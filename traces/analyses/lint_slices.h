@@ -44,9 +44,9 @@ private:
     const TraceWalk& walk_;
     const std::uint64_t until_ticks_;
     const traces::Search& search_;
-    std::map<std::uint32_t, Slice> last_;                  // by worker: what ran there last
+    std::map<std::uint32_t, Slice> last_;                 // by worker: what ran there last
     std::map<std::uint64_t, std::uint64_t> ready_since_;  // by identity
-    std::map<std::uint32_t, Hog> hogs_;                    // by site
+    std::map<std::uint32_t, Hog> hogs_;                   // by site
 };
 
 }  // namespace coroscope::analyses

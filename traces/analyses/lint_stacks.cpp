@@ -67,7 +67,8 @@ void take_alive(const LintWatch& watch, const ClassBytes& bytes, BySiteAndClass&
         if (coroutine.site >= state.sites.size() || coroutine.pool >= state.pools.size()) continue;
         if ((coroutine.flags & (wire::kCoroutineSegments | wire::kCoroutineGrown)) != 0) continue;
         const inspect::PoolImage& pool = state.pools[coroutine.pool];
-        if (pool.purpose != wire::PoolPurpose::kOrdinary || !may_be_judged(state, state.sites[coroutine.site])) continue;
+        if (pool.purpose != wire::PoolPurpose::kOrdinary || !may_be_judged(state, state.sites[coroutine.site]))
+            continue;
         const std::uint64_t deepest = watch.look().now.high_water_of(coroutine);
         if (nearly_full(bytes, pool.size_class, deepest))
             found[{state.site_text(coroutine.site), pool.size_class}].take(deepest, &coroutine);
@@ -83,11 +84,13 @@ void take_sites(const LintWatch& watch, const ClassBytes& bytes, BySiteAndClass&
         if (watch.look().sizes != nullptr) {
             for (const auto& [build, rows] : watch.look().sizes->builds()) {
                 const auto row = rows.measured.find({text, std::string(state.text(site.function))});
-                if (row != rows.measured.end() && row->second.migrations == 0 && row->second.class_used == site.size_class)
+                if (row != rows.measured.end() && row->second.migrations == 0 &&
+                    row->second.class_used == site.size_class)
                     deepest = std::max(deepest, row->second.deepest_bytes());
             }
         }
-        if (nearly_full(bytes, site.size_class, deepest)) found[{text, site.size_class}].take(deepest, nullptr);
+        if (nearly_full(bytes, site.size_class, deepest))
+            found[{text, site.size_class}].take(deepest, nullptr);
     }
 }
 
@@ -110,8 +113,9 @@ void find_nearly_full_stacks(const LintWatch& watch, std::vector<Lint>& lints) {
         lint.rule = kStackNearlyFull;
         lint.count = std::max<std::uint64_t>(1, deep.coroutines);
         lint.about = short_site(site);
-        lint.sentence = fmt::format("stacks of {} ({}) were used to {} of the {} that they have, {} %{}", short_site(site),
-                                    inspect::size_class_name(size_class), bytes_text(deep.bytes), bytes_text(usable), deep.bytes * 100 / usable,
+        lint.sentence = fmt::format("stacks of {} ({}) were used to {} of the {} that they have, {} %{}",
+                                    short_site(site), inspect::size_class_name(size_class),
+                                    bytes_text(deep.bytes), bytes_text(usable), deep.bytes * 100 / usable,
                                     advised_text(size_class, class_for(bytes, deep.bytes)));
         point_at(lint, Kind::kSite, site);
         if (deep.coroutine != nullptr) point_at(lint, state, *deep.coroutine);
@@ -121,9 +125,11 @@ void find_nearly_full_stacks(const LintWatch& watch, std::vector<Lint>& lints) {
 
 void find_full_pools(const LintWatch& watch, std::vector<Lint>& lints) {
     const StateImage& state = watch.state();
-    std::map<std::uint32_t, std::pair<std::uint64_t, const CoroutineImage*>> waiting;  // by size class: how many, the longest
+    std::map<std::uint32_t, std::pair<std::uint64_t, const CoroutineImage*>>
+        waiting;  // by size class: how many, the longest
     for (const CoroutineImage& coroutine : state.coroutines) {
-        if (coroutine.state != wire::CoroutineState::kParked || coroutine.reason != wire::WaitReason::kSlot) continue;
+        if (coroutine.state != wire::CoroutineState::kParked || coroutine.reason != wire::WaitReason::kSlot)
+            continue;
         auto& [count, longest] = waiting[coroutine.wait_object];
         ++count;
         if (longest == nullptr || watch.still_ns(coroutine) > watch.still_ns(*longest)) longest = &coroutine;
@@ -133,13 +139,16 @@ void find_full_pools(const LintWatch& watch, std::vector<Lint>& lints) {
         const char* name = inspect::size_class_name(static_cast<SizeClass>(number));
         std::uint64_t used = 0;
         for (const inspect::PoolImage& pool : state.pools) {
-            if (pool.size_class == static_cast<SizeClass>(number) && pool.purpose == wire::PoolPurpose::kOrdinary) used += pool.used();
+            if (pool.size_class == static_cast<SizeClass>(number) &&
+                pool.purpose == wire::PoolPurpose::kOrdinary)
+                used += pool.used();
         }
         Lint lint;
         lint.rule = kPoolFull;
         lint.count = who.first;
         lint.about = name;
-        lint.sentence = fmt::format("{} for {} for a slot of the class {}, of which {} are used", counted(who.first, "spawn has waited", "spawns have waited"),
+        lint.sentence = fmt::format("{} for {} for a slot of the class {}, of which {} are used",
+                                    counted(who.first, "spawn has waited", "spawns have waited"),
                                     brief_ns(watch.still_ns(*who.second)), name, used);
         point_at(lint, Kind::kPool, name);
         point_at(lint, state, *who.second);
@@ -163,7 +172,8 @@ void find_growth_thrash(const LintWatch& watch, std::vector<Lint>& lints) {
         if (now.site >= state.sites.size()) continue;
         const inspect::SiteMigrationsImage* then = before->state.migrations_of(now.site);
         const std::uint64_t grown_before = then == nullptr ? 0 : then->in_place + then->segments;
-        const std::uint64_t grown = now.in_place + now.segments - std::min(grown_before, now.in_place + now.segments);
+        const std::uint64_t grown = now.in_place + now.segments -
+                                    std::min(grown_before, now.in_place + now.segments);
         const auto alive = static_cast<std::uint64_t>(
             std::count_if(before->state.coroutines.begin(), before->state.coroutines.end(),
                           [&](const CoroutineImage& coroutine) { return coroutine.site == now.site; }));
@@ -174,9 +184,10 @@ void find_growth_thrash(const LintWatch& watch, std::vector<Lint>& lints) {
         lint.rule = kGrowthThrash;
         lint.count = grown;
         lint.about = short_site(site);
-        lint.sentence = fmt::format("stacks of {} grew {} times in {}, {} times a coroutine and more, the last time from {} to {}", lint.about, grown,
-                                    brief_ns(watch.apart_ns()), grown / coroutines, inspect::size_class_name(now.last_from),
-                                    inspect::size_class_name(now.last_to));
+        lint.sentence = fmt::format(
+            "stacks of {} grew {} times in {}, {} times a coroutine and more, the last time from {} to {}",
+            lint.about, grown, brief_ns(watch.apart_ns()), grown / coroutines,
+            inspect::size_class_name(now.last_from), inspect::size_class_name(now.last_to));
         point_at(lint, Kind::kSite, site);
         for (const CoroutineImage& coroutine : state.coroutines) {
             if (coroutine.site == now.site) {
@@ -195,18 +206,22 @@ void find_oversized_stacks(const LintWatch& watch, std::vector<Lint>& lints) {
     for (const auto& [build, rows] : sizes->builds()) {
         for (const auto& [place, row] : rows.measured) {
             const auto used = static_cast<std::size_t>(row.class_used);
-            if (used >= wire::kSizeClassesCount || row.samples < traces::kSamplesEnough || row.migrations != 0) continue;
+            if (used >= wire::kSizeClassesCount || row.samples < traces::kSamplesEnough || row.migrations != 0)
+                continue;
             const SizeClass advised = row.advised(bytes);
             const std::uint64_t usable = bytes.usable[used];
-            if (advised >= row.class_used || row.deepest_bytes() * 100 >= usable * kOversizedPercent || row.saved_bytes(bytes) <= 0) continue;
+            if (advised >= row.class_used || row.deepest_bytes() * 100 >= usable * kOversizedPercent ||
+                row.saved_bytes(bytes) <= 0)
+                continue;
             Lint lint;
             lint.rule = kStackOversized;
             lint.count = row.samples;
             lint.about = short_site(place.first);
-            lint.sentence = fmt::format("{} of {} ({}) never used more than {} of the {} that they have{}; that would save {}",
-                                        counted(row.samples, "stack", "stacks"), lint.about, inspect::size_class_name(row.class_used),
-                                        bytes_text(row.deepest_bytes()), bytes_text(usable), advised_text(row.class_used, advised),
-                                        traces::brief_bytes(row.saved_bytes(bytes)));
+            lint.sentence = fmt::format(
+                "{} of {} ({}) never used more than {} of the {} that they have{}; that would save {}",
+                counted(row.samples, "stack", "stacks"), lint.about, inspect::size_class_name(row.class_used),
+                bytes_text(row.deepest_bytes()), bytes_text(usable), advised_text(row.class_used, advised),
+                traces::brief_bytes(row.saved_bytes(bytes)));
             point_at(lint, Kind::kSite, place.first);
             lints.push_back(std::move(lint));
         }

@@ -18,7 +18,8 @@ using Kind = LintEvidence::Kind;
 constexpr std::uint32_t kBoundInLineMin = 4;
 
 // Who is ready since `ns` ago at least and may run on this worker. What is bound, or of another priority, is only so if it ran there last.
-const CoroutineImage* kept_from(const LintWatch& watch, const WorkerImage& worker, std::int64_t ns, std::uint64_t* count) {
+const CoroutineImage* kept_from(const LintWatch& watch, const WorkerImage& worker, std::int64_t ns,
+                                std::uint64_t* count) {
     const StateImage& state = watch.state();
     const CoroutineImage* longest = nullptr;
     *count = 0;
@@ -51,9 +52,10 @@ void find_those_who_never_yield(const LintWatch& watch, std::vector<Lint>& lints
         lint.rule = kNeverYields;
         lint.count = waiting;
         lint.about = short_site(state.site_text(hog->site));
-        lint.sentence = fmt::format("{}, spawned at {}, has kept worker {} for {} without a scheduling point, while {} ready to run",
-                                    called(state, *hog), lint.about, worker.index, brief_ns(ran_ns),
-                                    counted(waiting, "coroutine is", "coroutines are"));
+        lint.sentence = fmt::format(
+            "{}, spawned at {}, has kept worker {} for {} without a scheduling point, while {} ready to run",
+            called(state, *hog), lint.about, worker.index, brief_ns(ran_ns),
+            counted(waiting, "coroutine is", "coroutines are"));
         point_at(lint, state, *hog);
         point_at(lint, Kind::kWorker, fmt::format("worker {}", worker.index), worker.index);
         point_at(lint, Kind::kSite, state.site_text(hog->site));
@@ -73,8 +75,9 @@ void find_idle_workers(const LintWatch& watch, std::vector<Lint>& lints) {
     std::vector<std::uint32_t> asleep;
     for (const WorkerImage& worker : state.workers) {
         const WorkerImage* was = then(worker);
-        if (was != nullptr && worker.state == wire::WorkerState::kParked && was->state == wire::WorkerState::kParked &&
-            worker.parks == was->parks && worker.switches == was->switches)
+        if (was != nullptr && worker.state == wire::WorkerState::kParked &&
+            was->state == wire::WorkerState::kParked && worker.parks == was->parks &&
+            worker.switches == was->switches)
             asleep.push_back(worker.index);
     }
     if (asleep.empty()) return;
@@ -87,9 +90,11 @@ void find_idle_workers(const LintWatch& watch, std::vector<Lint>& lints) {
         lint.rule = kIdleWorker;
         lint.count = in_line;
         lint.about = fmt::format("worker {}", worker.index);
-        lint.sentence = fmt::format("{} slept for {}, while {} coroutines and more that are bound to worker {} stood in line for it",
-                                    asleep.size() == 1 ? fmt::format("worker {}", asleep.front()) : fmt::format("{} workers", asleep.size()),
-                                    brief_ns(watch.apart_ns()), in_line, worker.index);
+        lint.sentence = fmt::format(
+            "{} slept for {}, while {} coroutines and more that are bound to worker {} stood in line for it",
+            asleep.size() == 1 ? fmt::format("worker {}", asleep.front())
+                               : fmt::format("{} workers", asleep.size()),
+            brief_ns(watch.apart_ns()), in_line, worker.index);
         point_at(lint, Kind::kWorker, lint.about, worker.index);
         for (const std::uint32_t sleeper : asleep)
             point_at(lint, Kind::kWorker, fmt::format("worker {}", sleeper), sleeper);
@@ -102,17 +107,21 @@ void find_starved_arms(const LintWatch& watch, std::vector<Lint>& lints) {
         for (std::size_t n = 0; n < select.arms.size(); ++n) {
             const traces::SelectArmStat& arm = select.arms[n];
             if (arm.luck != traces::ArmLuck::kStarves) continue;
-            const std::string site = select.site.empty() ? fmt::format("{:#x}", select.address) : short_site(select.site);
+            const std::string site = select.site.empty() ? fmt::format("{:#x}", select.address)
+                                                         : short_site(select.site);
             Lint lint;
             lint.rule = kStarvedSelectArm;
             lint.count = arm.passed_over;
             lint.about = fmt::format("{} arm {}", site, n);
-            lint.sentence = fmt::format("arm {} of the select at {} ({}{}) was ready and passed over {} times, and was drawn {}", n, site, arm.does,
-                                        arm.channel.empty() ? "" : " " + arm.channel, arm.passed_over,
-                                        arm.fired == 0 ? std::string("never") : counted(arm.fired, "time", "times"));
+            lint.sentence = fmt::format(
+                "arm {} of the select at {} ({}{}) was ready and passed over {} times, and was drawn {}", n,
+                site, arm.does, arm.channel.empty() ? "" : " " + arm.channel, arm.passed_over,
+                arm.fired == 0 ? std::string("never") : counted(arm.fired, "time", "times"));
             if (!select.site.empty()) point_at(lint, Kind::kSite, select.site);
             if (!arm.channel.empty()) point_at(lint, Kind::kChannel, arm.channel);
-            const CoroutineImage* first = select.first_waiting == 0 ? nullptr : watch.state().coroutine_of(select.first_waiting);
+            const CoroutineImage* first = select.first_waiting == 0
+                                              ? nullptr
+                                              : watch.state().coroutine_of(select.first_waiting);
             if (first != nullptr) point_at(lint, watch.state(), *first);
             lints.push_back(std::move(lint));
         }

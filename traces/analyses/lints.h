@@ -56,7 +56,7 @@ struct Lint {
     std::size_t rule = 0;
     std::string about;  // what it is muted by besides its rule: the same at the next look and in the next run
     std::string sentence;
-    std::uint64_t count = 1;  // coroutines, or what else the rule counts
+    std::uint64_t count = 1;             // coroutines, or what else the rule counts
     std::vector<LintEvidence> evidence;  // the first few
 
     const LintRule& says() const { return lint_rules()[rule]; }
@@ -66,18 +66,19 @@ struct Lint {
 inline constexpr std::size_t kLintEvidenceMax = 8;
 
 struct LintReport {
-    std::vector<Lint> lints;         // by severity, then by rule, then the largest first
-    std::uint64_t coroutines = 0;    // that were looked at
-    std::int64_t watched_ns = 0;     // between the two looks; 0 = there was one
-    bool whole_past = false;         // every slice of a recorded stretch was looked at, too
-    std::vector<std::string> blind;  // ids of rules that could not be asked, for lack of a second look or of a recorded past
+    std::vector<Lint> lints;       // by severity, then by rule, then the largest first
+    std::uint64_t coroutines = 0;  // that were looked at
+    std::int64_t watched_ns = 0;   // between the two looks; 0 = there was one
+    bool whole_past = false;       // every slice of a recorded stretch was looked at, too
+    std::vector<std::string>
+        blind;  // ids of rules that could not be asked, for lack of a second look or of a recorded past
 };
 
 // One question. What it refers to must outlive the call.
 struct LintLook {
     const traces::Moment& now;
-    const traces::Stat& stat;    // of `now`
-    const traces::Waits& waits;  // of `now`
+    const traces::Stat& stat;                // of `now`
+    const traces::Waits& waits;              // of `now`
     const traces::Moment* before = nullptr;  // an earlier look at the same program; nullptr: there is none
     // What is in `now` was so at one and the same instant: recorded programs and cores, which do not change while they are read.
     bool one_instant = false;
@@ -87,7 +88,8 @@ LintReport compute_lints(const LintLook& look);
 
 // The same of a recorded program at the moment `t`, with all that happened up to then. Blocks: reads the trace from its begin, some 10 million
 // events a second, until the search is not wanted any more. `session`: for names. Errors: kCorrupt, kUnreadable.
-base::Result<LintReport> lints_of_past(const std::shared_ptr<const traces::Replay>& replay, traces::Session& session, traces::TimeNs t,
+base::Result<LintReport> lints_of_past(const std::shared_ptr<const traces::Replay>& replay,
+                                       traces::Session& session, traces::TimeNs t,
                                        const traces::Search& search);
 
 // What is muted: ids of rules, or keys of findings.
