@@ -10,6 +10,7 @@
 
 #include "app/cli/ctl_line.h"
 #include "app/cli/file_words.h"
+#include "app/cli/lints_line.h"
 #include "app/cli/pages.h"
 #include "app/cli/query_line.h"
 #include "instrumentation/inspect/source_map.h"
@@ -105,6 +106,8 @@ private:
     ExportWish export_;
     std::string export_at_;
     QueryLine query_;
+    LintsLine lints_;
+    TopLine top_;
     RecordRuleLine record_rule_;
     std::string when_full_ = "lose";
     DoctorWish doctor_;
@@ -143,6 +146,8 @@ Parser::Parser() {
                         [this] { return finish_export(export_, export_at_); }),
                    export_, export_at_);
     add_query();
+    add_lints_options(word("lints", "What is wrong with a program, by what it does; exits 1 when something is", [this] { return finish_lints(lints_); }), lints_);
+    add_top_options(word("top", "A running program in a terminal: states, sites, channels, pools, lints", [this] { return finish_top(top_); }), top_);
     CLI::App* doctor = word("doctor", "What this machine lacks, and how to mend it",
                             [this] { return Wish(doctor_); });
     doctor->add_flag("--json", doctor_.json, "One JSON object on stdout");

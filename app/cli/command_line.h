@@ -140,12 +140,36 @@ struct QueryWish {
     bool json = false;
 };
 
+// lints (FILE | --pid PID)
+struct LintsWish {
+    std::string file;    // a trace or a core; "" = a running program
+    std::string binary;  // of a core
+    std::uint32_t pid = 0;
+    std::optional<std::int64_t> at_ns;     // of a trace; nothing = the last moment with coroutines
+    std::int64_t apart_ns = 1'100'000'000;  // between two looks at a running program: longer than any rule asks for
+    std::vector<std::string> mutes;        // analyses::Mutes
+    bool list_rules = false;               // say what is looked for, and look at nothing
+    bool json = false;
+};
+
+// top (FILE | --pid PID): the program in a terminal, looked at again and again.
+struct TopWish {
+    std::string file;    // a trace or a core: one table; "" = a running program
+    std::string binary;  // of a core
+    std::uint32_t pid = 0;
+    std::int64_t every_ns = 1'000'000'000;
+    std::string sort = "running", filter;
+    std::vector<std::string> mutes;  // of lints
+    bool once = false;               // one table as text
+    bool json = false;               // the same as JSON
+};
+
 struct DoctorWish {
     bool json = false;
 };
 
 using Wish = std::variant<HelpWish, WindowOptions, RecordWish, CompactWish, LsWish, LookWish, CtlWish, AnalyzeWish,
-                          SizesWish, ProfileWish, ExportWish, QueryWish, DoctorWish>;
+                          SizesWish, ProfileWish, ExportWish, QueryWish, LintsWish, TopWish, DoctorWish>;
 
 // `arguments` are those after the program's own name. Errors: kUsage.
 base::Result<Wish> parse_command_line(const std::vector<std::string>& arguments);

@@ -44,6 +44,8 @@ struct Doer {
     int operator()(const ProfileWish& wish) const { return run_profile(wish); }
     int operator()(const ExportWish& wish) const { return run_export(wish); }
     int operator()(const QueryWish& wish) const { return run_query(wish); }
+    int operator()(const LintsWish& wish) const { return run_lints(wish); }
+    int operator()(const TopWish& wish) const { return run_top(wish); }
     int operator()(const DoctorWish& wish) const { return run_doctor(wish); }
 };
 

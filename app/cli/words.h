@@ -19,6 +19,8 @@ int run_sizes(const SizesWish& wish);
 int run_profile(const ProfileWish& wish);
 int run_export(const ExportWish& wish);
 int run_query(const QueryWish& wish);
+int run_lints(const LintsWish& wish);
+int run_top(const TopWish& wish);
 int run_doctor(const DoctorWish& wish);
 
 // Prints a mistake in a rule to stderr, its three lines as they are; returns the exit code.
