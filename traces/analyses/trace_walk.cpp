@@ -11,6 +11,7 @@ namespace {
 
 // A worker can be off its processor for so long between a stamp and what it stamps (replay.cpp).
 constexpr std::int64_t kPatienceNs = 100'000'000;
+constexpr std::uint64_t kEventsBetweenQuestions = 8192;
 
 }  // namespace
 
@@ -43,7 +44,7 @@ base::Result<std::unique_ptr<TraceWalk>> TraceWalk::make(std::shared_ptr<const t
     return walk;
 }
 
-WalkCounts TraceWalk::run(SpanVisitor& visitor) {
+WalkCounts TraceWalk::run(SpanVisitor& visitor, traces::Search* search) {
     *directory_ = Directory(begin_->state, end_->state);
     SpanFollower follower(*directory_, visitor);
     follower.begin_with(begin_->state);
@@ -52,9 +53,13 @@ WalkCounts TraceWalk::run(SpanVisitor& visitor) {
     WalkCounts counts;
     traces::EventFeed feed(reader(), begin_ticks() + 1, end_ticks_);
     feed.for_each([&](const wire::DecodedEvent& event, const traces::RingCount& ring) {
-        if (traces::is_bookkeeping(event.type)) return;
-        ++counts.events;
+        if (traces::is_bookkeeping(event.type)) return true;
+        if (++counts.events % kEventsBetweenQuestions == 0 && search != nullptr) {
+            search->reached(event.tsc - begin_ticks(), end_ticks_ - begin_ticks());
+            if (!search->wanted()) return false;
+        }
         order.take(ring.ring, event, ring.owner, ring.owner_index);
+        return true;
     });
     order.finish();
     counts.losses = feed.losses();

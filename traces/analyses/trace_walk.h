@@ -16,6 +16,7 @@
 #include "traces/analyses/spans.h"
 #include "traces/event_feed.h"
 #include "traces/replay.h"
+#include "traces/search.h"
 
 namespace coroscope::analyses {
 
@@ -33,8 +34,8 @@ public:
     static base::Result<std::unique_ptr<TraceWalk>> open(const std::string& path);
     static base::Result<std::unique_ptr<TraceWalk>> make(std::shared_ptr<const traces::TraceReader> reader);
 
-    // Walks; may be called again, for another visitor.
-    WalkCounts run(SpanVisitor& visitor);
+    // Walks; may be called again, for another visitor. Ends early, with what was told by then, once `search` is cancelled.
+    WalkCounts run(SpanVisitor& visitor, traces::Search* search = nullptr);
 
     const traces::Replay& replay() const { return *replay_; }
     const traces::TraceReader& reader() const { return replay_->reader(); }
