@@ -33,7 +33,7 @@ bool Actions::press(std::string_view chord, bool typing) {
     for (const Action& action : actions_) {
         if (std::find(action.chords.begin(), action.chords.end(), chord) == action.chords.end()) continue;
         // Nobody types with a function key, nor with this.
-        const bool never_typed = chord == "ctrl+shift+p" ||
+        const bool never_typed = chord == "ctrl+shift+p" || chord == "ctrl+p" ||
                                  (chord.size() >= 2 && chord[0] == 'f' && chord[1] >= '1' && chord[1] <= '9');
         if (typing && !action.while_typing && !never_typed) continue;
         if (action.possible && !action.possible()) continue;

@@ -2,7 +2,6 @@
 #include "views/coroutine_model.h"
 
 #include <algorithm>
-#include <cctype>
 #include <functional>
 #include <limits>
 #include <unordered_map>
@@ -10,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "traces/awaited.h"
-#include "traces/rules/filter.h"
 #include "views/describe.h"
 #include "views/format.h"
 
@@ -21,73 +19,6 @@ using inspect::CoroutineImage;
 using inspect::StateImage;
 
 constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
-
-std::vector<std::string> words_of(const std::string& filter) {
-    std::vector<std::string> words;
-    std::string word;
-    for (const char c : filter + " ") {
-        if (c != ' ' && c != '\t') {
-            word += c;
-        } else if (!word.empty()) {
-            words.push_back(std::exchange(word, {}));
-        }
-    }
-    return words;
-}
-
-std::uint64_t mix_hash(std::uint64_t hash, std::uint64_t value) {
-    hash ^= value + 0x9e3779b97f4a7c15ULL + (hash << 6) + (hash >> 2);
-    return hash * 0xff51afd7ed558ccdULL;
-}
-
-// Which words a row matches depends on few things that thousands of rows share; the answer is kept by them.
-class Filter {
-public:
-    Filter(const StateImage& state, const std::string& filter) : state_(state), words_(words_of(filter)) {
-        if (words_.size() > 64) words_.resize(64);
-        all_ = words_.size() == 64 ? ~0ULL : (1ULL << words_.size()) - 1;
-    }
-    bool accepts(const CoroutineImage& coroutine) {
-        if (words_.empty()) return true;
-        std::uint64_t matched = shared_matches(coroutine);
-        if (matched == all_) return true;
-        const std::string identity = std::to_string(coroutine.identity);
-        for (std::size_t i = 0; i < words_.size(); ++i) {
-            if (identity.find(words_[i]) != std::string::npos) matched |= 1ULL << i;
-        }
-        return matched == all_;
-    }
-
-private:
-    std::uint64_t shared_matches(const CoroutineImage& coroutine) {
-        std::uint64_t key = mix_hash(coroutine.name, coroutine.site);
-        key = mix_hash(key, static_cast<std::uint64_t>(coroutine.state) |
-                                static_cast<std::uint64_t>(coroutine.reason) << 8 |
-                                std::uint64_t{coroutine.pool} << 16 | std::uint64_t{coroutine.worker} << 24);
-        key = mix_hash(key, coroutine.wait_object);
-        key = mix_hash(key, coroutine.flags & (wire::kCoroutineGrown | wire::kCoroutineSegments));
-        if (coroutine.reason == wire::WaitReason::kSleep)
-            key = mix_hash(key, 1);  // deadlines are no text to look for
-        const auto [entry, added] = matches_.try_emplace(key, 0);
-        if (!added) return entry->second;
-        std::string text(state_.coroutine_name(coroutine));
-        text += '\n' + state_text(coroutine) + '\n' + inspect::state_name(coroutine.state) + '\n' +
-                state_.site_text(coroutine.site) + '\n';
-        text += size_class_text(state_, coroutine);
-        if ((coroutine.flags & wire::kCoroutineGrown) != 0) text += ", grown in place";
-        if ((coroutine.flags & wire::kCoroutineSegments) != 0) text += ", segments";
-        if (coroutine.reason != wire::WaitReason::kSleep) text += '\n' + waits_on_text(state_, coroutine);
-        for (std::size_t i = 0; i < words_.size(); ++i) {
-            if (contains_folded(text, words_[i])) entry->second |= 1ULL << i;
-        }
-        return entry->second;
-    }
-
-    const StateImage& state_;
-    std::vector<std::string> words_;
-    std::uint64_t all_ = 0;
-    std::unordered_map<std::uint64_t, std::uint64_t> matches_;
-};
 
 // Keys that order rows by a text which `name` (an identifier shared by rows) determines.
 std::vector<std::uint64_t> text_keys(const std::vector<CoroutineImage>& rows,
@@ -171,31 +102,28 @@ std::vector<std::uint64_t> sort_keys(const traces::Moment& moment, TableColumn c
 
 }  // namespace
 
-bool contains_folded(std::string_view text, std::string_view part) {
-    const auto same = [](char a, char b) {
-        return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
-    };
-    return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
-}
-
 TableModel compute_table(std::shared_ptr<const traces::Moment> moment, const TableQuery& query) {
     TableModel model;
     model.query = query;
     const auto& rows = moment->state.coroutines;
-    model.order.reserve(rows.size());
-    model.about_events = rules::is_about_events(query.filter);
-    if (rules::reads_as_rule(query.filter) && !model.about_events) {
-        auto found = rules::coroutines_that_match(*moment, query.filter);
-        if (found) model.order = std::move(*found);
-        if (!found) model.mistake = found.error().message;
-    } else {
-        Filter filter(moment->state, model.about_events ? std::string() : query.filter);
-        for (std::uint32_t i = 0; i < rows.size(); ++i) {
-            if (filter.accepts(rows[i])) model.order.push_back(i);
-        }
+    FilterMatch match = match_filter(*moment, query.filter);
+    model.about_events = match.about_events;
+    model.mistake = std::move(match.mistake);
+    model.order.reserve(match.count);
+    for (std::uint32_t i = 0; i < rows.size(); ++i) {
+        if (match.by_position[i]) model.order.push_back(i);
+    }
+    std::vector<bool> pinned(query.pins.empty() ? 0 : rows.size());
+    for (const std::uint64_t identity : query.pins) {
+        const auto* row = moment->state.coroutine_of(identity);
+        if (row == nullptr) continue;
+        const auto position = static_cast<std::uint32_t>(row - rows.data());
+        if (!match.by_position[position]) model.order.push_back(position);
+        pinned[position] = true;
     }
     const std::vector<std::uint64_t> keys = sort_keys(*moment, query.column);
     std::sort(model.order.begin(), model.order.end(), [&](std::uint32_t a, std::uint32_t b) {
+        if (!pinned.empty() && pinned[a] != pinned[b]) return bool{pinned[a]};
         if (keys[a] != keys[b]) {
             // What says nothing stays at the end, whichever way the rest is sorted.
             if (keys[a] == kLast || keys[b] == kLast) return keys[b] == kLast;

@@ -1,8 +1,7 @@
 // Row model of the coroutine table: which coroutines are listed, in which order, and what their cells say.
 //
 // The order is a vector of positions in Moment::state.coroutines, computed off the frame; cells are made into text only for rows that can
-// be seen. A filter is words, all of which must occur (folded case) in a row's identity, name, state, what it waits for,
-// site or size class ("grown" and "segments" find stacks that grew).
+// be seen. Filters: coroutine_filter.h ("grown" and "segments" find stacks that grew).
 //
 // Pure functions; any thread. 100,000 rows: 20-60 ms to sort by text, less by number. Tested in
 // tests/unit/views/coroutine_model_test.cpp.
@@ -16,6 +15,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "traces/moment.h"
+#include "views/coroutine_filter.h"
 
 namespace coroscope::views {
 
@@ -38,6 +38,7 @@ struct TableQuery {
     TableColumn column = TableColumn::kIdentity;
     bool descending = false;
     std::string filter;
+    std::vector<std::uint64_t> pins;  // identities that stand first, whether they pass the filter or not
     bool operator==(const TableQuery&) const = default;
 };
 
@@ -60,8 +61,5 @@ bool column_is_number(TableColumn column);
 
 // Rows as objects, at most `rows_max`, with the count of all.
 nlohmann::json to_json(const TableModel& model, std::size_t rows_max);
-
-// True when `part` occurs in `text`, upper and lower case being the same; ASCII only.
-bool contains_folded(std::string_view text, std::string_view part);
 
 }  // namespace coroscope::views

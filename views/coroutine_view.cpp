@@ -29,14 +29,31 @@ constexpr float kShownFromUnits[kTableColumnsCount] = {0, 0, 0, 0, 500, 1060, 78
 
 void CoroutineView::reset() {
     model_.reset();
-    typed_.clear();
     query_.filter.clear();
+    query_.pins.clear();
 }
 
 nlohmann::json CoroutineView::dump(Workspace& ws) {
     if (ws.moment == nullptr) return nullptr;
-    query_.filter = typed_;
+    query_.filter = ws.filter;
+    query_.pins = ws.pins();
     return to_json(compute_table(ws.moment, query_), kDumpRowsMax);
+}
+
+// As they are shown, all of them.
+std::string CoroutineView::copy_text(Workspace& /*ws*/) {
+    const TableModel* model = model_.value();
+    if (model == nullptr) return {};
+    std::string text;
+    for (int i = 0; i < kTableColumnsCount; ++i)
+        text += fmt::format("{}{}", i == 0 ? "" : "\t", column_title(static_cast<TableColumn>(i)));
+    for (const std::uint32_t position : model->order) {
+        for (int i = 0; i < kTableColumnsCount; ++i) {
+            const auto& row = model->moment->state.coroutines[position];
+            text += fmt::format("{}{}", i == 0 ? '\n' : '\t', table_cell(*model->moment, row, static_cast<TableColumn>(i)));
+        }
+    }
+    return text + '\n';
 }
 
 std::ptrdiff_t CoroutineView::row_of(const TableModel& model, std::uint64_t identity) const {
@@ -66,7 +83,8 @@ static void draw_mistake(Workspace& ws, const std::string& mistake) {
 }
 
 void CoroutineView::draw(Workspace& ws) {
-    query_.filter = typed_;
+    query_.filter = ws.filter;
+    query_.pins = ws.pins();
     if (ws.moment != nullptr) {
         model_.want(ws.background, Key{ws.moment, query_},
                     [moment = ws.moment, query = query_] { return compute_table(moment, query); });
@@ -97,7 +115,7 @@ void CoroutineView::draw_head(Workspace& ws, const TableModel* model) {
     if (focus_wanted_) ImGui::SetKeyboardFocusHere();
     focus_wanted_ = false;
     const float field = std::clamp(ImGui::GetContentRegionAvail().x * 0.5F, ws.px(300), ws.px(560));
-    if (text_field(ws, "table.filter", "Filter: words, or a rule: blocked_ns > 10ms …   ( / )", &typed_, field))
+    if (text_field(ws, "table.filter", "Filter: words, or a rule: blocked_ns > 10ms …   ( / )", &ws.filter, field))
         ws.frames_wanted = std::max(ws.frames_wanted, 2);  // the next one asks for what was typed
     if (model == nullptr) return;
     ImGui::SameLine(0, ws.px(12));
@@ -117,7 +135,7 @@ void CoroutineView::draw_head(Workspace& ws, const TableModel* model) {
         }
         ImGui::SameLine(0, ws.px(8));
         ImGui::SetCursorPosY(ws.px(6));
-        if (button(ws, "table.clear", "Clear", ButtonKind::kQuiet)) typed_.clear();
+        if (button(ws, "table.clear", "Clear", ButtonKind::kQuiet)) ws.filter.clear();
     }
 }
 
@@ -149,7 +167,8 @@ void CoroutineView::draw_row(Workspace& ws, const TableModel& model, std::size_t
     const inspect::CoroutineImage& coroutine = moment.state.coroutines[model.order[row]];
     const bool selected = coroutine.identity == ws.selection().coroutine;
     ImGui::TableNextRow(0, ws.px(kRowUnits));
-    if (selected) ImGui::TableSetBgColor(ImGuiTableBgTarget_RowBg0, ws.theme->accent_soft);
+    if (selected || ws.lit(coroutine.identity))
+        ImGui::TableSetBgColor(ImGuiTableBgTarget_RowBg0, selected ? ws.theme->accent_soft : ws.theme->hover);
     for (int i = 0; i < kTableColumnsCount; ++i) {
         if (!ImGui::TableSetColumnIndex(i)) continue;
         const auto column = static_cast<TableColumn>(i);
@@ -164,12 +183,15 @@ void CoroutineView::draw_row(Workspace& ws, const TableModel& model, std::size_t
             }
             ImGui::PopStyleColor();
             publish_item(ws, fmt::format("row.{}", coroutine.identity));
-            if (ImGui::IsItemHovered()) ws.hovered = one_line(moment, coroutine);
+            if (ImGui::IsItemHovered()) {
+                ws.hovered = one_line(moment, coroutine);
+                ws.hover_coroutine(coroutine.identity);
+            }
             ImGui::SetCursorPos(at);
             swatch(ws, look_of(coroutine));
             ImGui::SameLine(0, ws.px(8));
-            text_cut(ws.fonts.text, ws.theme->text, table_cell(moment, coroutine, column),
-                     ImGui::GetContentRegionAvail().x);
+            text_cut(ws.is_pinned(coroutine.identity) ? ws.fonts.strong : ws.fonts.text, ws.theme->text,
+                     table_cell(moment, coroutine, column), ImGui::GetContentRegionAvail().x);
             continue;
         }
         const std::string cell = table_cell(moment, coroutine, column);

@@ -1,4 +1,5 @@
-// The coroutine table: every coroutine, sortable by any column, filtered by words.
+// The coroutine table: every coroutine, sortable by any column, filtered by the window's filter
+// (Workspace::filter), which is typed here; pinned ones first.
 //
 // 100,000 rows are sorted off the frame and drawn through a clipper. Publishes "table.filter", "table.header.N" and "row.ID" for the rows
 // that can be seen. Row model: coroutine_model.h.
@@ -16,14 +17,13 @@ public:
     const char* name() const override { return "coroutines"; }
     const char* title() const override { return "Coroutines"; }
     void draw(Workspace& ws) override;
-    bool busy() const override { return model_.in_flight() || typed_ != query_.filter; }
+    bool busy() const override { return model_.in_flight(); }
     nlohmann::json dump(Workspace& ws) override;
+    std::string copy_text(Workspace& ws) override;
     void reset() override;
 
     // Puts the keyboard into the filter at the next frame.
     void focus_filter() { focus_wanted_ = true; }
-    const std::string& filter() const { return typed_; }
-    void set_filter(const std::string& words) { typed_ = words; }
     // Selects the row `by` further than the selected one (the first when none is).
     void move(Workspace& ws, int by);
 
@@ -38,7 +38,6 @@ private:
 
     Computed<Key, TableModel> model_;
     TableQuery query_;
-    std::string typed_;
     bool focus_wanted_ = false;
     std::uint64_t seen_selection_ = 0;
     float width_ = 0;  // of the table, last frame

@@ -11,8 +11,6 @@
 namespace coroscope::views {
 namespace {
 
-constexpr int kDepthMax = 8;
-
 class Parser {
 public:
     explicit Parser(std::string_view text) : text_(text) {}
@@ -36,7 +34,7 @@ private:
         return true;
     }
     std::unique_ptr<LayoutNode> parse(int depth) {
-        if (depth > kDepthMax) return fail("fewer splits within splits");
+        if (depth > kLayoutDepthMax) return fail("fewer splits within splits");
         auto node = std::make_unique<LayoutNode>();
         if (take('t')) {
             if (!take('(') || !parse_tabs(*node)) return fail("t(view,…)");
@@ -126,24 +124,26 @@ std::vector<std::string> visible_views(const LayoutNode& node) {
 
 const std::vector<Preset>& presets() {
     static const std::vector<Preset> all = {
-        {"overview", "Overview",
-         "h(58,v(54,t(coroutines,output,messages),t(pools)),v(54,t(stack,code,words),"
-         "t(waits,locks,workers,selects,histograms,sizes)))"},
-        {"latency", "Latency",
-         "h(56,t(histograms),v(50,t(coroutines,output,messages),t(stack,code,words,waits,locks,workers,selects,pools))"
-         ")"},
-        {"memory", "Memory",
-         "h(64,t(pools,sizes),v(50,t(coroutines,output,messages),t(stack,words,code,waits,locks,workers,selects,histograms))"
-         ")"},
-        {"waits", "Waits",
-         "h(66,t(waits),v(50,t(coroutines,locks,selects,output,messages),t(stack,code,words,workers,pools,histograms))"
-         ")"},
-        {"stacks", "Stacks",
-         "h(44,v(70,t(coroutines,output,messages),t(pools,waits,locks,workers,selects,histograms)),t(stack,code,words)"
-         ")"},
-        {"debug", "Debug",
-         "h(38,v(28,t(coroutines,output,messages,pools,waits,locks),v(50,t(stack),t(words))),"
-         "t(code,workers,selects,histograms))"},
+        {"overview", "Overview", "f1",
+         "h(58,v(36,t(overview,timeline,events),v(54,t(coroutines,channels,output,messages),t(pools,sizes))),"
+         "v(54,t(stack,code,words),t(waits,locks,selects,timers,workers,histograms,flame,lints)))"},
+        {"latency", "Latency", "f2",
+         "h(56,v(48,t(timeline,events),t(histograms,flame,workers)),"
+         "v(50,t(coroutines,channels,output,messages),t(stack,code,words,waits,locks,selects,timers,pools,lints)))"},
+        {"memory", "Memory", "f3",
+         "h(64,t(pools,sizes),v(50,t(coroutines,output,messages,lints),"
+         "t(stack,words,code,waits,locks,workers,selects,histograms)))"},
+        {"debug", "Debug", "f4",
+         "h(38,v(28,t(coroutines,output,messages,pools,waits,locks,channels,lints),v(50,t(stack),t(words))),"
+         "t(code,events,timeline,workers,selects,histograms))"},
+        {"compare", "Compare", "f5",
+         "h(62,t(compare,sizes,histograms),v(50,t(coroutines,output,messages,pools,waits,locks,workers,selects),"
+         "t(stack,code,words,flame)))"},
+        {"waits", "Waits", "shift+f1",
+         "h(66,t(waits),v(50,t(coroutines,locks,selects,channels,output,messages),"
+         "t(stack,code,words,workers,pools,histograms)))"},
+        {"stacks", "Stacks", "shift+f2",
+         "h(44,v(70,t(coroutines,output,messages),t(pools,waits,locks,workers,selects,histograms)),t(stack,code,words))"},
     };
     return all;
 }

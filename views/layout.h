@@ -5,7 +5,7 @@
 //     t(a,b,..) tabs; the first that is marked with * (or the first) is in front: t(stack,*waits)
 //
 // Invariants: every name occurs at most once; shares stay within 10..90; a tree has at least one tab.
-// Pure data; the frame's thread. Tested in tests/unit/views/layout_test.cpp; drawn by panels.cpp.
+// Pure data; the frame's thread. Tested in tests/unit/views/layout_test.cpp; changed by layout_edit.h, drawn by panels.cpp.
 #pragma once
 
 #include <memory>
@@ -16,6 +16,9 @@
 #include "instrumentation/base/result.h"
 
 namespace coroscope::views {
+
+// Splits within splits.
+inline constexpr int kLayoutDepthMax = 8;
 
 struct LayoutNode {
     enum class Kind { kBeside, kAbove, kTabs };
@@ -34,10 +37,11 @@ LayoutNode* find_leaf(LayoutNode& node, std::string_view view);
 // Names of the views in front, left to right, top to bottom.
 std::vector<std::string> visible_views(const LayoutNode& node);
 
-// A named arrangement.
+// A named arrangement. Views that a window does not have are left out of it (Panels::set).
 struct Preset {
     const char* name;   // "overview"
     const char* title;  // "Overview"
+    const char* key;    // that arranges so
     const char* layout;
 };
 const std::vector<Preset>& presets();

@@ -14,8 +14,9 @@ namespace coroscope::views {
 
 bool MainWindow::press(const std::string& chord) {
     ws_.frames_wanted = std::max(ws_.frames_wanted, 3);
-    const bool typing = ImGui::GetIO().WantTextInput;
-    return actions_.press(chord, typing);
+    if (palette_.press(chord)) return true;
+    if (!palette_.is_open() && !ImGui::GetIO().WantTextInput && panels_.take_menu_key(chord)) return true;
+    return actions_.press(chord, ImGui::GetIO().WantTextInput || palette_.is_open() || key_sheet_open_);
 }
 
 void MainWindow::add_actions() {
@@ -27,6 +28,8 @@ void MainWindow::add_actions() {
         ws_.requests.push_back(std::move(made));
     };
     add_view_actions();
+    add_finding_actions();
+    add_mark_actions();
     actions_.add({"select.back",
                   "Back to the selection before",
                   "Selection",
@@ -45,21 +48,7 @@ void MainWindow::add_actions() {
                   "Clear selection, close what is open",
                   "Selection",
                   {"escape"},
-                  [this] {
-                      if (key_sheet_open_) {
-                          key_sheet_open_ = false;
-                      } else if (stepper_.cancel()) {
-                          return;
-                      } else if (ImGui::GetIO().WantTextInput) {
-                          return;  // the field itself takes back what was typed
-                      } else if (!ws_.notice.empty()) {
-                          ws_.notice.clear();
-                      } else if (!panels_.maximised().empty()) {
-                          panels_.maximise(panels_.maximised());
-                      } else {
-                          ws_.clear_selection();
-                      }
-                  },
+                  [this] { escape(); },
                   {},
                   true});
     add_relation_actions();
@@ -131,7 +120,7 @@ void MainWindow::add_actions() {
     actions_.add({"keys",
                   "Keys and actions",
                   "Window",
-                  {"?", "ctrl+shift+p"},
+                  {"?"},
                   [this] {
                       key_sheet_open_ = !key_sheet_open_;
                       key_sheet_focus_ = key_sheet_open_;
@@ -167,16 +156,16 @@ void MainWindow::add_relation_actions() {
 
 void MainWindow::add_view_actions() {
     const auto has_session = [this] { return ws_.session != nullptr; };
-    int number = 1;
     for (const Preset& preset : presets()) {
         actions_.add({std::string("preset.") + preset.name,
                       std::string("Arrange: ") + preset.title,
                       "Views",
-                      {"f" + std::to_string(number++)},
+                      {preset.key},
                       [this, name = std::string(preset.name)] { use_preset(name); },
                       has_session,
                       true});
     }
+    add_layout_actions();
     for (const auto& [name, key, make] : all_views()) {
         actions_.add({std::string("view.") + name,
                       std::string("Show: ") + views_.at(name)->title(),
@@ -190,11 +179,7 @@ void MainWindow::add_view_actions() {
                   "Maximise the panel in use, and back",
                   "Views",
                   {"m"},
-                  [this] {
-                      const std::string view = !panels_.focused().empty() ? panels_.focused()
-                                                                          : panels_.visible().front();
-                      panels_.maximise(view);
-                  },
+                  [this] { panels_.maximise(panels_.in_use()); },
                   has_session,
                   false});
     auto& table = static_cast<CoroutineView&>(*views_.at("coroutines"));
@@ -205,7 +190,7 @@ void MainWindow::add_view_actions() {
     actions_.add({"find",
                   "Filter the coroutines",
                   "Coroutines",
-                  {"/", "ctrl+f", "ctrl+p"},
+                  {"/", "ctrl+f"},
                   [this, &table] {
                       show("coroutines");
                       table.focus_filter();

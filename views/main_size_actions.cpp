@@ -32,7 +32,7 @@ void MainWindow::add_size_actions() {
     add(
         "sizes.coroutines", "List its coroutines", "ctrl+l",
         [this, &sizes, &table] {
-            table.set_filter(sizes.chosen());
+            ws_.filter = sizes.chosen();
             show("coroutines");
         },
         has_choice);

@@ -65,6 +65,7 @@ void MainWindow::open(std::shared_ptr<traces::Session> session) {
     held_ = false;
     hold_said_ = hold_steps_ = 0;
     hold_sentence_.clear();
+    palette_.close();
 }
 
 View* MainWindow::view(const std::string& name) {
@@ -81,16 +82,29 @@ bool MainWindow::show(const std::string& view) {
 bool MainWindow::use_preset(const std::string& name) {
     const Preset* preset = find_preset(name);
     if (preset == nullptr) return false;
-    auto parsed = parse_layout(preset->layout);
+    const auto own = arranged_.find(name);
+    auto parsed = parse_layout(own != arranged_.end() ? own->second : preset->layout);
+    if (!parsed.ok()) parsed = parse_layout(preset->layout);  // what was remembered is no layout
     CHECK(parsed.ok());
     panels_.set(std::move(parsed).value());
+    preset_ = name;
     ws_.frames_wanted = std::max(ws_.frames_wanted, 2);
     return true;
 }
 
+void MainWindow::remember_arrangements(const std::string& preset, std::map<std::string, std::string> arranged) {
+    arranged_ = std::move(arranged);
+    if (!use_preset(preset)) use_preset("overview");
+}
+
+void MainWindow::rearranged() {
+    arranged_[preset_] = panels_.layout_text();
+    ws_.frames_wanted = std::max(ws_.frames_wanted, 2);
+}
+
 bool MainWindow::settled() const {
     if (!ws_.settled() || ws_.frames_wanted > 0 || ws_.background.busy() || ws_.searches.busy()) return false;
-    if (stepper_.busy(ws_) || saver_.busy()) return false;
+    if (stepper_.busy(ws_) || saver_.busy() || palette_.busy(ws_)) return false;
     const auto names = ws_.session != nullptr ? panels_.visible() : std::vector<std::string>{};
     return std::none_of(names.begin(), names.end(),
                         [this](const std::string& name) { return views_.at(name)->busy(); });
@@ -146,12 +160,16 @@ void MainWindow::draw() {
         const auto visible = panels_.visible();
         ws_.code_in_front = std::find(visible.begin(), visible.end(), "code") != visible.end();
         draw_top_bar({0, 0, size.x, top});
-        panels_.draw(ws_, {margin, top, size.x - margin, bottom});
+        const float chips = chips_height();
+        if (chips > 0) draw_chips({0, top, size.x, top + chips});
+        panels_.draw(ws_, {margin, top + chips, size.x - margin, bottom});
+        if (panels_.take_rearranged()) rearranged();
     }
     draw_notice({0, 0, size.x, bottom});
     draw_status_line({0, bottom, size.x, size.y});
     draw_key_sheet();
     ImGui::End();
+    if (const auto hit = palette_.draw(ws_, actions_); hit.has_value()) take_choice(*hit);
     if (last_hovered_ != ws_.hovered) {
         last_hovered_ = ws_.hovered;
         ws_.frames_wanted = std::max(ws_.frames_wanted, 1);
@@ -187,6 +205,8 @@ nlohmann::json MainWindow::dump() {
                           {"time_ns", ws_.moment != nullptr ? ws_.moment->t : 0},
                           {"visible", visible},
                           {"layout", panels_.layout_text()},
+                          {"preset", preset_},
+                          {"palette", palette_.dump()},
                           {"theme", ws_.theme != nullptr ? ws_.theme->name : ""},
                           {"selection", std::move(selection)},
                           {"facts", ws_.facts()},

@@ -16,6 +16,7 @@
 
 #include "views/actions.h"
 #include "views/code_panel.h"
+#include "views/palette.h"
 #include "views/panels.h"
 #include "views/past_saver.h"
 #include "views/start_page.h"
@@ -45,7 +46,13 @@ public:
     View* view(const std::string& name);
     // Brings a view to the front, wherever it is; false for an unknown name.
     bool show(const std::string& view);
+    // Arranges the panels as a preset says, or as it was rearranged by hand.
     bool use_preset(const std::string& name);
+    // The preset in use, and what was rearranged by hand, by preset: remembered from one start to the next (app/saved_state.h).
+    const std::string& preset() const { return preset_; }
+    const std::map<std::string, std::string>& arranged() const { return arranged_; }
+    void remember_arrangements(const std::string& preset, std::map<std::string, std::string> arranged);
+    Palette& palette() { return palette_; }
 
     // Between ImGui::NewFrame() and ImGui::Render().
     void draw();
@@ -68,6 +75,12 @@ private:
     void add_views();
     void add_actions();
     void add_view_actions();
+    void add_layout_actions();
+    void add_finding_actions();
+    void add_mark_actions();
+    void take_choice(const PaletteHit& hit);
+    void escape();
+    void rearranged();
     void add_relation_actions();
     void add_hold_actions();
     void next_listening();
@@ -88,6 +101,9 @@ private:
     void take_newest();
     void draw_top_bar(Rect bar);
     void draw_session_title(Rect bar);
+    float chips_height() const;
+    void draw_chips(Rect bar);
+    bool draw_chip(const std::string& name, const std::string& label, const std::string& value, const char* hint, float* x, Rect bar);
     void draw_time_bar(Rect bar);
     void draw_time_line(float x0, float x1, Rect bar, bool follows);
     // Where its buttons begin.
@@ -104,6 +120,9 @@ private:
     Panels panels_;
     Actions actions_;
     StartPage start_page_;
+    Palette palette_;
+    std::string preset_;
+    std::map<std::string, std::string> arranged_;
     bool held_ = false;
     Stepper stepper_;
     PastSaver saver_;

@@ -1,4 +1,4 @@
-// See panels.h.
+// See panels.h. Its tab strips are in panel_tabs.cpp.
 #include "views/panels.h"
 
 #include <algorithm>
@@ -38,6 +38,8 @@ void Panels::set(std::unique_ptr<LayoutNode> root) {
     if (root == nullptr) return;
     root_ = std::move(root);
     maximised_.clear();
+    menu_of_.clear();
+    dragged_.clear();
 }
 
 bool Panels::show(const std::string& view) {
@@ -56,6 +58,42 @@ bool Panels::show(const std::string& view) {
     return true;
 }
 
+bool Panels::close(const std::string& view) {
+    if (root_ == nullptr || !close_view(root_, view)) return false;
+    if (maximised_ == view) maximised_.clear();
+    if (focused_ == view) focused_.clear();
+    menu_of_.clear();
+    return rearranged_ = true;
+}
+
+bool Panels::move(const std::string& view, const std::string& target, Side side, std::size_t position) {
+    if (root_ == nullptr || views_->find(view) == views_->end() || !move_view(root_, view, target, side, position)) return false;
+    focused_ = view;
+    menu_of_.clear();
+    return rearranged_ = true;
+}
+
+std::string Panels::in_use() const {
+    const std::vector<std::string> seen = visible();
+    if (seen.empty()) return {};
+    return std::find(seen.begin(), seen.end(), focused_) != seen.end() ? focused_ : seen.front();
+}
+
+void Panels::next_tab(int by) {
+    const std::string view = in_use();
+    LayoutNode* leaf = view.empty() ? nullptr : find_leaf(*root_, view);
+    if (leaf == nullptr) return;
+    const std::size_t count = leaf->tabs.size();
+    show(leaf->tabs[(leaf->front + (by > 0 ? 1 : count - 1)) % count]);
+}
+
+void Panels::next_panel(int by) {
+    const std::vector<std::string> seen = visible();
+    if (seen.empty()) return;
+    const auto at = static_cast<std::size_t>(std::find(seen.begin(), seen.end(), in_use()) - seen.begin());
+    focused_ = seen[(at + (by > 0 ? 1 : seen.size() - 1)) % seen.size()];
+}
+
 void Panels::maximise(const std::string& view) {
     maximised_ = maximised_ == view ? "" : view;
 }
@@ -68,8 +106,12 @@ std::vector<std::string> Panels::visible() const {
 void Panels::draw(Workspace& ws, Rect area) {
     if (root_ == nullptr) return;
     splits_drawn_ = 0;
+    places_.clear();
     LayoutNode* alone = maximised_.empty() ? nullptr : find_leaf(*root_, maximised_);
     draw_node(ws, alone != nullptr ? *alone : *root_, area);
+    draw_menu(ws, area);
+    draw_drag(ws);
+    if (!to_close_.empty()) close(std::exchange(to_close_, {}));
 }
 
 void Panels::draw_node(Workspace& ws, LayoutNode& node, Rect area) {
@@ -104,46 +146,12 @@ void Panels::draw_split(Workspace& ws, LayoutNode& node, Rect area) {
     }
     if (ImGui::IsItemActive() && length > 0) {
         const ImVec2 mouse = ImGui::GetIO().MousePos;
-        node.share = std::clamp(((beside ? mouse.x - area.x0 : mouse.y - area.y0) - gap / 2) / length, 0.1F,
-                                0.9F);
+        const float share = std::clamp(((beside ? mouse.x - area.x0 : mouse.y - area.y0) - gap / 2) / length, 0.1F, 0.9F);
+        rearranged_ = rearranged_ || share != node.share;
+        node.share = share;
     }
     draw_node(ws, *node.first, a);
     draw_node(ws, *node.second, b);
-}
-
-void Panels::draw_tabs(Workspace& ws, LayoutNode& node, Rect bar) {
-    ImDrawList* list = ImGui::GetWindowDrawList();
-    const Theme& theme = *ws.theme;
-    float x = bar.x0 + ws.px(4);
-    for (std::size_t i = 0; i < node.tabs.size(); ++i) {
-        const View& view = *views_->at(node.tabs[i]);
-        const bool front = i == node.front;
-        ImFont* font = front ? ws.fonts.strong : ws.fonts.text;
-        const float width = std::ceil(text_width(ws.fonts.strong, view.title())) + ws.px(16);
-        ImGui::SetCursorScreenPos({x, bar.y0});
-        ImGui::InvisibleButton(fmt::format("tab.{}", node.tabs[i]).c_str(), {width, bar.y1 - bar.y0});
-        publish_item(ws, "tab." + node.tabs[i]);
-        if (ImGui::IsItemClicked()) {
-            node.front = i;
-            focused_ = node.tabs[i];
-            if (!maximised_.empty()) maximised_ = node.tabs[i];
-        }
-        if (ImGui::IsItemHovered() && ImGui::IsMouseDoubleClicked(0)) maximise(node.tabs[i]);
-        const bool hovered = ImGui::IsItemHovered();
-        const float text_y = std::floor(bar.y0 + (bar.y1 - bar.y0 - font->FontSize) / 2);
-        const bool lit = front && (node.tabs.size() > 1 || focused_ == node.tabs[i]);
-        draw_text(list, font, {x + width / 2, text_y},
-                  front     ? theme.text
-                  : hovered ? theme.text_dim
-                            : theme.text_faint,
-                  view.title(), 0.5F);
-        if (lit) {
-            list->AddRectFilled({x + ws.px(8), bar.y1 - ws.px(2)}, {x + width - ws.px(8), bar.y1},
-                                focused_ == node.tabs[i] ? theme.accent : theme.line_strong);
-        }
-        x += width;
-    }
-    list->AddRectFilled({bar.x0, bar.y1}, {bar.x1, bar.y1 + std::max(1.0F, std::floor(ws.scale))}, theme.line);
 }
 
 void Panels::draw_leaf(Workspace& ws, LayoutNode& node, Rect area) {
@@ -151,6 +159,7 @@ void Panels::draw_leaf(Workspace& ws, LayoutNode& node, Rect area) {
     const float round = ws.px(6);
     list->AddRectFilled({area.x0, area.y0}, {area.x1, area.y1}, ws.theme->panel, round);
     const Rect bar = {area.x0, area.y0, area.x1, area.y0 + ws.px(kTabBarUnits)};
+    places_.push_back({&node, area, bar, {}, {}});
     draw_tabs(ws, node, bar);
     View& view = *views_->at(node.tabs[node.front]);
     const float line = std::max(1.0F, std::floor(ws.scale));

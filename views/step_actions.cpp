@@ -1,13 +1,12 @@
 // Stepping through the past: from event to event of what is selected, or to what the rule in the filter of the coroutine table matches.
 #include <algorithm>
 
-#include "views/coroutine_view.h"
 #include "views/main_window.h"
 
 namespace coroscope::views {
 
 void MainWindow::step_by_rule(rules::Direction direction) {
-    const std::string& filter = static_cast<CoroutineView&>(*views_.at("coroutines")).filter();
+    const std::string& filter = ws_.filter;
     auto rule = rules::Rule::parse(filter);
     if (filter.empty() || !rule) {
         const std::string why = filter.empty()
@@ -16,7 +15,7 @@ void MainWindow::step_by_rule(rules::Direction direction) {
         ws_.notice = why +
                      "To step to the events that match a rule, or to the times at which one about state "
                      "began to hold, type it into the filter "
-                     "of the coroutine table ( / ), such as: suspend and blocked_ns > 10ms";
+                     "( / ), such as: suspend and blocked_ns > 10ms";
         ws_.notice_is_error = !filter.empty();
         return;
     }

@@ -3,6 +3,8 @@
 // Thread: the frame's. Neither function may block: what takes longer than a millisecond goes to Workspace::background.
 #pragma once
 
+#include <string>
+
 #include <nlohmann/json_fwd.hpp>
 
 #include "views/workspace.h"
@@ -22,8 +24,15 @@ public:
     virtual bool busy() const { return false; }
     // The row model as JSON, computed anew and whole from `ws.moment` (may take as long as it needs: scripts and tests call it).
     virtual nlohmann::json dump(Workspace& ws) = 0;
+    // What "copy the rows" takes: lines of cells with tabs between, a line of headings first; or text. By itself the longest list of rows in
+    // what dump() says.
+    virtual std::string copy_text(Workspace& ws);
     // Forgets everything about a session that was closed.
     virtual void reset() {}
 };
+
+// The longest list of objects in a dump, as lines with tabs: a column a key, in the order in which they first occur; cells that are lists or
+// objects themselves as JSON. "" when there is none.
+std::string rows_as_text(const nlohmann::json& dump);
 
 }  // namespace coroscope::views

@@ -1,6 +1,7 @@
 // See workspace.h.
 #include "views/workspace.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -43,6 +44,10 @@ void Workspace::open(std::shared_ptr<traces::Session> next) {
     waits = nullptr;
     stat_.reset();
     waits_.reset();
+    matching_.reset();
+    filter.clear();
+    pins_.clear();
+    hovering_ = hovered_coroutine_ = 0;
     selection_ = {};
     selection_.changes = history_.back().changes + 1;
     history_.assign(1, selection_);
@@ -66,6 +71,8 @@ void Workspace::refresh_analyses() {
     stat_.want(background, moment,
                [owner = session, at = moment] { return traces::compute_stat(*owner, *at); });
     waits_.want(background, moment, [at = moment] { return traces::compute_waits(*at); });
+    if (!filter.empty())
+        matching_.want(background, {moment, filter}, [at = moment, text = filter] { return match_filter(*at, text); });
     stat = stat_.value();
     waits = waits_.value();
     // A slot that was selected while empty finds its owner as soon as there is one; one that is reused keeps the identity chosen.
@@ -77,7 +84,8 @@ void Workspace::refresh_analyses() {
 
 bool Workspace::settled() const {
     if (session == nullptr) return true;
-    return moment != nullptr && stat_.current(moment) && waits_.current(moment);
+    return moment != nullptr && stat_.current(moment) && waits_.current(moment) &&
+           (filter.empty() || matching_.current({moment, filter}));
 }
 
 std::shared_ptr<const traces::Waits> Workspace::shared_waits() const {
@@ -196,10 +204,22 @@ const inspect::CoroutineImage* Workspace::selected() const {
     return moment->state.coroutine_of(selection_.coroutine);
 }
 
+bool Workspace::is_pinned(std::uint64_t identity) const {
+    return std::find(pins_.begin(), pins_.end(), identity) != pins_.end();
+}
+
+void Workspace::toggle_pin(std::uint64_t identity) {
+    if (identity == 0) return;
+    if (std::erase(pins_, identity) == 0) pins_.push_back(identity);
+    frames_wanted = std::max(frames_wanted, 2);
+}
+
 void Workspace::begin_widgets() {
     widgets_before_ = std::move(widgets_);
     widgets_.clear();
     hovered.clear();
+    if (hovered_coroutine_ != hovering_) frames_wanted = std::max(frames_wanted, 1);
+    hovered_coroutine_ = std::exchange(hovering_, 0);
 }
 
 void Workspace::publish(const std::string& name, Rect rect) {
@@ -239,6 +259,10 @@ nlohmann::json Workspace::facts() const {
                             {"program.present", program.present},
                             {"program.status", program.status},
                             {"program.pid", program.pid},
+                            {"filter", filter},
+                            {"pins", pins_.size()},
+                            {"bookmarks", notes.all().size()},
+                            {"hovered", hovered_coroutine()},
                             {"notice", notice},
                             {"step", step.text},
                             {"step.event", step.event},
@@ -255,6 +279,7 @@ nlohmann::json Workspace::facts() const {
     facts["stacks"] = moment->stacks.stacks.size();
     facts["unknown"] = moment->unknown_coroutines;
     facts["paused"] = state.pause.everything;
+    if (const FilterMatch* match = matching(); match != nullptr) facts["matching"] = match->count;
     facts["kept"] = state.pause.chosen;
     facts["steps"] = state.pause.steps_done;
     std::uint64_t held = 0;

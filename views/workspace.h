@@ -22,6 +22,8 @@
 #include "traces/session.h"
 #include "traces/size_rows.h"
 #include "views/background.h"
+#include "views/coroutine_filter.h"
+#include "views/notebook.h"
 #include "views/requests.h"
 #include "views/texture.h"
 #include "views/theme.h"
@@ -114,10 +116,27 @@ public:
     // The selected coroutine as it is now; nullptr when none or when it is gone.
     const inspect::CoroutineImage* selected() const;
 
+    // ---- the one filter: words or a rule (coroutine_filter.h), "" = everything. Views that list coroutines follow it.
+    std::string filter;
+    // What it matches in a Moment not much older; nullptr where nothing is filtered, or before the first answer.
+    const FilterMatch* matching() const { return filter.empty() ? nullptr : matching_.value(); }
+
+    // ---- who is lit: whom the mouse is over, in whatever view. A view says so while it draws; all see it until the next frame has said.
+    void hover_coroutine(std::uint64_t identity) { hovering_ = identity; }
+    bool lit(std::uint64_t identity) const { return identity != 0 && (identity == hovering_ || identity == hovered_coroutine_); }
+    std::uint64_t hovered_coroutine() const { return hovering_ != 0 ? hovering_ : hovered_coroutine_; }
+
+    // ---- pinned coroutines, by identity, oldest first: listed first, with lanes of their own; and the bookmarks
+    const std::vector<std::uint64_t>& pins() const { return pins_; }
+    bool is_pinned(std::uint64_t identity) const;
+    void toggle_pin(std::uint64_t identity);
+    Notebook notes;
+
     // ---- drawing
     const Theme* theme = nullptr;
     Fonts fonts;
     float scale = 1;
+    bool tracy_mouse = false;  // the plain wheel zooms time, and scrolls with Ctrl: as in Tracy
     TextureStore* textures = nullptr;
     Background background;
     Background searches;  // what may take seconds, each with a traces::Search by which it is cancelled: row models do not wait for it
@@ -143,6 +162,8 @@ private:
 
     std::function<void()> wake_;
     Selection selection_;
+    std::uint64_t hovering_ = 0, hovered_coroutine_ = 0;  // by this frame, and by the one before
+    std::vector<std::uint64_t> pins_;
     std::uint64_t arms_of_ = 0;  // whose select select_awaited() walks through; 0 = nobody's
     std::size_t arm_ = 0;        // which of its arms was selected last
     std::vector<Selection> history_;
@@ -151,6 +172,8 @@ private:
     using MomentKey = std::shared_ptr<const traces::Moment>;
     Computed<MomentKey, traces::Stat> stat_;
     Computed<MomentKey, traces::Waits> waits_;
+    using FilterKey = std::pair<MomentKey, std::string>;
+    Computed<FilterKey, FilterMatch> matching_;
 };
 
 }  // namespace coroscope::views
