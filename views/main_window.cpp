@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -147,6 +148,7 @@ void MainWindow::draw() {
         ws_.code_in_front = std::find(visible.begin(), visible.end(), "code") != visible.end();
         draw_top_bar({0, 0, size.x, top});
         panels_.draw(ws_, {margin, top, size.x - margin, bottom});
+        if (!ws_.view_wanted.empty()) show(std::exchange(ws_.view_wanted, {}));
     }
     draw_notice({0, 0, size.x, bottom});
     draw_status_line({0, bottom, size.x, size.y});

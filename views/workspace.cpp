@@ -43,6 +43,7 @@ void Workspace::open(std::shared_ptr<traces::Session> next) {
     waits = nullptr;
     stat_.reset();
     waits_.reset();
+    history.reset();
     selection_ = {};
     selection_.changes = history_.back().changes + 1;
     history_.assign(1, selection_);
