@@ -21,7 +21,8 @@ using inspect::StateImage;
 std::string who(const StateImage& state, std::uint64_t identity) {
     if (identity == 0) return {};
     const CoroutineImage* coroutine = state.coroutine_of(identity);
-    return coroutine != nullptr ? fmt::format("{} ({})", state.coroutine_name(*coroutine), identity) : fmt::format("{}, which has ended", identity);
+    return coroutine != nullptr ? fmt::format("{} ({})", state.coroutine_name(*coroutine), identity)
+                                : fmt::format("{}, which has ended", identity);
 }
 
 bool waits_at_channel(const CoroutineImage& coroutine) {
@@ -192,7 +193,8 @@ std::string channel_line(const ChannelRow& row) {
     line += fmt::format(" · {} sent, {} received", format_count(row.sent), format_count(row.received));
     if (row.senders_waiting != 0) line += fmt::format(" · {} wait to send", format_count(row.senders_waiting));
     if (row.receivers_waiting != 0) line += fmt::format(" · {} wait to receive", format_count(row.receivers_waiting));
-    if (row.waits_longest != 0) line += fmt::format(", {} longest: {}", row.waits_longest, format_duration(static_cast<std::int64_t>(row.waits_longest_ns)));
+    if (row.waits_longest != 0)
+        line += fmt::format(", {} longest: {}", row.waits_longest, format_duration(static_cast<std::int64_t>(row.waits_longest_ns)));
     if (row.closed) line += " · closed";
     if (!row.maker.empty()) line += " · made by " + row.maker;
     return line + (row.exact ? "" : " · changed while it was read");

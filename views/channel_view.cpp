@@ -32,10 +32,16 @@ std::size_t at(ChannelColumn column) {
 }
 
 nlohmann::json past_json(const analyses::ChannelPast& past) {
-    return {{"begin_ns", past.begin},   {"end_ns", past.end},           {"depth", past.depth},
-            {"depth_most", past.depth_most}, {"sent", past.sent_total}, {"received", past.received_total},
-            {"handed_over", past.handed_over}, {"gaps", past.gaps},
-            {"last_sender", past.last_sender}, {"last_receiver", past.last_receiver}};
+    return {{"begin_ns", past.begin},
+            {"end_ns", past.end},
+            {"depth", past.depth},
+            {"depth_most", past.depth_most},
+            {"sent", past.sent_total},
+            {"received", past.received_total},
+            {"handed_over", past.handed_over},
+            {"gaps", past.gaps},
+            {"last_sender", past.last_sender},
+            {"last_receiver", past.last_receiver}};
 }
 
 }  // namespace
@@ -63,7 +69,10 @@ nlohmann::json ChannelView::dump(Workspace& ws) {
         traces::Search search;
         if (const auto found = analyses::compute_channel_past(*replay, chosen_, kDepthParts, search); found.ok()) past = past_json(*found);
     }
-    return {{"channels", model.rows.size()}, {"rows", std::move(rows)}, {"chosen", to_json(channel_detail(*ws.moment, model, chosen_))}, {"past", std::move(past)}};
+    return {{"channels", model.rows.size()},
+            {"rows", std::move(rows)},
+            {"chosen", to_json(channel_detail(*ws.moment, model, chosen_))},
+            {"past", std::move(past)}};
 }
 
 // The newest rows, their rates against those before; what was read of the chosen one's past.
@@ -129,9 +138,10 @@ void ChannelView::draw(Workspace& ws) {
     if (shown_ == nullptr) return;
     const std::shared_ptr<const Shown> shown = shown_;
     if (shown->model->rows.empty()) {
-        empty_state(ws, "No channel lives now",
-                    "Channels appear here while they exist. Of a recording, another time may have some; what those of one name have moved in all "
-                    "is told by coroscope stat.");
+        empty_state(
+            ws, "No channel lives now",
+            "Channels appear here while they exist. Of a recording, another time may have some; what those of one name have moved in all "
+            "is told by coroscope stat.");
         return;
     }
     follow_selection(ws, *shown->model);
@@ -215,7 +225,9 @@ void ChannelView::draw_row(Workspace& ws, const ChannelRow& row, std::size_t num
     count(ChannelColumn::kSenders, row.senders_waiting, theme.warn);
     count(ChannelColumn::kReceivers, row.receivers_waiting, theme.text);
     cell(ChannelColumn::kWaits, theme.text_dim,
-         row.waits_longest != 0 ? format_duration(static_cast<std::int64_t>(row.waits_longest_ns)) : row.waiting() != 0 ? std::string("not known") : std::string());
+         row.waits_longest != 0 ? format_duration(static_cast<std::int64_t>(row.waits_longest_ns))
+         : row.waiting() != 0   ? std::string("not known")
+                                : std::string());
     cell(ChannelColumn::kHandles, theme.text_dim, fmt::format("{} › {}", row.sender_handles, row.receiver_handles));
     cell(ChannelColumn::kMaker, theme.text_dim, row.maker);
 }
@@ -223,7 +235,8 @@ void ChannelView::draw_row(Workspace& ws, const ChannelRow& row, std::size_t num
 // A bar under the number: red where it is full, since whoever sends waits then.
 void ChannelView::draw_fill(Workspace& ws, const ChannelRow& row, const PlacedColumn& place, ImVec2 corner, float height) {
     const Theme& theme = *ws.theme;
-    const std::string what = row.capacity == 0 ? std::string("unbuffered") : fmt::format("{} / {}", format_count(row.length), format_count(row.capacity));
+    const std::string what = row.capacity == 0 ? std::string("unbuffered")
+                                               : fmt::format("{} / {}", format_count(row.length), format_count(row.capacity));
     draw_cell(ws, kColumns[at(ChannelColumn::kFill)], place, {corner.x, corner.y - ws.px(1)}, height,
               row.capacity == 0 || row.length == 0 ? theme.text_faint : theme.text, what);
     if (!place.shown || row.capacity == 0) return;
@@ -242,7 +255,8 @@ void ChannelView::draw_detail(Workspace& ws, const ChannelDetail& detail) {
     const float line = std::max(1.0F, std::floor(ws.scale));
     list->AddRectFilled(corner, {corner.x + room.x, corner.y + line}, theme.line);
     if (detail.row.identity == 0) {
-        draw_text(list, ws.fonts.text, {corner.x + ws.px(12), corner.y + ws.px(10)}, theme.text_faint, "The channel that was chosen does not live at this moment.");
+        draw_text(list, ws.fonts.text, {corner.x + ws.px(12), corner.y + ws.px(10)}, theme.text_faint,
+                  "The channel that was chosen does not live at this moment.");
         return;
     }
     const float y = corner.y + ws.px(8), x = corner.x + ws.px(12);
@@ -252,13 +266,15 @@ void ChannelView::draw_detail(Workspace& ws, const ChannelDetail& detail) {
     const Found* found = past_.value();
     const analyses::ChannelPast* past = found != nullptr && found->past.has_value() && found->past->identity == chosen_ ? &*found->past : nullptr;
     if (past != nullptr && past->sent_total != 0) {
+        facts += fmt::format(" · at most {} in it", format_count(*std::max_element(past->depth_most.begin(), past->depth_most.end())));
         facts += fmt::format(" · {} of {} handed over directly ({})", format_count(past->handed_over), format_count(past->sent_total),
                              format_share(static_cast<double>(past->handed_over) / static_cast<double>(past->sent_total)));
         if (past->last_sender != 0) facts += fmt::format(" · last sent by {}", past->last_sender);
         if (past->last_receiver != 0) facts += fmt::format(" · last received by {}", past->last_receiver);
     }
     const float title_end = x + text_width(ws.fonts.strong, title) + ws.px(12);
-    draw_text(list, ws.fonts.small, {title_end, y + ws.px(1)}, theme.text_dim, cut_to(ws.fonts.small, facts, corner.x + room.x - ws.px(12) - title_end));
+    draw_text(list, ws.fonts.small, {title_end, y + ws.px(1)}, theme.text_dim,
+              cut_to(ws.fonts.small, facts, corner.x + room.x - ws.px(12) - title_end));
     const Rect depth = {x, y + ws.px(24), corner.x + room.x - ws.px(12), y + ws.px(24 + kDepthUnits)};
     draw_depth(ws, detail.row, depth);
     const float lists_y = depth.y1 + ws.px(26), height = corner.y + room.y - lists_y;
@@ -294,34 +310,39 @@ void ChannelView::draw_depth(Workspace& ws, const ChannelRow& row, Rect area) {
             axis.end = std::max(axis.begin + 1, trail_.back().first);
         }
     }
-    const bool recorded = ws.info.kind == traces::SessionKind::kRecorded;
     if (values.size() < 2) {
-        const std::string what = recorded ? (found != nullptr && !found->error.empty() ? found->error : fmt::format("reading {:.0f} %", 100 * past_.share()))
-                                          : std::string("its depth is drawn from the next look on");
-        draw_text(list, ws.fonts.small, {(area.x0 + area.x1) / 2, (area.y0 + area.y1 - ws.fonts.small->FontSize) / 2}, theme.text_faint, what, 0.5F);
+        const std::string what = ws.info.kind == traces::SessionKind::kRecorded
+                                     ? (found != nullptr && !found->error.empty() ? found->error
+                                                                                  : fmt::format("reading {:.0f} %", 100 * past_.share()))
+                                     : std::string("its depth is drawn from the next look on");
+        draw_text(list, ws.fonts.small, {(area.x0 + area.x1) / 2, (area.y0 + area.y1 - ws.fonts.small->FontSize) / 2}, theme.text_faint, what,
+                  0.5F);
         return;
     }
     const float highest = highest_of(values, row.capacity == 0 ? 1.0F : std::min(static_cast<float>(row.capacity), highest_of(values, 1) * 4));
     draw_line(ws, area, values, highest, theme.look(Look::kChannel));
-    draw_text(list, ws.fonts.small, {area.x0 + ws.px(6), area.y0 + ws.px(3)}, theme.text_faint,
-              fmt::format("items in it, at most {}", format_count(static_cast<std::uint64_t>(highest_of(values, 0)))));
     draw_time_axis(ws, axis, area);
     draw_time_marks(ws, axis, area);
     if (const auto t = time_input(ws, "channels.depth", axis, area); t.has_value()) {
-        const std::size_t part = std::min(values.size() - 1, static_cast<std::size_t>(static_cast<double>(*t - axis.begin) / static_cast<double>(axis.end - axis.begin) * static_cast<double>(values.size())));
+        const std::size_t part = std::min(
+            values.size() - 1, static_cast<std::size_t>(static_cast<double>(*t - axis.begin) / static_cast<double>(axis.end - axis.begin) *
+                                                        static_cast<double>(values.size())));
         ws.hovered = fmt::format("{} at {}: {}{} items", row.name, format_time(*t), past != nullptr ? "at most " : "",
                                  format_count(static_cast<std::uint64_t>(values[part])));
-        if (past != nullptr) ws.hovered += fmt::format(", {} sent and {} received in this part of time", format_count(past->sent[part]), format_count(past->received[part]));
+        if (past != nullptr)
+            ws.hovered += fmt::format(", {} sent and {} received in this part of time", format_count(past->sent[part]),
+                                      format_count(past->received[part]));
     }
 }
 
-void ChannelView::draw_parties(Workspace& ws, const char* title, const char* widget, const std::vector<ChannelParty>& parties, std::uint64_t left_out,
-                               const char* nobody, ImVec2 size) {
+void ChannelView::draw_parties(Workspace& ws, const char* title, const char* widget, const std::vector<ChannelParty>& parties,
+                               std::uint64_t left_out, const char* nobody, ImVec2 size) {
     const Theme& theme = *ws.theme;
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
     ImGui::BeginChild(widget, size);
     ImGui::SetCursorPos({ws.px(12), 0});
-    text(ws.fonts.small, theme.text_faint, parties.empty() ? std::string(nobody) : fmt::format("{}: {}", title, format_count(parties.size() + left_out)));
+    text(ws.fonts.small, theme.text_faint,
+         parties.empty() ? std::string(nobody) : fmt::format("{}: {}", title, format_count(parties.size() + left_out)));
     ImGui::SetCursorPos({0, ws.px(18)});
     const float height = ws.px(20), width = std::max(1.0F, ImGui::GetContentRegionAvail().x);
     ImGuiListClipper clipper;

@@ -11,8 +11,8 @@
 namespace coroscope::views {
 namespace {
 
-constexpr float kTickUnits = 96;       // room for a time and a gap
-constexpr float kDragUnits = 4;        // a movement of less is a click
+constexpr float kTickUnits = 96;  // room for a time and a gap
+constexpr float kDragUnits = 4;   // a movement of less is a click
 constexpr float kTickLengthUnits = 4;
 
 std::size_t pixels_of(Rect area) {
@@ -168,7 +168,7 @@ void draw_time_axis(Workspace& ws, const TimeAxis& axis, Rect area) {
     float free_from = axis.x0 - ws.px(24);
     for (const traces::TimeNs t : ticks) {
         const float x = axis.x_of(t);
-        list->AddRectFilled({x, area.y0}, {x + line, area.y1 + ws.px(kTickLengthUnits)}, with_alpha(theme.line, 0.7F));
+        list->AddRectFilled({x, area.y0}, {x + line, area.y1 + ws.px(kTickLengthUnits)}, with_alpha(theme.line, 0.5F));
         const std::string what = tick_text(t, step);
         const float half = text_width(ws.fonts.mono_small, what) / 2;
         if (x - half < free_from || x + half > axis.x1 + ws.px(24)) continue;

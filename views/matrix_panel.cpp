@@ -32,7 +32,8 @@ std::optional<MatrixCell> draw_matrix(Workspace& ws, const std::string& name, co
     const float left = at.x + ws.px(kEdgeUnits + label_units), width = ws.px(cell_units), height = ws.px(kCellHeightUnits);
     const float gap = std::max(1.0F, ws.px(1)), top = at.y + ws.px(kTitleUnits);
     ImDrawList* list = ImGui::GetWindowDrawList();
-    draw_text(list, ws.fonts.small, {at.x + ws.px(kEdgeUnits), at.y + ws.px(5)}, theme.text_faint, fmt::format("{} ↓  {} →", words.rows, words.columns));
+    draw_text(list, ws.fonts.small, {at.x + ws.px(kEdgeUnits), at.y + ws.px(5)}, theme.text_faint,
+              fmt::format("{} ↓  {} →", words.rows, words.columns));
     for (std::size_t c = 0; c < matrix.columns.size(); ++c)
         draw_text(list, ws.fonts.small, {left + width * (static_cast<float>(c) + 0.5F), at.y + ws.px(5)}, theme.text_dim,
                   cut_to(ws.fonts.small, matrix.columns[c], width - ws.px(4)), 0.5F);
@@ -40,7 +41,8 @@ std::optional<MatrixCell> draw_matrix(Workspace& ws, const std::string& name, co
     const double scale = std::log1p(static_cast<double>(std::max<std::uint64_t>(1, matrix.most)));
     for (std::size_t r = 0; r < matrix.rows.size(); ++r) {
         const float y = top + height * static_cast<float>(r), text_y = y + std::floor((height - ws.fonts.small->FontSize) / 2);
-        draw_text(list, ws.fonts.small, {left - ws.px(8), text_y}, theme.text_dim, cut_to(ws.fonts.small, matrix.rows[r], ws.px(label_units - 12), true), 1);
+        draw_text(list, ws.fonts.small, {left - ws.px(8), text_y}, theme.text_dim,
+                  cut_to(ws.fonts.small, matrix.rows[r], ws.px(label_units - 12), true), 1);
         for (std::size_t c = 0; c < matrix.columns.size(); ++c) {
             const float x = left + width * static_cast<float>(c);
             const std::uint64_t count = matrix.cells[matrix.at(r, c)];
@@ -63,7 +65,8 @@ std::optional<MatrixCell> draw_matrix(Workspace& ws, const std::string& name, co
         }
     }
     ImGui::SetCursorScreenPos(at);
-    ImGui::Dummy({ws.px(kEdgeUnits + label_units) + width * static_cast<float>(matrix.columns.size()), ws.px(kTitleUnits) + height * static_cast<float>(matrix.rows.size())});
+    ImGui::Dummy({ws.px(kEdgeUnits + label_units) + width * static_cast<float>(matrix.columns.size()),
+                  ws.px(kTitleUnits) + height * static_cast<float>(matrix.rows.size())});
     return clicked;
 }
 

@@ -217,8 +217,9 @@ void add_wait_alarms(const traces::Waits& waits, std::vector<OverviewAlarm>& ala
 
 void add_state_alarms(const OverviewPoint& point, std::vector<OverviewAlarm>& alarms) {
     if (point.without_slot != 0)
-        alarms.push_back({AlarmGrade::kBad, fmt::format("{} wait for a stack slot: a pool has reached its limit.", format_count(point.without_slot)),
-                          "pools", point.first_without_slot});
+        alarms.push_back({AlarmGrade::kBad,
+                          fmt::format("{} wait for a stack slot: a pool has reached its limit.", format_count(point.without_slot)), "pools",
+                          point.first_without_slot});
     if (point.overdue != 0)
         alarms.push_back({AlarmGrade::kWarning,
                           fmt::format("{} deadlines have passed and woken nobody yet, the worst {} ago.", format_count(point.overdue),
@@ -228,7 +229,8 @@ void add_state_alarms(const OverviewPoint& point, std::vector<OverviewAlarm>& al
 
 }  // namespace
 
-std::vector<OverviewAlarm> alarms_of(const OverviewPoint& point, const traces::Moment& moment, const traces::Stat& stat, const traces::Waits* waits) {
+std::vector<OverviewAlarm> alarms_of(const OverviewPoint& point, const traces::Moment& moment, const traces::Stat& stat,
+                                     const traces::Waits* waits) {
     std::vector<OverviewAlarm> alarms;
     if (waits != nullptr) add_wait_alarms(*waits, alarms);
     add_state_alarms(point, alarms);
@@ -246,8 +248,8 @@ std::vector<OverviewAlarm> alarms_of(const OverviewPoint& point, const traces::M
                                            [](const traces::SelectArmStat& arm) { return arm.luck == traces::ArmLuck::kStarves; });
         if (starves != 0)
             alarms.push_back({AlarmGrade::kWarning,
-                              fmt::format("An arm of the select at {} starves.", select.site.empty() ? std::string("an unknown place")
-                                                                                                     : std::string(short_path(select.site))),
+                              fmt::format("An arm of the select at {} starves.",
+                                          select.site.empty() ? std::string("an unknown place") : std::string(short_path(select.site))),
                               "selects", select.first_waiting});
     }
     if (stat.blocking.queued != 0)
@@ -265,7 +267,7 @@ nlohmann::json to_json(const OverviewPoint& point) {
     }
     for (std::size_t i = 0; i < point.used.size(); ++i)
         used[inspect::size_class_name(static_cast<wire::SizeClass>(i))] = point.used[i];
-    return {{"t_ns", point.t},         {"looks", std::move(looks)}, {"switches", point.switches}, {"spawned", point.spawned},
+    return {{"t_ns", point.t},        {"looks", std::move(looks)}, {"switches", point.switches},   {"spawned", point.spawned},
             {"exited", point.exited}, {"lost", point.lost},        {"slots_used", std::move(used)}};
 }
 
@@ -277,18 +279,10 @@ nlohmann::json to_json(const OverviewSeries& series) {
     for (std::size_t i = 0; i < series.used.size(); ++i) {
         if (!series.used[i].empty()) used[inspect::size_class_name(static_cast<wire::SizeClass>(i))] = series.used[i];
     }
-    return {{"begin_ns", series.begin},
-            {"end_ns", series.end},
-            {"parts", series.parts},
-            {"sampled", series.sampled},
-            {"looks", std::move(looks)},
-            {"slots_used", std::move(used)},
-            {"switches_per_s", series.switches},
-            {"busy", series.busy},
-            {"switches", series.switches_total},
-            {"spawned", series.spawned_total},
-            {"exited", series.exited_total},
-            {"lost", series.lost_total}};
+    return {{"begin_ns", series.begin},          {"end_ns", series.end},          {"parts", series.parts},
+            {"sampled", series.sampled},         {"looks", std::move(looks)},     {"slots_used", std::move(used)},
+            {"switches_per_s", series.switches}, {"busy", series.busy},           {"switches", series.switches_total},
+            {"spawned", series.spawned_total},   {"exited", series.exited_total}, {"lost", series.lost_total}};
 }
 
 nlohmann::json to_json(const std::vector<OverviewAlarm>& alarms) {

@@ -45,7 +45,7 @@ struct OverviewSeries {
     std::vector<float> switches, spawned, exited;  // a second
     std::vector<float> lost;                       // events in the part
     std::array<std::vector<float>, wire::kSizeClassesCount> used;
-    std::vector<std::vector<float>> busy;  // by worker: 0..1
+    std::vector<std::vector<float>> busy;                                                   // by worker: 0..1
     std::uint64_t switches_total = 0, spawned_total = 0, exited_total = 0, lost_total = 0;  // within [begin, end]
 
     bool empty() const { return parts == 0; }
@@ -78,7 +78,8 @@ struct OverviewAlarm {
     std::uint64_t coroutine = 0;  // identity of one of whom it tells; 0 = of nobody
 };
 // The worst first. `waits` may be nullptr: not known yet.
-std::vector<OverviewAlarm> alarms_of(const OverviewPoint& point, const traces::Moment& moment, const traces::Stat& stat, const traces::Waits* waits);
+std::vector<OverviewAlarm> alarms_of(const OverviewPoint& point, const traces::Moment& moment, const traces::Stat& stat,
+                                     const traces::Waits* waits);
 
 nlohmann::json to_json(const OverviewPoint& point);
 nlohmann::json to_json(const OverviewSeries& series);

@@ -22,8 +22,8 @@ constexpr float kStatesUnits = 132, kRateUnits = 44, kWorkerUnits = 14;
 constexpr std::size_t kWorkersShown = 32;
 
 // As they are stacked, the first at the bottom: who works, who could, and who waits for what.
-constexpr Look kStacked[] = {Look::kRunning, Look::kReady, Look::kChannel, Look::kSelect, Look::kLock,   Look::kTimer,
-                             Look::kIo,      Look::kSignal, Look::kOther,  Look::kUnowned, Look::kUnknown};
+constexpr Look kStacked[] = {Look::kRunning, Look::kReady,  Look::kChannel, Look::kSelect,  Look::kLock,   Look::kTimer,
+                             Look::kIo,      Look::kSignal, Look::kOther,   Look::kUnowned, Look::kUnknown};
 
 std::string short_number(double value) {
     if (value >= 1e9) return fmt::format("{:.2f} G", value * 1e-9);
@@ -115,8 +115,8 @@ std::vector<OverviewView::Number> OverviewView::numbers(const Workspace& ws) con
                    ready > 4 * point->running.size() ? theme.warn : 0});
     all.push_back({"switches", series_.empty() ? "–" : short_number(of_part(series_.switches)), "/s",
                    fmt::format("{} switches so far; the rate is that of this part of time", point->switches)});
-    all.push_back({"spawned", series_.empty() ? "–" : short_number(of_part(series_.spawned)), "/s",
-                   fmt::format("{} spawned so far", point->spawned)});
+    all.push_back(
+        {"spawned", series_.empty() ? "–" : short_number(of_part(series_.spawned)), "/s", fmt::format("{} spawned so far", point->spawned)});
     all.push_back({"stack slots", format_count(used), format_bytes(bytes), fmt::format("{} of {} stack slots are in use", used, slots)});
     if (ws.stat != nullptr && ws.stat->wake_to_run_ns.samples != 0)
         all.push_back({"wake to run", format_duration(static_cast<std::int64_t>(ws.stat->wake_to_run_ns.p99)), "p99",
@@ -137,7 +137,8 @@ void OverviewView::draw_numbers(Workspace& ws) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
     ImDrawList* list = ImGui::GetWindowDrawList();
     for (std::size_t i = 0; i < all.size(); ++i) {
-        const ImVec2 corner = {at.x + ws.px(12) + each * static_cast<float>(i % columns), at.y + ws.px(6) + height * static_cast<float>(i / columns)};
+        const ImVec2 corner = {at.x + ws.px(12) + each * static_cast<float>(i % columns),
+                               at.y + ws.px(6) + height * static_cast<float>(i / columns)};
         ImGui::SetCursorScreenPos(corner);
         ImGui::Dummy({each - ws.px(8), height});
         publish_item(ws, fmt::format("overview.number.{}", i));
@@ -145,10 +146,11 @@ void OverviewView::draw_numbers(Workspace& ws) {
         draw_text(list, ws.fonts.small, {corner.x, corner.y + ws.px(4)}, theme.text_faint, all[i].label);
         const ImU32 colour = all[i].colour != 0 ? all[i].colour : theme.text;
         ImFont* large = text_width(ws.fonts.title, all[i].value) + text_width(ws.fonts.small, all[i].unit) + ws.px(20) < each ? ws.fonts.title
-                                                                                                                           : ws.fonts.strong;
+                                                                                                                              : ws.fonts.strong;
         const float y = corner.y + ws.px(22);
         draw_text(list, large, {corner.x, y}, colour, all[i].value);
-        draw_text(list, ws.fonts.small, {corner.x + text_width(large, all[i].value) + ws.px(5), y + large->FontSize - ws.fonts.small->FontSize - ws.px(2)},
+        draw_text(list, ws.fonts.small,
+                  {corner.x + text_width(large, all[i].value) + ws.px(5), y + large->FontSize - ws.fonts.small->FontSize - ws.px(2)},
                   theme.text_faint, all[i].unit);
     }
     const auto rows = static_cast<float>((all.size() + columns - 1) / columns);
@@ -200,7 +202,8 @@ void OverviewView::draw_charts(Workspace& ws) {
         } else if (!error.empty()) {
             empty_state(ws, "The trace could not be read", error.c_str());
         } else {
-            empty_state(ws, "The charts are on their way", ws.info.kind == traces::SessionKind::kLive ? "They begin with the second look." : reading.c_str());
+            empty_state(ws, "The charts are on their way",
+                        ws.info.kind == traces::SessionKind::kLive ? "They begin with the second look." : reading.c_str());
         }
         return;
     }
@@ -209,8 +212,9 @@ void OverviewView::draw_charts(Workspace& ws) {
     const float worker = ws.px(kWorkerUnits) * static_cast<float>(workers), gap = ws.px(kGapUnits);
     const bool slots = std::any_of(series_.used.begin(), series_.used.end(), [](const auto& row) { return !row.empty(); });
     const float small = ws.px(kRateUnits);
-    const float fixed = 2 * (small + gap) + (slots ? small + gap : 0) + (series_.lost.empty() ? 0 : small / 2 + gap) + worker + gap + ws.px(kAxisUnits + 8);
-    const float states = std::max(ws.px(kStatesUnits), std::min(room.y - fixed - gap, ws.px(320)));
+    const float fixed = 2 * (small + gap) + (slots ? small + gap : 0) + (series_.lost.empty() ? 0 : small / 2 + gap) + worker + gap +
+                        ws.px(kAxisUnits + 8);
+    const float states = std::max(ws.px(kStatesUnits), std::min(room.y - fixed - gap, ws.px(520)));
     TimeAxis axis;
     axis.begin = series_.begin;
     axis.end = series_.end;
@@ -241,7 +245,8 @@ void OverviewView::draw_charts(Workspace& ws) {
     hovered_ = time_input(ws, "overview.chart", axis, all);
     if (hovered_.has_value()) {
         const float x = axis.x_of(*hovered_);
-        ImGui::GetWindowDrawList()->AddRectFilled({x, all.y0}, {x + std::max(1.0F, std::floor(ws.scale)), all.y1}, with_alpha(ws.theme->text, 0.35F));
+        ImGui::GetWindowDrawList()->AddRectFilled({x, all.y0}, {x + std::max(1.0F, std::floor(ws.scale)), all.y1},
+                                                  with_alpha(ws.theme->text, 0.35F));
         ws.hovered = text_at(series_.part_at(*hovered_), *hovered_);
     }
     ImGui::SetCursorScreenPos(at);
@@ -275,17 +280,19 @@ void OverviewView::draw_states(Workspace& ws, Rect area, std::optional<traces::T
     const std::size_t part = series_.part_at(at.value_or(ws.moment->t));
     draw_label(ws, area, 0, "coroutines", short_number(sum[part]), ws.theme->text);
     // The legend has the order of the layers, from the top.
-    const float room = area.y1 - area.y0 - ws.px(18), line = std::min(ws.px(18), std::max(ws.px(13), room / static_cast<float>(std::max<std::size_t>(1, looks.size()))));
+    const float room = area.y1 - area.y0 - ws.px(18),
+                line = std::min(ws.px(18), std::max(ws.px(13), room / static_cast<float>(std::max<std::size_t>(1, looks.size()))));
     const float side = ws.px(10), left = area.x0 - ws.px(kLabelUnits - 12);
     for (std::size_t i = 0; i < looks.size(); ++i) {
         const std::size_t layer = looks.size() - 1 - i;
         const float y = area.y0 + ws.px(20) + line * static_cast<float>(i);
         if (y + side > area.y1 + ws.px(2)) break;
         draw_swatch(ws, list, {left, y + ws.px(1)}, side, looks[layer]);
-        draw_text(list, ws.fonts.small, {left + side + ws.px(6), y - ws.px(2)}, ws.theme->text_faint,
-                  cut_to(ws.fonts.small, look_name(looks[layer]), ws.px(76)));
-        draw_text(list, ws.fonts.mono_small, {area.x0 - ws.px(12), y - ws.px(1)}, ws.theme->text_dim,
-                  short_number(layers[layer].values[part]), 1);
+        const std::string count = short_number(layers[layer].values[part]);
+        const float name = left + side + ws.px(6), end = area.x0 - ws.px(12);
+        draw_text(list, ws.fonts.small, {name, y - ws.px(2)}, ws.theme->text_faint,
+                  cut_to(ws.fonts.small, look_name(looks[layer]), end - text_width(ws.fonts.mono_small, count) - ws.px(4) - name));
+        draw_text(list, ws.fonts.mono_small, {end, y - ws.px(1)}, ws.theme->text_dim, count, 1);
     }
 }
 
@@ -310,15 +317,12 @@ void OverviewView::draw_slots(Workspace& ws, Rect area, std::size_t at) {
     // One colour, lighter for each larger class.
     std::vector<Layer> layers;
     std::vector<float> sum(series_.parts);
-    std::string most;
     for (std::size_t i = 0; i < series_.used.size(); ++i) {
         const std::vector<float>& row = series_.used[i];
         if (row.empty()) continue;
         layers.push_back({mix(theme.accent, theme.panel, 0.2F * static_cast<float>(i)), row});
         for (std::size_t p = 0; p < row.size(); ++p)
             sum[p] += row[p];
-        const char* size_class = inspect::size_class_name(static_cast<wire::SizeClass>(i));
-        most += fmt::format("{}{} {}", most.empty() ? "" : "  ", size_class, short_number(row[at]));
     }
     ImGui::GetWindowDrawList()->AddRectFilled({area.x0, area.y0}, {area.x1, area.y1}, theme.field);
     draw_stacked(ws, area, layers, highest_of(sum, 1));
@@ -351,9 +355,16 @@ std::string OverviewView::text_at(std::size_t part, traces::TimeNs t) const {
         alive += row[part];
         states += fmt::format("{}{} {}", states.empty() ? "" : ", ", format_count(static_cast<std::uint64_t>(row[part])), look_name(look));
     }
-    return fmt::format("at {}: {} coroutines ({}) · {} switches/s · {} spawned/s · {} ended/s", format_time(t),
+    std::string slots;
+    for (std::size_t i = 0; i < series_.used.size(); ++i) {
+        const std::vector<float>& row = series_.used[i];
+        if (row.empty() || row[part] == 0) continue;
+        slots += fmt::format("{}{} {}", slots.empty() ? " · slots: " : ", ", format_count(static_cast<std::uint64_t>(row[part])),
+                             inspect::size_class_name(static_cast<wire::SizeClass>(i)));
+    }
+    return fmt::format("at {}: {} coroutines ({}) · {} switches/s · {} spawned/s · {} ended/s{}", format_time(t),
                        format_count(static_cast<std::uint64_t>(alive)), states, short_number(series_.switches[part]),
-                       short_number(series_.spawned[part]), short_number(series_.exited[part]));
+                       short_number(series_.spawned[part]), short_number(series_.exited[part]), slots);
 }
 
 }  // namespace coroscope::views

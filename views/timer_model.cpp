@@ -45,7 +45,8 @@ std::size_t due_bucket(std::int64_t in_ns) {
 }
 
 std::string timer_wait_text(const CoroutineImage& coroutine) {
-    return coroutine.reason == wire::WaitReason::kSleep ? std::string("sleep") : fmt::format("{}, at most", inspect::reason_name(coroutine.reason));
+    return coroutine.reason == wire::WaitReason::kSleep ? std::string("sleep")
+                                                        : fmt::format("{}, at most", inspect::reason_name(coroutine.reason));
 }
 
 TimerModel compute_timers(std::shared_ptr<const traces::Moment> moment) {
@@ -64,8 +65,8 @@ TimerModel compute_timers(std::shared_ptr<const traces::Moment> moment) {
     return model;
 }
 
-std::vector<std::uint32_t> order_timers(const TimerModel& model, const std::string& filter, std::int64_t from_ns, std::int64_t to_ns, TimerColumn by,
-                                        bool descending) {
+std::vector<std::uint32_t> order_timers(const TimerModel& model, const std::string& filter, std::int64_t from_ns, std::int64_t to_ns,
+                                        TimerColumn by, bool descending) {
     const inspect::StateImage& state = model.moment->state;
     std::vector<std::uint32_t> order;
     for (std::uint32_t i = 0; i < model.rows.size(); ++i) {
@@ -106,7 +107,8 @@ std::string timer_line(const TimerModel& model, const TimerRow& row) {
     }
     line += in_ns < 0 ? fmt::format(" · overdue by {}", format_duration(-in_ns)) : fmt::format(" · due in {}", format_duration(in_ns));
     line += fmt::format(", at {}", format_time(row.due_ns));
-    if (const std::int64_t since = in_state_ns(*model.moment, coroutine); since >= 0) line += fmt::format(" · waits for {}", format_duration(since));
+    if (const std::int64_t since = in_state_ns(*model.moment, coroutine); since >= 0)
+        line += fmt::format(" · waits for {}", format_duration(since));
     return line;
 }
 

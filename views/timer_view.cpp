@@ -17,8 +17,9 @@ namespace {
 constexpr float kRowUnits = 24, kHeadUnits = 40, kDueUnits = 40, kLateUnits = 132;
 constexpr std::size_t kRowsDumped = 1000;
 constexpr int kBarsPerOctave = 2;
-constexpr Column kColumns[kTimerColumnsCount] = {{"due in", 108, 0.3F, true},      {"coroutine", 84, 0.2F, true, 3}, {"name", 112, 1},
-                                                 {"waits in", 128, 1.4F, false, 1}, {"since", 92, 0.3F, true, 2},    {"worker", 60, 0.1F, true, 4}};
+constexpr Column kColumns[kTimerColumnsCount] = {
+    {"due in", 108, 0.3F, true},       {"coroutine", 84, 0.2F, true, 3}, {"name", 112, 1},
+    {"waits in", 128, 1.4F, false, 1}, {"since", 92, 0.3F, true, 2},     {"worker", 60, 0.1F, true, 4}};
 
 std::size_t at(TimerColumn column) {
     return static_cast<std::size_t>(column);
@@ -100,13 +101,14 @@ void TimerView::draw_head(Workspace& ws, const TimerModel& model) {
     const auto say = [&](const char* label, const std::string& value, ImU32 colour, float least) {
         if (width < ws.px(least)) return;
         ImGui::SameLine(0, ws.px(14));
-        ImGui::SetCursorPosY(ws.px(11));
+        ImGui::SetCursorPosY(ws.px(6));
         fact(ws, label, value, colour);
     };
     say("armed", format_count(model.rows.size()), theme.text, 360);
     if (!model.rows.empty()) {
         const std::int64_t in_ns = model.next_in_ns();
-        say(in_ns < 0 ? "first was due" : "next in", format_duration(std::abs(in_ns)) + (in_ns < 0 ? " ago" : ""), in_ns < 0 ? theme.warn : theme.text, 480);
+        say(in_ns < 0 ? "first was due" : "next in", format_duration(std::abs(in_ns)) + (in_ns < 0 ? " ago" : ""),
+            in_ns < 0 ? theme.warn : theme.text, 480);
     }
     say("asleep", format_count(model.sleeping), theme.text_dim, 580);
     say("with a time limit", format_count(model.limited), theme.text_dim, 720);
@@ -145,7 +147,8 @@ void TimerView::draw_due(Workspace& ws, const TimerModel& model) {
                   cut_to(ws.fonts.mono_small, format_count(model.due[i]), end - x - ws.px(8)), 1);
         if (hovered)
             ws.hovered = i == 0 ? fmt::format("{} deadlines have passed and woken nobody yet", format_count(model.due[i]))
-                                : fmt::format("{} deadlines are due {} {}{}", format_count(model.due[i]), i + 1 == kDueBucketsCount ? "after" : "within",
+                                : fmt::format("{} deadlines are due {} {}{}", format_count(model.due[i]),
+                                              i + 1 == kDueBucketsCount ? "after" : "within",
                                               i + 1 == kDueBucketsCount ? "100 s" : due_bucket_name(i),
                                               i > 1 && i + 1 < kDueBucketsCount ? fmt::format(", not within {}", due_bucket_name(i - 1)) : "");
     }
@@ -167,7 +170,8 @@ void TimerView::draw_rows(Workspace& ws, const Shown& shown, float height) {
     if (shown.order.empty()) {
         ImGui::SetCursorPos({ws.px(12), ws.px(8)});
         text(ws.fonts.small, ws.theme->text_faint,
-             shown.model.rows.empty() ? "Nobody waits for a deadline at this moment." : "No deadline matches: the filter, the field above or the selected range leaves none.");
+             shown.model.rows.empty() ? "Nobody waits for a deadline at this moment."
+                                      : "No deadline matches: the filter, the field above or the selected range leaves none.");
     }
     ImGui::EndChild();
     ImGui::PopStyleVar();
@@ -194,10 +198,12 @@ void TimerView::draw_row(Workspace& ws, const Shown& shown, std::size_t number, 
     const std::int64_t in_ns = row.due_ns - model.moment->t, since = in_state_ns(*model.moment, coroutine);
     const bool sleeps = coroutine.reason == wire::WaitReason::kSleep;
     const std::string object = sleeps ? std::string() : waits_on_text(model.moment->state, coroutine);
-    cell(TimerColumn::kDue, in_ns < 0 ? theme.warn : theme.text, in_ns < 0 ? fmt::format("{} ago", format_duration(-in_ns)) : format_duration(in_ns));
+    cell(TimerColumn::kDue, in_ns < 0 ? theme.warn : theme.text,
+         in_ns < 0 ? fmt::format("{} ago", format_duration(-in_ns)) : format_duration(in_ns));
     cell(TimerColumn::kCoroutine, theme.text_dim, std::to_string(coroutine.identity));
     cell(TimerColumn::kName, theme.text, model.moment->state.coroutine_name(coroutine));
-    cell(TimerColumn::kWait, sleeps ? theme.text_dim : theme.text, object.empty() ? timer_wait_text(coroutine) : fmt::format("{}: {}", timer_wait_text(coroutine), object));
+    cell(TimerColumn::kWait, sleeps ? theme.text_dim : theme.text,
+         object.empty() ? timer_wait_text(coroutine) : fmt::format("{}: {}", timer_wait_text(coroutine), object));
     cell(TimerColumn::kSince, since < 0 ? theme.text_faint : theme.text_dim, since < 0 ? std::string("not known") : format_duration(since));
     cell(TimerColumn::kWorker, theme.text_dim, std::to_string(coroutine.worker));
 }
@@ -208,17 +214,21 @@ void TimerView::draw_late(Workspace& ws, const analyses::History* history) {
     ImDrawList* list = ImGui::GetWindowDrawList();
     list->AddRectFilled(corner, {corner.x + room.x, corner.y + std::max(1.0F, std::floor(ws.scale))}, theme.line);
     if (history == nullptr || history->late_wake.samples == 0) {
-        const std::string why = ws.info.kind != traces::SessionKind::kRecorded
-                                    ? "How late deadlines wake is told by events of a whole recording: record the program, and open what was recorded."
-                                : !ws.history.error().empty() ? ws.history.error()
-                                : history == nullptr          ? fmt::format("reading {:.0f} %", 100 * ws.history.share())
-                                                              : std::string("No deadline has woken anybody here.");
-        draw_text(list, ws.fonts.small, {corner.x + ws.px(12), corner.y + ws.px(12)}, theme.text_faint, cut_to(ws.fonts.small, why, room.x - ws.px(24)));
+        const std::string
+            why = ws.info.kind != traces::SessionKind::kRecorded
+                      ? "How late deadlines wake is told by events of a whole recording: record the program, and open what was recorded."
+                  : !ws.history.error().empty() ? ws.history.error()
+                  : history == nullptr          ? fmt::format("reading {:.0f} %", 100 * ws.history.share())
+                                                : std::string("No deadline has woken anybody here.");
+        draw_text(list, ws.fonts.small, {corner.x + ws.px(12), corner.y + ws.px(12)}, theme.text_faint,
+                  cut_to(ws.fonts.small, why, room.x - ws.px(24)));
         return;
     }
     const float half = std::floor(room.x / 2);
-    draw_late_chart(ws, "late to wake", history->late_wake, history->ns_per_tick, {corner.x + ws.px(12), corner.y + ws.px(8), corner.x + half - ws.px(8), corner.y + room.y});
-    draw_late_chart(ws, "late to run", history->late_run, history->ns_per_tick, {corner.x + half + ws.px(8), corner.y + ws.px(8), corner.x + room.x - ws.px(12), corner.y + room.y});
+    draw_late_chart(ws, "late to wake", history->late_wake, history->ns_per_tick,
+                    {corner.x + ws.px(12), corner.y + ws.px(8), corner.x + half - ws.px(8), corner.y + room.y});
+    draw_late_chart(ws, "late to run", history->late_run, history->ns_per_tick,
+                    {corner.x + half + ws.px(8), corner.y + ws.px(8), corner.x + room.x - ws.px(12), corner.y + room.y});
 }
 
 // Bars of the time from a deadline on, on a logarithmic axis, with percentiles above.
@@ -229,7 +239,9 @@ void TimerView::draw_late_chart(Workspace& ws, const char* title, const inspect:
     draw_text(list, ws.fonts.strong, {area.x0, area.y0}, theme.text, title);
     const float x = area.x0 + text_width(ws.fonts.strong, title) + ws.px(10);
     draw_text(list, ws.fonts.small, {x, area.y0 + ws.px(1)}, theme.text_dim,
-              cut_to(ws.fonts.small, late.samples == 0 ? std::string("nobody") : fmt::format("{} · p50 {} · p99 {}", format_count(late.samples), at_quantile(0.5), at_quantile(0.99)),
+              cut_to(ws.fonts.small,
+                     late.samples == 0 ? std::string("nobody")
+                                       : fmt::format("{} · p50 {} · p99 {}", format_count(late.samples), at_quantile(0.5), at_quantile(0.99)),
                      area.x1 - x));
     const std::vector<HistogramBar> bars = make_bars(late.buckets, kBarsPerOctave);
     const float top = area.y0 + ws.px(22), bottom = area.y1 - ws.px(24);
@@ -241,12 +253,15 @@ void TimerView::draw_late_chart(Workspace& ws, const char* title, const inspect:
     const ImVec2 mouse = ImGui::GetIO().MousePos;
     float free_from = area.x0 - 1;
     for (std::size_t i = 0; i < bars.size(); ++i) {
-        const float left = std::floor(area.x0 + each * static_cast<float>(i)), right = std::max(left + 1, std::floor(area.x0 + each * static_cast<float>(i + 1)) - 1);
+        const float left = std::floor(area.x0 + each * static_cast<float>(i)),
+                    right = std::max(left + 1, std::floor(area.x0 + each * static_cast<float>(i + 1)) - 1);
         const bool hovered = ImGui::IsWindowHovered() && mouse.x >= left && mouse.x <= right && mouse.y >= top && mouse.y <= bottom;
         const float height = bars[i].count <= 0 ? 0 : std::max(1.0F, std::round(static_cast<float>(bars[i].count / highest) * (bottom - top)));
         if (height > 0) list->AddRectFilled({left, bottom - height}, {right, bottom}, hovered ? theme.accent : with_alpha(theme.accent, 0.7F));
-        const std::string low = format_duration(static_cast<std::int64_t>(bars[i].low * ns_per_tick)), high = format_duration(static_cast<std::int64_t>(bars[i].high * ns_per_tick));
-        if (hovered) ws.hovered = fmt::format("{}: {} between {} and {}", title, format_count(static_cast<std::uint64_t>(bars[i].count + 0.5)), low, high);
+        const std::string low = format_duration(static_cast<std::int64_t>(bars[i].low * ns_per_tick)),
+                          high = format_duration(static_cast<std::int64_t>(bars[i].high * ns_per_tick));
+        if (hovered)
+            ws.hovered = fmt::format("{}: {} between {} and {}", title, format_count(static_cast<std::uint64_t>(bars[i].count + 0.5)), low, high);
         const float width = text_width(ws.fonts.mono_small, low);
         if (left < free_from || left + width > area.x1) continue;
         draw_text(list, ws.fonts.mono_small, {left, bottom + ws.px(4)}, theme.text_faint, low);

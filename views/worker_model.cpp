@@ -72,7 +72,9 @@ Matrix theft_matrix(const analyses::History& history, const inspect::StateImage&
 
 std::vector<analyses::HistoryWaking> last_wakings(const inspect::StateImage& state) {
     std::map<std::tuple<std::string, std::string, std::uint32_t>, analyses::HistoryWaking> found;
-    const auto site_name = [&](std::uint32_t site) { return site < state.sites.size() ? std::string(state.text(state.sites[site].name)) : std::string(); };
+    const auto site_name = [&](std::uint32_t site) {
+        return site < state.sites.size() ? std::string(state.text(state.sites[site].name)) : std::string();
+    };
     for (const inspect::CoroutineImage& coroutine : state.coroutines) {
         if (coroutine.woken_ticks == 0) continue;
         std::string from, from_name;
@@ -141,7 +143,8 @@ Matrix wake_matrix(const std::vector<analyses::HistoryWaking>& wakings, std::siz
     return matrix;
 }
 
-std::vector<std::uint32_t> order_workers(const std::vector<traces::WorkerStat>& rows, const std::vector<float>& busy, WorkerColumn by, bool descending) {
+std::vector<std::uint32_t> order_workers(const std::vector<traces::WorkerStat>& rows, const std::vector<float>& busy, WorkerColumn by,
+                                         bool descending) {
     const auto number = [&](std::uint32_t i) -> double {
         const traces::WorkerStat& row = rows[i];
         switch (by) {
@@ -175,7 +178,8 @@ std::vector<std::uint32_t> order_workers(const std::vector<traces::WorkerStat>& 
     std::vector<std::uint32_t> order(rows.size());
     for (std::uint32_t i = 0; i < order.size(); ++i)
         order[i] = i;
-    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return descending ? number(a) > number(b) : number(a) < number(b); });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return descending ? number(a) > number(b) : number(a) < number(b); });
     return order;
 }
 
@@ -187,7 +191,11 @@ nlohmann::json to_json(const Matrix& matrix) {
                 cells.push_back({{"from", matrix.row_texts[row]}, {"to", matrix.column_texts[column]}, {"count", count}});
         }
     }
-    return {{"rows", matrix.row_texts}, {"columns", matrix.column_texts}, {"total", matrix.total}, {"left_out", matrix.left_out}, {"cells", std::move(cells)}};
+    return {{"rows", matrix.row_texts},
+            {"columns", matrix.column_texts},
+            {"total", matrix.total},
+            {"left_out", matrix.left_out},
+            {"cells", std::move(cells)}};
 }
 
 }  // namespace coroscope::views

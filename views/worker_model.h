@@ -19,11 +19,11 @@
 namespace coroscope::views {
 
 struct Matrix {
-    std::vector<std::string> rows, columns;       // short names
+    std::vector<std::string> rows, columns;            // short names
     std::vector<std::string> row_texts, column_texts;  // whole ones, for one line
-    std::vector<std::uint64_t> cells, examples;   // row by row; example: identity of a coroutine that the cell counts, 0 = of nobody it is known
-    std::uint64_t total = 0, most = 0;            // sum and largest of all that was counted, left out or not
-    std::uint64_t left_out = 0;                   // counted, but in rows or columns that were left out
+    std::vector<std::uint64_t> cells, examples;  // row by row; example: identity of a coroutine that the cell counts, 0 = of nobody it is known
+    std::uint64_t total = 0, most = 0;           // sum and largest of all that was counted, left out or not
+    std::uint64_t left_out = 0;                  // counted, but in rows or columns that were left out
 
     bool empty() const { return total == 0; }
     std::size_t at(std::size_t row, std::size_t column) const { return row * columns.size() + column; }
@@ -35,10 +35,24 @@ std::vector<analyses::HistoryWaking> last_wakings(const inspect::StateImage& sta
 // The rows and columns with the most wake-ups, at most so many of each.
 Matrix wake_matrix(const std::vector<analyses::HistoryWaking>& wakings, std::size_t rows_most, std::size_t columns_most);
 
-enum class WorkerColumn : std::uint8_t { kWorker, kRuns, kReady, kBound, kInjected, kStole, kStolen, kParks, kSwitches, kTimers, kNextTimer, kUse };
+enum class WorkerColumn : std::uint8_t {
+    kWorker,
+    kRuns,
+    kReady,
+    kBound,
+    kInjected,
+    kStole,
+    kStolen,
+    kParks,
+    kSwitches,
+    kTimers,
+    kNextTimer,
+    kUse
+};
 inline constexpr std::size_t kWorkerColumnsCount = 12;
 // Positions in `rows`, in the order asked for. `busy`: by worker, share of the time that is shown; may be shorter than there are workers.
-std::vector<std::uint32_t> order_workers(const std::vector<traces::WorkerStat>& rows, const std::vector<float>& busy, WorkerColumn by, bool descending);
+std::vector<std::uint32_t> order_workers(const std::vector<traces::WorkerStat>& rows, const std::vector<float>& busy, WorkerColumn by,
+                                         bool descending);
 
 nlohmann::json to_json(const Matrix& matrix);
 

@@ -49,8 +49,7 @@ Look look_of_worker(wire::WorkerState state) {
 
 std::string row_text(const traces::WorkerStat& row) {
     const inspect::WorkerImage& w = row.worker;
-    std::string line = fmt::format("worker {}, thread {} · {}", w.index, w.thread_id,
-                                   inspect::worker_state_name(w.state));
+    std::string line = fmt::format("worker {}, thread {} · {}", w.index, w.thread_id, inspect::worker_state_name(w.state));
     if (row.current != 0) line += fmt::format(" {} ({})", row.current_name, row.current);
     line += fmt::format(" · {} ready, {} bound to it", w.ready_length, w.bound_length);
     if (const std::string taken = traces::taken_from_text(w); !taken.empty()) line += " · stole " + taken;
@@ -108,16 +107,14 @@ void WorkerView::take(Workspace& ws) {
         busy_shares_.push_back(row.empty() ? 0 : std::accumulate(row.begin(), row.end(), 0.0F) / static_cast<float>(row.size()));
 }
 
-void WorkerView::draw_row(Workspace& ws, const traces::WorkerStat& row, std::span<const PlacedColumn> places,
-                          float height) {
+void WorkerView::draw_row(Workspace& ws, const traces::WorkerStat& row, std::span<const PlacedColumn> places, float height) {
     const Theme& theme = *ws.theme;
     const inspect::WorkerImage& w = row.worker;
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float width = ImGui::GetContentRegionAvail().x;
     ImDrawList* list = ImGui::GetWindowDrawList();
     ImGui::PushID(static_cast<int>(w.index));
-    if (ImGui::InvisibleButton("row", {std::max(width, 1.0F), height}) && row.current != 0)
-        ws.select_coroutine(row.current);
+    if (ImGui::InvisibleButton("row", {std::max(width, 1.0F), height}) && row.current != 0) ws.select_coroutine(row.current);
     publish_item(ws, fmt::format("workers.row.{}", w.index));
     const bool selected = row.current != 0 && row.current == ws.selection().coroutine;
     if (selected) list->AddRectFilled(at, {at.x + width, at.y + height}, theme.accent_soft);
@@ -147,8 +144,7 @@ void WorkerView::draw_row(Workspace& ws, const traces::WorkerStat& row, std::spa
     count(WorkerColumn::kParks, w.parks, theme.text_dim);
     count(WorkerColumn::kSwitches, w.switches, theme.text_dim);
     count(WorkerColumn::kTimers, w.timers_armed, theme.text_dim);
-    cell(WorkerColumn::kNextTimer, theme.text_dim,
-         row.timer_next_in_ns < 0 ? std::string() : format_duration(row.timer_next_in_ns));
+    cell(WorkerColumn::kNextTimer, theme.text_dim, row.timer_next_in_ns < 0 ? std::string() : format_duration(row.timer_next_in_ns));
     draw_use(ws, row, places[column_at(WorkerColumn::kUse)], at, height);
 }
 
@@ -156,9 +152,10 @@ void WorkerView::draw_use(Workspace& ws, const traces::WorkerStat& row, const Pl
     const std::uint32_t index = row.worker.index;
     if (!place.shown || index >= busy_parts_.size() || busy_parts_[index].empty()) return;
     const float x = at.x + place.x, number = ws.px(40), end = x + place.width - ws.px(12);
-    draw_heat(ws, {x, at.y + ws.px(4), std::max(x + 1, end - number), at.y + height - ws.px(4)}, busy_parts_[index], ws.theme->look(Look::kRunning));
-    draw_text(ImGui::GetWindowDrawList(), ws.fonts.mono_small, {end, at.y + std::floor((height - ws.fonts.mono_small->FontSize) / 2)}, ws.theme->text_dim,
-              fmt::format("{:.0f} %", 100 * busy_shares_[index]), 1);
+    draw_heat(ws, {x, at.y + ws.px(4), std::max(x + 1, end - number), at.y + height - ws.px(4)}, busy_parts_[index],
+              ws.theme->look(Look::kRunning));
+    draw_text(ImGui::GetWindowDrawList(), ws.fonts.mono_small, {end, at.y + std::floor((height - ws.fonts.mono_small->FontSize) / 2)},
+              ws.theme->text_dim, fmt::format("{:.0f} %", 100 * busy_shares_[index]), 1);
 }
 
 void WorkerView::draw(Workspace& ws) {
@@ -187,8 +184,7 @@ void WorkerView::draw(Workspace& ws) {
 
 void WorkerView::draw_table(Workspace& ws) {
     const std::vector<traces::WorkerStat>& rows = ws.stat->per_worker;
-    const std::vector<PlacedColumn> places = place_columns(kColumns, ImGui::GetContentRegionAvail().x,
-                                                           ws.scale);
+    const std::vector<PlacedColumn> places = place_columns(kColumns, ImGui::GetContentRegionAvail().x, ws.scale);
     draw_sort_titles(ws, "workers", kColumns, places, &sorted_);
     const std::vector<std::uint32_t> order = order_workers(rows, busy_shares_, static_cast<WorkerColumn>(sorted_.column), sorted_.descending);
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
@@ -213,8 +209,9 @@ void WorkerView::draw_steals(Workspace& ws) {
         return;
     }
     ImGui::SetCursorPosX(ws.px(12));
-    text(ws.fonts.small, ws.theme->text_faint, fmt::format("{} coroutines were taken from another worker's queue {}", format_count(matrix.total),
-                                                           in_range ? "in the range that is selected" : "up to this moment"));
+    text(ws.fonts.small, ws.theme->text_faint,
+         fmt::format("{} coroutines were taken from another worker's queue {}", format_count(matrix.total),
+                     in_range ? "in the range that is selected" : "up to this moment"));
     ImGui::BeginChild("steals", {0, 0}, false, ImGuiWindowFlags_HorizontalScrollbar);
     const MatrixWords words = {"stole", "from", [&](MatrixCell cell) {
                                    const std::uint64_t count = matrix.cells[matrix.at(cell.row, cell.column)];
@@ -235,7 +232,8 @@ void WorkerView::draw_wakes(Workspace& ws) {
     const std::vector<analyses::HistoryWaking>* wakings = nullptr;
     if (recorded) {
         if (history_ == nullptr) {
-            const std::string reading = ws.history.error().empty() ? fmt::format("{:.0f} % is read.", 100 * ws.history.share()) : ws.history.error();
+            const std::string reading = ws.history.error().empty() ? fmt::format("{:.0f} % is read.", 100 * ws.history.share())
+                                                                   : ws.history.error();
             empty_state(ws, "The trace is being read", reading.c_str());
             return;
         }
@@ -252,7 +250,8 @@ void WorkerView::draw_wakes(Workspace& ws) {
     }
     const std::size_t fit = matrix_columns_fit(ws, ImGui::GetContentRegionAvail().x, kWakeCellUnits, kWakeLabelUnits);
     const Matrix matrix = wake_matrix(*wakings, kMatrixRowsMost, fit);
-    std::string says = recorded ? fmt::format("{} wake-ups{}", format_count(matrix.total), history_->range.has_value() ? " in the range that is selected" : "")
+    std::string says = recorded ? fmt::format("{} wake-ups{}", format_count(matrix.total),
+                                              history_->range.has_value() ? " in the range that is selected" : "")
                                 : fmt::format("the last wake-ups of {} coroutines that live now", format_count(matrix.total));
     if (matrix.left_out != 0) says += fmt::format(" · {} are of sites that have no room here", format_count(matrix.left_out));
     ImGui::SetCursorPosX(ws.px(12));
@@ -260,8 +259,9 @@ void WorkerView::draw_wakes(Workspace& ws) {
     ImGui::BeginChild("wakes");
     const MatrixWords words = {"woke", "whom", [&](MatrixCell cell) {
                                    const std::uint64_t count = matrix.cells[matrix.at(cell.row, cell.column)];
-                                   return fmt::format("{} woke {} {} times, {} of all wake-ups", matrix.row_texts[cell.row], matrix.column_texts[cell.column],
-                                                      format_count(count), format_share(static_cast<double>(count) / static_cast<double>(matrix.total)));
+                                   return fmt::format("{} woke {} {} times, {} of all wake-ups", matrix.row_texts[cell.row],
+                                                      matrix.column_texts[cell.column], format_count(count),
+                                                      format_share(static_cast<double>(count) / static_cast<double>(matrix.total)));
                                }};
     if (const auto cell = draw_matrix(ws, "workers.wakes", matrix, words, kWakeCellUnits, kWakeLabelUnits); cell.has_value()) {
         if (const std::uint64_t example = matrix.examples[matrix.at(cell->row, cell->column)]; example != 0) ws.select_coroutine(example);

@@ -34,7 +34,7 @@ private:
 
     int page_ = 0;
     SortedBy sorted_;
-    OverviewTrail trail_;  // of a program that runs: who ran somebody, look by look
+    OverviewTrail trail_;                         // of a program that runs: who ran somebody, look by look
     std::vector<std::vector<float>> busy_parts_;  // by worker, by part
     std::vector<float> busy_shares_;              // by worker, of the whole
     std::uint64_t parts_of_ = 0;

@@ -14,7 +14,8 @@ constexpr std::uint64_t kEventsBetweenQuestions = 8192;
 class ChannelFollower {
 public:
     ChannelFollower(const inspect::StateImage& begin, std::uint64_t identity, std::uint64_t end_ticks, std::uint32_t parts)
-        : begin_ticks_(begin.read_end_ticks), ticks_(std::max<std::uint64_t>(1, end_ticks - std::min(end_ticks, begin.read_end_ticks))),
+        : begin_ticks_(begin.read_end_ticks),
+          ticks_(std::max<std::uint64_t>(1, end_ticks - std::min(end_ticks, begin.read_end_ticks))),
           parts_(std::max(1U, parts)) {
         past_.identity = identity;
         past_.parts = parts_;

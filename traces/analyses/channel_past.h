@@ -23,10 +23,10 @@ struct ChannelPast {
     std::vector<std::uint64_t> depth, depth_most;  // by part: at its end; at most within it
     std::vector<std::uint64_t> sent, received;     // by part
     std::uint64_t sent_total = 0, received_total = 0, handed_over = 0;
-    traces::TimeNs last_send = -1, last_receive = -1;             // -1 = none
-    std::uint64_t last_sender = 0, last_receiver = 0;             // identities; 0 = not known, or a thread
-    bool seen = false;    // it was there at some time
-    bool gaps = false;    // events are missing: depths may be off from there on
+    traces::TimeNs last_send = -1, last_receive = -1;  // -1 = none
+    std::uint64_t last_sender = 0, last_receiver = 0;  // identities; 0 = not known, or a thread
+    bool seen = false;                                 // it was there at some time
+    bool gaps = false;                                 // events are missing: depths may be off from there on
 };
 
 // Errors: kCorrupt, kUnreadable; kGone when `search` was cancelled.

@@ -102,9 +102,9 @@ TEST(ChannelDetail, whoever_waits_in_a_select_waits_at_each_of_its_channels) {
     const ChannelModel model = compute_channels(*moment, nullptr);
     for (const auto& [name, does] : {std::pair{"channel:rows", "selects: receives"}, {"channel:parsed", "selects: sends"}}) {
         const ChannelDetail detail = channel_detail(*moment, model, row_of(model, name).identity);
-        EXPECT_TRUE(std::any_of(detail.waiters.begin(), detail.waiters.end(),
-                                [&](const ChannelParty& party) { return party.identity == kFakeConsumer && party.does == does; }))
-            << name;
+        EXPECT_TRUE(std::any_of(detail.waiters.begin(), detail.waiters.end(), [&](const ChannelParty& party) {
+            return party.identity == kFakeConsumer && party.does == does;
+        })) << name;
     }
 }
 
