@@ -1,16 +1,19 @@
 // See all_views.h.
 #include "views/all_views.h"
 
+#include "views/channel_view.h"
 #include "views/code_view.h"
 #include "views/coroutine_view.h"
 #include "views/histogram_view.h"
 #include "views/lock_view.h"
 #include "views/message_view.h"
 #include "views/output_view.h"
+#include "views/overview_view.h"
 #include "views/pool_view.h"
 #include "views/select_view.h"
 #include "views/size_view.h"
 #include "views/stack_view.h"
+#include "views/timer_view.h"
 #include "views/wait_view.h"
 #include "views/words_view.h"
 #include "views/worker_view.h"
@@ -40,6 +43,9 @@ const std::vector<ViewEntry>& all_views() {
         {"words", "r", make<WordsView>},
         {"messages", "h", make<MessageView>},
         {"sizes", "z", make<SizeView>},
+        {"overview", "v", make<OverviewView>},
+        {"channels", "c", make<ChannelView>},
+        {"timers", "d", make<TimerView>},
     };
     return all;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -164,6 +165,7 @@ void MainWindow::draw() {
         if (chips > 0) draw_chips({0, top, size.x, top + chips});
         panels_.draw(ws_, {margin, top + chips, size.x - margin, bottom});
         if (panels_.take_rearranged()) rearranged();
+        if (!ws_.view_wanted.empty()) show(std::exchange(ws_.view_wanted, {}));
     }
     draw_notice({0, 0, size.x, bottom});
     draw_status_line({0, bottom, size.x, size.y});

@@ -48,6 +48,7 @@ void Workspace::open(std::shared_ptr<traces::Session> next) {
     filter.clear();
     pins_.clear();
     hovering_ = hovered_coroutine_ = 0;
+    history.reset();
     selection_ = {};
     selection_.changes = history_.back().changes + 1;
     history_.assign(1, selection_);

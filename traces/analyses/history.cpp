@@ -35,7 +35,9 @@ void add_sample(inspect::HistogramImage& histogram, std::uint64_t ticks) {
 class HistoryTaker final : public SpanVisitor {
 public:
     HistoryTaker(const TraceWalk& walk, const HistoryOptions& options)
-        : walk_(walk), parts_(std::max(1U, options.parts)), begin_(walk.begin_ticks()),
+        : walk_(walk),
+          parts_(std::max(1U, options.parts)),
+          begin_(walk.begin_ticks()),
           ticks_(std::max<std::uint64_t>(1, walk.end_ticks() - walk.begin_ticks())) {
         for (auto* counts : {&history_.switches, &history_.spawned, &history_.exited, &history_.events, &history_.lost})
             counts->resize(parts_);

@@ -33,7 +33,7 @@ struct HistoryOptions {
 };
 
 struct HistoryWaking {
-    std::string from, to;  // sites; `from` may be "timer", "thread outside" ...
+    std::string from, to;            // sites; `from` may be "timer", "thread outside" ...
     std::string from_name, to_name;  // of the sites' coroutines; "" = the site gives none
     std::uint64_t count = 0;
     std::uint64_t example = 0;  // identity of one that was woken, the last

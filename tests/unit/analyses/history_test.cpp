@@ -59,10 +59,9 @@ TEST(History, ends_with_the_states_that_the_program_itself_says) {
         const History history = history_of(file.path());
         std::array<std::uint32_t, kHistoryStates> expected{};
         for (const inspect::CoroutineImage& row : program.truth().coroutines) {
-            const std::size_t state = row.state == wire::CoroutineState::kRunning ? kHistoryRunning
-                                      : row.state == wire::CoroutineState::kParked
-                                          ? kHistoryBlocked + static_cast<std::size_t>(row.reason)
-                                          : kHistoryReady;
+            const std::size_t state = row.state == wire::CoroutineState::kRunning  ? kHistoryRunning
+                                      : row.state == wire::CoroutineState::kParked ? kHistoryBlocked + static_cast<std::size_t>(row.reason)
+                                                                                   : kHistoryReady;
             ++expected[state];
         }
         for (std::size_t state = 0; state < kHistoryStates; ++state) {
