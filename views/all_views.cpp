@@ -4,6 +4,7 @@
 #include "views/code_view.h"
 #include "views/coroutine_view.h"
 #include "views/histogram_view.h"
+#include "views/lint_view.h"
 #include "views/lock_view.h"
 #include "views/message_view.h"
 #include "views/output_view.h"
@@ -40,6 +41,7 @@ const std::vector<ViewEntry>& all_views() {
         {"words", "r", make<WordsView>},
         {"messages", "h", make<MessageView>},
         {"sizes", "z", make<SizeView>},
+        {"lints", "alt+l", make<LintView>},
     };
     return all;
 }
