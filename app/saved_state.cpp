@@ -71,6 +71,7 @@ SavedState load_saved_state() {
     state.theme = text_of(json, "theme");
     state.layout = text_of(json, "layout");
     state.traces = texts_of(json, "traces");
+    state.muted_lints = texts_of(json, "muted_lints");
     if (const auto launches = json.find("launches"); launches != json.end() && launches->is_array()) {
         for (const auto& item : *launches) {
             if (!item.is_object()) continue;
@@ -96,6 +97,7 @@ base::Status save_state(const SavedState& state) {
     const nlohmann::json json = {{"theme", state.theme},
                                  {"layout", state.layout},
                                  {"traces", state.traces},
+                                 {"muted_lints", state.muted_lints},
                                  {"launches", std::move(launches)}};
     std::error_code problem;
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), problem);

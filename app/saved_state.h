@@ -21,6 +21,7 @@ struct SavedState {
     std::string layout;
     std::vector<views::LaunchSpec> launches;  // newest first
     std::vector<std::string> traces;          // absolute paths, newest first
+    std::vector<std::string> muted_lints;     // analyses::Mutes
 
     void remember_launch(const views::LaunchSpec& spec);
     void remember_trace(const std::string& path);

@@ -154,6 +154,8 @@ void WindowLoop::open(std::shared_ptr<traces::Session> session) {
 void WindowLoop::save() {
     session_.saved().theme = main_.workspace().theme->name;
     session_.saved().layout = main_.panels().layout_text();
+    const auto& muted = main_.workspace().muted_lints;
+    session_.saved().muted_lints.assign(muted.begin(), muted.end());
     (void)save_state(session_.saved());  // a convenience: a full disk must not spoil the exit code
 }
 

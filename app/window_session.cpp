@@ -35,6 +35,7 @@ WindowSession::WindowSession(views::MainWindow& main, std::function<void()> wake
     views::StartLists& lists = main_.workspace().lists;
     lists.traces = recent_traces(saved_);
     lists.launches = saved_.launches;
+    main_.workspace().muted_lints = {saved_.muted_lints.begin(), saved_.muted_lints.end()};
 }
 
 WindowSession::~WindowSession() {

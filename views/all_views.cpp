@@ -5,6 +5,7 @@
 #include "views/code_view.h"
 #include "views/coroutine_view.h"
 #include "views/histogram_view.h"
+#include "views/lint_view.h"
 #include "views/lock_view.h"
 #include "views/message_view.h"
 #include "views/output_view.h"
@@ -46,6 +47,7 @@ const std::vector<ViewEntry>& all_views() {
         {"overview", "v", make<OverviewView>},
         {"channels", "c", make<ChannelView>},
         {"timers", "d", make<TimerView>},
+        {"lints", "alt+l", make<LintView>},
     };
     return all;
 }

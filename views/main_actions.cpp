@@ -234,6 +234,7 @@ void MainWindow::add_view_actions() {
                   false});
     add_code_actions();
     add_size_actions();
+    add_lint_actions();
     actions_.add(
         {"pools.larger", "Larger cells", "Pools", {"+"}, [&pools] { pools.zoom(1); }, has_session, false});
     actions_.add(

@@ -94,6 +94,7 @@ private:
     void take_saved();
     void add_code_actions();
     void add_size_actions();
+    void add_lint_actions();
     void take_size_answer();
     // The panel that shows code now.
     CodePanel& code_panel();

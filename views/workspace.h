@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -84,6 +85,7 @@ public:
     } step;                      // see stepper.h
     std::string notice;          // one sentence to show until dismissed; "" = none
     bool notice_is_error = false;
+    std::set<std::string> muted_lints;  // analyses::Mutes; kept per user
 
     // Takes the newest Moment and info from the session and starts the shared analyses.
     void refresh();

@@ -177,6 +177,7 @@ int run_top(const TopWish& wish) {
     if (!screen) return print_once(**session, follower, wish, interrupt ? &*interrupt : nullptr);
     if (auto entered = terminal->enter(); !entered) return fail(entered.error());
     follow(*terminal, **session, follower, wish);
+    terminal.reset();  // the session may take a moment to let go
     return kExitGood;
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char *kBold = "1", *kDim = "2", *kRed = "31", *kYellow = "33", *kGreen = "32", *kCyan = "36",
                      *kReverse = "7";
-constexpr std::size_t kTextColumns = 110;  // of a table as text
+constexpr int kTextColumns = 4096;  // a table as text is cut nowhere
 constexpr int kHeadRows = 5, kFootRows = 1;
 constexpr std::size_t kBarCells = 10;
 

@@ -1,0 +1,125 @@
+// A program with one trouble, or with what nearly is one; it stays as it is for SECONDS, then ends everybody.
+//
+//   troubles WHICH SECONDS
+//
+//   none        nobody but the first coroutine, which sleeps
+//   leak        coroutines that wait for a channel which only they themselves could send to
+//   leak-near   the same, but the first coroutine keeps a handle to send with
+//   hog         one coroutine that counts and never yields, beside one that is ready; there is one worker
+//   hog-near    the same with a yield now and then
+//   lock        a coroutine that sleeps while it holds a lock that another one wants
+//   lock-near   the same, but it unlocks while it sleeps
+//   full        a channel that is full and from which nobody receives
+//   full-near   the same, but somebody receives now and then
+//   ended       a lock whose holder has ended, and one who wants it
+#include <cprime/cprime.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+using Clock = std::chrono::steady_clock;
+using Handles = std::vector<cprime::JoinHandle<void>>;
+
+std::atomic<bool> g_over{false};
+// Locks that outlive the Runtime: one of them is never unlocked.
+cprime::Mutex g_lock("ledger");
+
+void leak(Handles& all, std::vector<cprime::Channel<int>>& kept, bool near) {
+    for (int i = 0; i < 3; ++i) {
+        cprime::Channel<int> own("own");
+        if (near) kept.push_back(own);
+        all.push_back(cprime::spawn("leaked", [own = std::move(own)] { (void)own.receive(); }));
+    }
+}
+
+// With one worker: whoever is patient is ready whenever the other one runs.
+void hog(Handles& all, Clock::time_point until, bool near) {
+    all.push_back(cprime::spawn("patient", [] {
+        while (!g_over && cprime::yield()) {
+        }
+    }));
+    all.push_back(cprime::spawn("hog", [until, near] {
+        for (auto next = Clock::now(); Clock::now() < until;) {
+            if (!near || Clock::now() < next) continue;
+            cprime::yield();
+            next = Clock::now() + milliseconds(1);
+        }
+    }));
+}
+
+void lock(Handles& all, bool near) {
+    all.push_back(cprime::spawn("holder", [near] {
+        while (!g_over) {
+            cprime::MutexLock hold(g_lock);
+            if (!hold) return;
+            if (near) hold.unlock();
+            if (!cprime::sleep_for(near ? milliseconds(5) : milliseconds(60'000))) return;
+        }
+    }));
+    all.push_back(cprime::spawn("wanter", [] {
+        while (!g_over) {
+            const cprime::MutexLock hold(g_lock);
+            if (!hold || !cprime::yield()) return;
+        }
+    }));
+}
+
+void full(Handles& all, std::vector<cprime::Receiver<int>>& kept, bool near) {
+    auto [out, in] = cprime::make_channel<int>("pipe", 2);
+    all.push_back(cprime::spawn("producer", [tx = std::move(out)] {
+        while (tx.send(1)) {
+        }
+    }));
+    if (!near) {
+        kept.push_back(std::move(in));
+        return;
+    }
+    all.push_back(cprime::spawn("consumer", [rx = std::move(in)] {
+        while (rx.receive() && cprime::sleep_for(milliseconds(100))) {
+        }
+    }));
+}
+
+void ended(Handles& all) {
+    cprime::spawn("careless", [] { (void)g_lock.lock(); }).join();
+    all.push_back(cprime::spawn("wanter", [] { const cprime::MutexLock hold(g_lock); }));
+}
+
+int be_in_trouble(const std::string& which, int duration_s) {
+    const auto until = Clock::now() + seconds(duration_s);
+    const bool near = which.ends_with("-near");
+    const std::string what = which.substr(0, which.find('-'));
+    Handles all;
+    std::vector<cprime::Channel<int>> channels;
+    std::vector<cprime::Receiver<int>> receivers;
+    if (what == "leak") leak(all, channels, near);
+    if (what == "hog") hog(all, until, near);
+    if (what == "lock") lock(all, near);
+    if (what == "full") full(all, receivers, near);
+    if (what == "ended") ended(all);
+    cprime::sleep_for(until - Clock::now());
+    g_over = true;
+    for (auto& handle : all)
+        handle.cancel();
+    for (auto& handle : all)
+        handle.join();
+    std::printf("{}\n");
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::string which = argc > 1 ? argv[1] : "none";
+    const int duration_s = argc > 2 ? std::atoi(argv[2]) : 30;
+    return cprime::run({.workers = which.starts_with("hog") ? 1U : 2U}, [=] { return be_in_trouble(which, duration_s); });
+}

@@ -1,0 +1,84 @@
+// See lint_look.h.
+#include "views/lint_look.h"
+
+#include <utility>
+
+namespace coroscope::views {
+namespace {
+
+using analyses::LintReport;
+
+constexpr traces::TimeNs kApartNs = 1'050'000'000;  // longer than anything that a rule asks for must have lasted
+
+LintReport report_of(traces::Session& session, const traces::Moment& now, const traces::Moment* before,
+                     bool one_instant) {
+    const traces::Stat stat = traces::compute_stat(session, now);
+    const traces::Waits waits = traces::compute_waits(now);
+    return analyses::compute_lints({now, stat, waits, before, one_instant});
+}
+
+}  // namespace
+
+LintBook::MomentPtr LintBook::look_before(const MomentPtr& now) {
+    const auto far_enough = [&](const MomentPtr& look) {
+        return look != nullptr && now->t - look->t >= kApartNs;
+    };
+    // Another time is looked at, or another program.
+    if ((earlier_ != nullptr && now->t < earlier_->t) || (later_ != nullptr && now->t < later_->t))
+        earlier_ = later_ = nullptr;
+    if (far_enough(later_)) earlier_ = std::exchange(later_, now);
+    if (later_ == nullptr) later_ = now;
+    return far_enough(earlier_) ? earlier_ : nullptr;
+}
+
+void LintBook::update(Workspace& ws) {
+    recorded_ = ws.info.kind == traces::SessionKind::kRecorded;
+    const std::shared_ptr<const traces::Replay> replay = recorded_ ? ws.session->replay() : nullptr;
+    if (replay != nullptr) {
+        past_.want(ws.searches, {replay, ws.moment->t},
+                   [replay, session = ws.session, t = ws.moment->t](traces::Search& search) {
+                       auto report = analyses::lints_of_past(replay, *session, t, search);
+                       PastReport made;
+                       if (report.ok()) made.report = std::make_shared<const LintReport>(std::move(*report));
+                       if (!report.ok()) made.problem = report.error().message;
+                       return made;
+                   });
+        problem_ = past_.value() == nullptr ? "" : past_.value()->problem;
+    } else if (!recorded_) {
+        const MomentPtr before = look_before(ws.moment);
+        now_.want(ws.background, ws.moment,
+                  [session = ws.session, now = ws.moment, before,
+                   still = ws.info.kind == traces::SessionKind::kCore] {
+                      return report_of(*session, *now, before.get(), still);
+                  });
+    }
+    if (const auto newest = report(); newest.get() != seen_) {
+        seen_ = newest.get();
+        ++changes_;
+    }
+}
+
+std::shared_ptr<const LintReport> LintBook::report() const {
+    if (!recorded_) return now_.shared();
+    return past_.value() == nullptr ? nullptr : past_.value()->report;
+}
+
+LintReport LintBook::compute(Workspace& ws) {
+    if (ws.info.kind == traces::SessionKind::kRecorded) {
+        const traces::Search search;
+        auto report = analyses::lints_of_past(ws.session->replay(), *ws.session, ws.moment->t, search);
+        problem_ = report.ok() ? "" : report.error().message;
+        return report.ok() ? std::move(*report) : LintReport();
+    }
+    const MomentPtr before = look_before(ws.moment);
+    return report_of(*ws.session, *ws.moment, before.get(), ws.info.kind == traces::SessionKind::kCore);
+}
+
+void LintBook::reset() {
+    now_.reset();
+    past_.reset();
+    earlier_ = later_ = nullptr;
+    problem_.clear();
+}
+
+}  // namespace coroscope::views
