@@ -6,12 +6,15 @@
 //   click WIDGET              by published name; "click slot POOL N" clicks into the heatmap, "click WIDGET right" the other button
 //   hover WIDGET              key CHORD                            type TEXT
 //   step next|previous [rule]  as the keys . , > < do; waits until it is there
-//   wait-for CONDITION [timeout T]     "coroutines > 100", "status == exited"; names are those of the dump's "facts". "settled": what is drawn
+//   wait-for CONDITION [timeout T]     "coroutines > 100", "status == exited"; names are those of the dump's "facts".
+//                             "view.NAME": that view is on the screen. "settled": what is drawn
 //                             is that of the newest Moment, with its names and code, so that keys find what they act on
 //   expect CONDITION          fails at once when it is not true
 //   screenshot FILE           dump FILE                            both wait until what is shown is the newest, and of one moment
 //   attach PID                replay FILE        launch PROGRAM [ARGUMENTS]      restart      kill      close
 //   quit
+//
+// A script that uses neither mouse nor keys leaves them to the user of the window: it may wait for what somebody does, and dump it.
 //
 // Pure parsing here; script_driver.h runs them. Tested in tests/unit/app/script_test.cpp.
 #pragma once

@@ -282,6 +282,9 @@ ScriptDriver::Next ScriptDriver::run_request(const ScriptCommand& command) {
 }
 
 void ScriptDriver::inject() {
+    // As long as a script only waits and looks, mouse and keys are those of whoever sits there.
+    has_hands_ |= mouse_known_ || key_down_ >= 0 || !typed_.empty();
+    if (!has_hands_) return;
     ImGuiIO& io = ImGui::GetIO();
     io.MousePos = mouse_known_ ? ImVec2(mouse_x_, mouse_y_) : ImVec2(-FLT_MAX, -FLT_MAX);
     for (int button = 0; button < 3; ++button)

@@ -53,7 +53,7 @@ public:
         kDone,  // finished or failed: see problem()
     };
     Next step();
-    // Overwrites ImGui's mouse and keys for the frame that begins.
+    // Overwrites ImGui's mouse and keys for the frame that begins, from the first command that has used either.
     void inject();
     // Why the script failed; ok when it did not. kUsage: it asks for what is not there; kUnreadable: a condition did not come true.
     const base::Status& problem() const { return problem_; }
@@ -82,6 +82,7 @@ private:
     base::Status problem_ = base::ok_status();
     bool quits_ = false;
     // Input for the frame that comes.
+    bool has_hands_ = false;
     bool mouse_known_ = false;
     float mouse_x_ = 0, mouse_y_ = 0;
     int mouse_down_ = -1;  // button

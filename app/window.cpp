@@ -244,6 +244,9 @@ nlohmann::json WindowLoop::facts() {
                       (ws.info.kind != traces::SessionKind::kLive || ws.moment->t >= kYoungNs ||
                        ws.info.status == traces::TargetStatus::kExited);
     facts["settled"] = settled();
+    if (ws.session != nullptr)
+        for (const std::string& name : main_.panels().visible())
+            facts["view." + name] = true;
     return facts;
 }
 

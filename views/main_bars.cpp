@@ -363,6 +363,13 @@ void MainWindow::draw_key_sheet() {
             contains_folded(action.group, key_sheet_filter_))
             shown.push_back(&action);
     }
+    // A group stands together where its first action does.
+    const auto place_of = [&](const Action* action) {
+        return std::find_if(actions_.all().begin(), actions_.all().end(),
+                            [&](const Action& other) { return other.group == action->group; }) - actions_.all().begin();
+    };
+    std::stable_sort(shown.begin(), shown.end(),
+                     [&](const Action* a, const Action* b) { return place_of(a) < place_of(b); });
     std::string to_run;
     if (ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Enter), false) && !shown.empty())
         to_run = shown.front()->id;
@@ -392,11 +399,12 @@ void MainWindow::draw_key_sheet() {
         ImDrawList* list = ImGui::GetWindowDrawList();
         if (ImGui::IsItemHovered())
             list->AddRectFilled(at, {at.x + column, at.y + ws_.px(24)}, theme.hover, ws_.px(4));
-        draw_text(list, ws_.fonts.text, {at.x + ws_.px(4), at.y + ws_.px(4)},
-                  possible ? theme.text : theme.text_faint, action.title);
         std::string keys;
         for (const std::string& chord : action.chords)
             keys += (keys.empty() ? "" : "  ") + chord_title(chord);
+        const float room = column - ws_.px(20) - text_width(ws_.fonts.mono_small, keys);
+        draw_text(list, ws_.fonts.text, {at.x + ws_.px(4), at.y + ws_.px(4)},
+                  possible ? theme.text : theme.text_faint, cut_to(ws_.fonts.text, action.title, room));
         draw_text(list, ws_.fonts.mono_small, {at.x + column - ws_.px(4), at.y + ws_.px(5)}, theme.text_dim,
                   keys, 1);
         y += ws_.px(24);

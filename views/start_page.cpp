@@ -29,7 +29,8 @@ void label(Workspace& ws, const char* what) {
     text(ws.fonts.small, ws.theme->text_dim, what);
 }
 
-// A row of a list with two lines; true when clicked.
+// A row of a list with two lines; true when clicked. What does not fit of the second is left out at its beginning, where it is a path or a
+// command line, and else, of a sentence, at its end.
 bool list_row(Workspace& ws, const std::string& name, std::string_view first, std::string_view second,
               std::string_view right, bool possible, float width) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
@@ -45,7 +46,7 @@ bool list_row(Workspace& ws, const std::string& name, std::string_view first, st
     draw_text(list, ws.fonts.text, {at.x + pad, at.y + ws.px(4)}, colour,
               cut_to(ws.fonts.text, first, width - right_width - 3 * pad));
     draw_text(list, ws.fonts.small, {at.x + pad, at.y + ws.px(23)}, ws.theme->text_faint,
-              cut_to(ws.fonts.small, second, width - 2 * pad, true));
+              cut_to(ws.fonts.small, second, width - 2 * pad, possible));
     draw_text(list, ws.fonts.mono_small, {at.x + width - pad, at.y + ws.px(5)}, ws.theme->text_dim, right, 1);
     return possible && ImGui::IsItemClicked();
 }

@@ -13,6 +13,8 @@
 namespace coroscope::views {
 namespace {
 
+// Below it the second line of a node would be specks: 11 units times this.
+constexpr float kDetailScaleMin = 0.55F;
 // Sizes at scale 1. Titles are measured roughly (by their characters), for the layout runs off the frame, where no font may be asked.
 constexpr float kNodeHeight = 44;
 constexpr float kNodeWidthMin = 96, kNodeWidthMax = 220;
@@ -377,6 +379,7 @@ void WaitView::draw_node(Workspace& ws, const Placed& placed, std::size_t index,
         room -= count_width + 8 * unit;
     }
     write(channel ? ws.fonts.text : ws.fonts.strong, 5 * unit, theme.text, node.title, left, room);
+    if (text_scale < kDetailScaleMin) return;
     write(ws.fonts.small, 23 * unit, node.orphan ? theme.warn : theme.text_faint,
           node.orphan ? "nobody can wake it" : node.detail, pad, width - 2 * pad);
 }

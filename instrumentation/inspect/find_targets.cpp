@@ -40,6 +40,7 @@ void add_descendants(std::set<std::uint32_t>& family) {
 std::vector<TargetInfo> find_targets() {
     std::vector<TargetInfo> found;
     const std::vector<std::uint32_t> socket_pids = proc::agent_socket_pids();
+    const std::string ourselves = proc::executable(static_cast<std::uint32_t>(getpid()));
     for (const std::uint32_t pid : proc::all_pids()) {
         const auto status = proc::status(pid);
         if (!status || status->state == 'Z' || status->state == 'X') continue;
@@ -52,6 +53,7 @@ std::vector<TargetInfo> find_targets() {
         info.parent_pid = status->parent_pid;
         info.program = proc::executable(pid);
         if (info.program.empty()) info.program = proc::name(pid);
+        if (!listens && info.program == ourselves) continue;  // a viewer: what it maps is the segment of whom it looks at
         info.command_line = proc::command_line(pid);
         info.attachable = geteuid() == 0 || geteuid() == status->uid;
         if (!info.attachable) {
