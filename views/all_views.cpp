@@ -11,6 +11,7 @@
 #include "views/select_view.h"
 #include "views/size_view.h"
 #include "views/stack_view.h"
+#include "views/timeline_view.h"
 #include "views/wait_view.h"
 #include "views/words_view.h"
 #include "views/worker_view.h"
@@ -40,6 +41,7 @@ const std::vector<ViewEntry>& all_views() {
         {"words", "r", make<WordsView>},
         {"messages", "h", make<MessageView>},
         {"sizes", "z", make<SizeView>},
+        {"timeline", "shift+t", make<TimelineView>},
     };
     return all;
 }

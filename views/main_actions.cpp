@@ -197,6 +197,7 @@ void MainWindow::add_view_actions() {
                   },
                   has_session,
                   false});
+    add_timeline_actions();
     auto& table = static_cast<CoroutineView&>(*views_.at("coroutines"));
     auto& pools = static_cast<PoolView&>(*views_.at("pools"));
     auto& stack = static_cast<StackView&>(*views_.at("stack"));

@@ -68,6 +68,7 @@ private:
     void add_views();
     void add_actions();
     void add_view_actions();
+    void add_timeline_actions();
     void add_relation_actions();
     void add_hold_actions();
     void next_listening();
