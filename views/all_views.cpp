@@ -14,6 +14,7 @@
 #include "views/select_view.h"
 #include "views/size_view.h"
 #include "views/stack_view.h"
+#include "views/timeline_view.h"
 #include "views/timer_view.h"
 #include "views/wait_view.h"
 #include "views/words_view.h"
@@ -48,6 +49,7 @@ const std::vector<ViewEntry>& all_views() {
         {"channels", "c", make<ChannelView>},
         {"timers", "d", make<TimerView>},
         {"lints", "alt+l", make<LintView>},
+        {"timeline", "shift+t", make<TimelineView>},
     };
     return all;
 }

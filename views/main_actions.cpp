@@ -182,6 +182,7 @@ void MainWindow::add_view_actions() {
                   [this] { panels_.maximise(panels_.in_use()); },
                   has_session,
                   false});
+    add_timeline_actions();
     auto& table = static_cast<CoroutineView&>(*views_.at("coroutines"));
     auto& pools = static_cast<PoolView&>(*views_.at("pools"));
     auto& stack = static_cast<StackView&>(*views_.at("stack"));

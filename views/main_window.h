@@ -81,6 +81,7 @@ private:
     void take_choice(const PaletteHit& hit);
     void escape();
     void rearranged();
+    void add_timeline_actions();
     void add_relation_actions();
     void add_hold_actions();
     void next_listening();

@@ -91,6 +91,8 @@ public:
     void refresh();
     // The same for the Moment that is shown: info and analyses, but no other Moment.
     void refresh_analyses();
+    // Asks for a frame, from any thread.
+    const std::function<void()>& waker() const { return wake_; }
     // True when every shared analysis is that of `moment`.
     bool settled() const;
     void open(std::shared_ptr<traces::Session> next);  // nullptr: to the start page

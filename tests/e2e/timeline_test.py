@@ -1,0 +1,104 @@
+"""The timeline: its sums against `profile` and `query` of the same trace, and what keys and clicks do to it."""
+import json
+import os
+import unittest
+
+import harness
+
+
+class Timeline(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.context = harness.folder()
+        cls.folder = cls.context.__enter__()
+        cls.trace = os.path.join(cls.folder, "t.coro")
+        harness.coroscope("record", "-o", cls.trace, "--", harness.DEMO, "--seconds", 2, "--swarm", 300, check=0, timeout=200)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.context.__exit__(None, None, None)
+
+    def script(self, *lines):
+        """Runs the lines on the trace; what the last `dump` wrote."""
+        path, dump = os.path.join(self.folder, "timeline.script"), os.path.join(self.folder, "dump.json")
+        with open(path, "w") as file:
+            file.write("\n".join(["wait-for moment", "view timeline", "wait-for settled", *lines, f"dump {dump}", "quit"]) + "\n")
+        harness.coroscope("replay", self.trace, "--offscreen", "--size", "1280x800", "--script", path, check=0, timeout=240)
+        with open(dump) as file:
+            return json.load(file)
+
+    def query(self, rule, *more):
+        return harness.coroscope("query", self.trace, rule, "--limit", 1000000, "--json", *more, check=0).json()["events"]
+
+    def test_its_sums_are_those_of_the_profile(self):
+        view = self.script()["views"]["timeline"]
+        self.assertTrue(view["complete"])
+        profile = harness.coroscope("profile", self.trace, "--by", "worker", "--json", check=0).json()
+        rows = {int(row["label"].split()[-1]): row for row in profile["rows"]}
+        self.assertEqual(sorted(rows), [row["worker"] for row in view["workers"]])
+        for row in view["workers"]:
+            told = rows[row["worker"]]
+            # A run that led before the trace's first look belongs to neither; the walk puts an effect that was stamped before its cause behind it.
+            self.assertAlmostEqual(row["running_ns"], told["running_ns"], delta=max(50_000, told["running_ns"] * 0.002))
+            self.assertLessEqual(abs(row["slices"] - told["runs"]), 1)
+            self.assertEqual(row["losses"], 0)
+
+    def test_a_coroutine_s_lane_is_its_row_of_the_profile(self):
+        rows = harness.coroscope("profile", self.trace, "--by", "coroutine", "--top", 0, "--json", check=0).json()["rows"]
+        row = max((row for row in rows if row["runs"] > 20), key=lambda row: row["blocked_ns"])
+        view = self.script(f"select coroutine {row['id']}", "wait-for settled")["views"]["timeline"]
+        lane = view["coroutines"][0]
+        self.assertEqual(lane["id"], row["id"])
+        self.assertLessEqual(abs(lane["runs"] - row["runs"]), 1)
+        for what in ("running", "ready", "blocked"):
+            self.assertAlmostEqual(lane[f"{what}_ns"], row[f"{what}_ns"], delta=max(50_000, row[f"{what}_ns"] * 0.002), msg=what)
+
+    def test_resumes_in_a_stretch_are_its_slices(self):
+        seen = self.script("key w", "key w", "key w", "key d", "wait-for settled")["views"]["timeline"]
+        begin, end = seen["seen"]["begin_ns"], seen["seen"]["end_ns"]
+        resumes = self.query("resume", "--from", f"{begin}ns", "--to", f"{end}ns")
+        drawn = sum(row["slices_seen"] for row in seen["drawn"])
+        # Of each worker one may have run already when the stretch began.
+        self.assertGreaterEqual(drawn, len(resumes))
+        self.assertLessEqual(drawn, len(resumes) + len(seen["drawn"]))
+        self.assertTrue(seen["drawn_complete"])
+
+    def test_keys_zoom_move_and_fit(self):
+        def seen(*lines):
+            view = self.script(*lines, "wait-for settled")["views"]["timeline"]["seen"]
+            return view["begin_ns"], view["end_ns"]
+        whole, closer = seen(), seen("key w", "key w")
+        self.assertLess(closer[1] - closer[0], (whole[1] - whole[0]) * 0.5)
+        later = seen("key w", "key w", "key d")
+        self.assertGreater(later[0], closer[0])
+        self.assertAlmostEqual(later[1] - later[0], closer[1] - closer[0], delta=4)
+        self.assertEqual(seen("key w", "key a", "key f"), whole)
+
+    def test_a_click_selects_who_ran_and_the_ruler_goes_to_its_time(self):
+        dump = self.script("key w", "key w", "key w", "key w", "key w", "key w", "key w", "wait-for settled", "click timeline.slice.0",
+                           "wait-for settled", "key shift+p", "click timeline.ruler", "wait-for settled")
+        view = dump["views"]["timeline"]
+        who = dump["selection"]["coroutine"]
+        self.assertNotEqual(who, 0)
+        self.assertEqual(view["pinned"], [who])
+        self.assertEqual(view["coroutines"][0]["id"], who)
+        middle = (view["seen"]["begin_ns"] + view["seen"]["end_ns"]) / 2
+        self.assertAlmostEqual(dump["time_ns"], middle, delta=(view["seen"]["end_ns"] - view["seen"]["begin_ns"]) * 0.01)
+        self.assertIn(f"timeline.coroutine.{who}", dump["widgets"])
+
+    def test_a_live_program_has_a_timeline_that_grows(self):
+        path, dump = os.path.join(self.folder, "live.script"), os.path.join(self.folder, "live.json")
+        with harness.started(harness.DEMO, "--seconds", 30, "--swarm", 50) as demo:
+            harness.wait_until(lambda: harness.attachable(demo.pid), what="the demo being attachable")
+            with open(path, "w") as file:
+                file.write("\n".join([f"attach {demo.pid}", "wait-for coroutines > 0", "key e", "wait-for events > 1000", "view timeline",
+                                      "wait-for events > 20000", f"dump {dump}", "quit"]) + "\n")
+            harness.coroscope("--offscreen", "--size", "1280x800", "--script", path, check=0, timeout=120)
+        with open(dump) as file:
+            view = json.load(file)["views"]["timeline"]
+        self.assertTrue(view["past"])
+        self.assertGreater(sum(row["slices"] for row in view["workers"]), 100)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,241 @@
+// See timeline_view.h. Here: what is wished for, the frame's layout, the head, and the dump.
+#include "views/timeline_view.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "views/format.h"
+#include "views/widgets.h"
+
+namespace coroscope::views {
+namespace {
+
+constexpr float kHeadUnits = 36, kStripUnits = 32, kRulerUnits = 24, kGutterUnits = 132, kRowUnits = 24, kRowGapUnits = 4;
+constexpr double kMargin = 0.5;        // planned beside what is seen, of its length
+constexpr int kHoverFrames = 3;        // before what is hovered is looked up
+constexpr double kKeepScale = 1.02;    // a plan serves until the scale differs by more
+
+}  // namespace
+
+void TimelineView::reset() {
+    planner_.reset();
+    plan_.reset();
+    wish_.reset();
+    axis_.reset();
+    pinned_.clear();
+    wanted_ = drawn_ = hovered_ = moving_ = false;
+    seen_time_ = -1;
+    scroll_ = 0;
+    drag_ = Drag::kNone;
+    under_ = under_before_ = {};
+}
+
+TimelineView::Layout TimelineView::lay_out(Workspace& ws) const {
+    const ImVec2 at = ImGui::GetWindowPos(), size = ImGui::GetWindowSize();
+    Layout layout;
+    layout.all = {at.x, at.y, at.x + size.x, at.y + size.y};
+    layout.gutter = std::min(at.x + ws.px(kGutterUnits), at.x + std::floor(size.x / 3));
+    const float right = layout.all.x1 - ws.px(12);
+    layout.strip = {layout.gutter, at.y + ws.px(kHeadUnits), right, at.y + ws.px(kHeadUnits + kStripUnits)};
+    layout.ruler = {layout.gutter, layout.strip.y1 + ws.px(4), right, layout.strip.y1 + ws.px(4 + kRulerUnits)};
+    layout.lanes = {layout.gutter, layout.ruler.y1, right, layout.all.y1 - ws.px(4)};
+    layout.row = ws.px(kRowUnits);
+    layout.gap = ws.px(kRowGapUnits);
+    return layout;
+}
+
+// The time that is looked at stays in sight when somebody else changes it: a step, a message, the time bar.
+void TimelineView::follow_time(Workspace& ws) {
+    const auto time = ws.session->time();
+    const traces::TimeNs now = time.value_or(-1);
+    if (now == seen_time_) return;
+    const bool first = seen_time_ == -1 && !plan_;
+    seen_time_ = now;
+    if (time.has_value() && !first) axis_.reveal(static_cast<double>(*time));
+}
+
+std::vector<std::uint64_t> TimelineView::wanted_coroutines(Workspace& ws) const {
+    std::vector<std::uint64_t> wanted = pinned_;
+    const auto add = [&](std::uint64_t identity) {
+        if (identity != 0 && std::find(wanted.begin(), wanted.end(), identity) == wanted.end()) wanted.push_back(identity);
+    };
+    add(ws.selection().coroutine);
+    if (under_frames_ >= kHoverFrames && drag_ == Drag::kNone) add(under_before_.identity);
+    return wanted;
+}
+
+void TimelineView::want_plan(Workspace& ws) {
+    const std::shared_ptr<const traces::Replay> replay = ws.session->replay();
+    wanted_ = replay != nullptr;
+    if (!wanted_) return;
+    if (planner_ == nullptr) planner_ = std::make_unique<TimelinePlanner>(ws.waker());
+    const double span = axis_.end() - axis_.begin(), pixel = axis_.ns_per_pixel();
+    const TimeRange seen = axis_.seen();
+    TimelineWish wish;
+    wish.replay = replay;
+    wish.coroutines = wanted_coroutines(ws);
+    wish.whole = {ws.info.begin, std::max(ws.info.begin + 1, ws.info.end)};
+    wish.strip_parts = static_cast<std::size_t>(std::max(1.0F, axis_.x1() - axis_.x0()));
+    wish.pixel_ns = pixel;
+    wish.seen = seen;
+    wish.range = {static_cast<traces::TimeNs>(std::floor(axis_.begin() - kMargin * span)),
+                  static_cast<traces::TimeNs>(std::ceil(axis_.end() + kMargin * span))};
+    // On the way a plan serves as long as it reaches to both ends of the screen and its pixels are about those of the screen.
+    const bool serves = wish_.has_value() && moving_ && wish_->range.begin <= seen.begin && wish_->range.end >= seen.end &&
+                        std::max(pixel / wish_->pixel_ns, wish_->pixel_ns / pixel) <= kKeepScale;
+    if (serves) {
+        wish.pixel_ns = wish_->pixel_ns;
+        wish.range = wish_->range;
+        wish.seen = wish_->seen;
+    }
+    if (wish_.has_value() && *wish_ == wish) return;
+    wish_ = wish;
+    planner_->want(std::move(wish));
+}
+
+void TimelineView::draw(Workspace& ws) {
+    drawn_ = true;
+    if (ws.session == nullptr || ws.moment == nullptr) {
+        empty_state(ws, "No timeline yet", "It appears with the first look at the program.");
+        return;
+    }
+    if (ws.info.kind == traces::SessionKind::kCore) {
+        empty_state(ws, "One moment has no timeline", "A core is what a program was at its end. Record the program to see how it came there.");
+        return;
+    }
+    const Layout at = lay_out(ws);
+    axis_.set_bounds(ws.info.begin, ws.info.end);
+    axis_.set_pixels(at.lanes.x0, at.lanes.x1);
+    const ImVec2 room = ImGui::GetWindowSize();
+    if (room.x < ws.px(200) || room.y < ws.px(120)) return;
+    take_mouse(ws, at);
+    follow_time(ws);
+    moving_ = axis_.step(static_cast<double>(ImGui::GetIO().DeltaTime));
+    if (moving_) ws.frames_wanted = std::max(ws.frames_wanted, 2);
+    want_plan(ws);
+    if (!wanted_) {
+        empty_state(ws, "Nobody listens to events",
+                    "A timeline is made of events. Press E to listen while they are cheap, or always; or record the program.");
+        return;
+    }
+    plan_ = planner_->plan();
+    draw_head(ws);
+    draw_strip(ws, at);
+    draw_ruler(ws, at);
+    draw_lanes(ws, at);
+    draw_cursor(ws, at);
+}
+
+// "12.3 ms from 1.234 s   reading 43 %" and what the mouse can also do with buttons.
+void TimelineView::draw_head(Workspace& ws) {
+    const Theme& theme = *ws.theme;
+    ImGui::SetCursorPos({ws.px(12), ws.px(10)});
+    const TimeRange seen = axis_.seen();
+    text(ws.fonts.strong, theme.text, format_duration(seen.end - seen.begin));
+    ImGui::SameLine(0, ws.px(8));
+    text(ws.fonts.small, theme.text_faint, fmt::format("from {}", time_text(std::max(seen.begin, ws.info.begin))));
+    if (const auto& range = ws.selection().range; range.has_value()) {
+        ImGui::SameLine(0, ws.px(16));
+        text(ws.fonts.small, theme.accent, fmt::format("{} selected", format_duration(range->end - range->begin)));
+    }
+    if (plan_ != nullptr && plan_->chunks_known < plan_->chunks_count) {
+        ImGui::SameLine(0, ws.px(16));
+        text(ws.fonts.small, theme.text_dim,
+             fmt::format("reading the trace: {} %", 100 * plan_->chunks_known / std::max<std::size_t>(1, plan_->chunks_count)));
+    } else if (plan_ != nullptr && !plan_->problem.empty()) {
+        ImGui::SameLine(0, ws.px(16));
+        text(ws.fonts.small, theme.bad, "not all of the trace can be read");
+        if (ImGui::IsItemHovered()) ws.hovered = plan_->problem;
+    }
+    const float right = ImGui::GetWindowWidth() - ws.px(12);
+    ImGui::SetCursorPos({right - ws.px(104), ws.px(6)});
+    if (button(ws, "timeline.out", "−", ButtonKind::kQuiet, "Zoom out (S)")) axis_.zoom((axis_.x0() + axis_.x1()) / 2, 2);
+    ImGui::SameLine(0, ws.px(2));
+    if (button(ws, "timeline.fit", "Fit", ButtonKind::kQuiet, "Show all of it (F)")) axis_.fit();
+    ImGui::SameLine(0, ws.px(2));
+    if (button(ws, "timeline.in", "+", ButtonKind::kQuiet, "Zoom in (W)")) axis_.zoom((axis_.x0() + axis_.x1()) / 2, 0.5);
+}
+
+void TimelineView::zoom(Workspace& ws, double factor) {
+    const float mouse = ImGui::GetIO().MousePos.x;
+    float x = (axis_.x0() + axis_.x1()) / 2;
+    if (hovered_ && mouse >= axis_.x0() && mouse <= axis_.x1()) {
+        x = mouse;
+    } else if (ws.session != nullptr && ws.session->time().has_value()) {
+        const float cursor = axis_.x_of(static_cast<double>(*ws.session->time()));
+        if (cursor >= axis_.x0() && cursor <= axis_.x1()) x = cursor;
+    }
+    axis_.zoom(x, factor);
+}
+
+void TimelineView::show_selection(Workspace& ws) {
+    if (const auto& range = ws.selection().range; range.has_value()) {
+        axis_.show(static_cast<double>(range->begin), static_cast<double>(range->end));
+        return;
+    }
+    if (plan_ == nullptr) return;
+    for (const CoroutineLane& lane : plan_->coroutines) {
+        if (lane.identity == ws.selection().coroutine && lane.known && lane.end > lane.begin)
+            axis_.show(static_cast<double>(lane.begin), static_cast<double>(lane.end));
+    }
+}
+
+void TimelineView::pin(Workspace& ws) {
+    const std::uint64_t identity = under_before_.identity != 0 ? under_before_.identity : ws.selection().coroutine;
+    if (identity == 0) return;
+    const auto found = std::find(pinned_.begin(), pinned_.end(), identity);
+    if (found != pinned_.end()) {
+        pinned_.erase(found);
+    } else {
+        pinned_.push_back(identity);
+    }
+}
+
+std::string TimelineView::who(Workspace& ws, std::uint64_t identity, std::uint32_t name, std::uint32_t site) const {
+    if (identity == 0) return "somebody";
+    inspect::CoroutineImage known;
+    known.name = name;
+    known.site = site;
+    return fmt::format("{} {}", ws.moment->state.coroutine_name(known), identity);
+}
+
+// As exact as a pixel.
+std::string TimelineView::time_text(traces::TimeNs t) const {
+    const int digits = std::clamp(static_cast<int>(std::ceil(-std::log10(std::max(1.0, axis_.ns_per_pixel()) * 1e-9))), 3, 9);
+    return fmt::format("{:.{}f} s", static_cast<double>(t) / 1e9, digits);
+}
+
+nlohmann::json TimelineView::dump(Workspace& ws) {
+    const std::shared_ptr<const traces::Replay> replay = ws.session != nullptr ? ws.session->replay() : nullptr;
+    if (replay == nullptr) return {{"past", false}};
+    traces::LaneIndex index;
+    index.follow(replay);
+    const TimeRange all = {replay->begin(), replay->end()};
+    const TimeRange range = ws.selection().range.value_or(all);
+    const TimeRange seen = axis_.seen();
+    nlohmann::json out = to_json(sum_timeline(index, range));
+    out["past"] = true;
+    out["range"] = {{"begin_ns", range.begin}, {"end_ns", range.end}};
+    out["seen"] = {{"begin_ns", seen.begin}, {"end_ns", seen.end}};
+    out["signals"] = index.signals().size();
+    out["pinned"] = pinned_;
+    out["coroutines"] = nlohmann::json::array();
+    std::vector<std::uint64_t> shown = pinned_;
+    if (const std::uint64_t selected = ws.selection().coroutine; selected != 0 && std::find(shown.begin(), shown.end(), selected) == shown.end())
+        shown.push_back(selected);
+    for (const std::uint64_t identity : shown)
+        out["coroutines"].push_back(sum_coroutine(index, identity, range));
+    out["drawn"] = nlohmann::json::array();
+    if (plan_ != nullptr) {
+        for (const WorkerLane& lane : plan_->workers)
+            out["drawn"].push_back({{"worker", lane.worker}, {"slices", lane.slices.size()}, {"slices_seen", lane.slices_seen},
+                                    {"running_share", lane.running_share}});
+        out["drawn_complete"] = plan_->complete;
+    }
+    return out;
+}
+
+}  // namespace coroscope::views
