@@ -146,8 +146,8 @@ Parser::Parser() {
                         [this] { return finish_export(export_, export_at_); }),
                    export_, export_at_);
     add_query();
-    add_lints_options(word("lints", "What is wrong with a program, by what it does; exits 1 when something is", [this] { return finish_lints(lints_); }), lints_);
-    add_top_options(word("top", "A running program in a terminal: states, sites, channels, pools, lints", [this] { return finish_top(top_); }), top_);
+    add_lints_options(word("lints", "What is wrong with a program; exits 1 when something is", [this] { return finish_lints(lints_); }), lints_);
+    add_top_options(word("top", "A running program in a terminal, second by second", [this] { return finish_top(top_); }), top_);
     CLI::App* doctor = word("doctor", "What this machine lacks, and how to mend it",
                             [this] { return Wish(doctor_); });
     doctor->add_flag("--json", doctor_.json, "One JSON object on stdout");

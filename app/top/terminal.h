@@ -1,9 +1,11 @@
 // Terminal: a screen of its own in the terminal that we run in, keys as they are pressed, and everything as it was afterwards.
 //
-// As it was: at the end, after a signal, when we are stopped (Ctrl-Z, SIGTSTP) and go on, and when a check or a fault of our own ends us. Signals that
-// ask us to end are told by wait() like keys are; those of faults restore the terminal in their handler and then do what they do.
+// As it was: at the end, after a signal, when we are stopped (Ctrl-Z, SIGTSTP) and go on, and when a check or a fault of our own
+// ends us. Signals that ask us to end are told by wait() like keys are; those of faults restore the terminal in their handler and
+// then do what they do.
 //
-// No library: cursor to a place, clear to the end of the line, the alternate screen and colours are what every terminal of the last thirty years knows.
+// No library: cursor to a place, clear to the end of the line, the alternate screen and colours are what every terminal of the
+// last thirty years knows.
 //
 // Thread: the main thread, before others are started (they inherit the mask of signals). One at a time. Blocks: wait(). Tested by
 // tests/e2e/top_test.py, with a pseudo terminal.

@@ -58,7 +58,7 @@ class Screen:
         if not pictures:
             return []
         text = pictures[-1].split(b"\x1b[J")[0].decode()
-        return [re.sub(r"\x1b\[[0-9;]*[mK]", "", line) for line in text.split("\r\n")]
+        return [re.sub(r"\x1b\[[0-9;]*[mK]", "", line).rstrip("\r") for line in text.split("\n")]
 
     def wait_for(self, condition, what, seconds=30):
         def look():

@@ -121,5 +121,6 @@ int be_in_trouble(const std::string& which, int duration_s) {
 int main(int argc, char** argv) {
     const std::string which = argc > 1 ? argv[1] : "none";
     const int duration_s = argc > 2 ? std::atoi(argv[2]) : 30;
-    return cprime::run({.workers = which.starts_with("hog") ? 1U : 2U}, [=] { return be_in_trouble(which, duration_s); });
+    return cprime::run({.workers = which.starts_with("hog") ? 1U : 2U},
+                       [=] { return be_in_trouble(which, duration_s); });
 }

@@ -24,6 +24,7 @@ constexpr std::uint64_t kFullPercent = 80, kOversizedPercent = 25;
 // Growth that one coroutine and more had again and again: so often each, and so often in all.
 constexpr std::uint64_t kGrowthsEach = 16, kGrowthsMin = 64;
 constexpr std::int64_t kSlotWaitNs = 1'000'000'000;
+constexpr std::int64_t kSavedBytesMin = 16 << 10;  // less is not worth a line
 
 std::string bytes_text(std::uint64_t bytes) {
     return traces::brief_bytes(static_cast<std::int64_t>(bytes));
@@ -211,7 +212,7 @@ void find_oversized_stacks(const LintWatch& watch, std::vector<Lint>& lints) {
             const SizeClass advised = row.advised(bytes);
             const std::uint64_t usable = bytes.usable[used];
             if (advised >= row.class_used || row.deepest_bytes() * 100 >= usable * kOversizedPercent ||
-                row.saved_bytes(bytes) <= 0)
+                row.saved_bytes(bytes) < kSavedBytesMin)
                 continue;
             Lint lint;
             lint.rule = kStackOversized;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <string_view>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -19,6 +20,9 @@ using inspect::StateImage;
 using wire::CoroutineState;
 using wire::WaitReason;
 using Kind = LintEvidence::Kind;
+
+// What the wait graph's sentence begins with, and the rule's name says already.
+constexpr std::string_view kVerdict = "deadlock: ";
 
 // The coroutine that a cycle's member names; nullptr for channels and locks.
 const CoroutineImage* coroutine_named(const StateImage& state, const std::string& id) {
@@ -43,8 +47,8 @@ Lint deadlock(const StateImage& state, const traces::WaitCycle& cycle) {
     Lint lint;
     lint.rule = kDeadlock;
     lint.count = 0;
-    lint.sentence = cycle.sentence.ends_with('.') ? cycle.sentence.substr(0, cycle.sentence.size() - 1)
-                                                  : cycle.sentence;
+    lint.sentence = cycle.sentence.substr(cycle.sentence.starts_with(kVerdict) ? kVerdict.size() : 0);
+    if (lint.sentence.ends_with('.')) lint.sentence.pop_back();
     std::set<std::string> objects;
     for (const std::string& id : cycle.ids) {
         if (const CoroutineImage* coroutine = coroutine_named(state, id)) {

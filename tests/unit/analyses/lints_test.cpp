@@ -6,131 +6,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "lint_looks.h"
+
 namespace coroscope::analyses {
 namespace {
-
-using traces::Moment;
-using wire::CoroutineState;
-using wire::WaitReason;
-
-constexpr std::int64_t kSecondNs = 1'000'000'000;
-
-// A program at one look; identities are 100 + index. Ticks are nanoseconds. Two workers, a pool of each of Small and Medium.
-class Look {
-public:
-    Look() {
-        moment.t = 10 * kSecondNs;
-        moment.state.clock.multiplier = 1;
-        moment.state.workers.resize(2);
-        for (std::uint32_t i = 0; i < 2; ++i) {
-            moment.state.workers[i].index = i;
-            moment.state.workers[i].state = wire::WorkerState::kScheduling;
-        }
-        for (const auto& [size_class, bytes] : {std::pair{wire::SizeClass::kSmall, 2048U}, std::pair{wire::SizeClass::kMedium, 16384U}}) {
-            inspect::PoolImage pool;
-            pool.size_class = size_class;
-            pool.slot_bytes = bytes;
-            pool.stride_bytes = bytes;
-            moment.state.pools.push_back(pool);
-        }
-        for (const char* file : {"/src/main.cpp", "/src/pool.cpp"}) {
-            inspect::SiteImage site;
-            site.index = static_cast<std::uint32_t>(moment.state.sites.size());
-            site.file = string(file);
-            site.line = 12;
-            moment.state.sites.push_back(site);
-        }
-    }
-    std::uint32_t coroutine(CoroutineState state = CoroutineState::kReady) {
-        inspect::CoroutineImage image;
-        image.index = static_cast<std::uint32_t>(moment.state.coroutines.size());
-        image.identity = 100 + image.index;
-        image.state = state;
-        image.sequence = 8;
-        image.site = 0;
-        moment.state.coroutines.push_back(image);
-        return image.index;
-    }
-    std::uint32_t channel(std::uint32_t capacity = 0) {
-        inspect::ChannelImage image;
-        image.index = static_cast<std::uint32_t>(moment.state.channels.size());
-        image.identity = 1 + image.index;
-        image.capacity = capacity;
-        moment.state.channels.push_back(image);
-        return image.index;
-    }
-    std::uint32_t mutex(std::uint64_t owner) {
-        inspect::WaitableImage image;
-        image.index = static_cast<std::uint32_t>(moment.state.waitables.size());
-        image.identity = 1 + image.index;
-        image.kind = wire::WaitableKind::kMutex;
-        image.owner = owner;
-        moment.state.waitables.push_back(image);
-        return image.index;
-    }
-    void hold(std::uint64_t identity, std::uint32_t channel, std::uint32_t rights) {
-        moment.state.handles.push_back({channel, rights, identity});
-        auto& image = moment.state.channels[channel];
-        if ((rights & wire::kHandleSend) != 0) ++image.sender_handles;
-        if ((rights & wire::kHandleReceive) != 0) ++image.receiver_handles;
-    }
-    void parks(std::uint32_t coroutine, WaitReason reason, std::uint32_t object) {
-        auto& image = at(coroutine);
-        image.state = CoroutineState::kParked;
-        image.reason = reason;
-        image.wait_object = object;
-        if (reason == WaitReason::kChannelReceive) ++moment.state.channels[object].receivers_waiting;
-        if (reason == WaitReason::kChannelSend) ++moment.state.channels[object].senders_waiting;
-        if (wire::waits_for_waitable(reason)) ++moment.state.waitables[object].waiting;
-    }
-    void runs(std::uint32_t coroutine, std::uint32_t worker) {
-        at(coroutine).state = CoroutineState::kRunning;
-        at(coroutine).sequence |= 1;
-        at(coroutine).worker = static_cast<std::uint8_t>(worker);
-        moment.state.workers[worker].state = wire::WorkerState::kRunning;
-        moment.state.workers[worker].current = coroutine;
-    }
-    std::uint32_t string(const std::string& text) {
-        const auto at = static_cast<std::uint32_t>(moment.state.strings.size());
-        // As in the segment: the length in two bytes, then the letters.
-        moment.state.strings += static_cast<char>(text.size());
-        moment.state.strings += '\0';
-        moment.state.strings += text;
-        return at;
-    }
-    // The same program so much later: nothing has moved.
-    Look later(std::int64_t ns = 2 * kSecondNs) const {
-        Look other = *this;
-        other.moment.t += ns;
-        return other;
-    }
-    inspect::CoroutineImage& at(std::uint32_t coroutine) { return moment.state.coroutines[coroutine]; }
-    static std::uint64_t id(std::uint32_t coroutine) { return 100 + coroutine; }
-
-    Moment moment;
-};
-
-struct Extra {
-    Look* before = nullptr;
-    bool one_instant = false;
-    const traces::SizeRows* sizes = nullptr;
-    traces::Stat stat;
-};
-
-LintReport lints_of(Look& now, const Extra& extra = {}) {
-    now.moment.state.index();
-    if (extra.before != nullptr) extra.before->moment.state.index();
-    const traces::Waits waits = traces::compute_waits(now.moment);
-    return compute_lints({now.moment, extra.stat, waits, extra.before == nullptr ? nullptr : &extra.before->moment, extra.one_instant, extra.sizes});
-}
-
-// Ids of the rules that found something.
-std::vector<std::string> rules_of(const LintReport& report) {
-    std::vector<std::string> ids;
-    for (const Lint& lint : report.lints)
-        ids.emplace_back(lint.says().id);
-    return ids;
-}
 
 using Ids = std::vector<std::string>;
 
@@ -199,7 +78,8 @@ TEST(Lints, those_who_wait_for_themselves_are_leaked_and_counted_by_site) {
     const LintReport report = lints_of(look);
     ASSERT_EQ(rules_of(report), Ids{"leaked-coroutine"});
     EXPECT_EQ(report.lints[0].count, 3U);
-    EXPECT_NE(report.lints[0].sentence.find("3 coroutines spawned at main.cpp:12"), std::string::npos) << report.lints[0].sentence;
+    EXPECT_NE(report.lints[0].sentence.find("3 coroutines spawned at main.cpp:12"), std::string::npos)
+        << report.lints[0].sentence;
 }
 
 TEST(Lints, who_waits_for_what_a_thread_outside_may_send_is_not_leaked) {
@@ -221,7 +101,7 @@ TEST(Lints, a_lock_of_one_who_has_ended_is_told_when_two_looks_agree_or_the_prog
     Look now = before.later();
     ASSERT_EQ(rules_of(lints_of(now, {.before = &before})), Ids{"lock-of-the-ended"});
     EXPECT_EQ(rules_of(lints_of(now, {.one_instant = true})), Ids{"lock-of-the-ended"});
-    EXPECT_EQ(rules_of(lints_of(now)), Ids{});  // its holder may have begun while the look went on
+    EXPECT_EQ(rules_of(lints_of(now)), Ids{});     // its holder may have begun while the look went on
     now.moment.state.waitables[0].operations = 5;  // it changed hands meanwhile
     EXPECT_EQ(rules_of(lints_of(now, {.before = &before})), Ids{});
 }
@@ -239,7 +119,8 @@ TEST(Lints, who_keeps_a_worker_from_others_never_yields) {
     Look now = before.later();
     const LintReport report = lints_of(now, {.before = &before});
     ASSERT_EQ(rules_of(report), Ids{"never-yields"});
-    EXPECT_NE(report.lints[0].sentence.find("has kept worker 0 for 2.0 s"), std::string::npos) << report.lints[0].sentence;
+    EXPECT_NE(report.lints[0].sentence.find("has kept worker 0 for 2.0 s"), std::string::npos)
+        << report.lints[0].sentence;
     EXPECT_EQ(report.lints[0].evidence.back().id, Look::id(other));
 }
 
@@ -278,7 +159,9 @@ TEST(Lints, a_lock_held_while_its_holder_sleeps_is_told) {
     Look now = before.later();
     const LintReport report = lints_of(now, {.before = &before});
     ASSERT_EQ(rules_of(report), Ids{"lock-held-while-parked"});
-    EXPECT_NE(report.lints[0].sentence.find("parked for 2.0 s (asleep), while 1 coroutine waits"), std::string::npos) << report.lints[0].sentence;
+    EXPECT_NE(report.lints[0].sentence.find("parked for 2.0 s (asleep), while 1 coroutine waits"),
+              std::string::npos)
+        << report.lints[0].sentence;
 }
 
 TEST(Lints, a_lock_that_goes_from_one_sleeper_to_the_next_is_fine) {
@@ -299,8 +182,10 @@ TEST(Lints, times_that_are_known_need_no_second_look) {
     look.at(look.owner).since_ticks = look.at(look.waiter).since_ticks = 9 * kSecondNs;
     const LintReport report = lints_of(look);
     ASSERT_EQ(rules_of(report), Ids{"lock-held-while-parked"});
-    EXPECT_NE(report.lints[0].sentence.find("parked for 1.0 s"), std::string::npos) << report.lints[0].sentence;
-    EXPECT_EQ(std::find(report.blind.begin(), report.blind.end(), "lock-held-while-parked"), report.blind.end());
+    EXPECT_NE(report.lints[0].sentence.find("parked for 1.0 s"), std::string::npos)
+        << report.lints[0].sentence;
+    EXPECT_EQ(std::find(report.blind.begin(), report.blind.end(), "lock-held-while-parked"),
+              report.blind.end());
 }
 
 struct Full : Look {
@@ -320,7 +205,8 @@ TEST(Lints, a_channel_that_stays_full_is_told_with_who_could_receive) {
     const LintReport report = lints_of(now, {.before = &before});
     ASSERT_EQ(rules_of(report), Ids{"channel-full"});
     EXPECT_EQ(report.lints[0].evidence.back().id, Look::id(before.receiver));
-    EXPECT_NE(report.lints[0].sentence.find("its 4 places are full"), std::string::npos) << report.lints[0].sentence;
+    EXPECT_NE(report.lints[0].sentence.find("its 4 places are full"), std::string::npos)
+        << report.lints[0].sentence;
 }
 
 TEST(Lints, a_channel_that_moves_or_waits_for_items_is_fine) {
@@ -443,7 +329,8 @@ TEST(Lints, stacks_that_are_four_times_too_large_are_told_of_a_recorded_run) {
     const traces::SizeRows rows = rows_with(50, 500);
     const LintReport report = lints_of(look, {.sizes = &rows});
     ASSERT_EQ(rules_of(report), Ids{"stack-oversized"});
-    EXPECT_NE(report.lints[0].sentence.find("50 stacks of pool.cpp:12 (medium) never used more than 500 B"), std::string::npos)
+    EXPECT_NE(report.lints[0].sentence.find("50 stacks of pool.cpp:12 (medium) never used more than 500 B"),
+              std::string::npos)
         << report.lints[0].sentence;
 }
 

@@ -12,7 +12,8 @@ std::string refused(const std::vector<std::string>& line) {
 }
 
 TEST(LintsLine, a_trace_a_moment_and_mutes) {
-    const auto wish = parse_command_line({"lints", "run.coro", "--at", "1.5s", "--mute", "deadlock", "--mute", "never-yields pool.cpp:3", "--json"});
+    const auto wish = parse_command_line({"lints", "run.coro", "--at", "1.5s", "--mute", "deadlock", "--mute",
+                                          "never-yields pool.cpp:3", "--json"});
     ASSERT_TRUE(wish.ok()) << wish.error().message;
     const auto& lints = std::get<LintsWish>(*wish);
     EXPECT_EQ(lints.file, "run.coro");
@@ -23,15 +24,20 @@ TEST(LintsLine, a_trace_a_moment_and_mutes) {
 
 TEST(LintsLine, what_does_not_fit_together_is_refused_with_the_way_out) {
     EXPECT_NE(refused({"lints"}).find("needs either a trace or a running program"), std::string::npos);
-    EXPECT_NE(refused({"lints", "--pid", "12", "--at", "1s"}).find("--at goes with a trace"), std::string::npos);
-    EXPECT_NE(refused({"lints", "run.coro", "--apart", "1s"}).find("--apart goes with --pid"), std::string::npos);
+    EXPECT_NE(refused({"lints", "--pid", "12", "--at", "1s"}).find("--at goes with a trace"),
+              std::string::npos);
+    EXPECT_NE(refused({"lints", "run.coro", "--apart", "1s"}).find("--apart goes with --pid"),
+              std::string::npos);
     EXPECT_NE(refused({"lints", "--pid", "12", "--apart", "2h"}).find("--apart"), std::string::npos);
-    EXPECT_NE(refused({"lints", "run.coro", "--mute", "boredom"}).find("there is no rule 'boredom'; the rules are deadlock"), std::string::npos);
+    EXPECT_NE(refused({"lints", "run.coro", "--mute", "boredom"})
+                  .find("there is no rule 'boredom'; the rules are deadlock"),
+              std::string::npos);
     EXPECT_EQ(refused({"lints", "--rules"}), "");
 }
 
 TEST(TopLine, every_sort_and_filter) {
-    const auto wish = parse_command_line({"top", "--pid", "12", "--every", "500ms", "--sort", "stack", "--filter", "tell er", "--once"});
+    const auto wish = parse_command_line(
+        {"top", "--pid", "12", "--every", "500ms", "--sort", "stack", "--filter", "tell er", "--once"});
     ASSERT_TRUE(wish.ok()) << wish.error().message;
     const auto& top = std::get<TopWish>(*wish);
     EXPECT_EQ(top.pid, 12U);
@@ -40,7 +46,8 @@ TEST(TopLine, every_sort_and_filter) {
     EXPECT_EQ(top.filter, "tell er");
     EXPECT_TRUE(top.once);
     EXPECT_NE(refused({"top"}).find("top needs either a trace or a running program"), std::string::npos);
-    EXPECT_NE(refused({"top", "--pid", "12", "--every", "1ms"}).find("--every takes 100ms to an hour"), std::string::npos);
+    EXPECT_NE(refused({"top", "--pid", "12", "--every", "1ms"}).find("--every takes 100ms to an hour"),
+              std::string::npos);
     EXPECT_NE(refused({"top", "--pid", "12", "--sort", "colour"}).find("--sort"), std::string::npos);
 }
 

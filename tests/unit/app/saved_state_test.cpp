@@ -29,6 +29,7 @@ TEST_F(SavedStateTest, survives_being_written_and_read) {
     state.layout = "t(pools)";
     state.remember_launch({"demo", {"--seconds", "3"}, {"A=b c"}, "/tmp"});
     state.remember_trace("/a/run.coro");
+    state.muted_lints = {"deadlock channel:a", "stack-oversized"};
     ASSERT_TRUE(save_state(state).ok());
     const SavedState back = load_saved_state();
     EXPECT_EQ(back.theme, "light");
@@ -37,6 +38,7 @@ TEST_F(SavedStateTest, survives_being_written_and_read) {
     EXPECT_EQ(back.launches[0].arguments, (std::vector<std::string>{"--seconds", "3"}));
     EXPECT_EQ(back.launches[0].environment, (std::vector<std::string>{"A=b c"}));
     EXPECT_EQ(back.traces, (std::vector<std::string>{"/a/run.coro"}));
+    EXPECT_EQ(back.muted_lints, state.muted_lints);
 }
 
 TEST_F(SavedStateTest, a_missing_or_damaged_file_is_as_good_as_none) {

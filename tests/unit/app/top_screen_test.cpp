@@ -16,7 +16,7 @@ TopTable table() {
     made.live = true;
     made.coroutines = 104;
     made.states = {{"parked", 100}, {"ready", 3}, {"running", 1}};
-    made.workers = {{.worker = 0, .state = "running", .current = "fork", .use = 0.5, .ready = 3}, {.worker = 1, .state = "parked", .current = "", .use = 0, .ready = 0}};
+    made.workers = {{0, "running", "fork", 0.5, 3}, {1, "parked", "", 0, 0}};
     for (int i = 0; i < 40; ++i) {
         TopSite site;
         site.site = "/src/site.cpp:" + std::to_string(i);
@@ -26,7 +26,7 @@ TopTable table() {
         site.why = "mutex mutex:fork";
         site.why_count = 2;
         made.sites.push_back(site);
-        made.channels.push_back({.name = "channel:" + std::to_string(i), .channels = 1, .length = 1, .capacity = 8});
+        made.channels.push_back({"channel:" + std::to_string(i), 1, 1, 8, 0, 0, 0, kNotMeasured});
     }
     made.pools = {{"small", "ordinary", 100, 512, 120}};
     return made;
@@ -43,7 +43,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 std::size_t columns_of(const std::string& line) {
-    return static_cast<std::size_t>(std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+    return static_cast<std::size_t>(std::count_if(
+        line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 TEST(TopScreen, every_size_is_filled_and_never_overrun) {
@@ -61,7 +62,8 @@ TEST(TopScreen, every_size_is_filled_and_never_overrun) {
 TEST(TopScreen, at_80_by_24_there_is_something_of_everything) {
     TopLook look;
     const std::string text = top_lines(table(), look);
-    for (const char* word : {"demo (4711)", "up 12.3 s", "104 coroutines", "100 parked", "50 %", "small 100/512", "fork site.cpp:0", "channel:0", "q quit"})
+    for (const char* word : {"demo (4711)", "up 12.3 s", "104 coroutines", "100 parked", "50 %",
+                             "small 100/512", "fork site.cpp:0", "channel:0", "q quit"})
         EXPECT_NE(text.find(word), std::string::npos) << word << "\n" << text;
     EXPECT_EQ(text.find('\x1b'), std::string::npos);
 }
@@ -97,8 +99,10 @@ TEST(TopScreen, as_text_nothing_is_cut) {
 TEST(TopScreen, a_name_cannot_move_the_cursor) {
     EXPECT_EQ(printable("a\x1b[2Jb\n\x7f"), "a?[2Jb??");
     EXPECT_EQ(printable("gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f");
-    EXPECT_EQ(printable("\xc2\x9b" "2J"), "?2J");      // a control sequence in two bytes
-    EXPECT_EQ(printable("\xff\xc3"), "??");           // no UTF-8, and a letter that is cut short
+    EXPECT_EQ(printable("\xc2\x9b"
+                        "2J"),
+              "?2J");                        // a control sequence in two bytes
+    EXPECT_EQ(printable("\xff\xc3"), "??");  // no UTF-8, and a letter that is cut short
     TopTable evil = table();
     evil.title = evil.sites[0].name = evil.sites[0].why = evil.channels[0].name = "\x1b]0;owned\x07";
     TopLook look;
@@ -107,7 +111,10 @@ TEST(TopScreen, a_name_cannot_move_the_cursor) {
 
 TEST(TopScreen, what_does_not_fit_ends_with_a_mark) {
     EXPECT_EQ(fitted("abcdef", 4), "abc~");
-    EXPECT_EQ(fitted("gr\xc3\xbc\xc3\x9f" "e", 4), "gr\xc3\xbc~");
+    EXPECT_EQ(fitted("gr\xc3\xbc\xc3\x9f"
+                     "e",
+                     4),
+              "gr\xc3\xbc~");
     EXPECT_EQ(fitted("ab", 4), "ab  ");
     EXPECT_EQ(fitted("ab", 4, false), "ab");
     EXPECT_EQ(fitted("ab", 0), "");

@@ -13,7 +13,7 @@ namespace {
 using views::FakeOptions;
 using views::FakeSession;
 
-std::uint64_t sum(const std::vector<TopSite>& sites, std::uint64_t TopSite::* count) {
+std::uint64_t sum(const std::vector<TopSite>& sites, std::uint64_t TopSite::*count) {
     std::uint64_t all = 0;
     for (const TopSite& site : sites)
         all += site.*count;
@@ -69,9 +69,18 @@ TEST(TopTable, all_words_of_the_filter_must_occur_in_whichever_case) {
 
 TEST(TopTable, each_column_sorts_by_itself) {
     std::vector<TopSite> sites(3);
-    sites[0] = {.site = "a", .name = "z", .coroutines = 3, .ready = 0, .running_share = 0.1, .stack_bytes = 10};
-    sites[1] = {.site = "b", .name = "y", .coroutines = 2, .ready = 5, .running_share = 0.5, .stack_bytes = 5};
-    sites[2] = {.site = "c", .name = "x", .coroutines = 1, .ready = 1, .running_share = 0.0, .stack_bytes = 90};
+    const auto set = [&](std::size_t at, const char* site, const char* name, std::uint64_t coroutines,
+                         std::uint64_t ready, double share, std::uint64_t stack_bytes) {
+        sites[at].site = site;
+        sites[at].name = name;
+        sites[at].coroutines = coroutines;
+        sites[at].ready = ready;
+        sites[at].running_share = share;
+        sites[at].stack_bytes = stack_bytes;
+    };
+    set(0, "a", "z", 3, 0, 0.1, 10);
+    set(1, "b", "y", 2, 5, 0.5, 5);
+    set(2, "c", "x", 1, 1, 0.0, 90);
     const auto first = [&](TopSort sort) {
         sort_sites(sites, sort);
         return sites.front().site;

@@ -31,7 +31,8 @@ Lint lint(const std::string& id, const std::string& about) {
 
 LintReport report() {
     LintReport made;
-    made.lints = {lint("deadlock", "a"), lint("never-yields", "b"), lint("never-yields", "c"), lint("stack-oversized", "d")};
+    made.lints = {lint("deadlock", "a"), lint("never-yields", "b"), lint("never-yields", "c"),
+                  lint("stack-oversized", "d")};
     return made;
 }
 
