@@ -201,7 +201,7 @@ void TimelineView::draw_coroutine(Workspace& ws, const Layout& at, const Corouti
         drawn_to = x1;
         const Look look = look_of_span(slice.span);
         const bool runs = look == Look::kRunning;
-        const ImU32 colour = runs ? theme.look(look) : mix(theme.look(look), theme.panel, 0.30F);
+        const ImU32 colour = runs ? theme.look(look) : mix(theme.look(look), theme.panel, 0.42F);
         const float inset = runs ? 0 : ws.px(4);
         const float right = x1 - x0 >= 4 ? x1 - 1 : x1;
         list->AddRectFilled({x0, row.y0 + inset}, {right, row.y1 - inset}, colour, right - x0 > ws.px(6) ? ws.px(2) : 0);
@@ -210,7 +210,8 @@ void TimelineView::draw_coroutine(Workspace& ws, const Layout& at, const Corouti
         const float end = std::min(right, row.x1);
         if (end - from < ws.px(kMarkFromUnits)) continue;
         const float side = row.y1 - row.y0 - 2 * inset - ws.px(2);
-        draw_mark(list, {from, row.y0 + inset + ws.px(1)}, std::min(side, ws.px(14)), mark_of(look), ink_on(colour));
+        const float mark = std::min(side, ws.px(14));
+        draw_mark(list, {from, std::floor((row.y0 + row.y1 - mark) / 2)}, mark, mark_of(look), ink_on(colour));
         from += ws.px(18);
         if (end - from < ws.px(kTextFromUnits)) continue;
         std::string words = slice.span.doing == traces::TrackSpan::Doing::kBlocked ? inspect::reason_name(slice.span.reason)

@@ -155,7 +155,7 @@ void TimelineView::draw_head(Workspace& ws) {
         if (ImGui::IsItemHovered()) ws.hovered = plan_->problem;
     }
     const float right = ImGui::GetWindowWidth() - ws.px(12);
-    ImGui::SetCursorPos({right - ws.px(104), ws.px(6)});
+    ImGui::SetCursorPos({right - ws.px(88), ws.px(6)});
     if (button(ws, "timeline.out", "−", ButtonKind::kQuiet, "Zoom out (S)")) axis_.zoom((axis_.x0() + axis_.x1()) / 2, 2);
     ImGui::SameLine(0, ws.px(2));
     if (button(ws, "timeline.fit", "Fit", ButtonKind::kQuiet, "Show all of it (F)")) axis_.fit();
