@@ -139,6 +139,19 @@ std::vector<LossInterval> LaneIndex::losses(std::uint32_t worker) const {
     return losses;
 }
 
+std::vector<std::uint32_t> LaneIndex::busiest(std::size_t most) {
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> ran;
+    ran_.for_each([&](std::uint32_t index, std::uint64_t ticks) {
+        if (ticks != 0) ran.emplace_back(ticks, index);
+    });
+    const std::size_t count = std::min(most, ran.size());
+    std::partial_sort(ran.begin(), ran.begin() + static_cast<std::ptrdiff_t>(count), ran.end(), std::greater<>());
+    std::vector<std::uint32_t> records;
+    for (std::size_t i = 0; i < count; ++i)
+        records.push_back(ran[i].second);
+    return records;
+}
+
 void LaneIndex::density(std::uint64_t from_ticks, std::uint64_t to_ticks, std::vector<float>& parts) const {
     if (parts.empty() || to_ticks <= from_ticks) return;
     const double part = static_cast<double>(to_ticks - from_ticks) / static_cast<double>(parts.size());

@@ -157,6 +157,8 @@ void LaneIndex::learn(const Key& key, Chunk& chunk) {
         chunk.begin = std::min(chunk.begin, read.slices.front().begin);
         chunk.began_before = (read.slices.front().flags & LaneSlice::kBeganBefore) != 0;
     }
+    for (const LaneSlice& slice : read.slices)
+        ran_[slice.coroutine] += slice.ticks();
     chunk.whole = whole_lane(read.slices);
     chunk.coarse = make_lane_level(read.slices, kCoarseAlone);
     Detail detail;

@@ -75,6 +75,8 @@ public:
     // Events by time, over all rings: adds to `parts` what fell into each of as many equal parts of [from, to].
     void density(std::uint64_t from_ticks, std::uint64_t to_ticks, std::vector<float>& parts) const;
     const std::vector<SignalSeen>& signals() const { return signals_; }
+    // Records whose coroutines ran longest in all that is known, the longest first.
+    std::vector<std::uint32_t> busiest(std::size_t most);
 
     // Whose record it was at that time; null when not known.
     const LifeBegin* life_at(std::uint32_t index, std::uint64_t ticks) const;
@@ -134,6 +136,7 @@ private:
     std::vector<LifeLink> lives_;
     SparseTable<std::uint32_t> newest_life_;  // by record index: place in lives_ plus one; 0 = none
     std::vector<SignalSeen> signals_;
+    SparseTable<std::uint64_t> ran_;  // ticks, by record index
     std::vector<wire::EventSlot> slots_;
     std::vector<std::string> problems_;
 };

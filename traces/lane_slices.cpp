@@ -21,6 +21,8 @@ public:
     void take(const wire::DecodedEvent& event) {
         switch (event.type) {
             case EventType::kResume:
+                // A SYNC can come between, and then names already who is about to run.
+                if (told_by_sync_ && slice_.coroutine == event.object) open_ = false;
                 close(event.tsc, LaneSlice::kCut);
                 open(event.object, event.tsc, 0);
                 break;
@@ -35,7 +37,9 @@ public:
                 last_ = std::max(last_, event.tsc);
                 break;
             case EventType::kSync:
-                if (event.current_known && event.current != wire::kNone && !open_) open(event.current, event.tsc, LaneSlice::kCut);
+                if (!event.current_known || event.current == wire::kNone || open_) break;
+                open(event.current, event.tsc, LaneSlice::kCut);
+                told_by_sync_ = true;
                 break;
             default:
                 break;
@@ -53,6 +57,7 @@ private:
         slice_.coroutine = coroutine;
         slice_.flags = flags;
         open_ = true;
+        told_by_sync_ = false;
     }
     // Stamps of a ring can go back by nanoseconds (a stamp that two events share): slices do not.
     void close(std::uint64_t ticks, std::uint8_t flags) {
@@ -68,6 +73,7 @@ private:
     std::uint64_t last_;
     LaneSlice slice_;
     bool open_ = false;
+    bool told_by_sync_ = false;  // the open slice
 };
 
 void note_in_passing(const wire::DecodedEvent& event, ChunkSlices& out) {

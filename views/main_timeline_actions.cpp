@@ -1,4 +1,6 @@
 // Actions of the timeline and their keys (main_window.h): where it is in hand, they come before those of other views.
+#include <algorithm>
+
 #include "views/main_window.h"
 #include "views/timeline_view.h"
 
@@ -7,7 +9,11 @@ namespace coroscope::views {
 void MainWindow::add_timeline_actions() {
     auto& timeline = static_cast<TimelineView&>(*views_.at("timeline"));
     const auto add = [&](const char* id, const char* title, std::vector<std::string> keys, std::function<void()> run) {
-        const auto in_hand = [this, &timeline] { return ws_.session != nullptr && timeline.in_hand(panels_.focused() == "timeline"); };
+        const auto in_hand = [this, &timeline] {
+            const auto visible = panels_.visible();
+            return ws_.session != nullptr && std::find(visible.begin(), visible.end(), "timeline") != visible.end() &&
+                   timeline.in_hand(panels_.focused() == "timeline");
+        };
         actions_.add({id, title, "Timeline", std::move(keys), std::move(run), in_hand, false});
     };
     constexpr double kCloser = 0.6, kPan = 0.2;

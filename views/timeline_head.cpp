@@ -74,7 +74,8 @@ void TimelineView::draw_ruler(Workspace& ws, const Layout& at) {
         list->AddRectFilled({x, ruler.y1 - ws.px(mark.large ? 7 : 4)}, {x + line, ruler.y1}, mark.large ? theme.line_strong : theme.line);
         if (!mark.large) continue;
         list->AddRectFilled({x, ruler.y1}, {x + line, at.lanes.y1}, with_alpha(theme.line, 0.6F));
-        draw_text(list, ws.fonts.mono_small, {x + ws.px(4), text_y}, theme.text_faint, mark.label);
+        if (x + ws.px(4) + text_width(ws.fonts.mono_small, mark.label) <= ruler.x1)
+            draw_text(list, ws.fonts.mono_small, {x + ws.px(4), text_y}, theme.text_faint, mark.label);
     }
     list->PopClipRect();
     list->AddRectFilled({ruler.x0, ruler.y1 - line}, {ruler.x1, ruler.y1}, theme.line);

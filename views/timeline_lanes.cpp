@@ -60,16 +60,21 @@ void TimelineView::draw_lanes(Workspace& ws, const Layout& at) {
         worker_y_[lane.worker] = (row.y0 + row.y1) / 2;
         if (row.y1 < at.lanes.y0 || row.y0 > at.lanes.y1) continue;
         draw_title(ws, at, row, fmt::format("worker {}", lane.worker), format_share(lane.running_share), theme.text_dim);
-        draw_worker(ws, at, lane, row);
+        draw_worker(ws, lane, row);
     }
     const auto has_lane = [&](const CoroutineLane& lane) {
-        return lane.identity == ws.selection().coroutine || std::find(pinned_.begin(), pinned_.end(), lane.identity) != pinned_.end();
+        return lane.busiest || lane.identity == ws.selection().coroutine || std::find(pinned_.begin(), pinned_.end(), lane.identity) != pinned_.end();
     };
-    bool first = true;
+    bool first = true, busiest = false;
     for (const CoroutineLane& lane : plan_->coroutines) {
         if (!has_lane(lane)) continue;
         if (first) y += ws.px(8);
         first = false;
+        if (lane.busiest && !busiest) {
+            busiest = true;
+            draw_text(list, ws.fonts.small, {at.all.x0 + ws.px(12), y + ws.px(2)}, theme.text_faint, "run most");
+            y += ws.px(22);
+        }
         const Rect row = next(0);
         if (row.y1 < at.lanes.y0 || row.y0 > at.lanes.y1) continue;
         draw_coroutine(ws, at, lane, row);
@@ -78,9 +83,9 @@ void TimelineView::draw_lanes(Workspace& ws, const Layout& at) {
     draw_arrows(ws, at);
     list->PopClipRect();
     scroll_max_ = std::max(0.0F, y - top + ws.px(8) - (at.lanes.y1 - at.lanes.y0));
-    if (first && ws.selection().coroutine == 0 && y + ws.px(28) < at.lanes.y1) {
+    if (ws.selection().coroutine == 0 && pinned_.empty() && y + ws.px(28) < at.lanes.y1) {
         draw_text(list, ws.fonts.small, {at.lanes.x0, y + ws.px(8)}, theme.text_faint,
-                  "Click a slice to see what its coroutine did; the right button pins it. W A S D move, F fits, drag selects a time range.");
+                  "Click a slice to see who woke its coroutine; the right button pins it. W A S D move, F fits, drag selects a time range.");
     }
     if (!under_.sentence.empty()) ws.hovered = under_.sentence;
     if (under_.identity == under_before_.identity && under_.identity != 0) {
@@ -92,7 +97,7 @@ void TimelineView::draw_lanes(Workspace& ws, const Layout& at) {
     under_before_ = under_;
 }
 
-void TimelineView::draw_worker(Workspace& ws, const Layout& at, const WorkerLane& lane, Rect row) {
+void TimelineView::draw_worker(Workspace& ws, const WorkerLane& lane, Rect row) {
     ImDrawList* list = ImGui::GetWindowDrawList();
     ws.publish(fmt::format("timeline.worker.{}", lane.worker), row);
     list->PushClipRect({row.x0, row.y0}, {row.x1, row.y1}, true);
@@ -102,7 +107,6 @@ void TimelineView::draw_worker(Workspace& ws, const Layout& at, const WorkerLane
     draw_slices(ws, lane, row);
     draw_losses(ws, lane.losses, row);
     list->PopClipRect();
-    (void)at;
 }
 
 // How much of each column was run, as its height; where only the number of events is known, a faint one.
@@ -197,7 +201,7 @@ void TimelineView::draw_coroutine(Workspace& ws, const Layout& at, const Corouti
         drawn_to = x1;
         const Look look = look_of_span(slice.span);
         const bool runs = look == Look::kRunning;
-        const ImU32 colour = runs ? theme.look(look) : mix(theme.look(look), theme.panel, 0.30F);
+        const ImU32 colour = runs ? theme.look(look) : mix(theme.look(look), theme.panel, 0.42F);
         const float inset = runs ? 0 : ws.px(4);
         const float right = x1 - x0 >= 4 ? x1 - 1 : x1;
         list->AddRectFilled({x0, row.y0 + inset}, {right, row.y1 - inset}, colour, right - x0 > ws.px(6) ? ws.px(2) : 0);
@@ -206,7 +210,8 @@ void TimelineView::draw_coroutine(Workspace& ws, const Layout& at, const Corouti
         const float end = std::min(right, row.x1);
         if (end - from < ws.px(kMarkFromUnits)) continue;
         const float side = row.y1 - row.y0 - 2 * inset - ws.px(2);
-        draw_mark(list, {from, row.y0 + inset + ws.px(1)}, std::min(side, ws.px(14)), mark_of(look), ink_on(colour));
+        const float mark = std::min(side, ws.px(14));
+        draw_mark(list, {from, std::floor((row.y0 + row.y1 - mark) / 2)}, mark, mark_of(look), ink_on(colour));
         from += ws.px(18);
         if (end - from < ws.px(kTextFromUnits)) continue;
         std::string words = slice.span.doing == traces::TrackSpan::Doing::kBlocked ? inspect::reason_name(slice.span.reason)

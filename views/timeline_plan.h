@@ -35,6 +35,7 @@ struct TimelineWish {
     TimeRange whole;      // of the strip on top
     std::size_t strip_parts = 0;
     std::vector<std::uint64_t> coroutines;  // identities that have a lane of their own, or are hovered
+    std::size_t busiest = 0;                // how many others have a lane where few enough chunks tell of them
     bool operator==(const TimelineWish&) const = default;
 };
 
@@ -72,6 +73,7 @@ struct CoroutineLane {
     std::uint64_t identity = 0;
     std::uint32_t name = wire::kNone, site = wire::kNone;
     bool known = false;                // it was looked for and found
+    bool busiest = false;              // nobody asked for it: it is one of those that run most
     traces::TimeNs begin = 0, end = 0; // of its life, as far as it lies in the trace
     std::vector<TrackSlice> spans;     // ascending
 };
@@ -84,7 +86,7 @@ struct SignalMark {
 struct TimelinePlan {
     TimelineWish wish;
     std::vector<WorkerLane> workers;
-    std::vector<CoroutineLane> coroutines;  // in the order of the wish
+    std::vector<CoroutineLane> coroutines;  // in the order of the wish, then the busiest
     std::vector<SignalMark> signals;
     std::vector<float> strip;          // events, in equal parts of wish.whole
     std::vector<TimeRange> all_losses; // of all lanes

@@ -15,6 +15,7 @@ constexpr auto kPlanEach = std::chrono::milliseconds(100);
 constexpr std::uint64_t kWholeQuanta = 16384;   // of a coroutine's whole life
 constexpr std::size_t kNearChunksMax = 96;     // that are read for a coroutine where it is looked at closely
 constexpr std::size_t kFollowedMax = 64;
+constexpr std::size_t kBusiestChunksMax = 32;   // that are read for a coroutine that nobody asked for
 
 }  // namespace
 
@@ -184,7 +185,30 @@ bool TimelinePlanner::follow_coroutines(TimelinePlan& plan) {
         if (!lane.has_value()) return false;
         lanes.push_back(std::move(*lane));
     }
+    if (plan.chunks_known == plan.chunks_count && !add_busiest(plan, lanes)) return false;
     plan.coroutines = std::move(lanes);
+    return true;
+}
+
+// Those who run most and live in what is seen, as long as that is read quickly.
+bool TimelinePlanner::add_busiest(const TimelinePlan& plan, std::vector<CoroutineLane>& lanes) {
+    const TimelineWish& wish = plan.wish;
+    const traces::Replay& replay = *wish.replay;
+    const std::uint64_t begin = replay.ticks_of(wish.seen.begin), end = replay.ticks_of(wish.seen.end);
+    std::size_t added = 0;
+    for (const std::uint32_t record : wish.busiest == 0 ? std::vector<std::uint32_t>() : index_.busiest(4 * wish.busiest)) {
+        const traces::LifeBegin* life = index_.life_at(record, end);
+        if (added >= wish.busiest || life == nullptr || index_.life_end(*life) < begin) continue;
+        const auto is_life = [&](const CoroutineLane& lane) { return lane.identity == life->identity; };
+        if (std::any_of(lanes.begin(), lanes.end(), is_life)) continue;
+        if (index_.chunks_about(record, replay.ticks_of(replay.begin()), replay.ticks_of(replay.end())).size() > kBusiestChunksMax) return true;
+        auto lane = lane_of(life->identity, wish);
+        if (!lane.has_value()) return false;
+        if (lane->spans.empty()) continue;
+        lane->busiest = true;
+        lanes.push_back(std::move(*lane));
+        ++added;
+    }
     return true;
 }
 

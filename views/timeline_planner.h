@@ -45,6 +45,7 @@ private:
     bool is_newest(const TimelineWish& wish);
     // The plan's coroutines; false when something newer was wished for meanwhile.
     bool follow_coroutines(TimelinePlan& plan);
+    bool add_busiest(const TimelinePlan& plan, std::vector<CoroutineLane>& lanes);
     std::shared_ptr<const traces::CoroutineTrack> look(const traces::LifeBegin& life, std::uint64_t from, std::uint64_t to,
                                                        std::uint64_t quantum);
     std::optional<CoroutineLane> lane_of(std::uint64_t identity, const TimelineWish& wish);

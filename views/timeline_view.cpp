@@ -13,9 +13,10 @@
 namespace coroscope::views {
 namespace {
 
-constexpr float kHeadUnits = 36, kStripUnits = 32, kRulerUnits = 24, kGutterUnits = 132, kRowUnits = 24, kRowGapUnits = 4;
+constexpr float kHeadUnits = 36, kStripUnits = 32, kRulerUnits = 24, kGutterUnits = 132, kRowUnits = 24, kRowUnitsMax = 40, kRowGapUnits = 4;
 constexpr double kMargin = 0.5;        // planned beside what is seen, of its length
 constexpr int kHoverFrames = 3;        // before what is hovered is looked up
+constexpr std::size_t kBusiest = 8;    // coroutines that have a lane unasked
 constexpr double kKeepScale = 1.02;    // a plan serves until the scale differs by more
 
 }  // namespace
@@ -26,7 +27,7 @@ void TimelineView::reset() {
     wish_.reset();
     axis_.reset();
     pinned_.clear();
-    wanted_ = drawn_ = hovered_ = moving_ = false;
+    wanted_ = hovered_ = moving_ = false;
     seen_time_ = -1;
     scroll_ = 0;
     drag_ = Drag::kNone;
@@ -42,8 +43,11 @@ TimelineView::Layout TimelineView::lay_out(Workspace& ws) const {
     layout.strip = {layout.gutter, at.y + ws.px(kHeadUnits), right, at.y + ws.px(kHeadUnits + kStripUnits)};
     layout.ruler = {layout.gutter, layout.strip.y1 + ws.px(4), right, layout.strip.y1 + ws.px(4 + kRulerUnits)};
     layout.lanes = {layout.gutter, layout.ruler.y1, right, layout.all.y1 - ws.px(4)};
-    layout.row = ws.px(kRowUnits);
     layout.gap = ws.px(kRowGapUnits);
+    // Where there is room rows are higher, so that heights tell more.
+    const std::size_t rows = plan_ == nullptr ? 1 : plan_->workers.size() + plan_->coroutines.size();
+    const float room = (layout.lanes.y1 - layout.lanes.y0 - ws.px(40)) / static_cast<float>(std::max<std::size_t>(6, rows)) - layout.gap;
+    layout.row = std::floor(std::clamp(room, ws.px(kRowUnits), ws.px(kRowUnitsMax)));
     return layout;
 }
 
@@ -79,6 +83,7 @@ void TimelineView::want_plan(Workspace& ws) {
     wish.coroutines = wanted_coroutines(ws);
     wish.whole = {ws.info.begin, std::max(ws.info.begin + 1, ws.info.end)};
     wish.strip_parts = static_cast<std::size_t>(std::max(1.0F, axis_.x1() - axis_.x0()));
+    wish.busiest = kBusiest;
     wish.pixel_ns = pixel;
     wish.seen = seen;
     wish.range = {static_cast<traces::TimeNs>(std::floor(axis_.begin() - kMargin * span)),
@@ -97,7 +102,6 @@ void TimelineView::want_plan(Workspace& ws) {
 }
 
 void TimelineView::draw(Workspace& ws) {
-    drawn_ = true;
     if (ws.session == nullptr || ws.moment == nullptr) {
         empty_state(ws, "No timeline yet", "It appears with the first look at the program.");
         return;
@@ -151,7 +155,7 @@ void TimelineView::draw_head(Workspace& ws) {
         if (ImGui::IsItemHovered()) ws.hovered = plan_->problem;
     }
     const float right = ImGui::GetWindowWidth() - ws.px(12);
-    ImGui::SetCursorPos({right - ws.px(104), ws.px(6)});
+    ImGui::SetCursorPos({right - ws.px(88), ws.px(6)});
     if (button(ws, "timeline.out", "−", ButtonKind::kQuiet, "Zoom out (S)")) axis_.zoom((axis_.x0() + axis_.x1()) / 2, 2);
     ImGui::SameLine(0, ws.px(2));
     if (button(ws, "timeline.fit", "Fit", ButtonKind::kQuiet, "Show all of it (F)")) axis_.fit();

@@ -38,7 +38,7 @@ public:
 
     // ---- what keys do
     // The mouse is over it, or it was clicked last (`focused`).
-    bool in_hand(bool focused) const { return drawn_ && (hovered_ || focused); }
+    bool in_hand(bool focused) const { return hovered_ || focused; }
     void zoom(Workspace& ws, double factor);
     void pan(double share) { axis_.pan(share); }
     void fit() { axis_.fit(); }
@@ -75,7 +75,7 @@ private:
     void draw_cursor(Workspace& ws, const Layout& at);
     // Lanes (timeline_lanes.cpp).
     void draw_lanes(Workspace& ws, const Layout& at);
-    void draw_worker(Workspace& ws, const Layout& at, const WorkerLane& lane, Rect row);
+    void draw_worker(Workspace& ws, const WorkerLane& lane, Rect row);
     void draw_columns(Workspace& ws, const WorkerLane& lane, Rect row);
     void draw_slices(Workspace& ws, const WorkerLane& lane, Rect row);
     void draw_coroutine(Workspace& ws, const Layout& at, const CoroutineLane& lane, Rect row);
@@ -103,7 +103,7 @@ private:
     std::shared_ptr<const TimelinePlan> plan_;  // of this frame
     std::optional<TimelineWish> wish_;
     std::vector<std::uint64_t> pinned_;
-    bool wanted_ = false, drawn_ = false, hovered_ = false, moving_ = false;
+    bool wanted_ = false, hovered_ = false, moving_ = false;
     traces::TimeNs seen_time_ = -1;
     float scroll_ = 0, scroll_max_ = 0;
     std::map<std::uint32_t, float> worker_y_;  // middle of each worker's lane
