@@ -3,12 +3,15 @@
 
 #include "views/code_view.h"
 #include "views/coroutine_view.h"
+#include "views/help_view.h"
 #include "views/histogram_view.h"
 #include "views/lock_view.h"
 #include "views/message_view.h"
+#include "views/notes_view.h"
 #include "views/output_view.h"
 #include "views/pool_view.h"
 #include "views/select_view.h"
+#include "views/settings_view.h"
 #include "views/size_view.h"
 #include "views/stack_view.h"
 #include "views/wait_view.h"
@@ -40,6 +43,9 @@ const std::vector<ViewEntry>& all_views() {
         {"words", "r", make<WordsView>},
         {"messages", "h", make<MessageView>},
         {"sizes", "z", make<SizeView>},
+        {"notes", "ctrl+j", make<NotesView>},
+        {"settings", "ctrl+,", make<SettingsView>},
+        {"help", "ctrl+h", make<HelpView>},
     };
     return all;
 }
