@@ -33,7 +33,7 @@ class Platform {
 public:
     virtual ~Platform() = default;
 
-    // Device pixels for one unit of the design (1 or 2, or what the display says).
+    // Device pixels for one unit of the design (1 or 2, or what the display says); changes when the window moves to another monitor.
     virtual float scale() const = 0;
     // Waits until there is input or wake() was called, at most `seconds`. False when the user closed the window.
     virtual bool wait(double seconds) = 0;
@@ -49,6 +49,8 @@ public:
     virtual void end_frame(std::uint32_t background) = 0;
     // What the last frame looks like. Errors: kIo.
     virtual base::Result<Picture> picture() = 0;
+    // ImGui's fonts were loaded anew, between two frames: their texture is made again.
+    virtual void fonts_changed() = 0;
     virtual void set_title(const std::string& title) = 0;
     virtual views::TextureStore& textures() = 0;
 };

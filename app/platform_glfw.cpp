@@ -9,6 +9,7 @@
 #include <imgui.h>
 
 #include <map>
+#include <utility>
 
 #include "app/gl_textures.h"
 #include "app/platform.h"
@@ -65,6 +66,7 @@ public:
         float across = 1, down = 1;
         glfwGetWindowContentScale(window_, &across, &down);
         scale_ = options.scale > 0 ? options.scale : std::max(1.0F, across);
+        follows_monitor_ = options.scale <= 0;
         glfwSetWindowUserPointer(window_, this);
         install_callbacks();
         backends_ready_ = ImGui_ImplGlfw_InitForOpenGL(window_, true) &&
@@ -94,6 +96,15 @@ public:
     void begin_frame() override {
         ImGui_ImplOpenGL3_NewFrame();
         ImGui_ImplGlfw_NewFrame();
+        // ImGui polls keys: one that was pressed and released between two frames is held down for this one, so that no field misses it.
+        ImGuiIO& io = ImGui::GetIO();
+        for (const int key : std::exchange(held_for_a_frame_, {}))
+            io.KeysDown[key] = glfwGetKey(window_, key) == GLFW_PRESS;
+        for (const int key : std::exchange(pressed_, {})) {
+            if (io.KeysDown[key]) continue;
+            io.KeysDown[key] = true;
+            held_for_a_frame_.push_back(key);
+        }
     }
     void end_frame(std::uint32_t background) override {
         background_ = background;
@@ -112,6 +123,10 @@ public:
             return base::error(base::ErrorCode::kIo, "there is no frame yet to take a picture of");
         end_frame(background_);
         return std::move(last_picture_);
+    }
+    void fonts_changed() override {
+        ImGui_ImplOpenGL3_DestroyFontsTexture();
+        ImGui_ImplOpenGL3_CreateFontsTexture();
     }
     void set_title(const std::string& title) override { glfwSetWindowTitle(window_, title.c_str()); }
     views::TextureStore& textures() override { return *textures_; }
@@ -138,6 +153,10 @@ private:
                               [](GLFWwindow* window, double, double) { self(window).input_seen_ = true; });
         glfwSetFramebufferSizeCallback(window_,
                                        [](GLFWwindow* window, int, int) { self(window).input_seen_ = true; });
+        glfwSetWindowContentScaleCallback(window_, [](GLFWwindow* window, float across, float) {
+            if (self(window).follows_monitor_) self(window).scale_ = std::max(1.0F, across);
+            self(window).input_seen_ = true;
+        });
         glfwSetWindowFocusCallback(window_, [](GLFWwindow* window, int) { self(window).input_seen_ = true; });
     }
     static WindowPlatform& self(GLFWwindow* window) {
@@ -147,6 +166,7 @@ private:
     void key(int key, int action, int modifiers) {
         input_seen_ = true;
         if (action == GLFW_RELEASE) return;
+        if (action == GLFW_PRESS && key >= 0 && key < static_cast<int>(IM_ARRAYSIZE(ImGui::GetIO().KeysDown))) pressed_.push_back(key);
         const bool ctrl = (modifiers & GLFW_MOD_CONTROL) != 0, alt = (modifiers & GLFW_MOD_ALT) != 0,
                    shift = (modifiers & GLFW_MOD_SHIFT) != 0;
         std::string word = key_word(key);
@@ -169,6 +189,7 @@ private:
     GLFWwindow* window_ = nullptr;
     bool backends_ready_ = false;
     float scale_ = 1;
+    bool follows_monitor_ = false;
     int width_ = 0, height_ = 0;
     bool input_seen_ = true;
     bool keep_picture_ = false;
@@ -176,6 +197,7 @@ private:
     base::Result<Picture> last_picture_ = base::error(base::ErrorCode::kIo,
                                                       "there is no frame yet to take a picture of");
     std::vector<std::string> chords_;
+    std::vector<int> pressed_, held_for_a_frame_;  // GLFW's keys
     std::unique_ptr<GlTextures> textures_;
 };
 

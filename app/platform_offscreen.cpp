@@ -94,6 +94,10 @@ public:
         glBindFramebuffer(GL_FRAMEBUFFER, framebuffer_);
         return read_gl_picture(width_, height_);
     }
+    void fonts_changed() override {
+        ImGui_ImplOpenGL3_DestroyFontsTexture();
+        ImGui_ImplOpenGL3_CreateFontsTexture();
+    }
     void set_title(const std::string& /*title*/) override {}
     views::TextureStore& textures() override { return *textures_; }
 

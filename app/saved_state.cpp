@@ -70,6 +70,14 @@ SavedState load_saved_state() {
     if (!json.is_object()) return state;
     state.theme = text_of(json, "theme");
     state.layout = text_of(json, "layout");
+    state.preset = text_of(json, "preset");
+    if (const auto arranged = json.find("arranged"); arranged != json.end() && arranged->is_object()) {
+        for (const auto& [preset, layout] : arranged->items()) {
+            if (layout.is_string()) state.arranged[preset] = layout.get<std::string>();
+        }
+    }
+    if (const auto zoom = json.find("zoom"); zoom != json.end() && zoom->is_number()) state.zoom = zoom->get<double>();
+    if (const auto mouse = json.find("tracy_mouse"); mouse != json.end() && mouse->is_boolean()) state.tracy_mouse = mouse->get<bool>();
     state.traces = texts_of(json, "traces");
     state.muted_lints = texts_of(json, "muted_lints");
     if (const auto launches = json.find("launches"); launches != json.end() && launches->is_array()) {
@@ -96,6 +104,10 @@ base::Status save_state(const SavedState& state) {
     }
     const nlohmann::json json = {{"theme", state.theme},
                                  {"layout", state.layout},
+                                 {"preset", state.preset},
+                                 {"arranged", state.arranged},
+                                 {"zoom", state.zoom},
+                                 {"tracy_mouse", state.tracy_mouse},
                                  {"traces", state.traces},
                                  {"muted_lints", state.muted_lints},
                                  {"launches", std::move(launches)}};

@@ -1,4 +1,4 @@
-// What the window remembers from one start to the next: theme, arrangement, programs launched, traces opened or recorded.
+// What the window remembers from one start to the next: theme, size, arrangements, what the wheel does, programs launched, traces opened or recorded.
 //
 // One JSON file, $XDG_STATE_HOME/coroscope/window.json (~/.local/state without it), written beside and renamed. A file that cannot be read
 // or is damaged is as good as none: nothing of value is in it.
@@ -6,6 +6,7 @@
 // Thread: one at a time. Blocks for reading and writing a small file. Tested in tests/unit/app/saved_state_test.cpp.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,10 @@ struct SavedState {
     static constexpr std::size_t kRecentMax = 12;
 
     std::string theme;
-    std::string layout;
+    std::string layout, preset;
+    std::map<std::string, std::string> arranged;  // what was rearranged by hand, by preset
+    double zoom = 1;
+    bool tracy_mouse = false;
     std::vector<views::LaunchSpec> launches;  // newest first
     std::vector<std::string> traces;          // absolute paths, newest first
     std::vector<std::string> muted_lints;     // analyses::Mutes

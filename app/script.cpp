@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -30,6 +31,7 @@ const std::map<std::string_view, WordRow>& word_table() {
         {"select", {ScriptWord::kSelect, 1, 3, "select coroutine ID | slot POOL N | channel NAME | none"}},
         {"time", {ScriptWord::kTime, 1, 1, "time T"}},
         {"click", {ScriptWord::kClick, 1, 3, "click WIDGET [right] | click slot POOL N"}},
+        {"drag", {ScriptWord::kDrag, 2, 3, "drag WIDGET WIDGET [left|right|above|below]"}},
         {"hover", {ScriptWord::kHover, 1, 3, "hover WIDGET | hover slot POOL N"}},
         {"key", {ScriptWord::kKey, 1, 1, "key CHORD"}},
         {"step", {ScriptWord::kStep, 1, 2, "step next|previous [rule]"}},
@@ -111,6 +113,9 @@ base::Status complete(ScriptCommand& command) {
     } else if (command.word == ScriptWord::kStep) {
         const bool way = arguments[0] == "next" || arguments[0] == "previous";
         if (!way || (arguments.size() == 2 && arguments[1] != "rule")) return wrong("write: step next|previous [rule]");
+    } else if (command.word == ScriptWord::kDrag && arguments.size() == 3) {
+        static const std::set<std::string_view> sides = {"left", "right", "above", "below"};
+        if (sides.find(arguments[2]) == sides.end()) return wrong("write: drag WIDGET WIDGET [left|right|above|below]");
     } else if (command.word == ScriptWord::kAttach && !is_number(arguments[0])) {
         return wrong("attach needs the number of a process");
     }

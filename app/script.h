@@ -4,6 +4,7 @@
 //   select coroutine ID       by identity, or by name             select slot POOL N   select channel NAME   select none
 //   time T                    1500ms, 1.5s, 20000ns or "end"       theme NAME
 //   click WIDGET              by published name; "click slot POOL N" clicks into the heatmap, "click WIDGET right" the other button
+//   drag WIDGET WIDGET [left|right|above|below]   from the middle of one to the middle of the other, or to near its edge
 //   hover WIDGET              key CHORD                            type TEXT
 //   step next|previous [rule]  as the keys . , > < do; waits until it is there
 //   wait-for CONDITION [timeout T]     "coroutines > 100", "status == exited"; names are those of the dump's "facts".
@@ -37,6 +38,7 @@ enum class ScriptWord : std::uint8_t {
     kSelect,
     kTime,
     kClick,
+    kDrag,
     kHover,
     kKey,
     kType,

@@ -91,6 +91,8 @@ ScriptDriver::Next ScriptDriver::run(const ScriptCommand& command) {
         case ScriptWord::kClick:
         case ScriptWord::kHover:
             return run_pointer(command);
+        case ScriptWord::kDrag:
+            return run_drag(command);
         case ScriptWord::kKey:
             return run_key(command);
         case ScriptWord::kStep:
@@ -149,6 +151,52 @@ ScriptDriver::Next ScriptDriver::run_pointer(const ScriptCommand& command) {
             mouse_down_ = right ? 1 : 0;
             break;
         case 4:
+            mouse_down_ = -1;
+            break;
+        default:
+            return advance();
+    }
+    ++phase_;
+    return Next::kDraw;
+}
+
+// Phases: one frame; move to the first; press; a little way; to the other; release; one frame to see the effect.
+ScriptDriver::Next ScriptDriver::run_drag(const ScriptCommand& command) {
+    constexpr float kLittleWay = 12, kNearEdge = 0.08F;
+    const std::string& name = command.arguments[phase_ < 4 ? 0 : 1];
+    const auto rect = host_.widget({name});
+    if (!rect.has_value() && (phase_ == 1 || phase_ == 4)) {
+        if (Clock::now() - began_ < kWidgetTime) return Next::kWait;
+        return fail(base::ErrorCode::kUnreadable, fmt::format("'{}' is not on the screen", name));
+    }
+    switch (phase_) {
+        case 0:
+        case 2:
+            break;
+        case 1:
+            mouse_known_ = true;
+            mouse_x_ = (rect->x0 + rect->x1) / 2;
+            mouse_y_ = (rect->y0 + rect->y1) / 2;
+            break;
+        case 3:
+            mouse_down_ = 0;
+            break;
+        case 4: {
+            const std::string side = command.arguments.size() == 3 ? command.arguments[2] : "";
+            const float across = side == "left" ? kNearEdge : side == "right" ? 1 - kNearEdge : 0.5F;
+            const float down = side == "above" ? kNearEdge : side == "below" ? 1 - kNearEdge : 0.5F;
+            drag_to_x_ = rect->x0 + (rect->x1 - rect->x0) * across;
+            drag_to_y_ = rect->y0 + (rect->y1 - rect->y0) * down;
+            mouse_y_ += kLittleWay;
+            break;
+        }
+        case 5:
+            mouse_x_ = drag_to_x_;
+            mouse_y_ = drag_to_y_;
+            break;
+        case 6:
+            break;  // who is dragged over sees it
+        case 7:
             mouse_down_ = -1;
             break;
         default:

@@ -65,6 +65,7 @@ private:
 
     Next run(const ScriptCommand& command);
     Next run_pointer(const ScriptCommand& command);
+    Next run_drag(const ScriptCommand& command);
     Next run_key(const ScriptCommand& command);
     Next run_step(const ScriptCommand& command);
     Next run_wait(const ScriptCommand& command);
@@ -84,7 +85,7 @@ private:
     // Input for the frame that comes.
     bool has_hands_ = false;
     bool mouse_known_ = false;
-    float mouse_x_ = 0, mouse_y_ = 0;
+    float mouse_x_ = 0, mouse_y_ = 0, drag_to_x_ = 0, drag_to_y_ = 0;
     int mouse_down_ = -1;  // button
     int key_down_ = -1;    // ImGuiKey_
     bool ctrl_ = false, shift_ = false, alt_ = false;

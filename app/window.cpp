@@ -43,7 +43,11 @@ WindowLoop::WindowLoop(Platform& platform, const views::Theme& theme)
           changed_.store(true, std::memory_order_release);
           platform_.wake();
       }) {
-    main_.set_up(theme, platform.scale(), platform.textures());
+    const SavedState& saved = session_.saved();
+    main_.set_zoom(static_cast<float>(std::clamp(saved.zoom, 0.1, 10.0)));
+    main_.workspace().tracy_mouse = saved.tracy_mouse;
+    main_.set_up(theme, platform.scale() * main_.zoom(), platform.textures());
+    if (!saved.preset.empty()) main_.remember_arrangements(saved.preset, saved.arranged);
     if (!session_.saved().layout.empty()) {
         auto layout = views::parse_layout(session_.saved().layout);
         if (layout.ok()) main_.panels().set(std::move(layout).value());
@@ -57,18 +61,36 @@ void WindowLoop::use_script(std::vector<ScriptCommand> commands, const std::stri
 void WindowLoop::draw_frame() {
     views::Workspace& ws = main_.workspace();
     if (ws.frames_wanted > 0) --ws.frames_wanted;
+    if (const float scale = platform_.scale() * main_.zoom(); scale != ws.scale) {
+        main_.set_up(*ws.theme, scale, platform_.textures());
+        platform_.fonts_changed();
+    }
     platform_.begin_frame();
     if (script_ != nullptr) script_->inject();
     ImGui::NewFrame();
     main_.draw();
     ImGui::Render();
     platform_.end_frame(ws.theme->ground);
+    if (main_.take_picture_wish()) take_picture();
     const std::vector<views::Request> requests = std::exchange(ws.requests, {});
     for (const views::Request& request : requests)
         session_.act(request);
     if (!requests.empty()) ws.frames_wanted = std::max(ws.frames_wanted, 1);
     const std::string title = ws.session != nullptr ? ws.info.title + " · Coroscope" : "Coroscope";
     if (title != title_) platform_.set_title(title_ = title);
+}
+
+// Beside where the program was started, under the first name that is free.
+void WindowLoop::take_picture() {
+    std::error_code ignored;
+    const std::filesystem::path folder = std::filesystem::current_path(ignored);
+    std::filesystem::path path;
+    int number = 1;
+    do {
+        path = folder / fmt::format("coroscope-{}.png", number++);
+    } while (std::filesystem::exists(path, ignored));
+    const base::Status taken = screenshot(path.string());
+    main_.say(taken.ok() ? "a picture of the window is in " + path.string() : taken.error().message, !taken.ok());
 }
 
 base::Status WindowLoop::run() {
@@ -156,6 +178,10 @@ void WindowLoop::save() {
     session_.saved().layout = main_.panels().layout_text();
     const auto& muted = main_.workspace().muted_lints;
     session_.saved().muted_lints.assign(muted.begin(), muted.end());
+    session_.saved().preset = main_.preset();
+    session_.saved().arranged = main_.arranged();
+    session_.saved().zoom = static_cast<double>(main_.zoom());
+    session_.saved().tracy_mouse = main_.workspace().tracy_mouse;
     (void)save_state(session_.saved());  // a convenience: a full disk must not spoil the exit code
 }
 

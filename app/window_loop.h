@@ -54,6 +54,7 @@ public:
 
 private:
     void draw_frame();
+    void take_picture();
 
     Platform& platform_;
     // Writers: session, background and opener threads (release) after they published; reader: the loop (acquire) [window.changed]

@@ -154,6 +154,7 @@ void WindowSession::open(SessionOpener::Opened opened) {
     main_.workspace().notice.clear();
     main_.workspace().program.watched = opening_launched_;
     main_.open(std::move(opened).value());
+    if (const auto noted = main_.workspace().notes.open(opening_trace_); !noted.ok()) main_.say(noted.error().message, true);
 }
 
 // The attach list is looked up anew each second while the start page shows it.

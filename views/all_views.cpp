@@ -4,14 +4,17 @@
 #include "views/channel_view.h"
 #include "views/code_view.h"
 #include "views/coroutine_view.h"
+#include "views/help_view.h"
 #include "views/histogram_view.h"
 #include "views/lint_view.h"
 #include "views/lock_view.h"
 #include "views/message_view.h"
+#include "views/notes_view.h"
 #include "views/output_view.h"
 #include "views/overview_view.h"
 #include "views/pool_view.h"
 #include "views/select_view.h"
+#include "views/settings_view.h"
 #include "views/size_view.h"
 #include "views/stack_view.h"
 #include "views/timeline_view.h"
@@ -50,6 +53,9 @@ const std::vector<ViewEntry>& all_views() {
         {"timers", "d", make<TimerView>},
         {"lints", "alt+l", make<LintView>},
         {"timeline", "shift+t", make<TimelineView>},
+        {"notes", "ctrl+j", make<NotesView>},
+        {"settings", "ctrl+,", make<SettingsView>},
+        {"help", "ctrl+h", make<HelpView>},
     };
     return all;
 }

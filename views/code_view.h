@@ -16,6 +16,7 @@ public:
     bool busy() const override { return waiting_ || panel_.busy(); }
     nlohmann::json dump(Workspace& ws) override;
     void reset() override;
+    std::string copy_text(Workspace& /*ws*/) override { return panel_.as_text(); }
     CodePanel& panel() { return panel_; }
 
 private:

@@ -30,6 +30,7 @@ void MainWindow::add_actions() {
     add_view_actions();
     add_finding_actions();
     add_mark_actions();
+    add_window_actions();
     actions_.add({"select.back",
                   "Back to the selection before",
                   "Selection",

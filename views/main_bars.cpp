@@ -15,6 +15,9 @@
 namespace coroscope::views {
 namespace {
 
+constexpr float kTitleUnits = 200;         // of a session's name, at most
+constexpr float kTimeLineFromUnits = 520;  // what is left of the time line has so much room
+
 // The program's parent knows of its end before the session does.
 bool seen_to_end(const Workspace& ws) {
     return ws.session != nullptr && ws.program.watched && !ws.program.running;
@@ -86,6 +89,14 @@ void MainWindow::draw_session_title(Rect bar) {
     ImGui::SetCursorScreenPos({bar.x0 + ws_.px(4), middle});
     if (button(ws_, "session.close", "‹ Start", ButtonKind::kQuiet, "Close this session (Ctrl+W)"))
         actions_.run("session.close");
+    const auto step = [this](const char* name, const char* label, const char* hint, bool possible) {
+        ImGui::SameLine(0, ws_.px(2));
+        ImGui::BeginDisabled(!possible);
+        if (button(ws_, name, label, ButtonKind::kQuiet, hint)) actions_.run(name);
+        ImGui::EndDisabled();
+    };
+    step("select.back", "←", "Back to the selection before (Alt+←)", ws_.can_go_back());
+    step("select.forward", "→", "Forward again (Alt+→)", ws_.can_go_forward());
     ImGui::SameLine(0, ws_.px(8));
     const ImVec2 at = ImGui::GetCursorScreenPos();
     ImDrawList* list = ImGui::GetWindowDrawList();
@@ -95,11 +106,11 @@ void MainWindow::draw_session_title(Rect bar) {
     const std::string title = ws_.session != nullptr ? ws_.info.title : ws_.program.command;
     const float text_y = at.y + std::floor((line - ws_.fonts.strong->FontSize) / 2);
     const float x = at.x + 2 * r + ws_.px(8);
-    const std::string shown = cut_to(ws_.fonts.strong, title, ws_.px(240));
+    const std::string shown = cut_to(ws_.fonts.strong, title, ws_.px(kTitleUnits));
     draw_text(list, ws_.fonts.strong, {x, text_y}, ws_.theme->text, shown);
     const float status_x = x + text_width(ws_.fonts.strong, shown) + ws_.px(12);
     draw_text(list, ws_.fonts.text, {status_x, text_y}, ws_.theme->text_dim,
-              cut_to(ws_.fonts.text, status_text(ws_), ws_.px(240)));
+              cut_to(ws_.fonts.text, status_text(ws_), bar.x0 + ws_.px(kTimeLineFromUnits - 12) - status_x));
 }
 
 // A line from beginning to end that can be clicked and dragged, with the time shown beside it; of what still goes on its end is now.
@@ -130,7 +141,7 @@ void MainWindow::draw_time_bar(Rect bar) {
         x1 -= ws_.px(52) + ws_.px(8);
     }
     draw_text(list, ws_.fonts.mono, {x1 + ws_.px(16) + text_width(ws_.fonts.mono, text_now), text_y}, theme.text, text_now, 1);
-    const float x0 = std::max(bar.x0 + ws_.px(520), bar.x0 + (bar.x1 - bar.x0) * 0.34F);
+    const float x0 = std::max(bar.x0 + ws_.px(kTimeLineFromUnits), bar.x0 + (bar.x1 - bar.x0) * 0.34F);
     if (ws_.info.kind != traces::SessionKind::kCore) draw_time_line(x0, x1, bar, follows);
 }
 
@@ -161,6 +172,19 @@ void MainWindow::draw_time_line(float x0, float x1, Rect bar, bool follows) {
     };
     const traces::TimeNs under = time_at(ImGui::GetIO().MousePos.x);
     if (ImGui::IsItemHovered()) ws_.hovered = "time " + format_time(under);
+    if (const auto& range = ws_.selection().range; range.has_value()) {
+        const float a = std::floor(x0 + (x1 - x0) * share_of(static_cast<double>(range->begin))),
+                    b = std::ceil(x0 + (x1 - x0) * share_of(static_cast<double>(range->end)));
+        list->AddRectFilled({a, centre - ws_.px(7)}, {std::max(b, a + ws_.px(2)), centre + ws_.px(7)}, theme.accent_soft);
+    }
+    for (const Bookmark& mark : ws_.notes.all()) {
+        const float x = std::floor(x0 + (x1 - x0) * share_of(static_cast<double>(mark.t)));
+        list->AddTriangleFilled({x - ws_.px(4), bar.y0 + ws_.px(4)}, {x + ws_.px(4), bar.y0 + ws_.px(4)}, {x, bar.y0 + ws_.px(11)}, theme.warn);
+        if (!ImGui::IsItemHovered() || std::abs(ImGui::GetIO().MousePos.x - x) > ws_.px(4)) continue;
+        ws_.hovered = fmt::format("bookmark at {}{}{}", format_time(mark.t), mark.note.empty() ? "" : ": ", mark.note);
+        if (ImGui::IsMouseClicked(0)) ws_.session->set_time(mark.t);
+        if (active) return;  // it is the bookmark's time, to the nanosecond
+    }
     if (!active) return;
     // At the right end of what goes on one follows it.
     if (is_live(ws_) && under >= ws_.info.end) {

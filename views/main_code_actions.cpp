@@ -48,7 +48,7 @@ void MainWindow::add_code_actions() {
         "code.back", "Back from there", "Code", {"backspace"}, [this] { code_panel().go_back(ws_); },
         [this] { return ws_.session != nullptr && code_panel().can_go_back(); });
     add(
-        "code.copy", "Copy the code as text", "Code", {"ctrl+shift+c"},
+        "code.copy", "Copy the code as text", "Code", {"ctrl+shift+y"},
         [this] { ImGui::SetClipboardText(code_panel().as_text().c_str()); }, has_session);
     auto& words = static_cast<WordsView&>(*views_.at("words"));
     add(

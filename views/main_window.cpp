@@ -67,6 +67,7 @@ void MainWindow::open(std::shared_ptr<traces::Session> session) {
     hold_said_ = hold_steps_ = 0;
     hold_sentence_.clear();
     palette_.close();
+    (void)ws_.notes.open("");  // nowhere: nothing is read
 }
 
 View* MainWindow::view(const std::string& name) {
@@ -96,6 +97,19 @@ bool MainWindow::use_preset(const std::string& name) {
 void MainWindow::remember_arrangements(const std::string& preset, std::map<std::string, std::string> arranged) {
     arranged_ = std::move(arranged);
     if (!use_preset(preset)) use_preset("overview");
+}
+
+void MainWindow::set_zoom(float zoom) {
+    constexpr float kZoomMin = 0.6F, kZoomMax = 3;
+    zoom_ = std::clamp(std::round(zoom * 20) / 20, kZoomMin, kZoomMax);
+    ws_.frames_wanted = std::max(ws_.frames_wanted, 2);
+}
+
+void MainWindow::say(const std::string& sentence, bool is_error) {
+    if (!is_error) hold_sentence_ = sentence;
+    if (is_error) ws_.notice = sentence;
+    ws_.notice_is_error = is_error;
+    ws_.frames_wanted = std::max(ws_.frames_wanted, 1);
 }
 
 void MainWindow::rearranged() {

@@ -53,6 +53,12 @@ public:
     const std::map<std::string, std::string>& arranged() const { return arranged_; }
     void remember_arrangements(const std::string& preset, std::map<std::string, std::string> arranged);
     Palette& palette() { return palette_; }
+    // How much larger everything is to be than the display's scale says. The loop builds fonts for it between two frames (set_up()).
+    float zoom() const { return zoom_; }
+    void set_zoom(float zoom);
+    // True once after a picture of the window was asked for; the loop takes it and says where it is.
+    bool take_picture_wish() { return std::exchange(picture_wanted_, false); }
+    void say(const std::string& sentence, bool is_error);
 
     // Between ImGui::NewFrame() and ImGui::Render().
     void draw();
@@ -78,6 +84,7 @@ private:
     void add_layout_actions();
     void add_finding_actions();
     void add_mark_actions();
+    void add_window_actions();
     void take_choice(const PaletteHit& hit);
     void escape();
     void rearranged();
@@ -125,6 +132,8 @@ private:
     Palette palette_;
     std::string preset_;
     std::map<std::string, std::string> arranged_;
+    float zoom_ = 1;
+    bool picture_wanted_ = false;
     bool held_ = false;
     Stepper stepper_;
     PastSaver saver_;

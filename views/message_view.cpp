@@ -153,8 +153,10 @@ void MessageView::draw_row(Workspace& ws, const traces::SaidRow& row, std::size_
     }
     publish_item(ws, fmt::format("messages.row.{}", number));
     const bool mine = row.coroutine != 0 && row.coroutine == ws.selection().coroutine;
-    if (mine) list->AddRectFilled(at, {at.x + width, at.y + height}, theme.accent_soft);
+    if (mine || ws.lit(row.coroutine))
+        list->AddRectFilled(at, {at.x + width, at.y + height}, mine ? theme.accent_soft : theme.hover);
     if (ImGui::IsItemHovered()) {
+        ws.hover_coroutine(row.coroutine);
         if (!mine) list->AddRectFilled(at, {at.x + width, at.y + height}, theme.hover);
         ws.hovered = fmt::format("{}  {}{}: {}", said_at_text(row.t), speaker_text(row),
                                  row.is_note ? " (note)" : "", row.text);

@@ -115,6 +115,9 @@ bool Palette::busy(const Workspace& ws) const {
 }
 
 void Palette::find(Workspace& ws, const Actions& actions) {
+    // Whoever has gone to a line stays on it when more is found.
+    std::optional<PaletteHit> stood_on;
+    if (found_for_ == text_ && at_ != 0 && at_ < hits_.size()) stood_on = hits_[at_];
     if (found_for_ != text_) at_ = first_ = 0;
     found_for_ = text_;
     hits_ = find_actions(actions, text_);
@@ -145,7 +148,13 @@ void Palette::find(Workspace& ws, const Actions& actions) {
         hit.id = text_;
         hits_.push_back(std::move(hit));
     }
-    if (at_ >= hits_.size()) at_ = hits_.empty() ? 0 : hits_.size() - 1;
+    if (stood_on.has_value()) {
+        const auto again = std::find_if(hits_.begin(), hits_.end(), [&](const PaletteHit& hit) {
+            return hit.kind == stood_on->kind && hit.title == stood_on->title && hit.number == stood_on->number && hit.id == stood_on->id;
+        });
+        at_ = again != hits_.end() ? static_cast<std::size_t>(again - hits_.begin()) : 0;
+    }
+    if (at_ >= hits_.size()) at_ = 0;
 }
 
 void Palette::draw_field(Workspace& ws, float width) {
@@ -154,8 +163,8 @@ void Palette::draw_field(Workspace& ws, float width) {
                                                     : "Type, and press Enter";
     if (!field_active_) {
         take_typed(text_);
-        ImGui::SetKeyboardFocusHere();
         focus_wanted_ = true;
+        if (!ImGui::IsMouseDown(0)) ImGui::SetKeyboardFocusHere();  // a click on a line keeps the mouse until it is over
     }
     ImGui::SetNextItemWidth(width);
     ImGui::PushStyleColor(ImGuiCol_FrameBg, 0);

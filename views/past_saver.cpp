@@ -30,13 +30,13 @@ std::string free_path(const traces::SessionInfo& info) {
 PastSaver::Answer write_past(const traces::Replay& replay, const std::string& path) {
     const traces::TraceReader* reader = &replay.reader();
     const auto newer = reader->newer();
-    if (!newer.ok()) return {newer.error().message, true};
+    if (!newer.ok()) return {newer.error().message, true, ""};
     if (*newer != nullptr) reader = newer->get();
     const auto held = traces::save_cut(*reader, path, "saved from the window");
-    if (!held.ok()) return {held.error().message, true};
+    if (!held.ok()) return {held.error().message, true, ""};
     return {fmt::format("{} holds the last {:.1f} s: {} events, {}, {:.1f} MB", path, held->seconds, format_count(held->events),
                         held->lost == 0 ? "none lost" : format_count(held->lost) + " lost", static_cast<double>(held->file_bytes) / 1e6),
-            false};
+            false, path};
 }
 
 }  // namespace
@@ -61,7 +61,7 @@ std::optional<PastSaver::Answer> PastSaver::poll(Workspace& ws) {
     const traces::SessionInfo info = ws.session->info();
     if (info.kind != traces::SessionKind::kLive) {
         wanted_ = false;
-        return Answer{"What is shown is in a file already: nothing is kept beside it that could be saved", true};
+        return Answer{"What is shown is in a file already: nothing is kept beside it that could be saved", true, ""};
     }
     const std::shared_ptr<const traces::Replay> replay = ws.session->replay();
     if (replay == nullptr) {
@@ -72,7 +72,7 @@ std::optional<PastSaver::Answer> PastSaver::poll(Workspace& ws) {
         wanted_ = false;
         return Answer{"There is no past to save yet: events are kept while they are listened to. Press E until the bottom line says always, or "
                       "record the program.",
-                      true};
+                      true, ""};
     }
     wanted_ = false;
     writing_ = std::make_shared<Writing>();

@@ -21,6 +21,7 @@ public:
     struct Answer {
         std::string sentence;  // where it is and how long it covers, or why there is nothing
         bool is_error = false;
+        std::string path;  // of the file; "" when there is none
     };
     // Begins, unless one is under way.
     void save(const Workspace& ws);

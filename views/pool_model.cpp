@@ -98,16 +98,22 @@ std::optional<std::uint64_t> PoolRow::position_of(std::uint32_t slot) const {
     return position < slab_positions[slab + 1] ? std::optional<std::uint64_t>(position) : std::nullopt;
 }
 
-PoolModel compute_pools(const inspect::StateImage& state) {
+PoolModel compute_pools(const inspect::StateImage& state, const FilterMatch* match) {
     PoolModel model;
     model.pools.reserve(state.pools.size());
     for (std::size_t p = 0; p < state.pools.size(); ++p)
         model.pools.push_back(empty_row(static_cast<std::uint8_t>(p), state.pools[p]));
+    if (match != nullptr) {
+        for (PoolRow& row : model.pools)
+            row.passes.assign(row.looks.size(), false);
+    }
     const auto show = [&](std::uint8_t pool, std::uint32_t slot, const inspect::CoroutineImage& owner) {
         if (pool >= model.pools.size()) return false;
         PoolRow& row = model.pools[pool];
         const auto position = row.position_of(slot);
         if (position.has_value()) row.looks[*position] = look_of(owner);
+        if (position.has_value() && match != nullptr)
+            row.passes[*position] = match->by_position[static_cast<std::size_t>(&owner - state.coroutines.data())];
         return position.has_value();
     };
     for (const inspect::CoroutineImage& coroutine : state.coroutines) {
@@ -145,7 +151,9 @@ nlohmann::json to_json(const PoolModel& model) {
             runs.push_back({look_name(row.looks[i]), end - i});
             i = end;
         }
+        const auto passing = std::count(row.passes.begin(), row.passes.end(), true);
         pools.push_back({{"pool", row.pool},
+                         {"passing", row.passes.empty() ? static_cast<std::int64_t>(row.used) : passing},
                          {"class", row.size_class},
                          {"purpose", row.purpose},
                          {"slot_bytes", row.slot_bytes},
@@ -219,6 +227,21 @@ int fit_level(const FitInput& input) {
     return level;
 }
 
+// The worst of those in a cell that pass; where none does, the worst, dimmed. Returns how many cells there are slots for.
+static std::size_t fill_filtered(const PoolRow& pool, std::size_t begin, std::size_t each, std::vector<std::uint8_t>& cells) {
+    std::size_t filled = 0;
+    for (std::size_t first = begin; filled < cells.size() && first < pool.looks.size(); ++filled, first += each) {
+        Look passing = Look::kFree, other = Look::kFree;
+        for (std::size_t i = first; i < std::min(first + each, pool.looks.size()); ++i) {
+            Look& worst = pool.passes[i] ? passing : other;
+            worst = std::max(worst, pool.looks[i]);
+        }
+        cells[filled] = static_cast<std::uint8_t>(passing);
+        if (passing == Look::kFree && other != Look::kFree) cells[filled] = static_cast<std::uint8_t>(other) | kDimmed;
+    }
+    return filled;
+}
+
 void fill_cells(const PoolRow& pool, const CellGrid& grid, RowRange rows, std::vector<std::uint8_t>& cells) {
     static_assert(sizeof(Look) == 1);
     const std::size_t count = std::size_t{grid.columns} * (rows.last - rows.first);
@@ -227,7 +250,9 @@ void fill_cells(const PoolRow& pool, const CellGrid& grid, RowRange rows, std::v
     const std::size_t slots = pool.looks.size() - static_cast<std::size_t>(begin);
     const Look* looks = pool.looks.data() + begin;
     std::size_t filled = 0;
-    if (grid.slots_per_cell == 1) {
+    if (!pool.passes.empty()) {
+        filled = fill_filtered(pool, static_cast<std::size_t>(begin), grid.slots_per_cell, cells);
+    } else if (grid.slots_per_cell == 1) {
         filled = std::min(count, slots);
         if (filled != 0) std::memcpy(cells.data(), looks, filled);
     } else {

@@ -20,6 +20,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "instrumentation/inspect/state_image.h"
+#include "views/coroutine_filter.h"
 #include "views/look.h"
 
 namespace coroscope::views {
@@ -37,6 +38,7 @@ struct PoolRow {
     std::uint64_t segments = 0;        // slots on which the stack of a coroutine goes on
     std::string guards;                // "canaries", "all guarded", "12 of 512 guarded"; "" = not known
     std::vector<Look> looks;           // one a slot, by position
+    std::vector<bool> passes;          // by position: its owner passes the filter; empty = nothing is filtered
     std::array<std::uint64_t, kLooksCount> counts{};
     std::vector<std::uint32_t> slab_positions;  // where each slab begins, and the end; empty = every slab has 512 slots
 
@@ -51,7 +53,8 @@ struct PoolModel {
     std::uint64_t used_bytes = 0, slots_bytes = 0;
 };
 
-PoolModel compute_pools(const inspect::StateImage& state);
+// `match` is of the same state; nullptr where nothing is filtered.
+PoolModel compute_pools(const inspect::StateImage& state, const FilterMatch* match = nullptr);
 nlohmann::json to_json(const PoolModel& model);
 
 // How the slots of a pool are laid out as cells, row by row.
@@ -97,8 +100,9 @@ struct RowRange {  // [first, last)
     bool operator==(const RowRange&) const = default;
 };
 
-// What the cells of these rows show, a byte each (a Look), row by row; kBeyond behind the last slot.
-inline constexpr std::uint8_t kBeyond = 0xff;
+// What the cells of these rows show, a byte each (a Look), row by row; kBeyond behind the last slot. A cell none of whose slots passes the
+// filter has kDimmed with it.
+inline constexpr std::uint8_t kBeyond = 0xff, kDimmed = 0x40;
 void fill_cells(const PoolRow& pool, const CellGrid& grid, RowRange rows, std::vector<std::uint8_t>& cells);
 
 // Rows in which two arrays of cells of the same shape differ.

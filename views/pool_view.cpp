@@ -17,6 +17,7 @@ namespace {
 constexpr float kHeadUnits = 28;    // line above each grid
 constexpr float kGapUnits = 12;     // between pools
 constexpr int kLinesFromCell = 5;   // cells of this size get lines between them
+constexpr float kDimmedShare = 0.22F;  // of its colour that a slot keeps which the filter leaves out
 constexpr int kMarksFromCell = 10;  // and of this size their second mark
 constexpr std::size_t kMarksMax = 6000;
 constexpr std::uint32_t kGridPixelsMax = 4U << 20;  // high: beyond it positions in floats lose whole pixels
@@ -44,6 +45,12 @@ std::string pool_about(const PoolRow& pool) {
     return about;
 }
 
+PoolModel filtered_pools(const traces::Moment& moment, const std::string& filter) {
+    if (filter.empty()) return compute_pools(moment.state);
+    const FilterMatch match = match_filter(moment, filter);
+    return compute_pools(moment.state, &match);
+}
+
 }  // namespace
 
 PoolView::~PoolView() {
@@ -60,7 +67,7 @@ void PoolView::reset() {
 
 nlohmann::json PoolView::dump(Workspace& ws) {
     if (ws.moment == nullptr) return nullptr;
-    return to_json(compute_pools(ws.moment->state));
+    return to_json(filtered_pools(*ws.moment, ws.filter));
 }
 
 void PoolView::zoom(int steps) {
@@ -81,9 +88,8 @@ void PoolView::step(Workspace& ws, int by) {
 
 void PoolView::draw(Workspace& ws) {
     textures_ = ws.textures;
-    if (ws.moment != nullptr) {
-        model_.want(ws.background, ws.moment, [moment = ws.moment] { return compute_pools(moment->state); });
-    }
+    if (ws.moment != nullptr)
+        model_.want(ws.background, Key{ws.moment, ws.filter}, [at = ws.moment, filter = ws.filter] { return filtered_pools(*at, filter); });
     const std::shared_ptr<const PoolModel> model = model_.shared();
     if (model == nullptr || ws.moment == nullptr) {
         empty_state(ws, "No pools yet",
@@ -104,9 +110,7 @@ void PoolView::draw(Workspace& ws) {
     }
     level_ = wanted_level_.has_value() ? *wanted_level_ : fit_level(fit);
     const ImGuiIO& io = ImGui::GetIO();
-    if (ImGui::IsWindowHovered() && io.KeyCtrl && io.MouseWheel != 0) {
-        zoom(io.MouseWheel > 0 ? 1 : -1);
-    }
+    if (ImGui::IsWindowHovered() && io.KeyCtrl && io.MouseWheel != 0) zoom(io.MouseWheel > 0 ? 1 : -1);
     if (fit.slots.empty()) {
         empty_state(ws, "No slot has been used yet",
                     "A pool gets its first slots when the first coroutine is spawned.");
@@ -250,6 +254,8 @@ void PoolView::upload(Workspace& ws, const PoolRow& pool, Drawn& drawn) {
         CellPalette palette{};
         for (std::size_t i = 0; i < kLooksCount; ++i)
             palette[i] = ws.theme->looks[i];
+        for (std::size_t i = 0; i < kLooksCount; ++i)
+            palette[i | kDimmed] = mix(ws.theme->looks[static_cast<std::size_t>(Look::kFree)], ws.theme->looks[i], kDimmedShare);
         if (all) drawn.cells.clear();
         for (const RowRange& range : changed_rows(drawn.cells, cells_, grid.columns)) {
             paint_cells(cells_, grid.columns, range, palette, colours_);
@@ -329,6 +335,7 @@ void PoolView::draw_grid_lines(Workspace& ws, const PoolRow& pool, const Drawn& 
         for (std::uint32_t column = 0; column < drawn.grid.columns; ++column) {
             const std::uint64_t position = drawn.grid.first_position(column, row);
             if (position >= pool.slots() || pool.looks[position] == Look::kFree) continue;
+            if (!pool.passes.empty() && !pool.passes[position]) continue;
             draw_mark(list,
                       {drawn.rect.x0 + static_cast<float>(column) * size,
                        drawn.rect.y0 + static_cast<float>(row) * size},
@@ -347,6 +354,8 @@ void PoolView::draw_selected(Workspace& ws, const PoolRow& pool, const Drawn& dr
                 draw_frame(ws, pool, drawn, cell, slot, 1);
         }
     }
+    if (const auto* lit = ws.moment != nullptr ? ws.moment->state.coroutine_of(ws.hovered_coroutine()) : nullptr; lit != nullptr)
+        draw_frame(ws, pool, drawn, cell, {lit->pool, lit->slot}, 1);
     const auto& selected = ws.selection().slot;
     if (!selected.has_value()) return;
     const std::optional<float> y = draw_frame(ws, pool, drawn, cell, *selected, 1.5F);
@@ -412,6 +421,7 @@ void PoolView::hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int
             !use.empty())
             text(ws.fonts.small, ws.theme->text_faint, "all of this site: " + use);
         ws.hovered = place + ": " + one_line(*ws.moment, *owner);
+        ws.hover_coroutine(owner->identity);
     }
     if (drawn.grid.slots_per_cell > 1) {
         text(ws.fonts.small, ws.theme->text_faint,

@@ -62,7 +62,8 @@ private:
                                     SlotId slot, float thickness);
     void hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell);
 
-    Computed<std::shared_ptr<const traces::Moment>, PoolModel> model_;
+    using Key = std::pair<std::shared_ptr<const traces::Moment>, std::string>;  // and the filter
+    Computed<Key, PoolModel> model_;
     std::map<std::uint8_t, Drawn> drawn_;
     TextureStore* textures_ = nullptr;
     std::vector<std::uint8_t> cells_;     // of the frame, kept for their memory

@@ -18,6 +18,10 @@ void MainWindow::add_save_action() {
 void MainWindow::take_saved() {
     std::optional<PastSaver::Answer> answer = saver_.poll(ws_);
     if (!answer.has_value()) return;
+    // What was noted of it lies beside it from now on.
+    if (!answer->is_error && !ws_.notes.all().empty()) {
+        if (const auto moved = ws_.notes.move_to(answer->path); !moved.ok()) *answer = {moved.error().message, true, ""};
+    }
     hold_sentence_ = answer->is_error ? "" : answer->sentence;
     ws_.notice = answer->is_error ? std::move(answer->sentence) : "";
     ws_.notice_is_error = answer->is_error;

@@ -10,12 +10,13 @@
 
 namespace coroscope::views {
 
-MergedStacks merge_stacks(const traces::Moment& moment) {
+MergedStacks merge_stacks(const traces::Moment& moment, const FilterMatch* match) {
     MergedStacks merged;
     merged.table = moment.table;
-    merged.all = moment.state.coroutines.size();
+    merged.all = match != nullptr ? match->count : moment.state.coroutines.size();
     std::unordered_map<std::uint32_t, std::size_t> at;
     for (const inspect::CoroutineImage& coroutine : moment.state.coroutines) {
+        if (match != nullptr && !match->by_position[static_cast<std::size_t>(&coroutine - moment.state.coroutines.data())]) continue;
         const inspect::StackRef* stack = moment.stack_of(coroutine);
         if (stack == nullptr || stack->stack == wire::kNone) {
             ++merged.without;

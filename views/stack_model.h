@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "traces/moment.h"
+#include "views/coroutine_filter.h"
 
 namespace coroscope::views {
 
@@ -28,7 +29,8 @@ struct MergedStacks {
     std::uint64_t without = 0;  // coroutines without a stack: running, torn, not yet captured
     std::uint64_t all = 0;
 };
-MergedStacks merge_stacks(const traces::Moment& moment);
+// `match` is of the same Moment; nullptr where nothing is filtered.
+MergedStacks merge_stacks(const traces::Moment& moment, const FilterMatch* match = nullptr);
 
 // What can be said about the trust in a stack, as a label and the sentence behind it.
 struct ConsistencyLabel {

@@ -249,14 +249,18 @@ void StackView::draw_merged_row(Workspace& ws, const MergedStacks& merged, std::
 }
 
 void StackView::draw_all(Workspace& ws) {
-    merged_.want(ws.background, ws.moment, [moment = ws.moment] { return merge_stacks(*moment); });
+    merged_.want(ws.background, {ws.moment, ws.filter}, [moment = ws.moment, filter = ws.filter] {
+        if (filter.empty()) return merge_stacks(*moment);
+        const FilterMatch match = match_filter(*moment, filter);
+        return merge_stacks(*moment, &match);
+    });
     const MergedStacks* merged = merged_.value();
     if (merged == nullptr) return;
     ImGui::SetCursorPos({ws.px(12), ws.px(10)});
     text(ws.fonts.strong, ws.theme->text, "All stacks, look-alikes merged");
     ImGui::SetCursorPosX(ws.px(12));
-    std::string line = fmt::format("{} kinds of stack among {} coroutines",
-                                   format_count(merged->stacks.size()), format_count(merged->all));
+    std::string line = fmt::format("{} kinds of stack among {} coroutines{}", format_count(merged->stacks.size()),
+                                   format_count(merged->all), ws.filter.empty() ? "" : " that pass the filter");
     if (merged->without != 0)
         line += fmt::format(" · {} without one (running, or not captured)", format_count(merged->without));
     text(ws.fonts.small, ws.theme->text_faint, line);

@@ -26,6 +26,7 @@ public:
     nlohmann::json dump(Workspace& ws) override;
     void reset() override;
 
+    std::string copy_text(Workspace& /*ws*/) override { return as_text(); }
     // The frames drawn last, as text; "" when none.
     std::string as_text() const { return shown_text_; }
     // Selects another frame of the stack.
@@ -57,7 +58,7 @@ private:
     std::size_t frame_scrolled_to_ = 0;
     float share_ = 0.42F;  // of the height that the frames take
     std::string shown_text_;
-    Computed<std::shared_ptr<const traces::Moment>, MergedStacks> merged_;
+    Computed<std::pair<std::shared_ptr<const traces::Moment>, std::string>, MergedStacks> merged_;  // by Moment and filter
     SaidPanel said_;
     CodePanel code_{CodePanel::kSource};
 };

@@ -47,8 +47,15 @@ public:
     WaitGraph run() {
         graph_.cycles = waits_.cycles;
         graph_.orphans = waits_.orphans.size();
+        const FilterMatch match = query_.filter.empty() ? FilterMatch{} : match_filter(moment_, query_.filter);
+        const auto passes = [&](const std::string& text) {
+            if (query_.filter.empty() || cycle_members_.count(text) != 0) return true;
+            const CoroutineImage* waiter = moment_.state.coroutine_of(identity_of(text));
+            return waiter != nullptr && match.by_position[static_cast<std::size_t>(waiter - moment_.state.coroutines.data())];
+        };
         const std::string* before = nullptr;
         for (const traces::WaitEdge& edge : waits_.edges) {
+            if (!passes(edge.from)) continue;
             if (edge.kind == "sleep" || edge.to.empty()) {
                 ++graph_.sleeping;
                 continue;

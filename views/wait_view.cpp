@@ -79,7 +79,7 @@ nlohmann::json WaitView::dump(Workspace& ws) {
     if (ws.moment == nullptr) return nullptr;
     const traces::Waits waits = traces::compute_waits(*ws.moment);
     return to_json(compute_wait_graph(*ws.moment, waits,
-                                      {ws.selection().coroutine, ws.selection().channel, could_wake_}));
+                                      {ws.selection().coroutine, ws.selection().channel, could_wake_, ws.filter}));
 }
 
 void WaitView::draw(Workspace& ws) {
@@ -89,7 +89,7 @@ void WaitView::draw(Workspace& ws) {
                     "The graph appears with the first look at the program.");
         return;
     }
-    const WaitQuery query{ws.selection().coroutine, ws.selection().channel, could_wake_};
+    const WaitQuery query{ws.selection().coroutine, ws.selection().channel, could_wake_, ws.filter};
     drawn_.want(ws.background, Key{waits, query}, [waits, moment = ws.moment, query] {
         Placed placed;
         placed.graph = compute_wait_graph(*moment, *waits, query);
@@ -111,7 +111,8 @@ void WaitView::draw(Workspace& ws) {
     draw_cycles(ws, *placed);
     if (placed->graph.nodes.empty()) {
         empty_state(ws, "Nobody waits for anybody",
-                    placed->graph.sleeping != 0
+                    !ws.filter.empty() ? "None of those that pass the filter waits. Ctrl+Shift+F shows everybody again."
+                    : placed->graph.sleeping != 0
                         ? "All that wait, wait for time alone; sleepers are not drawn."
                         : "Every coroutine is running, ready or gone.");
         return;
@@ -192,7 +193,8 @@ void WaitView::draw_cycles(Workspace& ws, const Placed& placed) {
     }
 }
 
-void WaitView::move_canvas(const ImVec2& at, const ImVec2& room, const Placed& placed, float scale) {
+void WaitView::move_canvas(const ImVec2& at, const ImVec2& room, const Placed& placed, const Workspace& ws) {
+    const float scale = ws.scale;
     const ImGuiIO& io = ImGui::GetIO();
     if (ImGui::IsItemActive() && (ImGui::IsMouseDragging(0, 4) || ImGui::IsMouseDragging(1, 4))) {
         fitted_ = false;
@@ -201,7 +203,7 @@ void WaitView::move_canvas(const ImVec2& at, const ImVec2& room, const Placed& p
     }
     if (ImGui::IsItemHovered() && io.MouseWheel != 0) {
         fitted_ = false;
-        if (io.KeyCtrl) {
+        if (io.KeyCtrl != ws.tracy_mouse) {
             const float factor = io.MouseWheel > 0 ? 1.15F : 1 / 1.15F;
             const float next = std::clamp(zoom_ * factor, 0.1F, 3.0F);
             const ImVec2 mouse = {io.MousePos.x - at.x - pan_.x, io.MousePos.y - at.y - pan_.y};
@@ -231,7 +233,7 @@ void WaitView::draw_canvas(Workspace& ws, const Placed& placed) {
     const bool clicked = ImGui::IsItemHovered() && ImGui::IsMouseReleased(0) &&
                          ImGui::GetMouseDragDelta(0).x == 0;
     const bool canvas_hovered = ImGui::IsItemHovered();
-    move_canvas(at, room, placed, ws.scale);
+    move_canvas(at, room, placed, ws);
     const ImVec2 origin = {at.x + pan_.x, at.y + pan_.y};
     const WaitGraph& graph = placed.graph;
     hovered_ = -1;
@@ -258,6 +260,7 @@ void WaitView::draw_canvas(Workspace& ws, const Placed& placed) {
                                     : fmt::format("{} {} · {}", node.title,
                                                   node.count == 1 ? std::to_string(node.first_identity) : "",
                                                   node.detail);
+        if (node.count == 1) ws.hover_coroutine(node.first_identity);
         if (clicked && node.kind == WaitNode::Kind::kChannel) ws.select_channel(node.channel);
         if (clicked && node.first_identity != 0) ws.select_coroutine(node.first_identity);
     }
@@ -272,6 +275,13 @@ void WaitView::draw_canvas(Workspace& ws, const Placed& placed) {
     }
     for (std::size_t i = 0; i < graph.nodes.size(); ++i)
         draw_node(ws, placed, i, origin, !lit[i]);
+    // Whom the mouse is over in another view.
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+        if (graph.nodes[i].count != 1 || !ws.lit(graph.nodes[i].first_identity)) continue;
+        const ImVec2 corner = {origin.x + placed.layout.nodes[i].x * unit, origin.y + placed.layout.nodes[i].y * unit};
+        const ImVec2 end = {corner.x + placed.sizes[i].width * unit, corner.y + placed.sizes[i].height * unit};
+        ImGui::GetWindowDrawList()->AddRect(corner, end, ws.theme->accent, ws.px(6), 0, ws.px(2));
+    }
     ImGui::EndChild();
 }
 

@@ -38,7 +38,7 @@ private:
     void draw_head(Workspace& ws, const Placed& placed);
     void draw_cycles(Workspace& ws, const Placed& placed);
     void draw_canvas(Workspace& ws, const Placed& placed);
-    void move_canvas(const ImVec2& at, const ImVec2& room, const Placed& placed, float scale);
+    void move_canvas(const ImVec2& at, const ImVec2& room, const Placed& placed, const Workspace& ws);
     void draw_link(Workspace& ws, const Placed& placed, std::size_t index, ImVec2 origin, bool dimmed);
     void draw_node(Workspace& ws, const Placed& placed, std::size_t index, ImVec2 origin, bool dimmed);
 

@@ -26,6 +26,7 @@ public:
     nlohmann::json dump(Workspace& ws) override;
     void reset() override;
 
+    std::string copy_text(Workspace& ws) override { return as_text(ws); }
     void toggle_all() { all_ = 1 - all_; }
     // Moves the cursor; `extend` keeps the other end of what is selected.
     void step(Workspace& ws, int by, bool extend);

@@ -90,7 +90,7 @@ TEST_F(CodeWindow, the_selected_words_are_copied_as_text) {
     const std::string text = ImGui::GetClipboardText();
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
     EXPECT_NE(text.find("saved registers"), std::string::npos) << text;
-    shown("key ctrl+shift+c");
+    shown("key ctrl+shift+y");
     EXPECT_NE(std::string(ImGui::GetClipboardText()).find("cprime_park"), std::string::npos);
 }
 

