@@ -2,7 +2,10 @@
 #include "views/all_views.h"
 
 #include "views/code_view.h"
+#include "views/compare_view.h"
 #include "views/coroutine_view.h"
+#include "views/event_view.h"
+#include "views/flame_view.h"
 #include "views/histogram_view.h"
 #include "views/lock_view.h"
 #include "views/message_view.h"
@@ -40,6 +43,9 @@ const std::vector<ViewEntry>& all_views() {
         {"words", "r", make<WordsView>},
         {"messages", "h", make<MessageView>},
         {"sizes", "z", make<SizeView>},
+        {"events", "v", make<EventView>},
+        {"flame", "y", make<FlameView>},
+        {"compare", "shift+c", make<CompareView>},
     };
     return all;
 }
