@@ -22,6 +22,7 @@
 #include "app/script_driver.h"
 #include "app/sizes_join.h"
 #include "app/window_loop.h"
+#include "views/compare_view.h"
 #include "views/main_window.h"
 #include "views/pool_view.h"
 #include "views/size_view.h"
@@ -147,6 +148,7 @@ void WindowLoop::start(const WindowOptions& options) {
         return doubts.ok() ? *doubts : std::vector{doubts.error().message};
     };
     static_cast<views::SizeView&>(*main_.view("sizes")).book().compare_with(options.before);
+    static_cast<views::CompareView&>(*main_.view("compare")).compare_with(options.before);
     views::Request request;
     switch (options.start) {
         case WindowStart::kStartPage:

@@ -28,7 +28,7 @@ struct WindowOptions {
     std::uint32_t pid = 0;   // kAttach
     std::string file;        // kReplay: a trace or a core
     std::string binary;      // kReplay of a core: stands for its program; "" = nothing does
-    std::string before;      // kReplay: the run that sizes are compared with; "" = none
+    std::string before;      // kReplay: the run that this one is compared with; "" = none
     bool offscreen = false;  // no display needed
     std::string script;      // file of script commands; "" = none
     std::string screenshot;  // without a script: draw until the data stands, write, quit

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "traces/analysis.h"
+#include "traces/pool_words.h"
 #include "traces/ring_log.h"
 
 namespace coroscope::traces {
@@ -16,22 +17,6 @@ using nlohmann::json;
 std::string signal_text(int number) {
     const char* name = ::sigabbrev_np(number);
     return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(number);
-}
-
-const char* purpose_name(wire::PoolPurpose purpose) {
-    switch (purpose) {
-        case wire::PoolPurpose::kOrdinary:
-            return "ordinary";
-        case wire::PoolPurpose::kSignal:
-            return "signal";
-        case wire::PoolPurpose::kEmergency:
-            return "emergency";
-        case wire::PoolPurpose::kLocal:
-            return "local";
-        case wire::PoolPurpose::kWide:
-            return "wide";
-    }
-    return "?";
 }
 
 // Totals by channel name: what channels that are gone moved, and what those that live have moved so far.
@@ -149,6 +134,22 @@ std::string pending_text(const Stat& stat) {
 }
 
 }  // namespace
+
+const char* purpose_name(wire::PoolPurpose purpose) {
+    switch (purpose) {
+        case wire::PoolPurpose::kOrdinary:
+            return "ordinary";
+        case wire::PoolPurpose::kSignal:
+            return "signal";
+        case wire::PoolPurpose::kEmergency:
+            return "emergency";
+        case wire::PoolPurpose::kLocal:
+            return "local";
+        case wire::PoolPurpose::kWide:
+            return "wide";
+    }
+    return "?";
+}
 
 Stat compute_stat(Session& session, const Moment& moment) {
     const inspect::StateImage& state = moment.state;

@@ -3,7 +3,10 @@
 
 #include "views/channel_view.h"
 #include "views/code_view.h"
+#include "views/compare_view.h"
 #include "views/coroutine_view.h"
+#include "views/event_view.h"
+#include "views/flame_view.h"
 #include "views/help_view.h"
 #include "views/histogram_view.h"
 #include "views/lint_view.h"
@@ -56,6 +59,9 @@ const std::vector<ViewEntry>& all_views() {
         {"notes", "ctrl+j", make<NotesView>},
         {"settings", "ctrl+,", make<SettingsView>},
         {"help", "ctrl+h", make<HelpView>},
+        {"events", "alt+e", make<EventView>},
+        {"flame", "y", make<FlameView>},
+        {"compare", "shift+c", make<CompareView>},
     };
     return all;
 }

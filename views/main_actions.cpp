@@ -234,6 +234,7 @@ void MainWindow::add_view_actions() {
                   [&stack] { stack.toggle_merged(); },
                   has_session,
                   false});
+    add_past_actions();
     add_code_actions();
     add_size_actions();
     add_lint_actions();

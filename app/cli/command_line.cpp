@@ -103,6 +103,7 @@ private:
     AnalyzeWish analyze_;
     SizesWish sizes_;
     ProfileWish profile_;
+    CompareWish compare_;
     ExportWish export_;
     std::string export_at_;
     QueryLine query_;
@@ -142,6 +143,9 @@ Parser::Parser() {
     declare_profile(
         word("profile", "Where the time of a recorded program went", [this] { return Wish(profile_); }),
         profile_);
+    declare_compare(
+        word("compare", "Two recorded runs held against each other", [this] { return Wish(compare_); }),
+        compare_);
     declare_export(word("export", "A trace in the format of another tool",
                         [this] { return finish_export(export_, export_at_); }),
                    export_, export_at_);

@@ -101,6 +101,12 @@ struct ProfileWish {
     bool json = false;
 };
 
+// compare BEFORE AFTER: two recorded runs held against each other.
+struct CompareWish {
+    std::string before, after;
+    bool json = false;
+};
+
 // export FILE --format F -o OUT. `format` and `kind` are names that exports::find_format() and exports::find_kind() know.
 struct ExportWish {
     std::string file;
@@ -169,7 +175,7 @@ struct DoctorWish {
 };
 
 using Wish = std::variant<HelpWish, WindowOptions, RecordWish, CompactWish, LsWish, LookWish, CtlWish, AnalyzeWish,
-                          SizesWish, ProfileWish, ExportWish, QueryWish, LintsWish, TopWish, DoctorWish>;
+                          SizesWish, ProfileWish, CompareWish, ExportWish, QueryWish, LintsWish, TopWish, DoctorWish>;
 
 // `arguments` are those after the program's own name. Errors: kUsage.
 base::Result<Wish> parse_command_line(const std::vector<std::string>& arguments);

@@ -40,7 +40,7 @@ void declare_binary(CLI::App* word, std::string& binary) {
 
 void declare_before(CLI::App* word, std::string& before) {
     word->add_option("--before", before,
-                     "The Sizes view compares with this run: its trace, or a size table of it (*.json)")
+                     "The Sizes and Compare views compare with this run: its trace, or for Sizes a size table of it (*.json)")
         ->type_name("FILE")
         ->check(CLI::ExistingFile);
 }
@@ -98,6 +98,12 @@ void declare_profile(CLI::App* word, ProfileWish& wish) {
         ->type_name("KEY")
         ->check(one_of(analyses::kProfileSortNames));
     word->add_option("--top", wish.top, "Rows to show (default 20; 0 = all)")->type_name("N");
+    word->add_flag("--json", wish.json, "One JSON object on stdout");
+}
+
+void declare_compare(CLI::App* word, CompareWish& wish) {
+    word->add_option("BEFORE", wish.before, "A trace written by 'coroscope record'")->required();
+    word->add_option("AFTER", wish.after, "Another one, of the run that is held against it")->required();
     word->add_flag("--json", wish.json, "One JSON object on stdout");
 }
 

@@ -1,5 +1,5 @@
-// The words that take whole files and make something else of them: analyze, sizes, profile, export; and files that stand beside the one that is
-// looked at. Declared here for the parser in command_line.cpp.
+// The words that take whole files and make something else of them: analyze, sizes, profile, compare, export; and files that stand beside the one
+// that is looked at. Declared here for the parser in command_line.cpp.
 //
 // Thread: any. Tested in tests/unit/app/command_line_test.cpp.
 #pragma once
@@ -21,6 +21,7 @@ void declare_analyze(CLI::App* word, AnalyzeWish& wish);
 void declare_sizes(CLI::App* word, SizesWish& wish);
 base::Result<Wish> finish_sizes(SizesWish wish);
 void declare_profile(CLI::App* word, ProfileWish& wish);
+void declare_compare(CLI::App* word, CompareWish& wish);
 // `at`: --at as it was typed.
 void declare_export(CLI::App* word, ExportWish& wish, std::string& at);
 // What was declared, once the line was read. Errors: kUsage.

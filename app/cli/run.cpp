@@ -42,6 +42,7 @@ struct Doer {
     int operator()(const AnalyzeWish& wish) const { return run_analyze(wish); }
     int operator()(const SizesWish& wish) const { return run_sizes(wish); }
     int operator()(const ProfileWish& wish) const { return run_profile(wish); }
+    int operator()(const CompareWish& wish) const { return run_compare(wish); }
     int operator()(const ExportWish& wish) const { return run_export(wish); }
     int operator()(const QueryWish& wish) const { return run_query(wish); }
     int operator()(const LintsWish& wish) const { return run_lints(wish); }

@@ -17,6 +17,7 @@ int run_break(const CtlWish& wish);
 int run_analyze(const AnalyzeWish& wish);
 int run_sizes(const SizesWish& wish);
 int run_profile(const ProfileWish& wish);
+int run_compare(const CompareWish& wish);
 int run_export(const ExportWish& wish);
 int run_query(const QueryWish& wish);
 int run_lints(const LintsWish& wish);

@@ -35,7 +35,7 @@ KNOWS = {
     "runtime": ["emit", "wire", "base"], "traces": ["inspect", "wire", "base"],
     "analyses": ["traces", "inspect", "wire", "base"], "exports": ["analyses", "traces", "inspect", "wire", "base"],
     "rules": ["traces", "inspect", "wire", "base"],
-    "views": ["analyses", "rules", "traces", "inspect", "wire", "base"], "app": ["views", "exports", "analyses", "rules", "traces", "bounds", "inspect", "wire", "base"],
+    "views": ["exports", "analyses", "rules", "traces", "inspect", "wire", "base"], "app": ["views", "exports", "analyses", "rules", "traces", "bounds", "inspect", "wire", "base"],
 }
 # Headers of libraries from outside, and the layers that may name them.
 OUTSIDE = [

@@ -19,6 +19,8 @@ public:
     std::uint64_t sum_ticks() const { return sum_ticks_; }
     // Ticks, the middle of the bucket; -1 when nothing was added.
     double quantile(double q) const;
+    // Bucket of wire/histogram.h, count; ascending, none empty.
+    const std::vector<std::pair<std::uint32_t, std::uint64_t>>& buckets() const { return buckets_; }
 
 private:
     void add_to(std::uint32_t bucket, std::uint64_t count);

@@ -11,7 +11,7 @@ namespace {
 
 // A worker can be off its processor for so long between a stamp and what it stamps (replay.cpp).
 constexpr std::int64_t kPatienceNs = 100'000'000;
-constexpr std::uint64_t kEventsBetweenQuestions = 8192;
+constexpr std::uint64_t kEventsBetweenLooks = 4096;  // at whether the walk is still wanted
 
 }  // namespace
 
@@ -34,14 +34,28 @@ base::Result<std::unique_ptr<TraceWalk>> TraceWalk::make(std::shared_ptr<const t
         const std::uint64_t ticks = trace.chunks()[trace.keyframes()[next]].header.ticks_max;
         begin = walk->replay_->moment_at(walk->replay_->time_of(ticks));
     }
-    if (!begin) return begin.error();
-    auto end = walk->replay_->moment_at(walk->replay_->end());
-    if (!end) return end.error();
-    walk->begin_ = std::move(*begin);
-    walk->end_ = std::move(*end);
-    walk->end_ticks_ = std::max(walk->end_->state.read_end_ticks, walk->begin_ticks());
-    walk->directory_ = std::make_unique<Directory>(walk->begin_->state, walk->end_->state);
+    if (auto status = walk->span(std::move(begin), walk->replay_->end()); !status) return status.error();
     return walk;
+}
+
+base::Result<std::unique_ptr<TraceWalk>> TraceWalk::make(std::shared_ptr<const traces::TraceReader> reader, traces::TimeNs from, traces::TimeNs to) {
+    auto replay = traces::Replay::make(std::move(reader));
+    if (!replay) return replay.error();
+    std::unique_ptr<TraceWalk> walk(new TraceWalk());
+    walk->replay_ = std::move(*replay);
+    if (auto status = walk->span(walk->replay_->moment_at(from), to); !status) return status.error();
+    return walk;
+}
+
+base::Status TraceWalk::span(base::Result<std::shared_ptr<const traces::Moment>> begin, traces::TimeNs to) {
+    if (!begin) return begin.error();
+    auto end = replay_->moment_at(to);
+    if (!end) return end.error();
+    begin_ = std::move(*begin);
+    end_ = std::move(*end);
+    end_ticks_ = std::max(end_->state.read_end_ticks, begin_ticks());
+    directory_ = std::make_unique<Directory>(begin_->state, end_->state);
+    return base::ok_status();
 }
 
 WalkCounts TraceWalk::run(SpanVisitor& visitor, traces::Search* search) {
@@ -54,12 +68,11 @@ WalkCounts TraceWalk::run(SpanVisitor& visitor, traces::Search* search) {
     traces::EventFeed feed(reader(), begin_ticks() + 1, end_ticks_);
     feed.for_each([&](const wire::DecodedEvent& event, const traces::RingCount& ring) {
         if (traces::is_bookkeeping(event.type)) return true;
-        if (++counts.events % kEventsBetweenQuestions == 0 && search != nullptr) {
-            search->reached(event.tsc - begin_ticks(), end_ticks_ - begin_ticks());
-            if (!search->wanted()) return false;
-        }
+        ++counts.events;
         order.take(ring.ring, event, ring.owner, ring.owner_index);
-        return true;
+        if (search == nullptr || counts.events % kEventsBetweenLooks != 0) return true;
+        if (event.tsc > begin_ticks()) search->reached(event.tsc - begin_ticks(), end_ticks_ - begin_ticks());
+        return search->wanted();
     });
     order.finish();
     counts.losses = feed.losses();

@@ -33,8 +33,11 @@ public:
     // Reads the looks at the begin and the end. Errors: kCorrupt, kUnreadable.
     static base::Result<std::unique_ptr<TraceWalk>> open(const std::string& path);
     static base::Result<std::unique_ptr<TraceWalk>> make(std::shared_ptr<const traces::TraceReader> reader);
+    // The same from one time to another, as if the trace held no more: it begins with the state rebuilt for that time.
+    static base::Result<std::unique_ptr<TraceWalk>> make(std::shared_ptr<const traces::TraceReader> reader, traces::TimeNs from, traces::TimeNs to);
 
-    // Walks; may be called again, for another visitor. Ends early, with what was told by then, once `search` is cancelled.
+    // Walks; may be called again, for another visitor. With a search: says how far it is, and ends early, with lives that are not over, when that is
+    // not wanted any more.
     WalkCounts run(SpanVisitor& visitor, traces::Search* search = nullptr);
 
     const traces::Replay& replay() const { return *replay_; }
@@ -53,6 +56,7 @@ public:
 
 private:
     TraceWalk() = default;
+    base::Status span(base::Result<std::shared_ptr<const traces::Moment>> begin, traces::TimeNs to);
     std::unique_ptr<traces::Replay> replay_;
     std::shared_ptr<const traces::Moment> begin_, end_;
     std::uint64_t end_ticks_ = 0;

@@ -28,7 +28,10 @@ base::Status write_dot(const analyses::TraceWalk& walk, const ExportRequest& req
 }
 
 base::Status write_stacks(analyses::TraceWalk& walk, const ExportRequest& request, OutputFile& output) {
-    auto profile = make_stack_profile(walk, request);
+    StackProfileWish wish;
+    wish.kind = request.kind;
+    wish.at_ns = request.at_ns;
+    auto profile = make_stack_profile(walk, wish);
     if (!profile) return profile.error();
     if (request.format == Format::kPprof) write_pprof(*profile, walk.reader(), output);
     if (request.format == Format::kSpeedscope)

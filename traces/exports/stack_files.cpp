@@ -15,7 +15,7 @@ namespace {
 // Root first. A park's reason stands on top of its stack.
 std::vector<ProfileFrame> root_first(const StackRow& row) {
     std::vector<ProfileFrame> frames(row.frames.rbegin(), row.frames.rend());
-    if (!row.reason.empty()) frames.push_back({"[" + row.reason + "]", "", 0, 0});
+    if (!row.reason.empty()) frames.push_back({"[" + row.reason + "]", "", "", 0, 0});
     return frames;
 }
 

@@ -16,18 +16,18 @@ using analyses::Activity;
 using analyses::Life;
 using analyses::Span;
 
-constexpr const char* kPartial = "[frames that were not captured]";
-
 // The stacks of a trace, by park.
 class StackBook {
 public:
-    explicit StackBook(const traces::TraceReader& reader) : reader_(reader), table_(reader.stack_table()) {
+    StackBook(const traces::TraceReader& reader, const traces::Search* search) : reader_(reader), table_(reader.stack_table()) {
         if (table_ == nullptr) return;
         for (std::uint32_t stack = 0; stack < table_->size(); ++stack) {
             if (!table_->pcs(stack).empty()) learn({wire::kNone, table_->pcs(stack).front()}, stack);
         }
-        for (const std::uint32_t position : reader.stacks())
+        for (const std::uint32_t position : reader.stacks()) {
+            if (search != nullptr && !search->wanted()) return;
             learn_sites(position);
+        }
     }
 
     // Number of the stack that this park had; kNone = not known.
@@ -92,10 +92,11 @@ using Sums = std::map<RowKey, std::array<std::uint64_t, 2>>;
 
 class StackTimes final : public analyses::SpanVisitor {
 public:
-    StackTimes(const traces::TraceReader& reader, Kind kind) : book_(reader), kind_(kind) {}
+    StackTimes(const analyses::TraceWalk& walk, const StackProfileWish& wish) : book_(walk.reader(), wish.search), walk_(walk), wish_(wish) {}
 
     void began(const Life& life) override { running_[life.index] = {}; }
     void leave(const Life& life, const Span& span) override {
+        if (!is_asked_for(life)) return;
         const std::uint64_t ticks = span.end_ticks - span.begin_ticks;
         Running& running = running_[life.index];
         if (span.activity == Activity::kRunning) {
@@ -103,7 +104,7 @@ public:
             running.ticks += ticks;
             return;
         }
-        if (kind_ == Kind::kBlocked) {
+        if (wish_.kind == Kind::kBlocked) {
             if (span.activity == Activity::kBlocked) add(key(life, span, true), 1, ticks);
         } else if (running.runs != 0) {
             add(span.activity == Activity::kUnknown ? rootless(life) : key(life, span, false), running.runs,
@@ -112,8 +113,8 @@ public:
         }
     }
     void ended(const Life& life, analyses::LifeEnd, std::uint64_t) override {
-        const Running& running = running_[life.index];
-        if (kind_ == Kind::kCpu && running.runs != 0) add(rootless(life), running.runs, running.ticks);
+        const Running& running = running_[life.index];  // nothing in it of whom nobody asked for
+        if (wish_.kind == Kind::kCpu && running.runs != 0) add(rootless(life), running.runs, running.ticks);
     }
     const StackBook& book() const { return book_; }
     const Sums& sums() const { return sums_; }
@@ -122,6 +123,13 @@ private:
     struct Running {  // time on a worker whose end's stack is not known yet
         std::uint64_t runs = 0, ticks = 0;
     };
+    bool is_asked_for(const Life& life) {
+        if (wish_.coroutine != 0 && life.identity != wish_.coroutine) return false;
+        if (wish_.site.empty()) return true;
+        const auto [found, fresh] = site_asked_.try_emplace(life.site, false);
+        if (fresh) found->second = walk_.directory().site(life.site) == wish_.site;
+        return found->second;
+    }
     static RowKey rootless(const Life& life) {
         return {life.site, life.name, wire::kNone, 0, wire::WaitReason::kNothing};
     }
@@ -139,7 +147,9 @@ private:
     }
 
     StackBook book_;
-    const Kind kind_;
+    const analyses::TraceWalk& walk_;
+    const StackProfileWish& wish_;
+    std::map<std::uint32_t, bool> site_asked_;  // whether it is the one that is asked for
     traces::SparseTable<Running> running_;
     Sums sums_;
 };
@@ -160,10 +170,10 @@ public:
             add_frames(row, pc);
         if (pcs.empty() && key.pc != 0) {
             add_frames(row, key.pc);
-            row.frames.push_back({kPartial, "", 0, 0});
+            row.frames.push_back({kPartialFrame, "", "", 0, 0});
         }
         const auto& sites = walk_.end().state.sites;
-        ProfileFrame root{fmt::format("{} ({})", row.coroutine, row.site), "", 0, 0};
+        ProfileFrame root{root_text(row.coroutine, row.site), "", "", 0, 0};
         if (key.site < sites.size()) {
             root.file = std::string(walk_.end().state.text(sites[key.site].file));
             root.line = sites[key.site].line;
@@ -175,7 +185,7 @@ public:
 private:
     void add_frames(StackRow& row, std::uint64_t pc) {
         for (const inspect::Frame& frame : names_.at(pc))
-            row.frames.push_back({frame_text(frame), frame.file, frame.line, pc});
+            row.frames.push_back({frame_text(frame), frame.file, frame.module, frame.line, pc});
     }
     const analyses::TraceWalk& walk_;
     FrameNames names_;
@@ -192,12 +202,14 @@ base::Error no_stacks(const analyses::TraceWalk& walk, const char* what) {
                            ": it ended before the first look at parked coroutines; record for longer");
 }
 
-base::Result<StackProfile> memory_profile(const analyses::TraceWalk& walk, const ExportRequest& request) {
+base::Result<StackProfile> memory_profile(const analyses::TraceWalk& walk, const StackProfileWish& request) {
     auto moment = walk.replay().moment_at(request.at_ns.value_or(walk.replay().populated()));
     if (!moment) return moment.error();
     const traces::Moment& at = **moment;
     std::map<RowKey, std::array<std::int64_t, 2>> sums;
     for (const inspect::CoroutineImage& coroutine : at.state.coroutines) {
+        if (request.coroutine != 0 && coroutine.identity != request.coroutine) continue;
+        if (!request.site.empty() && at.state.site_text(coroutine.site) != request.site) continue;
         const inspect::StackRef* ref = at.stack_of(coroutine);
         if (ref == nullptr)
             continue;  // it runs, or was not copied since it parked: how much it uses is not known
@@ -221,13 +233,17 @@ base::Result<StackProfile> memory_profile(const analyses::TraceWalk& walk, const
 
 }  // namespace
 
-base::Result<StackProfile> make_stack_profile(analyses::TraceWalk& walk, const ExportRequest& request) {
-    if (request.kind == Kind::kStackMemory) return memory_profile(walk, request);
-    StackTimes times(walk.reader(), request.kind);
+std::string root_text(const std::string& coroutine, const std::string& site) {
+    return fmt::format("{} ({})", coroutine, site);
+}
+
+base::Result<StackProfile> make_stack_profile(analyses::TraceWalk& walk, const StackProfileWish& wish) {
+    if (wish.kind == Kind::kStackMemory) return memory_profile(walk, wish);
+    StackTimes times(walk, wish);
     if (times.book().empty()) return no_stacks(walk, "stacks");
-    walk.run(times);
+    walk.run(times, wish.search);
     StackProfile profile;
-    const bool cpu = request.kind == Kind::kCpu;
+    const bool cpu = wish.kind == Kind::kCpu;
     profile.names = {cpu ? "runs" : "waits", cpu ? "cpu" : "blocked"};
     profile.units = {"count", "nanoseconds"};
     profile.begin_ns = walk.time_ns(walk.begin_ticks());

@@ -24,6 +24,7 @@ namespace coroscope::exports {
 
 struct ProfileFrame {
     std::string function, file;
+    std::string module;  // path of the ELF file; "" = unknown, or no place in the code
     std::uint32_t line = 0;
     std::uint64_t pc = 0;  // 0 = is no place in the code: a coroutine's name, a reason
     bool operator==(const ProfileFrame&) const = default;
@@ -43,7 +44,20 @@ struct StackProfile {
     std::vector<StackRow> rows;                  // most of the second value first
 };
 
+// What is wanted. The time that is told of is the walk's.
+struct StackProfileWish {
+    Kind kind = Kind::kCpu;
+    std::optional<std::int64_t> at_ns;   // stack-memory; nothing = the last moment with coroutines
+    std::uint64_t coroutine = 0;         // identity; 0 = of all
+    std::string site;                    // "file:line"; "" = of all
+    traces::Search* search = nullptr;    // ends early, with what adds up by then, when it is not wanted any more
+};
+
 // Errors: kUnreadable, when the trace has no stacks that could be shown.
-base::Result<StackProfile> make_stack_profile(analyses::TraceWalk& walk, const ExportRequest& request);
+base::Result<StackProfile> make_stack_profile(analyses::TraceWalk& walk, const StackProfileWish& wish);
+
+// Of who stands for a stack that was not captured whole; and how a coroutine's root frame reads: "parser (parse.cpp:12)".
+inline constexpr const char* kPartialFrame = "[frames that were not captured]";
+std::string root_text(const std::string& coroutine, const std::string& site);
 
 }  // namespace coroscope::exports

@@ -92,6 +92,14 @@ TEST(CommandLine, profile_and_export_say_what_of_which_trace) {
     EXPECT_FALSE(meant<ExportWish>({"export", "x.coro", "--format", "go", "-o", "x.go"}).at_ns.has_value());
 }
 
+TEST(CommandLine, compare_takes_two_traces) {
+    const auto compare = meant<CompareWish>({"compare", "a.coro", "b.coro", "--json"});
+    EXPECT_EQ(compare.before, "a.coro");
+    EXPECT_EQ(compare.after, "b.coro");
+    EXPECT_TRUE(compare.json);
+    EXPECT_NE(refused({"compare", "a.coro"}).find("AFTER"), std::string::npos);
+}
+
 TEST(CommandLine, a_profile_or_an_export_that_means_nothing_is_refused) {
     EXPECT_NE(refused({"profile"}).find("FILE"), std::string::npos);
     EXPECT_NE(refused({"profile", "x.coro", "--by", "colour"}).find("coroutine, site, channel, worker"),

@@ -208,7 +208,7 @@ TEST(StackProfile, time_goes_to_the_stack_of_the_park_or_to_what_is_known_of_it)
     Parks().write(file.path(), true);
     auto walk = analyses::TraceWalk::open(file.path());
     ASSERT_TRUE(walk.ok());
-    ExportRequest request;
+    StackProfileWish request;
     request.kind = Kind::kBlocked;
     const auto blocked = make_stack_profile(**walk, request);
     ASSERT_TRUE(blocked.ok());
@@ -227,6 +227,33 @@ TEST(StackProfile, time_goes_to_the_stack_of_the_park_or_to_what_is_known_of_it)
     const auto memory = make_stack_profile(**walk, request);
     ASSERT_TRUE(memory.ok());
     EXPECT_EQ(by_stack(*memory), (std::map<std::string, std::int64_t>{{"f4096 < f40960 < coroutine", 64}}));
+}
+
+TEST(StackProfile, parts_of_the_time_add_up_to_the_whole_and_whom_can_be_asked_for) {
+    const TemporaryPath file("parts");
+    Parks().write(file.path(), true);
+    const auto profile_of = [&](std::int64_t from, std::int64_t to, const StackProfileWish& wish) {
+        auto reader = traces::TraceReader::open(file.path());
+        EXPECT_TRUE(reader.ok());
+        auto walk = analyses::TraceWalk::make(std::shared_ptr<const traces::TraceReader>(std::move(*reader)), from, to);
+        EXPECT_TRUE(walk.ok());
+        auto profile = make_stack_profile(**walk, wish);
+        EXPECT_TRUE(profile.ok());
+        return by_stack(*profile);
+    };
+    constexpr std::int64_t kBegin = 1'000'000'000, kMiddle = kBegin + 350, kEnd = kBegin + 1400;
+    StackProfileWish wish;
+    wish.kind = Kind::kBlocked;
+    auto sum = profile_of(kBegin, kMiddle, wish);
+    EXPECT_EQ(sum, (std::map<std::string, std::int64_t>{{"f4096 < f40960 < coroutine", 350},
+                                                        {"f4097 < [frames that were not captured] < coroutine", 300}}));
+    for (const auto& [stack, ns] : profile_of(kMiddle, kEnd, wish)) sum[stack] += ns;
+    EXPECT_EQ(sum, profile_of(kBegin, kEnd, wish));
+    wish.coroutine = 10;
+    EXPECT_EQ(profile_of(kBegin, kEnd, wish), (std::map<std::string, std::int64_t>{{"f4096 < f40960 < coroutine", 1400}}));
+    wish.coroutine = 0;
+    wish.site = "nowhere.cpp:1";
+    EXPECT_TRUE(profile_of(kBegin, kEnd, wish).empty());
 }
 
 TEST(StackProfile, a_trace_without_stacks_is_said_to_have_none) {
