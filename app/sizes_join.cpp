@@ -25,6 +25,15 @@ std::vector<std::string> names_of(const bounds::Program& program, const std::vec
     return names;
 }
 
+// Where each function of a path goes on to the next; the last one stands at `last`.
+std::vector<traces::SizePlace> places_of(const bounds::Program& program, const std::vector<bounds::NodeId>& path, std::uint64_t last) {
+    std::vector<traces::SizePlace> places;
+    places.reserve(path.size());
+    for (std::size_t i = 0; i < path.size(); ++i)
+        places.push_back({program.path_of(path[i]), i + 1 < path.size() ? program.call_between(path[i], path[i + 1]) : last});
+    return places;
+}
+
 traces::SizeProof proof_of(bounds::Program& program, const bounds::SpawnSite& site) {
     const bounds::Bound& bound = program.bound(site.entry);
     traces::SizeProof proof;
@@ -34,7 +43,11 @@ traces::SizeProof proof_of(bounds::Program& program, const bounds::SpawnSite& si
     if (bound.proven) {
         proof.bound_bytes = bounds::stack_bytes(program, site);
         proof.call_depth = bound.calls_deep;
-        proof.path = names_of(program, program.deepest_path(site.entry));
+        const std::vector<bounds::NodeId> deepest = program.deepest_path(site.entry);
+        proof.path = names_of(program, deepest);
+        proof.places = places_of(program, deepest, program.function(deepest.back()).low);
+        for (std::string& assumption : program.assumptions_under(site.entry))
+            proof.assumptions.insert(std::move(assumption));
         for (const bounds::Contract* contract : program.contracts_under(site.entry))
             proof.contracts.insert(fmt::format("{} takes at most {} bytes: {}", contract->name, contract->depth, contract->evidence));
         return proof;
@@ -44,7 +57,7 @@ traces::SizeProof proof_of(bounds::Program& program, const bounds::SpawnSite& si
         proof.reasons.insert({names_of(program, finding.path),
                               program.name(where) + " " +
                                   bounds::Program::sentence(finding.reason, bounds::readable(finding.reason.callee)),
-                              program.path_of(where), finding.reason.address});
+                              program.path_of(where), finding.reason.address, places_of(program, finding.path, finding.reason.address)});
         while (proof.reasons.size() > traces::kSizeReasonsMax)
             proof.reasons.erase(std::prev(proof.reasons.end()));
     }
@@ -58,6 +71,22 @@ std::vector<SizeBuild> builds_with(const traces::SizeRows& rows, const std::stri
         if (!build_id.empty() && build.build_id == build_id) found.push_back(build);
     }
     return found;
+}
+
+// Which builds of the files the places of the proofs are in.
+void note_files(traces::SizeBuildRows& found) {
+    std::set<std::string> paths;
+    for (const auto& [site, proof] : found.proofs) {
+        for (const traces::SizePlace& place : proof.places)
+            paths.insert(place.binary);
+        for (const traces::SizeReason& reason : proof.reasons) {
+            for (const traces::SizePlace& place : reason.places)
+                paths.insert(place.binary);
+        }
+    }
+    for (const std::string& path : paths) {
+        if (auto file = inspect::ElfFile::open(path)) found.proven_from.emplace(path, (*file)->build_id());
+    }
 }
 
 // Why there is no proof; "" = `found` has it.
@@ -74,10 +103,9 @@ std::string prove(traces::SizeBuildRows& found, const std::string& path) {
         const traces::SizeProof proof = proof_of(opened, site);
         const auto [place, fresh] = found.proofs.try_emplace(fmt::format("{}:{}", site.file, site.line), proof);
         if (!fresh) place->second.merge(proof);
-        if (!proof.proven) continue;
-        for (const std::string& assumption : opened.assumptions_under(site.entry))
-            found.assumptions.insert(assumption);
+        found.assumptions.insert(proof.assumptions.begin(), proof.assumptions.end());
     }
+    note_files(found);
     return {};
 }
 

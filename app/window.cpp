@@ -139,6 +139,7 @@ void WindowLoop::start(const WindowOptions& options) {
     std::vector<std::string> folders;
     for (const std::string& path : options.debug_paths)  // libdw takes a relative one as beside the program
         folders.push_back(std::filesystem::absolute(path).string());
+    main_.workspace().debug_paths = folders;
     session_.set_debug_paths(std::move(folders));
     session_.set_listening(options.events == "never"    ? traces::Listening::kNever
                            : options.events == "always" ? traces::Listening::kAlways

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "traces/size_join.h"
+#include "traces/size_match.h"
 #include "traces/size_words.h"
 
 namespace coroscope::traces {
@@ -74,6 +75,35 @@ std::string row_text(const SizeChange& change, const std::string& name) {
                        pair_text(change, deepest), pair_text(change, grew), pair_text(change, holds));
 }
 
+// Sites of one side alone that are the same become one.
+void match_lonely(std::vector<SizeChange>& changes) {
+    std::vector<std::size_t> places[2];
+    std::vector<SizeSiteName> names[2];
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        if (changes[i].before.ran == changes[i].after.ran) continue;
+        const std::size_t side = changes[i].after.ran ? 1 : 0;
+        places[side].push_back(i);
+        names[side].push_back({changes[i].site, changes[i].symbol});
+    }
+    const std::vector<std::size_t> matches = match_sites(names[0], names[1]);
+    std::vector<bool> gone(changes.size());
+    for (std::size_t i = 0; i < matches.size(); ++i) {
+        if (matches[i] == kNoMatch) continue;
+        const std::size_t before = places[0][matches[i]];
+        SizeChange& change = changes[places[1][i]];
+        change.before = changes[before].before;
+        if (changes[before].site != change.site) change.site_before = changes[before].site;
+        gone[before] = true;
+    }
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        if (gone[i]) continue;
+        if (kept != i) changes[kept] = std::move(changes[i]);
+        ++kept;
+    }
+    changes.resize(kept);
+}
+
 }  // namespace
 
 SizeComparison compare_sizes(const SizeRows& before, const SizeRows& after) {
@@ -98,6 +128,7 @@ SizeComparison compare_sizes(const SizeRows& before, const SizeRows& after) {
         add(comparison.after, change.after);
         comparison.sites.push_back(std::move(change));
     }
+    match_lonely(comparison.sites);
     std::stable_sort(comparison.sites.begin(), comparison.sites.end(), [](const SizeChange& a, const SizeChange& b) {
         return std::max(a.before.resident_bytes, a.after.resident_bytes) > std::max(b.before.resident_bytes, b.after.resident_bytes);
     });
@@ -109,6 +140,7 @@ json to_json(const SizeComparison& comparison) {
     for (const SizeChange& change : comparison.sites) {
         sites.push_back({{"site", change.site},
                          {"symbol", change.symbol},
+                         {"moved_from", change.site_before.empty() ? json(nullptr) : json(change.site_before)},
                          {"before", side_json(change.before, true)},
                          {"after", side_json(change.after, true)}});
     }

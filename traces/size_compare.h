@@ -2,7 +2,8 @@
 // before and after a change of the program.
 //
 // A side is rows of one run or of many, of a trace or of a table. Sites are matched as in a table (size_join.h), so that one that moved between two
-// builds is one row. What a side holds is counted as in a table: the most that each site had alive at once, in the class that it got; the sum is
+// builds is one row; and what is left by file and function (size_match.h), so that a program of another name, or from another folder, is,
+// too. What a side holds is counted as in a table: the most that each site had alive at once, in the class that it got; the sum is
 // what they would hold together, and at least what the run held.
 //
 // Thread: pure. Tested in tests/unit/traces/size_compare_test.cpp.
@@ -30,6 +31,7 @@ struct SizeSide {
 struct SizeChange {
     std::string site;    // as the newer build has it
     std::string symbol;
+    std::string site_before;  // where it moved from; "" = it did not
     SizeSide before, after;
 };
 

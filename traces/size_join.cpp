@@ -2,6 +2,7 @@
 #include "traces/size_join.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <tuple>
 
@@ -53,6 +54,19 @@ bool same_function(const std::set<std::string>& a, const std::set<std::string>& 
            std::any_of(a.begin(), a.end(), [&](const std::string& name) { return b.contains(name); });
 }
 
+// "look at what it takes on trust (…), then at the frames along f → g"
+std::string where_to_look(const SizeProof& proof) {
+    std::string trusted, path;
+    for (const std::string& contract : proof.contracts)
+        trusted += (trusted.empty() ? "" : "; ") + contract;
+    for (const std::string& function : proof.path)
+        path += (path.empty() ? "" : " → ") + plain_function_name(function);
+    std::string text = "look";
+    if (!trusted.empty()) text += fmt::format(" at what it takes on trust ({}), then", trusted);
+    text += path.empty() ? " at the frames under it" : " at the frames along " + path;
+    return text + ", with 'coroscope analyze'";
+}
+
 struct Current {
     std::set<std::string> functions;
     SizeRow row;
@@ -79,6 +93,7 @@ public:
         }
         for (auto& [site, current] : current_) {
             current.row.proof = proof_of(current);
+            doubt(current.row);
             const bool proven = current.row.proof.has_value() && current.row.proof->proven;
             if (!proven && !current.row.measured()) continue;  // nothing is known of it but why
             answer_.rows.emplace(site, std::move(current.row));
@@ -112,12 +127,14 @@ private:
             if (spot.row.symbol.empty()) spot.row.symbol = proof.symbol;
             const std::string name = plain_function_name(proof.symbol);
             if (spot.functions.empty() && !name.empty()) spot.functions.insert(name);
-            if (!proof.proven || spot.row.deepest_bytes() <= proof.bound_bytes) continue;
+            const std::uint64_t used = std::max(spot.row.deepest_bytes(), spot.row.wrong_bytes);
+            if (!proof.proven || used <= proof.bound_bytes) continue;
             spot.row.contradicted = true;
-            answer_.contradictions.push_back(fmt::format(
-                "{} ({}) is proven to need at most {} bytes in {}, and a run of that build used {}: do not trust this proof, and report it with "
-                "the binary",
-                site, spot.row.symbol, proof.bound_bytes, build_text(build), spot.row.deepest_bytes()));
+            broken_.insert(proof.contracts.begin(), proof.contracts.end());
+            answer_.contradictions.push_back(
+                fmt::format("{} ({}) is proven to need at most {} bytes in {}, and a run of that build used {}: do not trust this proof, and "
+                            "report it with the binary; {}",
+                            site, spot.row.symbol, proof.bound_bytes, build_text(build), used, where_to_look(proof)));
         }
         return spots;
     }
@@ -204,6 +221,13 @@ private:
         return of_class.size() == 1 && rivals_of_class == 1 ? of_class.front() : std::string();
     }
 
+    // What a contradicted proof takes on trust may be what is wrong with it: others that do so get a margin.
+    void doubt(SizeRow& row) const {
+        if (!row.proven()) return;
+        std::set_intersection(row.proof->contracts.begin(), row.proof->contracts.end(), broken_.begin(), broken_.end(),
+                              std::inserter(row.doubted, row.doubted.end()));
+    }
+
     // Of the newest build of every program that has the site; none where one of them is not known to be proven or not.
     std::optional<SizeProof> proof_of(const Current& current) const {
         std::optional<SizeProof> joined;
@@ -227,6 +251,7 @@ private:
     std::map<std::string, SizeBuild> newest_;  // by program
     std::map<std::string, Current> current_;
     std::map<std::pair<std::string, std::string>, SizeRow> apart_;  // by site and symbol
+    std::set<std::string> broken_;  // contracts under proofs that a run contradicted
     JoinedSizes answer_;
 };
 
@@ -242,7 +267,9 @@ std::string plain_function_name(std::string_view function) {
 }
 
 JoinedSizes SizeRows::joined() const {
-    return Joiner(builds_).join();
+    JoinedSizes joined = Joiner(builds_).join();
+    apply_wishes(wishes_, joined);
+    return joined;
 }
 
 }  // namespace coroscope::traces

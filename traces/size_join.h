@@ -9,7 +9,8 @@
 // Functions are compared by name, without what is returned, parameters and template arguments, so that compilers' spellings agree.
 //
 // A proof counts if it is of the newest build of each program that has the site; one of an older build says nothing about the newer. A run that
-// went deeper than what is proven of the same build contradicts it: then no proof of that site counts.
+// went deeper than what is proven of the same build contradicts it: then no proof of that site counts, and proofs that take the same on trust of
+// functions of libraries are doubted.
 //
 // Thread: pure. Tested in tests/unit/traces/size_join_test.cpp.
 #pragma once

@@ -15,6 +15,13 @@
 
 namespace coroscope::traces {
 
+// An instruction of a binary file: `address` is as that file has it. What a viewer shows as code.
+struct SizePlace {
+    std::string binary;
+    std::uint64_t address = 0;
+    auto operator<=>(const SizePlace&) const = default;
+};
+
 // Of many reasons the nearest are kept: those with the shortest way to the function that has them.
 inline constexpr std::size_t kSizeReasonsMax = 8;
 
@@ -23,6 +30,7 @@ struct SizeReason {
     std::string text;               // "demo::watch calls through a pointer"
     std::string binary;             // in which the instruction is
     std::uint64_t address = 0;
+    std::vector<SizePlace> places = {};  // where each function of the path goes on to the next, the last one's as above; none: not known
 
     std::strong_ordering operator<=>(const SizeReason& other) const;
     bool operator==(const SizeReason& other) const = default;
@@ -34,8 +42,10 @@ struct SizeProof {
     std::uint64_t bound_bytes = 0, call_depth = 0;  // of a proven one
     bool recursion = false;
     std::vector<std::string> path = {};    // of a proven one: the calls that go deepest
-    std::set<std::string> contracts = {};  // what it takes on trust of functions of libraries, with the evidence
-    std::set<SizeReason> reasons = {};     // why it is not proven
+    std::vector<SizePlace> places = {};      // where each function of the path calls the next, and where the last one begins; none: not known
+    std::set<std::string> contracts = {};    // what it takes on trust of functions of libraries, with the evidence
+    std::set<std::string> assumptions = {};  // what it rests on besides, in sentences
+    std::set<SizeReason> reasons = {};       // why it is not proven
 
     void merge(const SizeProof& other);
     bool operator==(const SizeProof& other) const = default;

@@ -113,6 +113,7 @@ std::uint64_t SizeRow::quantile(double q) const {
 }
 
 const char* SizeRow::evidence() const {
+    if (wished) return "wished";
     if (proven()) return "proven";
     return samples != 0 ? "profiled" : "unknown";
 }
@@ -122,18 +123,22 @@ std::uint64_t SizeRow::expected_bytes() const {
 }
 
 SizeClass SizeRow::advised(const ClassBytes& bytes) const {
+    return wished ? *wished : computed(bytes);
+}
+
+SizeClass SizeRow::computed(const ClassBytes& bytes) const {
     const SizeClass by_depth = advised_by_depth(bytes);
     if (!wrong_class || by_depth > *wrong_class) return by_depth;
     return *wrong_class == SizeClass::kLarge ? SizeClass::kLarge : static_cast<SizeClass>(number(*wrong_class) + 1);
 }
 
 SizeClass SizeRow::advised_by_depth(const ClassBytes& bytes) const {
-    if (proven()) return bytes.fitting(expected_bytes());
+    const auto with_margin = [](std::uint64_t deepest) {
+        return deepest + std::max(kMarginBytesMin, (deepest - std::min(deepest, kFixedBytes)) / 4);
+    };
+    if (proven()) return bytes.fitting(doubted.empty() ? expected_bytes() : with_margin(expected_bytes()));
     if (samples == 0) return class_used;
-    const std::uint64_t deepest = deepest_bytes();
-    const std::uint64_t needed = deepest +
-                                 std::max(kMarginBytesMin, (deepest - std::min(deepest, kFixedBytes)) / 4);
-    const SizeClass fitting = bytes.fitting(needed);
+    const SizeClass fitting = bytes.fitting(with_margin(deepest_bytes()));
     if (samples < kSamplesEnough && fitting < class_used) return class_used;
     return fitting;
 }
@@ -169,6 +174,7 @@ void SizeBuildRows::merge(const SizeBuildRows& other) {
         if (!fresh) found->second.merge(proof);
     }
     assumptions.insert(other.assumptions.begin(), other.assumptions.end());
+    proven_from.insert(other.proven_from.begin(), other.proven_from.end());
 }
 
 void SizeRows::merge(const SizeRows& other) {
@@ -177,6 +183,7 @@ void SizeRows::merge(const SizeRows& other) {
     for (const auto& [build, paths] : other.binaries_)
         binaries_[build].insert(paths.begin(), paths.end());
     bytes_.merge(other.bytes_);
+    merge_wishes(wishes_, other.wishes_);
 }
 
 }  // namespace coroscope::traces

@@ -7,7 +7,8 @@
 // High water is kept as a log-linear histogram (wire/histogram.h), which merges by addition; the maximum is kept exactly, because the advice
 // rests on it. Class and prediction are those of the run that began last.
 //
-// Advice: on a proof the smallest class that holds the bound (a proof needs no margin) and whatever was seen; else the smallest whose usable
+// Advice: on a proof the smallest class that holds the bound and whatever was seen (a proof needs no margin, unless it shares a contract with one
+// that a run has contradicted); else the smallest whose usable
 // bytes hold the maximum and a margin: a quarter of it without the frame of a park, at least 32 bytes. Paths that no run took cannot be seen,
 // so fewer than kSamplesEnough coroutines never argue for a smaller class than was used. A class that once was wrong is never advised again.
 // The table is a wish of whoever passes it on (CPRIME_SIZES): its rows may choose classes below a page, where canaries watch.
@@ -31,6 +32,7 @@
 #include "instrumentation/inspect/state_image.h"
 #include "instrumentation/wire/coroutine.h"
 #include "traces/size_proof.h"
+#include "traces/size_wishes.h"
 
 namespace coroscope::traces {
 
@@ -84,6 +86,8 @@ struct SizeRow {
     // Of rows that were joined (size_join.h).
     std::optional<SizeProof> proof;    // of the newest build
     bool contradicted = false;         // a run of a build went deeper than what is proven of it
+    std::set<std::string> doubted;     // contracts that the proof shares with one that was contradicted
+    std::optional<wire::SizeClass> wished;
     std::set<std::string> moved_from;  // where earlier builds had the site
 
     void add_sample(std::uint64_t high_water_bytes);
@@ -92,10 +96,11 @@ struct SizeRow {
     std::uint64_t deepest_bytes() const { return max_bytes < seen_bytes ? seen_bytes : max_bytes; }
     std::uint64_t quantile(double q) const;
     bool proven() const { return proof.has_value() && proof->proven && !contradicted; }
-    const char* evidence() const;  // proven, profiled, unknown
+    const char* evidence() const;  // wished, proven, profiled, unknown
     // What a stack of this site is expected to take at most: the bound, or the deepest seen; 0 = nothing is known.
     std::uint64_t expected_bytes() const;
-    wire::SizeClass advised(const ClassBytes& bytes) const;
+    wire::SizeClass advised(const ClassBytes& bytes) const;   // the wish, or else what is computed
+    wire::SizeClass computed(const ClassBytes& bytes) const;
     wire::SizeClass advised_by_depth(const ClassBytes& bytes) const;  // whatever was wrong before
     // Of the latest run's prediction: the smaller of predicted and seen in parts of the larger.
     std::optional<double> accuracy() const;
@@ -117,6 +122,7 @@ struct SizeBuildRows {
     std::map<std::pair<std::string, std::string>, SizeRow> measured;  // by site ("file:line") and function
     std::map<std::string, SizeProof> proofs;                          // by site
     std::set<std::string> assumptions;                                // on which its proofs rest
+    std::set<std::pair<std::string, std::string>> proven_from;        // path and build-id of each file that the proofs name
 
     void merge(const SizeBuildRows& other);
 };
@@ -133,16 +139,20 @@ public:
     void add_alive(const inspect::StateImage& state);
     // Adds what the program itself keeps of each site: how deep its stacks were seen to go, and how they grew while somebody listened.
     void add_sites(const inspect::StateImage& state);
-    // Adds the rows of a table written before. kCorrupt names the line and what is wrong.
+    // Adds the rows of a table written before, and what dead programs left beside it (FILE.wrong). kCorrupt names the line and what is wrong.
     base::Status add_table(const std::string& path);
     // The same of its text; `origin`: how sentences name it. Of a table that is refused nothing is taken.
     base::Status add_table_text(std::string_view text, const std::string& origin);
+    // Adds what dead programs said of rows that did not hold: lines of JSON, {"site", "class", "bytes"} and, where they know it, "program"
+    // and "build_id". What is no such line says nothing.
+    void add_wrong_lines(std::string_view lines);
     // Either, whichever the file is.
     base::Status add_file(const std::string& path);
     void merge(const SizeRows& other);
 
     // Rows of one build, to add to.
     SizeBuildRows& build(const SizeBuild& build) { return builds_[build]; }
+    void wish(const std::string& site, const SizeWish& wish) { add_wish(wishes_, site, wish); }
     const std::map<SizeBuild, SizeBuildRows>& builds() const { return builds_; }
     // Where the traces that were added say that a build's binary lies.
     const std::map<SizeBuild, std::set<std::string>>& binaries() const { return binaries_; }
@@ -153,6 +163,7 @@ public:
 
 private:
     std::map<SizeBuild, SizeBuildRows> builds_;
+    WishesBySite wishes_;
     std::map<SizeBuild, std::set<std::string>> binaries_;  // not written: paths of this machine
     ClassBytes bytes_ = ClassBytes::of({});
 };

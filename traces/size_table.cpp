@@ -54,14 +54,25 @@ json measured_json(const SizeRow& row) {
     return made;
 }
 
+json places_json(const std::vector<SizePlace>& places) {
+    json made = json::array();
+    for (const SizePlace& place : places)
+        made.push_back({place.binary, place.address});
+    return made;
+}
+
 json proof_json(const SizeProof& proof) {
     json reasons = json::array();
     for (const SizeReason& reason : proof.reasons)
-        reasons.push_back(
-            {{"reason", reason.text}, {"path", reason.path}, {"binary", reason.binary}, {"address", reason.address}});
+        reasons.push_back({{"reason", reason.text},
+                           {"path", reason.path},
+                           {"places", places_json(reason.places)},
+                           {"binary", reason.binary},
+                           {"address", reason.address}});
     json made = {{"symbol", proof.symbol},       {"proven", proof.proven},       {"recursion", proof.recursion},
                  {"bound_bytes", nullptr},       {"call_depth", nullptr},        {"path", proof.path},
-                 {"contracts", proof.contracts}, {"reasons", std::move(reasons)}};
+                 {"contracts", proof.contracts}, {"reasons", std::move(reasons)},
+                 {"places", places_json(proof.places)}, {"assumptions", proof.assumptions}};
     if (proof.proven) {
         made["bound_bytes"] = proof.bound_bytes;
         made["call_depth"] = proof.call_depth;
@@ -92,6 +103,8 @@ json site_json(const std::string& site, const SizeRow& row, const ClassBytes& by
     made["resident_bytes"] = row.resident_bytes(bytes);
     made["saved_bytes"] = row.saved_bytes(bytes);
     made["contradicted"] = row.contradicted;
+    made["doubted"] = row.doubted;
+    if (row.wished) made["class_computed"] = inspect::size_class_name(row.computed(bytes));
     made["moved_from"] = row.moved_from;
     return made;
 }
@@ -113,7 +126,21 @@ json build_json(const SizeBuild& build, const SizeBuildRows& rows) {
             {"latest_run_unix_ns", rows.latest_run_unix_ns},
             {"measured", std::move(measured)},
             {"proofs", std::move(proofs)},
+            {"proven_from", rows.proven_from},
             {"assumptions", rows.assumptions}};
+}
+
+json wishes_json(const WishesBySite& wishes) {
+    json made = json::array();
+    for (const auto& [site, of_site] : wishes) {
+        for (const SizeWish& wish : of_site) {
+            made.push_back({{"site", site},
+                            {"symbol", wish.symbol},
+                            {"class", inspect::size_class_name(wish.size_class)},
+                            {"unix_ns", wish.unix_ns}});
+        }
+    }
+    return made;
 }
 
 json hot_spots_json(const JoinedSizes& joined, const ClassBytes& bytes) {
@@ -164,6 +191,7 @@ json SizeRows::to_json() const {
             {"hot_spots", hot_spots_json(joined, bytes_)},
             {"notes", joined.notes},
             {"contradictions", joined.contradictions},
+            {"wishes", wishes_json(wishes_)},
             {"builds", std::move(builds)}};
 }
 

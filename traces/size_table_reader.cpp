@@ -124,6 +124,18 @@ std::string read_measured(const json& object, SizeRow& row) {
     return read_histogram(object, row);
 }
 
+// A list of pairs of a text and a number. Tables of before have none.
+bool read_places(const json& object, std::vector<SizePlace>& places) {
+    const auto found = object.find("places");
+    if (found == object.end()) return true;
+    if (!found->is_array()) return false;
+    for (const json& one : *found) {
+        if (!one.is_array() || one.size() != 2 || !one[0].is_string() || !one[1].is_number_unsigned()) return false;
+        places.push_back({one[0].get<std::string>(), one[1].get<std::uint64_t>()});
+    }
+    return true;
+}
+
 // What is wrong with a proof; "" = nothing.
 std::string read_proof(const json& object, SizeProof& proof) {
     const auto flag = [&](const char* key, bool& value) {
@@ -141,13 +153,17 @@ std::string read_proof(const json& object, SizeProof& proof) {
     std::vector<std::string> path;
     if (!read_texts(object, "path", path) || !read_texts(object, "contracts", proof.contracts))
         return "has a list that is none of texts";
+    std::vector<SizePlace> places;
+    if (!read_places(object, places)) return "has \"places\" that are none";
+    if (object.contains("assumptions") && !read_texts(object, "assumptions", proof.assumptions)) return "has \"assumptions\" that are none";
     if (proof.proven) proof.path = std::move(path);
+    if (proof.proven) proof.places = std::move(places);
     const auto reasons = object.find("reasons");
     if (reasons == object.end() || !reasons->is_array()) return "has no \"reasons\"";
     for (const json& one : *reasons) {
         SizeReason reason;
         if (!one.is_object() || !read_text(one, "reason", reason.text) || !read_texts(one, "path", reason.path) ||
-            !read_text(one, "binary", reason.binary))
+            !read_text(one, "binary", reason.binary) || !read_places(one, reason.places))
             return "has a reason that is none";
         read_time(one, "address", reason.address);
         proof.reasons.insert(std::move(reason));
@@ -171,6 +187,15 @@ base::Status read_rows(const json& list, const std::string& list_name, const std
     return base::ok_status();
 }
 
+bool read_proven_from(const json& list, std::set<std::pair<std::string, std::string>>& files) {
+    if (!list.is_array()) return false;
+    for (const json& one : list) {
+        if (!one.is_array() || one.size() != 2 || !one[0].is_string() || !one[1].is_string()) return false;
+        files.emplace(one[0].get<std::string>(), one[1].get<std::string>());
+    }
+    return true;
+}
+
 base::Status read_build(const json& object, std::size_t position, const std::string& origin, SizeRows& to) {
     const std::string where = fmt::format("build {} of its list", position);
     SizeBuild build;
@@ -180,6 +205,8 @@ base::Status read_build(const json& object, std::size_t position, const std::str
         return malformed(origin, where + " does not say of which program it is");
     read_time(object, "latest_run_unix_ns", rows.latest_run_unix_ns);
     if (!read_texts(object, "assumptions", rows.assumptions)) return malformed(origin, where + " has no \"assumptions\"");
+    if (object.contains("proven_from") && !read_proven_from(object["proven_from"], rows.proven_from))
+        return malformed(origin, where + " has a \"proven_from\" that is no list of pairs");
     for (const char* list : {"measured", "proofs"}) {
         if (!object.contains(list) || !object[list].is_array())
             return malformed(origin, fmt::format("{} has no list \"{}\"", where, list));
@@ -211,6 +238,19 @@ base::Status read_classes(const json& classes, const std::string& origin, ClassB
     return base::ok_status();
 }
 
+bool read_wishes(const json& list, SizeRows& rows) {
+    if (!list.is_array()) return false;
+    for (const json& one : list) {
+        std::string site;
+        SizeWish wish;
+        if (!one.is_object() || !read_text(one, "site", site) || !class_named(one, "class", wish.size_class)) return false;
+        (void)read_text(one, "symbol", wish.symbol);
+        read_time(one, "unix_ns", wish.unix_ns);
+        rows.wish(site, wish);
+    }
+    return true;
+}
+
 base::Status read_table(const json& table, const std::string& origin, SizeRows& rows, ClassBytes& bytes) {
     if (!table.is_object() || !table.contains("sites") || !table["sites"].is_array())
         return malformed(origin, "it has no list \"sites\"");
@@ -224,6 +264,8 @@ base::Status read_table(const json& table, const std::string& origin, SizeRows& 
     if (const auto classes = table.find("classes"); classes != table.end() && classes->is_object()) {
         if (auto read = read_classes(*classes, origin, bytes); !read) return read;
     }
+    if (const auto wishes = table.find("wishes"); wishes != table.end() && !read_wishes(*wishes, rows))
+        return malformed(origin, "its \"wishes\" are no list of sites with a \"class\"");
     const auto builds = table.find("builds");
     if (builds == table.end()) {
         SizeBuildRows flat;
@@ -254,7 +296,34 @@ base::Result<std::string> content_of(const std::string& path) {
 base::Status SizeRows::add_table(const std::string& path) {
     auto text = content_of(path);
     if (!text) return text.error();
-    return add_table_text(*text, path);
+    if (auto added = add_table_text(*text, path); !added) return added;
+    std::error_code unknown;
+    const std::string beside = path + ".wrong";
+    if (!std::filesystem::is_regular_file(beside, unknown)) return base::ok_status();
+    auto lines = content_of(beside);
+    if (!lines) return lines.error();
+    add_wrong_lines(*lines);
+    return base::ok_status();
+}
+
+void SizeRows::add_wrong_lines(std::string_view lines) {
+    while (!lines.empty()) {
+        const std::size_t end = std::min(lines.find('\n'), lines.size());
+        const json line = json::parse(lines.substr(0, end), nullptr, false);
+        lines.remove_prefix(std::min(end + 1, lines.size()));
+        std::string site;
+        SizeRow row;
+        SizeBuild build;
+        if (!line.is_object() || !read_text(line, "site", site) || !class_named(line, "class", row.class_used)) continue;
+        (void)read_count(line, "bytes", row.wrong_bytes);
+        (void)read_text(line, "program", build.program);
+        (void)read_text(line, "build_id", build.build_id);
+        (void)read_text(line, "symbol", row.symbol);
+        row.wrong_class = row.class_used;
+        row.seen_bytes = row.wrong_bytes;
+        const auto [found, fresh] = builds_[build].measured.try_emplace({site, row.symbol}, row);
+        if (!fresh) found->second.merge(row);
+    }
 }
 
 base::Status SizeRows::add_table_text(std::string_view text, const std::string& origin) {

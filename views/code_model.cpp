@@ -61,6 +61,16 @@ int lay_into_lanes(std::vector<CodeJump>& jumps) {
     return static_cast<int>(lanes.size());
 }
 
+// Marks the instruction that is looked for.
+void mark_place(const std::vector<inspect::Instruction>& code, const CodeContext& context, CodeModel& model) {
+    for (std::size_t i = 0; i < code.size() && context.marked != 0; ++i) {
+        if (code[i].address != context.marked) continue;
+        model.here = i;
+        model.rows[i].here = true;
+        if (!context.mark.empty()) model.rows[i].note = context.mark;
+    }
+}
+
 // Marks where the frame stands and where it goes on.
 void mark_frame(const std::vector<inspect::Instruction>& code, const CodeContext& context, CodeModel& model) {
     if (context.pc == 0 || code.empty()) return;
@@ -122,6 +132,7 @@ CodeModel make_code_model(const std::vector<inspect::Instruction>& code, const C
         if (row.note.empty()) row.note = switch_call_note(code[i], context);
         row.switches = !row.note.empty();
     }
+    mark_place(code, context, model);
     mark_frame(code, context, model);
     return model;
 }

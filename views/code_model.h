@@ -38,6 +38,9 @@ struct CodeContext {
     std::string function;    // that is shown
     std::string file;        // whose lines stand beside the instructions
     std::uint64_t switch_low = 0, switch_high = 0;  // the runtime's switch code
+    // Nobody stands here, but this instruction is what is looked for, and why; 0 = there is none.
+    std::uint64_t marked = 0;
+    std::string mark;
     bool operator==(const CodeContext&) const = default;
 };
 

@@ -37,6 +37,7 @@ void CodePanel::reset() {
     source_.reset();
     model_.reset();
     code_ = nullptr;
+    from_ = {};
     followed_.clear();
     shown_pc_ = 0;
     shown_file_.clear();
@@ -49,7 +50,8 @@ CodePanel::Subject CodePanel::subject(Workspace& ws, const inspect::Frame& frame
     // Who has followed a call stays there while the coroutine runs and parks elsewhere, but not when another frame is chosen.
     const bool chosen = std::exchange(shown_selection_, ws.selection().changes) != ws.selection().changes;
     const bool other = std::exchange(shown_frame_, ws.selection().frame) != ws.selection().frame;
-    if (chosen || other) followed_.clear();
+    const bool elsewhere = from_.file != nullptr && shown_pc_ != frame.pc;
+    if (chosen || other || elsewhere) followed_.clear();
     if (std::exchange(shown_pc_, frame.pc) != frame.pc && followed_.empty()) {
         cursor_ = kNoRow;
         scroll_source_ = scroll_code_ = true;
@@ -61,16 +63,17 @@ CodePanel::Subject CodePanel::subject(Workspace& ws, const inspect::Frame& frame
     if (!followed_.empty()) {
         shown.context.pc = 0;
         shown.context.innermost = false;
+        shown.context.marked = 0;
         shown.context.file.clear();
         shown.context.function.clear();
         shown.pc = followed_.back() + 1;  // code() looks up the byte before
-        if (const auto* place = ws.session->place(followed_.back())) {
+        if (const auto* place = from_.place(followed_.back())) {
             shown.context.function = place->name;
         } else {
             waiting_ = true;
         }
     }
-    const std::vector<inspect::Instruction>* code = ws.session->code(shown.pc, &shown.problem);
+    const std::vector<inspect::Instruction>* code = from_.code(shown.pc, &shown.problem);
     waiting_ = waiting_ || code == nullptr;
     if (code != code_) model_.reset();
     code_ = code;
@@ -87,7 +90,7 @@ void CodePanel::update(Workspace& ws, const Subject& shown) {
     if (std::exchange(shown_file_, shown.context.file) != shown.context.file) scroll_source_ = true;
     if (code_ != nullptr && !code_->empty()) {
         const ModelKey key{code_, shown.context};
-        model_.want(ws.background, key, [owner = ws.session, code = code_, context = shown.context] {
+        model_.want(ws.background, key, [owner = from_, code = code_, context = shown.context] {
             return make_code_model(*code, context);
         });
         waiting_ = waiting_ || !model_.current(key);
@@ -106,7 +109,12 @@ void CodePanel::update(Workspace& ws, const Subject& shown) {
     waiting_ = waiting_ || !source_.current(file);
 }
 
-void CodePanel::draw(Workspace& ws, const inspect::Frame& frame, const CodeContext& context) {
+void CodePanel::draw(Workspace& ws, const CodeFrom& source, const inspect::Frame& frame, const CodeContext& context) {
+    if (from_.file != source.file) {
+        followed_.clear();
+        shown_pc_ = 0;  // the same number in another file is another place
+    }
+    from_ = source;
     waiting_ = false;
     lit_line_ = std::exchange(lit_next_, 0);
     hovered_row_ = std::exchange(hovered_next_, kNoRow);
@@ -150,14 +158,15 @@ float CodePanel::draw_head(Workspace& ws, const inspect::Frame& frame) {
     }
     if (can_go_back()) {
         ImGui::SameLine(0, ws.px(4));
-        if (button(ws, "code.back", "‹ Back", ButtonKind::kQuiet, "Back to where this was called (Backspace)"))
+        const char* hint = followed_.empty() ? "Back to the frame that is selected (Backspace)" : "Back to where this was called (Backspace)";
+        if (button(ws, "code.back", "‹ Back", ButtonKind::kQuiet, hint))
             go_back(ws);
     }
     ImGui::SameLine(0, ws.px(12));
     ImGui::AlignTextToFramePadding();
     std::string what;
-    if (can_go_back()) {
-        const auto* place = ws.session->place(followed_.back());
+    if (!followed_.empty()) {
+        const auto* place = from_.place(followed_.back());
         what = place != nullptr ? place->name : std::string();
     } else {
         const std::string position = position_text(
@@ -167,9 +176,10 @@ float CodePanel::draw_head(Workspace& ws, const inspect::Frame& frame) {
         if (source != nullptr && !source->path.empty() && source->path != frame.file &&
             shown_file_ == frame.file)
             what += "  (read from " + source->path + ")";
+        if (from_.file != nullptr) what = function_text(frame) + "  " + what;
     }
     text_cut(ws.fonts.small, ws.theme->text_faint, what, ImGui::GetContentRegionAvail().x - ws.px(12),
-             !can_go_back());
+             followed_.empty() && from_.file == nullptr);
     return ws.px(34);
 }
 
@@ -207,7 +217,7 @@ void CodePanel::draw_source_line(Workspace& ws, const Subject& shown, std::size_
     const float height = ws.px(kCodeLineUnits), left = ImGui::GetWindowPos().x;
     const float width = ImGui::GetWindowWidth();
     const auto number = static_cast<std::uint32_t>(index + 1);
-    const bool here = number == shown.line && !can_go_back();
+    const bool here = number == shown.line && followed_.empty();
     const bool has_code = model_stands() && model_.value()->row_of_line(number) != kNoRow;
     const bool cursor = model_stands() && cursor_ < model_.value()->rows.size() && mode_ != kSource &&
                         model_.value()->rows[cursor_].line == number;
@@ -275,7 +285,11 @@ void CodePanel::follow(Workspace& ws) {
 }
 
 void CodePanel::go_back(Workspace& ws) {
-    if (followed_.empty()) return;
+    if (followed_.empty()) {
+        ws.code_place.reset();
+        ws.frames_wanted = std::max(ws.frames_wanted, 2);
+        return;
+    }
     followed_.pop_back();
     set_cursor(ws, kNoRow);
 }

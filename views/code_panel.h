@@ -17,6 +17,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "instrumentation/inspect/code.h"
+#include "views/code_from.h"
 #include "views/code_model.h"
 #include "views/workspace.h"
 
@@ -34,7 +35,9 @@ public:
     explicit CodePanel(Mode mode) : mode_(mode) {}
 
     // The frame is drawn as `context` says, or where the reader has followed a call to.
-    void draw(Workspace& ws, const inspect::Frame& frame, const CodeContext& context);
+    void draw(Workspace& ws, const inspect::Frame& frame, const CodeContext& context) { draw(ws, {ws.session, nullptr}, frame, context); }
+    // The same of a place in a binary file (Workspace::code_place), which going back leaves for the selected frame.
+    void draw(Workspace& ws, const CodeFrom& source, const inspect::Frame& frame, const CodeContext& context);
     bool busy() const { return waiting_; }
     void reset();
     // Rows and arrows as JSON; null while nothing is shown.
@@ -50,7 +53,7 @@ public:
     // To the function that the cursor's instruction calls or jumps to (within the function: to that row), and back from there.
     bool can_follow() const;
     void follow(Workspace& ws);
-    bool can_go_back() const { return !followed_.empty(); }
+    bool can_go_back() const { return !followed_.empty() || from_.file != nullptr; }
     void go_back(Workspace& ws);
 
 private:
@@ -80,6 +83,7 @@ private:
     bool model_stands() const { return model_.value() != nullptr && code_ != nullptr; }
 
     int mode_;
+    CodeFrom from_;  // of what is shown
     bool bytes_ = false;
     bool waiting_ = false;
     Computed<std::string, SourceText> source_;

@@ -1,9 +1,11 @@
-// The code view: source and instructions of the selected frame, in a panel of its own. While it is in front, the stack view shows frames alone.
+// The code view: source and instructions of the selected frame, or of a place in a binary file where nobody stands, in a panel of its own.
+// While it is in front, the stack view shows frames alone.
 //
 // The frame's thread. What it shows: code_panel.h; its rows: code_model.h.
 #pragma once
 
 #include "views/code_panel.h"
+#include "views/file_code.h"
 #include "views/view.h"
 
 namespace coroscope::views {
@@ -20,7 +22,10 @@ public:
     CodePanel& panel() { return panel_; }
 
 private:
+    void draw_place(Workspace& ws, const BinaryPlace& place);
+
     CodePanel panel_{CodePanel::kBoth};
+    FileCode files_;
     bool waiting_ = false;
     bool shown_ = false;  // a frame was drawn last
 };

@@ -1,4 +1,5 @@
 // Actions of the Sizes view, and their keys (main_window.h); what came of an export, on the bottom line.
+#include <algorithm>
 #include <utility>
 
 #include "views/coroutine_view.h"
@@ -36,6 +37,18 @@ void MainWindow::add_size_actions() {
             show("coroutines");
         },
         has_choice);
+    const auto has_frames = [this, &sizes] { return ws_.session != nullptr && sizes.detail().has_frames(); };
+    add(
+        "sizes.frame_down", "Next call of its proof", "ctrl+shift+down", [this, &sizes] { sizes.detail().move(ws_, 1); }, has_frames);
+    add(
+        "sizes.frame_up", "Call of its proof before", "ctrl+shift+up", [this, &sizes] { sizes.detail().move(ws_, -1); }, has_frames);
+    add(
+        "sizes.frame_open", "Open this call in the code view", "enter",
+        [&sizes] { sizes.detail().open_chosen(); },
+        [this, has_frames] {
+            const auto visible = panels_.visible();
+            return has_frames() && std::find(visible.begin(), visible.end(), "sizes") != visible.end();
+        });
     add(
         "sizes.before", "Compare with another run", "ctrl+b",
         [this, &sizes] {
@@ -49,7 +62,12 @@ void MainWindow::add_size_actions() {
 }
 
 void MainWindow::take_size_answer() {
-    auto answer = static_cast<SizeView&>(*views_.at("sizes")).book().poll();
+    auto& sizes = static_cast<SizeView&>(*views_.at("sizes"));
+    if (auto opened = sizes.detail().take_opened(); opened.has_value()) {
+        ws_.code_place = std::move(opened);
+        show("code");
+    }
+    auto answer = sizes.book().poll();
     if (!answer.has_value()) return;
     hold_sentence_ = answer->is_error ? "" : answer->sentence;
     ws_.notice = answer->is_error ? std::move(answer->sentence) : "";

@@ -42,7 +42,9 @@ std::string free_table_path(const std::string& program) {
 
 SizeBook::Answer write_table(const SizeTable& table, const SizeWishes& wishes, std::size_t wished,
                              const std::string& path) {
-    if (auto written = traces::write_size_table(path, with_wishes(table, wishes)); !written)
+    const auto now = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+    if (auto written = traces::write_size_table(path, with_wishes(table, wishes, now)); !written)
         return {written.error().message, true};
     const std::string own = wished == 0 ? "as advised" : fmt::format("{} of them as wished", wished);
     return {fmt::format("{} has {} sites, {}: start the program with CPRIME_SIZES={}", path,

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "traces/size_match.h"
 #include "views/coroutine_model.h"
 #include "views/format.h"
 
@@ -59,6 +60,8 @@ SizeSite site_in(const json& row) {
     } else {
         site.samples = 0;
     }
+    const auto contradicted = row.find("contradicted");
+    site.contradicted = contradicted != row.end() && contradicted->is_boolean() && contradicted->get<bool>();
     const auto saved = row.find("saved_bytes");
     if (saved != row.end() && saved->is_number_integer()) site.saved_bytes = saved->get<std::int64_t>();
     return site;
@@ -67,18 +70,23 @@ SizeSite site_in(const json& row) {
 // Sites of `now` in their order, then those that only the run before had.
 std::vector<SizeLine> joined(const SizeTable& now, const SizeTable* before) {
     std::vector<SizeLine> lines(now.sites.size());
-    std::map<std::string_view, std::uint32_t> known;
-    for (std::uint32_t i = 0; i < now.sites.size(); ++i) {
+    for (std::uint32_t i = 0; i < now.sites.size(); ++i)
         lines[i].now = i;
-        known.emplace(now.sites[i].site, i);
-    }
     if (before == nullptr) return lines;
+    std::vector<traces::SizeSiteName> names[2];
+    for (const SizeSite& site : before->sites)
+        names[0].push_back({site.site, site.symbol});
+    for (const SizeSite& site : now.sites)
+        names[1].push_back({site.site, site.symbol});
+    const std::vector<std::size_t> matches = traces::match_sites(names[0], names[1]);
+    std::vector<bool> matched(before->sites.size());
+    for (std::uint32_t i = 0; i < now.sites.size(); ++i) {
+        if (matches[i] == traces::kNoMatch) continue;
+        lines[i].before = static_cast<std::uint32_t>(matches[i]);
+        matched[matches[i]] = true;
+    }
     for (std::uint32_t i = 0; i < before->sites.size(); ++i) {
-        if (const auto found = known.find(before->sites[i].site); found != known.end()) {
-            lines[found->second].before = i;
-        } else {
-            lines.emplace_back().before = i;
-        }
+        if (!matched[i]) lines.emplace_back().before = i;
     }
     return lines;
 }
@@ -160,7 +168,8 @@ bool site_before_other(std::string_view a, std::string_view b) {
 
 json side_json(const SizeTable& table, const SizeSite* site, std::uint64_t resident_bytes) {
     if (site == nullptr) return nullptr;
-    json side = {{"class_used", inspect::size_class_name(site->used)},
+    json side = {{"site", site->site},
+                 {"class_used", inspect::size_class_name(site->used)},
                  {"usable_bytes", table.usable(site->used)},
                  {"samples", site->samples},
                  {"seen_bytes", site->seen_bytes},
@@ -310,13 +319,14 @@ std::string size_line_text(const SizeModel& model, const SizeLine& line) {
     if (site.bound_bytes != 0) text += fmt::format("; proven {}", site.bound_bytes);
     text += fmt::format("; {} alive at once, {} growths", site.peak_coroutines, site.growths);
     if (const SizeSite* before = model.site_before(line); before != nullptr && line.now != SizeLine::kNone)
-        text += fmt::format("; before: {}, max {}, {} growths", inspect::size_class_name(before->used),
-                            before->deepest_bytes(), before->growths);
+        text += fmt::format("; before{}: {}, max {}, {} growths", before->site != site.site ? " (" + before->site + ")" : "",
+                            inspect::size_class_name(before->used), before->deepest_bytes(), before->growths);
     return text;
 }
 
-json with_wishes(const SizeTable& table, const SizeWishes& wishes) {
+json with_wishes(const SizeTable& table, const SizeWishes& wishes, std::uint64_t unix_ns) {
     json out = *table.json;
+    if (!out.contains("wishes") || !out["wishes"].is_array()) out["wishes"] = json::array();
     json under = json::array(), over = json::array();
     std::map<std::string_view, const SizeSite*> known;
     for (const SizeSite& site : table.sites)
@@ -331,6 +341,8 @@ json with_wishes(const SizeTable& table, const SizeWishes& wishes) {
             row["class_computed"] = row["class_advised"];
             row["class_advised"] = inspect::size_class_name(advised);
             row["evidence"] = "wished";
+            out["wishes"].push_back(
+                {{"site", site.site}, {"symbol", site.symbol}, {"class", inspect::size_class_name(advised)}, {"unix_ns", unix_ns}});
             row["saved_bytes"] = static_cast<std::int64_t>(table.resident_bytes(site, site.used)) -
                                  static_cast<std::int64_t>(table.resident_bytes(site, advised));
         }

@@ -5,7 +5,7 @@
 //   classes that the person at the window wishes, filter, order ─┘
 //
 // Tables come in as the JSON that `coroscope sizes` promises, so that the window shows what the command line prints, and what is exported is
-// that table again with the wished classes in it. Sites of the two runs are the same where "file:line" is.
+// that table again with the wished classes in it. Sites of two runs are matched by line, file and function (traces/size_match.h).
 //
 // What a site's stacks keep in memory is estimated as SizeRow::saved_bytes does: the most coroutines alive at once, each with what its class costs
 // for the use that is usual (p50). It is what two runs are compared by.
@@ -35,6 +35,7 @@ struct SizeSite {
     std::uint64_t seen_bytes = 0;  // deepest use that the program noticed; a lower bound, 0 = none
     std::uint64_t peak_coroutines = 0, growths = 0;
     std::int64_t saved_bytes = 0;
+    bool contradicted = false;  // a run went deeper than what is proven
 
     // The deepest use that is known, measured or not.
     std::uint64_t deepest_bytes() const { return samples != 0 ? max_bytes : seen_bytes; }
@@ -123,8 +124,8 @@ std::string comparison_sentence(const SizeModel& model);
 std::string size_line_text(const SizeModel& model, const SizeLine& line);
 
 // The table with the wishes in it: what CPRIME_SIZES is to read. A wished row says so ("evidence": "wished") and keeps what was computed
-// ("class_computed").
-nlohmann::json with_wishes(const SizeTable& table, const SizeWishes& wishes);
+// ("class_computed"). They are in its "wishes", too, as of that time, from where they survive merging (traces/size_wishes.h).
+nlohmann::json with_wishes(const SizeTable& table, const SizeWishes& wishes, std::uint64_t unix_ns);
 
 nlohmann::json to_json(const SizeModel& model);
 

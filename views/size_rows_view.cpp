@@ -44,10 +44,10 @@ ImU32 advice_colour(const Theme& theme, const SizeLine& line, const SizeSite& si
 
 }  // namespace
 
-void SizeView::draw_rows(Workspace& ws, const SizeModel& model, std::span<const PlacedColumn> places) {
+void SizeView::draw_rows(Workspace& ws, const SizeModel& model, std::span<const PlacedColumn> places, float room) {
     const float height = ws.px(kLineUnits + (model.before != nullptr ? kBeforeUnits : 0));
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
-    ImGui::BeginChild("rows");
+    ImGui::BeginChild("rows", {0, room});
     if (std::exchange(scroll_to_chosen_, false)) {
         const auto found = std::find_if(model.lines.begin(), model.lines.end(), [&](const SizeLine& line) {
             return model.site(line).site == chosen_;
@@ -140,7 +140,8 @@ void SizeView::draw_cells(Workspace& ws, const SizeModel& model, const SizeLine&
     cell(SizeColumn::kPredicted, theme.text_dim, number_or_nothing(site.predicted_bytes));
     const std::string deepest = number_or_nothing(site.deepest_bytes());
     cell(SizeColumn::kDeepest, theme.text, site.samples != 0 || deepest.empty() ? deepest : "≥ " + deepest);
-    cell(SizeColumn::kEvidence, line.wished ? theme.accent : theme.text_dim, size_evidence(model, line));
+    cell(SizeColumn::kEvidence, site.contradicted ? theme.bad : line.wished ? theme.accent : theme.text_dim,
+         site.contradicted ? "contradicted" : size_evidence(model, line));
     cell(SizeColumn::kCoroutines, theme.text_dim, number_or_nothing(site.samples));
     cell(SizeColumn::kGrowths, site.growths != 0 ? theme.warn : theme.text_faint, format_count(site.growths));
     cell(SizeColumn::kSaved,
@@ -163,7 +164,8 @@ void SizeView::draw_before_cells(Workspace& ws, const SizeModel& model, const Si
     const auto cell = [&](SizeColumn column, std::string_view what) {
         draw_cell(ws, kSizeColumns[at(column)], places[at(column)], corner, height, theme.text_faint, what);
     };
-    cell(SizeColumn::kSite, site != nullptr ? "before" : "not before");
+    const bool moved = site != nullptr && site->site != model.site(line).site;
+    cell(SizeColumn::kSite, site == nullptr ? "not before" : moved ? fmt::format("before, at {}", short_path(site->site)) : "before");
     if (site == nullptr) return;
     cell(SizeColumn::kPredicted, number_or_nothing(site->predicted_bytes));
     cell(SizeColumn::kDeepest, number_or_nothing(site->deepest_bytes()));

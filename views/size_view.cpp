@@ -27,6 +27,7 @@ void SizeView::reset() {
     book_.reset();
     typed_.clear();
     chosen_.clear();
+    detail_.reset();
     choice_of_.clear();
     open_choice_ = asking_before_ = focus_before_ = scroll_to_chosen_ = false;
     seen_selection_ = 0;
@@ -35,7 +36,10 @@ void SizeView::reset() {
 nlohmann::json SizeView::dump(Workspace& ws) {
     book_.query.filter = typed_;
     nlohmann::json out = book_.dump(ws);
-    if (out.is_object()) out["chosen"] = chosen_.empty() ? nlohmann::json(nullptr) : nlohmann::json(chosen_);
+    if (out.is_object()) {
+        out["chosen"] = chosen_.empty() ? nlohmann::json(nullptr) : nlohmann::json(chosen_);
+        out["detail"] = detail_.dump();
+    }
     return out;
 }
 
@@ -126,7 +130,17 @@ void SizeView::draw(Workspace& ws) {
             "All words of the filter must occur in a row: in its site, function, classes or evidence.");
         return;
     }
-    draw_rows(ws, *model, places);
+    update_detail(*model);
+    const float room = ImGui::GetContentRegionAvail().y, detail = detail_.height(ws, room);
+    draw_rows(ws, *model, places, room - detail);
+    if (detail > 0) detail_.draw(ws, detail);
+}
+
+void SizeView::update_detail(const SizeModel& model) {
+    const auto has = [&](const std::shared_ptr<const SizeTable>& table) {
+        return table != nullptr && std::any_of(table->sites.begin(), table->sites.end(), [&](const SizeSite& site) { return site.site == chosen_; });
+    };
+    detail_.update(has(model.now) ? model.now : has(model.before) ? model.before : nullptr, chosen_);
 }
 
 void SizeView::draw_head(Workspace& ws, const SizeModel* model) {

@@ -49,6 +49,7 @@ void Workspace::open(std::shared_ptr<traces::Session> next) {
     pins_.clear();
     hovering_ = hovered_coroutine_ = 0;
     history.reset();
+    code_place.reset();
     selection_ = {};
     selection_.changes = history_.back().changes + 1;
     history_.assign(1, selection_);
@@ -94,6 +95,7 @@ std::shared_ptr<const traces::Waits> Workspace::shared_waits() const {
 }
 
 void Workspace::select(Selection next) {
+    code_place.reset();
     const Selection& now = selection_;
     if (next.coroutine == now.coroutine && next.slot == now.slot && next.channel == now.channel &&
         next.range == now.range)
@@ -139,6 +141,7 @@ void Workspace::select_channel(const std::string& channel) {
 }
 
 void Workspace::select_frame(std::size_t frame) {
+    code_place.reset();
     selection_.frame = frame;
     frames_wanted = std::max(frames_wanted, 3);
 }
@@ -187,6 +190,7 @@ void Workspace::select_awaited() {
 bool Workspace::go_back() {
     if (!can_go_back()) return false;
     const std::uint64_t changes = selection_.changes + 1;
+    code_place.reset();
     selection_ = history_[--history_position_];
     selection_.changes = changes;
     return true;
@@ -195,6 +199,7 @@ bool Workspace::go_back() {
 bool Workspace::go_forward() {
     if (!can_go_forward()) return false;
     const std::uint64_t changes = selection_.changes + 1;
+    code_place.reset();
     selection_ = history_[++history_position_];
     selection_.changes = changes;
     return true;

@@ -23,6 +23,7 @@
 #include "traces/session.h"
 #include "traces/size_rows.h"
 #include "views/background.h"
+#include "views/binary_place.h"
 #include "views/coroutine_filter.h"
 #include "views/notebook.h"
 #include "views/past_history.h"
@@ -76,6 +77,9 @@ public:
     inspect::SourceMap sources;  // where source files lie on this machine (--source-map)
     // Adds to size rows what is proven from the binaries that their traces name; set by app/. Any thread; takes seconds. Empty: nothing is proven.
     std::function<std::vector<std::string>(traces::SizeRows&)> prove_sizes;
+    std::vector<std::string> debug_paths;  // where separate debug files are looked for, besides the usual places
+    // What the code view shows although nobody has to stand there, until something is selected.
+    std::optional<BinaryPlace> code_place;
     bool code_in_front = false;  // the code view can be seen: others need not show code
     struct {
         std::string text;   // at which event one stands, or how far the search for the next one is; "" = nothing to say
@@ -161,6 +165,8 @@ public:
 
     // ---- to app/
     std::vector<Request> requests;
+    // Asks for a frame, from any thread.
+    const std::function<void()>& wake() const { return wake_; }
     // A further frame is wanted although nothing changed (hover, scrolling to a selection).
     int frames_wanted = 0;
 

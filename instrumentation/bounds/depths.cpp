@@ -98,6 +98,14 @@ std::vector<NodeId> Program::deepest_path(NodeId node) {
     return path;
 }
 
+std::uint64_t Program::call_between(NodeId from, NodeId to) const {
+    const Edge* deepest = nullptr;
+    for (const Edge& edge : nodes_[from].edges) {
+        if (edge.to == to && (deepest == nullptr || edge.depth > deepest->depth)) deepest = &edge;
+    }
+    return deepest != nullptr ? deepest->from : function(from).low;
+}
+
 std::vector<Finding> Program::findings(NodeId root) {
     measure(root);
     std::vector<Finding> found;

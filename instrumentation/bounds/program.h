@@ -100,6 +100,8 @@ public:
     // Of a proven one: the deepest path, and the contracts it rests on.
     std::vector<NodeId> deepest_path(NodeId node);
     std::vector<const Contract*> contracts_under(NodeId node);
+    // Where the first function of a path calls the second, in the binary of the first: of several calls the one with most stack below it.
+    std::uint64_t call_between(NodeId from, NodeId to) const;
     // Those of the function and of all it calls as far as that is known. *complete: there can be no others.
     std::vector<RuntimeCall> runtime_calls_under(NodeId node, bool* complete);
     // What its bound rests on, in sentences: what every bound does, and what was met under it.

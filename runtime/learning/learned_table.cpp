@@ -2,8 +2,10 @@
 #include "runtime/learning/learned_table.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "instrumentation/wire/histogram.h"
 #include "runtime/learning/size_advice.h"
@@ -138,6 +140,12 @@ std::uint8_t write_wrong(JsonObject& row, const JsonValue& before, const Learned
     return unheld;
 }
 
+// So does a wish.
+bool wish_stands(const JsonValue& before, std::uint8_t unheld) {
+    const auto wished = class_in(before, "class_advised");
+    return says(before, "evidence", "wished") && wished && number(*wished) + 1 > unheld;
+}
+
 // A proof stands until something was seen that it excludes.
 bool proof_stands(const JsonValue& before, const Measured& all, std::uint8_t unheld) {
     const std::uint64_t bound = count_in(before, "bound_bytes");
@@ -150,7 +158,8 @@ void write_advice(JsonObject& row, const JsonValue& before, const Measured& all,
                   std::uint8_t unheld, const ClassBytes* bytes) {
     SizeClass advised = bytes != nullptr ? advised_class(used, all.samples, all.deepest_bytes(), bytes->usable)
                                          : class_in(before, "class_advised").value_or(used);
-    if (proof_stands(before, all, unheld)) {
+    const SizeClass computed = advised;
+    if (proof_stands(before, all, unheld) || wish_stands(before, unheld)) {
         advised = *class_in(before, "class_advised");
     } else {
         put(row, "evidence", value_of(all.samples != 0 || unheld != 0 ? "profiled" : "unknown"));
@@ -160,6 +169,7 @@ void write_advice(JsonObject& row, const JsonValue& before, const Measured& all,
                        static_cast<SizeClass>(std::min<std::size_t>(unheld, number(SizeClass::kLarge))));
     put(row, "class_used", name_of(used));
     put(row, "class_advised", name_of(advised));
+    if (before.member("class_computed") != nullptr) put(row, "class_computed", name_of(computed));
     if (bytes == nullptr) return;
     const std::uint64_t typical = size_quantile(all.histogram, all.samples, all.max_bytes, 0.5);
     const auto resident = [&](SizeClass size_class) {
@@ -196,6 +206,10 @@ void learn_row(JsonValue& known, const LearnedRow& learned, const ClassBytes& by
     write_depths(row, all, ran ? learned.predicted_bytes : count_in(before, "predicted_bytes"));
     write_growths(row, before, learned);
     put(row, "seen_bytes", value_of(all.seen_bytes));
+    if (learned.run_unix_ns != 0) {
+        put(row, "run_unix_ns", value_of(learned.run_unix_ns));
+        put(row, "run_seen_bytes", value_of(std::max(learned.max_bytes, learned.seen_bytes)));
+    }
     put(row, "expected_bytes", value_of(all.deepest_bytes()));
     const std::uint8_t unheld = write_wrong(row, before, learned);
     write_advice(row, before, all, used, unheld, ran ? &bytes : nullptr);
@@ -233,28 +247,149 @@ bool learn_rows(JsonArray& list, const std::vector<LearnedRow>& rows, const Clas
     return true;
 }
 
-// What a program says about itself is of a build that is not known: named by two empty texts.
-bool learn_build(JsonArray& builds, const std::vector<LearnedRow>& rows, unsigned runs,
-                 const ClassBytes& bytes) {
-    auto own = std::find_if(builds.begin(), builds.end(), [](const JsonValue& build) {
-        return says(build, "program", "") && says(build, "build_id", "");
+std::string text_in(const JsonValue& object, const char* name) {
+    const JsonValue* value = object.member(name);
+    return value != nullptr && value->string() != nullptr ? *value->string() : std::string();
+}
+
+const JsonArray* list_in(const JsonValue& object, const char* name) {
+    const JsonValue* list = object.member(name);
+    return list != nullptr ? list->array() : nullptr;
+}
+
+// The entry of a build; made where there is none.
+JsonArray::iterator build_of(JsonArray& builds, const OwnBuild& build) {
+    const auto known = std::find_if(builds.begin(), builds.end(), [&](const JsonValue& one) {
+        return says(one, "program", build.program.c_str()) && says(one, "build_id", build.build_id.c_str());
     });
-    if (own == builds.end()) {
-        JsonObject made;
-        for (const char* list : {"assumptions", "measured", "proofs"})
-            put(made, list, {JsonArray{}});
-        put(made, "program", value_of(""));
-        put(made, "build_id", value_of(""));
-        own = builds.insert(builds.begin(), {std::move(made)});
-    }
-    const JsonValue* measured = own->member("measured");
-    if (measured == nullptr || measured->array() == nullptr) return false;
-    JsonArray list = *measured->array();
+    if (known != builds.end()) return known;
+    JsonObject made;
+    for (const char* list : {"assumptions", "measured", "proofs"})
+        put(made, list, {JsonArray{}});
+    put(made, "program", {build.program});
+    put(made, "build_id", {build.build_id});
+    return builds.insert(builds.begin(), {std::move(made)});
+}
+
+bool learn_build(JsonArray& builds, const OwnBuild& build, const std::vector<LearnedRow>& rows, unsigned runs, const ClassBytes& bytes) {
+    const auto own = build_of(builds, build);
+    const JsonArray* measured = list_in(*own, "measured");
+    if (measured == nullptr) return false;
+    JsonArray list = *measured;
     if (!learn_rows(list, rows, bytes)) return false;
-    auto& build = std::get<JsonObject>(own->value);
-    put(build, "measured", {std::move(list)});
-    put(build, "runs", value_of(count_in(*own, "runs") + runs));
+    std::uint64_t latest = 0;
+    for (const LearnedRow& row : rows)
+        latest = std::max(latest, row.run_unix_ns);
+    auto& object = std::get<JsonObject>(own->value);
+    put(object, "measured", {std::move(list)});
+    put(object, "runs", value_of(count_in(*own, "runs") + runs));
+    const JsonValue* known = own->member("latest_run_unix_ns");
+    const double before = known != nullptr && known->number() != nullptr ? *known->number() : 0;
+    if (static_cast<double>(latest) > before) put(object, "latest_run_unix_ns", value_of(latest));
     return true;
+}
+
+// A table without builds gets them: what it has measured is of a build that is not known.
+JsonArray builds_of(const JsonValue& table, const JsonArray& sites) {
+    JsonArray builds;
+    if (sites.empty()) return builds;
+    auto& unnamed = std::get<JsonObject>(build_of(builds, {})->value);
+    put(unnamed, "measured", {sites});
+    put(unnamed, "runs", value_of(count_in(table, "runs")));
+    return builds;
+}
+
+std::string file_of(const std::string& site) {
+    return site.substr(0, site.rfind(':'));
+}
+
+// The rows of all builds, made fit for what one build says now.
+class Carried {
+public:
+    Carried(JsonArray& sites, const std::vector<LearnedRow>& rows, const JsonValue& own) : sites_(sites), rows_(rows) {
+        for (const LearnedRow& row : rows)
+            here_.insert(row.site);
+        for (const JsonValue& row : list_in(own, "measured") != nullptr ? *list_in(own, "measured") : JsonArray{})
+            here_.insert(text_in(row, "site"));
+        for (const JsonValue& proof : list_in(own, "proofs") != nullptr ? *list_in(own, "proofs") : JsonArray{})
+            proven_.insert(text_in(proof, "site"));
+    }
+
+    void carry() {
+        std::map<std::string, std::string> moves;
+        for (const LearnedRow& row : rows_) {
+            JsonValue* known = row_at(row.site);
+            if (known == nullptr || !same_function(*known, row)) {
+                if (std::string from = moved_from(row); !from.empty()) moves[row.site] = std::move(from);
+            }
+        }
+        for (const LearnedRow& row : rows_) {
+            const auto move = moves.find(row.site);
+            JsonValue* known = row_at(row.site);
+            if (known != nullptr && !same_function(*known, row)) {  // its measurements stay in the build that they are of
+                sites_.erase(sites_.begin() + (known - sites_.data()));
+                known = nullptr;
+            }
+            if (known == nullptr && move != moves.end()) {
+                known = row_at(move->second);
+                auto& object = std::get<JsonObject>(known->value);
+                put(object, "site", {row.site});
+                JsonArray from = list_in(*known, "moved_from") != nullptr ? *list_in(*known, "moved_from") : JsonArray{};
+                from.push_back({move->second});
+                put(object, "moved_from", {std::move(from)});
+            }
+            if (known != nullptr && !proven_.contains(row.site)) forget_proof(*known);
+        }
+    }
+
+private:
+    JsonValue* row_at(const std::string& site) {
+        const auto found = std::find_if(sites_.begin(), sites_.end(), [&](const JsonValue& row) { return text_in(row, "site") == site; });
+        return found != sites_.end() ? &*found : nullptr;
+    }
+    static bool same_function(const JsonValue& known, const LearnedRow& row) {
+        const std::string symbol = text_in(known, "symbol");
+        return symbol.empty() || row.symbol.empty() || symbol == row.symbol;
+    }
+    static bool belongs(const LearnedRow& row, const std::string& site, const std::string& symbol) {
+        return !symbol.empty() && symbol == row.symbol && file_of(site) == file_of(row.site);
+    }
+    // The one row of an older build that the site can have been; "" = none, or several.
+    std::string moved_from(const LearnedRow& row) {
+        std::vector<std::string> before;
+        for (const JsonValue& known : sites_) {
+            const std::string site = text_in(known, "site");
+            if (!here_.contains(site) && belongs(row, site, text_in(known, "symbol"))) before.push_back(site);
+        }
+        const auto rivals = std::count_if(rows_.begin(), rows_.end(), [&](const LearnedRow& other) {
+            const JsonValue* known = row_at(other.site);
+            return (known == nullptr || !same_function(*known, other)) && belongs(row, other.site, other.symbol);
+        });
+        return before.size() == 1 && rivals == 1 ? before.front() : std::string();
+    }
+    // What was proven of another build says nothing of this one.
+    static void forget_proof(JsonValue& known) {
+        if (!says(known, "evidence", "proven")) return;
+        auto& row = std::get<JsonObject>(known.value);
+        for (const char* name : {"bound_bytes", "call_depth", "proof", "recursion"})
+            put(row, name, {std::monostate{}});
+        put(row, "evidence", value_of("profiled"));
+    }
+
+    JsonArray& sites_;
+    const std::vector<LearnedRow>& rows_;
+    std::set<std::string> here_;    // sites of the build that learns
+    std::set<std::string> proven_;  // of them, those that the table has a proof of
+};
+
+// Rows by the build that they are of.
+std::map<std::pair<std::string, std::string>, std::vector<LearnedRow>> by_build(const std::vector<LearnedRow>& rows, const OwnBuild& own) {
+    std::map<std::pair<std::string, std::string>, std::vector<LearnedRow>> sorted;
+    for (const LearnedRow& row : rows) {
+        const OwnBuild& of = row.of ? *row.of : own;
+        sorted[{of.program, of.build_id}].push_back(row);
+    }
+    return sorted;
 }
 
 }  // namespace
@@ -267,7 +402,7 @@ JsonValue empty_table() {
                        {"version", {kVersion}}}};
 }
 
-Status learn(JsonValue& table, const std::vector<LearnedRow>& rows, unsigned runs, const ClassBytes& bytes) {
+Status learn(JsonValue& table, const std::vector<LearnedRow>& rows, unsigned runs, const ClassBytes& bytes, const OwnBuild& build) {
     const auto bad = [](const char* what) { return coroscope::base::error(ErrorCode::kCorrupt, what); };
     auto* whole = std::get_if<JsonObject>(&table.value);
     const JsonValue* list = table.member("sites");
@@ -277,12 +412,24 @@ Status learn(JsonValue& table, const std::vector<LearnedRow>& rows, unsigned run
     if (version == nullptr || *version < kVersion || *version > kVersionWithBuilds)
         return bad("it is of a version that this runtime does not know");
     JsonArray sites = *list->array();
+    const JsonValue* known = table.member("builds");
+    if (known != nullptr && known->array() == nullptr) return bad("its \"builds\" are no list");
+    const bool by_builds = known != nullptr || build != OwnBuild{};
+    JsonArray builds = known != nullptr ? *known->array() : builds_of(table, sites);
+    if (by_builds) {
+        const JsonValue own = *build_of(builds, build);
+        std::vector<LearnedRow> now;  // what the dead say is of another moment, maybe of another build
+        std::copy_if(rows.begin(), rows.end(), std::back_inserter(now), [](const LearnedRow& row) { return !row.of && row.peak_coroutines != 0; });
+        if (build != OwnBuild{}) Carried(sites, now, own).carry();
+        if (!learn_build(builds, build, {}, runs, bytes)) return bad("what it says of a build is not whole");
+        for (const auto& [of, of_build] : by_build(rows, build)) {
+            if (!learn_build(builds, {of.first, of.second}, of_build, 0, bytes)) return bad("what it says of a build is not whole");
+        }
+    }
     if (!learn_rows(sites, rows, bytes)) return bad("a row of its list has no \"site\"");
-    if (const JsonValue* known = table.member("builds"); known != nullptr) {
-        if (known->array() == nullptr) return bad("its \"builds\" are no list");
-        JsonArray builds = *known->array();
-        if (!learn_build(builds, rows, runs, bytes)) return bad("what it says of a build is not whole");
+    if (by_builds) {
         put(*whole, "builds", {std::move(builds)});
+        put(*whole, "version", {kVersionWithBuilds});
     }
     write_lists(*whole, sites);
     put(*whole, "sites", {std::move(sites)});

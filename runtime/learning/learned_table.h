@@ -3,6 +3,13 @@
 // The JSON is that of `coroscope sizes` (traces/size_rows.h), and the advice the same rule (size_advice.h). Rows add up: samples,
 // histograms and growths by addition, depths by maximum. What is in the table and not known here (proofs, build ids) stays as it is.
 //
+// A table has its measurements by build (own_build.h), so that a rebuilt program is told apart. "sites" is what follows from all of them, one row a
+// site: that of an older build goes on where its function is the same; one that moved within its file is followed, where no other can be meant; where
+// another function's site stands at its line by now the row begins anew. What was proven of another build counts no more. (`coroscope sizes` computes
+// the same rows from the builds, and compares functions by their names alone: traces/size_join.h.)
+//
+// A wish (traces/size_wishes.h) keeps its class as long as every stack fits it.
+//
 // Three members are the runtime's own:
 //   "wrong": true        a stack of the site did not fit the class that it had
 //   "wrong_class"        that class, the largest there was; the advice is never again as small, whatever is measured afterwards
@@ -15,12 +22,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "instrumentation/base/result.h"
 #include "instrumentation/wire/pool.h"
+#include "runtime/learning/own_build.h"
 #include "runtime/stacks/json_reader.h"
 
 namespace cprime::detail {
@@ -46,13 +55,16 @@ struct LearnedRow {
     std::uint64_t peak_coroutines = 0;
     std::uint8_t unheld = 0;  // SizeClass + 1 of the class that did not hold a stack; 0 = all did
     std::uint64_t unheld_bytes = 0;
+    std::uint64_t run_unix_ns = 0;  // when the run ended; 0 = not known
+    std::optional<OwnBuild> of;     // the build that it was seen in; none: that which learns
 };
 
 // A table without rows, as JSON.
 JsonValue empty_table();
 
 // Adds the rows, and `runs` to the runs that the table counts. Errors name what in the table is not as it must be.
+// `build`: the one that learns; unnamed: it is not known.
 coroscope::base::Status learn(JsonValue& table, const std::vector<LearnedRow>& rows, unsigned runs,
-                              const ClassBytes& bytes);
+                              const ClassBytes& bytes, const OwnBuild& build = {});
 
 }  // namespace cprime::detail

@@ -2,11 +2,13 @@
 #include "runtime/learning/learning.h"
 
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <utility>
 #include <vector>
 
 #include "runtime/entry/runtime_state.h"
+#include "runtime/learning/own_build.h"
 #include "runtime/learning/table_file.h"
 
 namespace cprime::detail {
@@ -27,6 +29,12 @@ ClassBytes class_bytes(const Pools& pools) {
         bytes.stride[pool] = geometry.stride_bytes;
     }
     return bytes;
+}
+
+std::uint64_t unix_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 LearnedRow row_of(RuntimeState& state, std::uint32_t site) {
@@ -65,13 +73,14 @@ Result<std::string> prepare_learning(const std::string& path) {
                                           problem.message() + "); name a file in a folder that is there");
     }
     // Bytes by class are not known yet; a row about which only the dead say something gets its class from them.
-    if (const Status taken_in = learn_into_file(resolved, {}, 0, {}); !taken_in) return taken_in.error();
+    if (const Status taken_in = learn_into_file(resolved, {}, 0, {}, own_build()); !taken_in) return taken_in.error();
     return resolved;
 }
 
 void finish_learning(RuntimeState& state) {
     if (!state.learned.learning()) return;
     std::vector<LearnedRow> rows;
+    const std::uint64_t now_unix_ns = unix_ns();
     const std::uint32_t count = state.segment->header()
                                     .sections[static_cast<std::uint32_t>(wire::SectionKind::kSites)]
                                     .records_used.load(std::memory_order_acquire);
@@ -80,7 +89,9 @@ void finish_learning(RuntimeState& state) {
             0)  // else a channel's, or never spawned
             rows.push_back(row_of(state, site));
     }
-    const Status learned = learn_into_file(state.learn_file, std::move(rows), 1, class_bytes(state.pools));
+    for (LearnedRow& row : rows)
+        row.run_unix_ns = now_unix_ns;
+    const Status learned = learn_into_file(state.learn_file, std::move(rows), 1, class_bytes(state.pools), own_build());
     if (!learned) std::fprintf(stderr, "cprime: nothing was learned: %s\n", learned.error().message.c_str());
 }
 

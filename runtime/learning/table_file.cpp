@@ -120,6 +120,10 @@ std::optional<LearnedRow> row_of(std::string_view line) {
     if (bytes != nullptr && bytes->number() != nullptr && *bytes->number() > 0 && *bytes->number() < 1e15)
         row.unheld_bytes = static_cast<std::uint64_t>(*bytes->number());
     row.seen_bytes = row.unheld_bytes;
+    const JsonValue* program = said->member("program");
+    const JsonValue* build_id = said->member("build_id");
+    if (program != nullptr && program->string() != nullptr && build_id != nullptr && build_id->string() != nullptr)
+        row.of = OwnBuild{*program->string(), *build_id->string()};
     for (std::uint8_t i = 0; i < coroscope::wire::kSizeClassesCount; ++i) {
         if (*size_class->string() != kPoolPlans[i].name) continue;
         row.class_used = static_cast<SizeClass>(i);
@@ -178,7 +182,7 @@ Status TableFile::replace(const JsonValue& table) const {
 }
 
 Status learn_into_file(const std::string& path, std::vector<LearnedRow> rows, unsigned runs,
-                       const ClassBytes& bytes) {
+                       const ClassBytes& bytes, const OwnBuild& build) {
     const Result<TableFile> file = TableFile::open(path);
     if (!file) return file.error();
     Result<JsonValue> table = file->read();
@@ -188,7 +192,7 @@ Status learn_into_file(const std::string& path, std::vector<LearnedRow> rows, un
     if (wrong && lock(wrong.get())) {
         if (const auto lines = read_all(wrong.get())) add_rows(*lines, rows);
     }
-    if (const Status learned = learn(*table, rows, runs, bytes); !learned)
+    if (const Status learned = learn(*table, rows, runs, bytes, build); !learned)
         return unusable(path, learned.error().message);
     if (rows.empty() && runs == 0) return coroscope::base::ok_status();
     if (const Status replaced = file->replace(*table); !replaced) return replaced;

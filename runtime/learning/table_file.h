@@ -4,7 +4,8 @@
 // its place by rename. The lock is of the file that lies under the name: whoever gets the lock of one that has been replaced meanwhile takes
 // that of its successor. A reader without the lock sees the old table or the new one, never half.
 //
-// FILE.wrong has a line of JSON a failure, appended by a process that is about to die (unheld_rows.h): {"site", "class", "bytes"}. Whoever
+// FILE.wrong has a line of JSON a failure, appended by a process that is about to die (unheld_rows.h): {"site", "class", "bytes",
+// "program", "build_id"}. Whoever
 // holds FILE's lock takes the lines in and removes the file when the new table is in its place; lines that are read twice, because somebody
 // was killed between the two, say nothing new.
 //
@@ -46,7 +47,7 @@ std::string wrong_file_of(const std::string& path);
 
 // Merges the rows, and what stands in FILE.wrong, into the file. `runs`: how many more runs the table then counts.
 coroscope::base::Status learn_into_file(const std::string& path, std::vector<LearnedRow> rows, unsigned runs,
-                                        const ClassBytes& bytes);
+                                        const ClassBytes& bytes, const OwnBuild& build = {});
 
 // Appends a line to FILE.wrong. Async-signal-safe; false: it cannot be written.
 bool append_wrong(const char* wrong_file, const char* line, std::size_t bytes);

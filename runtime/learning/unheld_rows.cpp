@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "runtime/entry/runtime_state.h"
+#include "runtime/learning/own_build.h"
 #include "runtime/learning/table_file.h"
 #include "runtime/stacks/say.h"
 
@@ -75,10 +76,13 @@ void escape(std::string_view text, char* to, std::size_t bytes) {
 bool leave_line(const Concerned& what, std::uint64_t bytes) {
     char file[2048];
     escape({what.file, static_cast<std::size_t>(what.file_bytes)}, file, sizeof file);
-    char line[2304];
+    char program[512];
+    escape(own_build().program, program, sizeof program);
+    char line[3072];
     const int length = std::snprintf(
-        line, sizeof line, "{\"site\": \"%s:%u\", \"class\": \"%s\", \"bytes\": %llu}\n", file, what.line,
-        kPoolPlans[static_cast<std::size_t>(what.size_class)].name, static_cast<unsigned long long>(bytes));
+        line, sizeof line, "{\"site\": \"%s:%u\", \"class\": \"%s\", \"bytes\": %llu, \"program\": \"%s\", \"build_id\": \"%s\"}\n", file, what.line,
+        kPoolPlans[static_cast<std::size_t>(what.size_class)].name, static_cast<unsigned long long>(bytes), program,
+        own_build().build_id.c_str());
     return append_wrong(g_runtime->wrong_file.c_str(), line, static_cast<std::size_t>(length));
 }
 

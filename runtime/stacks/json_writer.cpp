@@ -10,7 +10,7 @@
 namespace cprime::detail {
 namespace {
 
-constexpr double kWholeMax = 9007199254740992.0;  // 2^53: beyond it a double skips numbers
+constexpr double kWholeMax = 9223372036854774784.0;  // the largest double below 2^63: times in nanoseconds stay whole numbers
 
 void write_string(std::string& out, const std::string& text) {
     out += '"';

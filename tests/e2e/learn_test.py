@@ -88,6 +88,19 @@ class Learn(unittest.TestCase):
         given = harness.run(PROGRAM, check=0, env={"CPRIME_SIZES": self.table})
         self.assertEqual(given.last_json()["slot_bytes"], 2112)
 
+    def test_what_is_learned_is_of_the_programs_own_build(self):
+        self.learn(PROGRAM)
+        with open(self.table) as file:
+            builds = harness.json.load(file)["builds"]
+        (build,) = builds
+        known = harness.coroscope("analyze", PROGRAM, "--json", check=1).json()["build_id"]
+        self.assertEqual((build["program"], build["build_id"], build["runs"]), ("growing_site", known, 1))
+        self.assertGreater(len(known), 8)
+        # So that what is proven of that binary counts for what was learned.
+        proven = harness.coroscope("sizes", self.table, "--binary", PROGRAM, "--json", check=0).json()
+        row = next(row for row in proven["sites"] if row["peak_coroutines"] == 100)
+        self.assertEqual((row["evidence"], row["samples"]), ("proven", 100))
+
     def test_processes_that_end_at_once_lose_nothing(self):
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             runs = [pool.submit(self.learn, PROGRAM) for _ in range(24)]

@@ -128,6 +128,106 @@ TEST(LearnedTable, measurements_of_a_table_by_builds_go_to_the_build_that_is_not
     EXPECT_EQ(table["builds"][1]["measured"][0]["samples"], 1) << "another build's measurements stay its own";
 }
 
+// A run of a build: what it spawned where, in which function.
+json run_of(const char* build_id, std::uint64_t unix_ns, const std::vector<std::pair<std::string, std::string>>& sites, JsonValue table,
+            std::uint64_t depth = 150) {
+    std::vector<LearnedRow> rows;
+    for (const auto& [site, symbol] : sites) {
+        rows.push_back(row_of(site, SizeClass::kMedium, std::vector<std::uint64_t>(30, depth)));
+        rows.back().symbol = symbol;
+        rows.back().run_unix_ns = unix_ns;
+    }
+    const auto status = learn(table, rows, 1, kBytes, {"server", build_id});
+    EXPECT_TRUE(status) << status.error().message;
+    return json::parse(json_text(table));
+}
+
+// Rows by site, as the table has them and as `coroscope sizes` computes them from its builds: they must say the same.
+std::map<std::string, json> rows_of(const json& table) {
+    const std::string path = testing::TempDir() + "learned_builds_" + std::to_string(getpid()) + ".json";
+    std::ofstream(path) << table;
+    const auto theirs = coroscope::traces::compute_sizes({}, {path});
+    unlink(path.c_str());
+    EXPECT_TRUE(theirs) << theirs.error().message;
+    std::map<std::string, json> rows;
+    EXPECT_EQ(table["sites"].size(), (*theirs)["sites"].size());
+    for (std::size_t i = 0; i < std::min(table["sites"].size(), (*theirs)["sites"].size()); ++i) {
+        const json& row = table["sites"][i];
+        for (const char* key : {"site", "symbol", "samples", "class_used", "class_advised", "evidence", "run_unix_ns"})
+            EXPECT_EQ(row[key], (*theirs)["sites"][i][key]) << key;
+        rows[row["site"]] = row;
+    }
+    return rows;
+}
+
+constexpr std::uint64_t kRunNs = 1'700'000'000'000'000'000;
+
+TEST(LearnedTable, a_run_adds_to_its_own_build_and_a_rebuilt_program_is_told_apart) {
+    json table = run_of("b1", kRunNs, {{"a.cpp:1", "f()"}}, empty_table());
+    table = run_of("b1", kRunNs + 1024, {{"a.cpp:1", "f()"}}, value_of(table));
+    table = run_of("b2", kRunNs + 2048, {{"a.cpp:1", "f()"}}, value_of(table), 600);
+    ASSERT_EQ(table["builds"].size(), 2U);
+    std::map<std::string, json> builds;
+    for (const json& build : table["builds"])
+        builds[build["build_id"]] = build;
+    EXPECT_EQ(builds["b1"]["program"], "server");
+    EXPECT_EQ(builds["b1"]["runs"], 2);
+    EXPECT_EQ(builds["b1"]["measured"][0]["samples"], 60);
+    EXPECT_EQ(builds["b2"]["measured"][0]["samples"], 30);
+    EXPECT_EQ(builds["b2"]["latest_run_unix_ns"], kRunNs + 2048) << "a whole number, however large";
+    const auto rows = rows_of(table);
+    EXPECT_EQ(rows.at("a.cpp:1")["samples"], 90) << "a site that did not move is found again";
+    EXPECT_EQ(rows.at("a.cpp:1")["high_water_bytes"]["max"], 600);
+}
+
+TEST(LearnedTable, a_site_that_moved_is_followed_and_anothers_line_begins_anew) {
+    const json before = run_of("b1", kRunNs, {{"a.cpp:1", "f()"}, {"a.cpp:5", "g()"}, {"a.cpp:9", "h()"}}, empty_table());
+    const json table = run_of("b2", kRunNs + 1024, {{"a.cpp:3", "f()"}, {"a.cpp:5", "k()"}, {"a.cpp:9", "h()"}}, value_of(before));
+    const auto rows = rows_of(table);
+    EXPECT_FALSE(rows.contains("a.cpp:1"));
+    EXPECT_EQ(rows.at("a.cpp:3")["samples"], 60);
+    EXPECT_EQ(rows.at("a.cpp:3")["moved_from"], json{"a.cpp:1"});
+    EXPECT_EQ(rows.at("a.cpp:5")["samples"], 30) << "another function's";
+    EXPECT_EQ(rows.at("a.cpp:9")["samples"], 60);
+}
+
+TEST(LearnedTable, of_two_sites_that_may_have_moved_none_is_guessed) {
+    const json before = run_of("b1", kRunNs, {{"a.cpp:1", "f()"}, {"a.cpp:2", "f()"}}, empty_table());
+    const auto rows = rows_of(run_of("b2", kRunNs + 1024, {{"a.cpp:3", "f()"}, {"a.cpp:4", "f()"}}, value_of(before)));
+    EXPECT_EQ(rows.size(), 4U);
+}
+
+TEST(LearnedTable, what_was_proven_of_another_build_counts_no_more) {
+    json table = run_of("b1", kRunNs, {{"a.cpp:1", "f()"}}, empty_table());
+    table["sites"][0]["evidence"] = "proven";
+    table["sites"][0]["bound_bytes"] = 200;
+    table["sites"][0]["class_advised"] = "micro";
+    table["builds"][0]["proofs"] = {{{"site", "a.cpp:1"}, {"proven", true}, {"recursion", false}, {"bound_bytes", 200}, {"call_depth", 1},
+                                     {"symbol", "f()"}, {"path", json::array()}, {"contracts", json::array()}, {"reasons", json::array()}}};
+    const json same = run_of("b1", kRunNs + 1024, {{"a.cpp:1", "f()"}}, value_of(table));
+    EXPECT_EQ(same["sites"][0]["evidence"], "proven");
+    const json other = run_of("b2", kRunNs + 1024, {{"a.cpp:1", "f()"}}, value_of(table), 600);
+    EXPECT_EQ(other["sites"][0]["evidence"], "profiled");
+    EXPECT_TRUE(other["sites"][0]["bound_bytes"].is_null());
+    EXPECT_EQ(rows_of(other).at("a.cpp:1")["class_advised"], "small");
+}
+
+TEST(LearnedTable, a_wish_stays_until_a_stack_does_not_fit_it) {
+    json table = learned({row_of("a:1", SizeClass::kMedium, std::vector<std::uint64_t>(30, 1000))});
+    table["sites"][0]["evidence"] = "wished";
+    table["sites"][0]["class_advised"] = "large";
+    table["sites"][0]["class_computed"] = "small";
+    const json held = learned({row_of("a:1", SizeClass::kLarge, std::vector<std::uint64_t>(30, 3000))}, value_of(table));
+    EXPECT_EQ(held["sites"][0]["class_advised"], "large");
+    EXPECT_EQ(held["sites"][0]["class_computed"], "medium");
+    EXPECT_EQ(held["sites"][0]["evidence"], "wished");
+    table["sites"][0]["class_advised"] = "micro";
+    LearnedRow grown = row_of("a:1", SizeClass::kMicro, std::vector<std::uint64_t>(30, 200));
+    grown.unheld = 1;  // Micro
+    grown.unheld_bytes = 900;
+    EXPECT_NE(learned({grown}, value_of(table))["sites"][0]["evidence"], "wished");
+}
+
 TEST(LearnedTable, what_is_no_table_is_refused) {
     for (const char* text : {"[]", "{}", R"({"version": 1, "sites": 3})", R"({"version": 1, "sites": [{}]})",
                              R"({"version": 99, "sites": []})", R"({"sites": []})",

@@ -1,5 +1,6 @@
 // Two runs side by side: sums, sites of one side only, and sites that moved between two builds.
 #include "traces/size_compare.h"
+#include "traces/size_match.h"
 
 #include <gtest/gtest.h>
 
@@ -48,6 +49,30 @@ TEST(SizeCompare, a_site_that_moved_between_the_builds_is_one_row) {
     EXPECT_EQ(comparison.sites[0].site, "a.cpp:9");
     EXPECT_TRUE(comparison.sites[0].before.ran);
     EXPECT_TRUE(comparison.sites[0].after.ran);
+}
+
+TEST(SizeCompare, a_program_of_another_name_or_from_another_folder_is_matched_by_file_and_function) {
+    SizeRows renamed;
+    const SizeRows moved = run("2", 2, "/new/a.cpp:9", SizeClass::kMicro);
+    for (const auto& [build, rows] : moved.builds())
+        renamed.build({"server-new", build.build_id}).merge(rows);
+    const SizeComparison comparison = compare_sizes(run("1", 1, "/old/a.cpp:1", SizeClass::kMedium), renamed);
+    ASSERT_EQ(comparison.sites.size(), 1U);
+    EXPECT_EQ(comparison.sites[0].site, "/new/a.cpp:9");
+    EXPECT_EQ(to_json(comparison)["sites"][0]["moved_from"], "/old/a.cpp:1");
+    EXPECT_DOUBLE_EQ(comparison.shrunk(), 16);
+}
+
+TEST(SizeMatch, the_line_the_file_and_the_name_of_the_file_are_tried_in_turn_and_nothing_is_guessed) {
+    const auto match = [](std::vector<SizeSiteName> before, std::vector<SizeSiteName> now) { return match_sites(before, now); };
+    using Places = std::vector<std::size_t>;
+    EXPECT_EQ(match({{"a.cpp:1", "f()"}, {"a.cpp:2", "f()"}}, {{"a.cpp:2", "f()"}, {"a.cpp:1", "void f()"}}), (Places{1, 0}));
+    EXPECT_EQ(match({{"a.cpp:1", ""}}, {{"a.cpp:1", "f()"}}), (Places{0})) << "a table that knows no functions";
+    EXPECT_EQ(match({{"a.cpp:1", "f()"}}, {{"a.cpp:1", "g()"}}), (Places{kNoMatch})) << "another function's line by now";
+    EXPECT_EQ(match({{"a.cpp:1", "f()"}, {"a.cpp:5", "g()"}}, {{"a.cpp:1", "g()"}, {"a.cpp:7", "f()"}}), (Places{1, 0})) << "both moved";
+    EXPECT_EQ(match({{"/x/a.cpp:1", "f()"}, {"/x/a.cpp:2", "f()"}}, {{"/y/a.cpp:1", "f()"}, {"/y/a.cpp:2", "f()"}}), (Places{0, 1}));
+    EXPECT_EQ(match({{"a.cpp:1", "f()"}, {"a.cpp:2", "f()"}}, {{"a.cpp:3", "f()"}}), (Places{kNoMatch})) << "which of the two?";
+    EXPECT_EQ(match({{"a.cpp:1", "f()"}}, {{"b.cpp:1", "f()"}}), (Places{kNoMatch}));
 }
 
 TEST(SizeCompare, a_site_of_one_run_only_says_nothing_of_the_other) {

@@ -202,12 +202,24 @@ SizeRows random_run() {
         if (proof.proven) {
             proof.bound_bytes = *rc::gen::inRange<std::uint64_t>(64, 3000);
             proof.path = {one_of<std::string>({"p", "q"})};
+            proof.places = {{"bin", *rc::gen::inRange<std::uint64_t>(0, 2)}};
+            proof.assumptions = {one_of<std::string>({"s", "t"})};
         } else {
             for (int reason = 0; reason < 6; ++reason)
-                proof.reasons.insert({{"p"}, one_of<std::string>({"a", "b", "c", "d", "e"}), "lib", *rc::gen::inRange<std::uint64_t>(0, 9)});
+                proof.reasons.insert({{"p"}, one_of<std::string>({"a", "b", "c", "d", "e"}), "lib", *rc::gen::inRange<std::uint64_t>(0, 9),
+                                      {{"lib", *rc::gen::inRange<std::uint64_t>(0, 2)}}});
         }
         build.proofs.emplace(site, proof);
+        build.proven_from.emplace("lib", one_of<std::string>({"c1", "c2"}));
     }
+    for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
+        rows.wish(one_of<std::string>({"a.cpp:1", "a.cpp:2", "b.cpp:1"}),
+                  {*rc::gen::inRange<std::uint64_t>(0, 12), one_of<SizeClass>({SizeClass::kMicro, SizeClass::kSmall}),
+                   one_of<std::string>({"", "f()"})});
+    }
+    if (*rc::gen::arbitrary<bool>())
+        rows.add_wrong_lines(one_of<std::string>({R"({"site": "a.cpp:1", "class": "micro", "bytes": 300})",
+                                                  R"({"site": "a.cpp:2", "class": "small"})"}));
     return rows;
 }
 

@@ -169,8 +169,10 @@ TEST(Sizes, a_table_that_was_written_reads_back_the_same) {
     grown.wrong_bytes = 300;
     build.measured[{"demo.cpp:10", "f()"}].symbol = "f()";
     grown.symbol = "g()";
-    build.proofs["demo.cpp:10"] = {.symbol = "f()", .proven = true, .bound_bytes = 200, .call_depth = 2, .path = {"f", "g"}, .contracts = {"c"}};
-    build.proofs["demo.cpp:30"] = {.symbol = "h()", .reasons = {{{"h", "i"}, "i recurses", "demo", 64}}};
+    build.proofs["demo.cpp:10"] = {.symbol = "f()", .proven = true, .bound_bytes = 200, .call_depth = 2, .path = {"f", "g"},
+                                   .places = {{"demo", 16}, {"libc", 32}}, .contracts = {"c"}, .assumptions = {"a"}};
+    build.proofs["demo.cpp:30"] = {.symbol = "h()", .reasons = {{{"h", "i"}, "i recurses", "demo", 64, {{"demo", 8}, {"demo", 64}}}}};
+    build.proven_from.emplace("demo", "abc");
     build.assumptions.insert("somebody keeps to it");
     const nlohmann::json written = rows.to_json();
     EXPECT_EQ(written["overestimated"], nlohmann::json::array({"demo.cpp:10"}));

@@ -216,10 +216,26 @@ TEST(SizeModel, two_runs_stand_beside_each_other_by_site) {
     EXPECT_EQ(dumped["rows"].size(), 4U);
 }
 
+TEST(SizeModel, a_site_that_moved_since_the_run_before_is_one_line_and_another_functions_is_two) {
+    const auto one_site = [](const char* site, const char* symbol) {
+        traces::SizeRows rows;
+        traces::SizeRow made = row(SizeClass::kMedium, 100, 150, 10);
+        made.symbol = symbol;
+        add(rows, site, made);
+        return rows;
+    };
+    const SizeModel moved = compute_size_model(table(one_site("/new/a.cpp:9", "f()")), table(one_site("/old/a.cpp:1", "void f()")), {}, {});
+    ASSERT_EQ(moved.lines.size(), 1U);
+    ASSERT_NE(moved.site_before(moved.lines[0]), nullptr);
+    EXPECT_EQ(to_json(moved)["rows"][0]["before"]["site"], "/old/a.cpp:1");
+    const SizeModel other = compute_size_model(table(one_site("a.cpp:1", "f()")), table(one_site("a.cpp:1", "g()")), {}, {});
+    EXPECT_EQ(other.lines.size(), 2U);
+}
+
 TEST(SizeModel, the_exported_table_has_the_wishes_in_it_and_reads_back) {
     const auto written = table(three_sites());
     const SizeWishes wishes = {{"a/climb.cpp:100", SizeClass::kSmall}, {"a/swarm.cpp:40", SizeClass::kMicro}};
-    const json exported = with_wishes(*written, wishes);
+    const json exported = with_wishes(*written, wishes, 7);
     const json& wished = exported["sites"][0];
     EXPECT_EQ(wished["site"], "a/climb.cpp:100");
     EXPECT_EQ(wished["class_advised"], "small");
@@ -237,11 +253,14 @@ TEST(SizeModel, the_exported_table_has_the_wishes_in_it_and_reads_back) {
     std::filesystem::remove(path);
     ASSERT_TRUE(added.ok()) << added.error().message;
     EXPECT_EQ(read.joined().rows.size(), 3U);
+    // Merged again it is the same table, wishes and all.
+    EXPECT_EQ(read.to_json()["sites"][0], exported["sites"][0]);
+    EXPECT_EQ(read.to_json()["wishes"], exported["wishes"]);
 }
 
 TEST(SizeModel, without_wishes_the_exported_table_is_the_one_that_was_read) {
     const auto written = table(three_sites());
-    EXPECT_EQ(with_wishes(*written, {}), *written->json);
+    EXPECT_EQ(with_wishes(*written, {}, 7), *written->json);
 }
 
 }  // namespace
