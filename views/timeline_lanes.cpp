@@ -11,7 +11,7 @@
 namespace coroscope::views {
 namespace {
 
-constexpr float kLevels = 12;             // heights that a column's share is told in
+constexpr float kLevels = 20;             // heights that a column's share is told in
 constexpr float kTextFromUnits = 28;      // slices of this width have words in them
 constexpr float kMarkFromUnits = 14;      // and of this one their second mark
 
@@ -122,7 +122,7 @@ void TimelineView::draw_columns(Workspace& ws, const WorkerLane& lane, Rect row)
     const ImU32 running = mix(theme.look(Look::kRunning), theme.panel, 0.12F), guessed = with_alpha(theme.text_faint, 0.35F);
     const float height = row.y1 - row.y0;
     const auto level_of = [&](const PlanColumn& column) {
-        if (column.slices > 0 || column.running > 0) return std::max(2.0F, std::round(std::min(1.0F, column.running) * kLevels));
+        if (column.slices > 0 || column.running > 0) return std::max(1.0F, std::round(std::min(1.0F, column.running) * kLevels));
         return column.events > 0 ? -1.0F : 0.0F;
     };
     const auto x_of = [&](std::size_t column) { return std::round(axis_.x_of(begin + static_cast<double>(column) * step)); };
@@ -260,7 +260,7 @@ void TimelineView::draw_signals(Workspace& ws, const Layout& at) {
         const float x = std::floor(axis_.x_of(static_cast<double>(signal.at)));
         if (x < at.lanes.x0 || x > at.lanes.x1 || x <= drawn_to) continue;
         drawn_to = x + ws.px(2);
-        list->AddRectFilled({x, at.lanes.y0}, {x + std::max(1.0F, std::floor(ws.scale)), at.lanes.y1}, with_alpha(colour, 0.5F));
+        list->AddRectFilled({x, at.lanes.y0}, {x + std::max(1.0F, std::floor(ws.scale)), at.lanes.y0 + ws.px(12)}, colour);
         list->AddTriangleFilled({x, at.lanes.y0}, {x + ws.px(7), at.lanes.y0 + ws.px(3)}, {x, at.lanes.y0 + ws.px(6)}, colour);
         if (hovered_ && std::abs(mouse.x - x) <= ws.px(4) && mouse.y < at.lanes.y0 + ws.px(8) && mouse.y >= at.ruler.y0)
             under_.sentence = fmt::format("signal {} arrived at {}", signal.number, time_text(signal.at));

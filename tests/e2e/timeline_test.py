@@ -97,17 +97,22 @@ class Timeline(unittest.TestCase):
         self.assertIn(f"timeline.coroutine.{who}", dump["widgets"])
 
     def test_a_live_program_has_a_timeline_that_grows(self):
-        path, dump = os.path.join(self.folder, "live.script"), os.path.join(self.folder, "live.json")
-        with harness.started(harness.DEMO, "--seconds", 30, "--swarm", 50) as demo:
+        path = os.path.join(self.folder, "live.script")
+        dumps = [os.path.join(self.folder, f"live{n}.json") for n in range(4)]
+        with harness.started(harness.DEMO, "--seconds", 60, "--swarm", 50) as demo:
             harness.wait_until(lambda: harness.attachable(demo.pid), what="the demo being attachable")
+            # What is kept of the past is asked for by each frame, and is there a few frames later.
+            grows = [line for n, dump in enumerate(dumps) for line in (f"wait-for events > {40000 * (n + 1)} timeout 60s", f"dump {dump}")]
             with open(path, "w") as file:
-                file.write("\n".join([f"attach {demo.pid}", "wait-for coroutines > 0", "key e", "wait-for events > 1000", "view timeline",
-                                      "wait-for events > 20000", f"dump {dump}", "quit"]) + "\n")
-            harness.coroscope("--offscreen", "--size", "1280x800", "--script", path, check=0, timeout=120)
-        with open(dump) as file:
-            view = json.load(file)["views"]["timeline"]
-        self.assertTrue(view["past"])
-        self.assertGreater(sum(row["slices"] for row in view["workers"]), 100)
+                file.write("\n".join([f"attach {demo.pid}", "wait-for coroutines > 0", "key e", "view timeline", *grows, "quit"]) + "\n")
+            harness.coroscope("--offscreen", "--size", "1280x800", "--script", path, check=0, timeout=200)
+        slices = []
+        for dump in dumps:
+            with open(dump) as file:
+                view = json.load(file)["views"]["timeline"]
+            slices.append(sum(row["slices"] for row in view["workers"]) if view["past"] else 0)
+        self.assertEqual(slices, sorted(slices))
+        self.assertGreater(slices[-1], 1000)
 
 
 if __name__ == "__main__":
