@@ -16,9 +16,11 @@ namespace {
 constexpr std::size_t kTrailParts = 240;
 constexpr float kNumberUnits = 128, kNumberHeightUnits = 56;
 constexpr float kAlarmUnits = 26;
-constexpr std::size_t kAlarmsShown = 4;
+constexpr std::size_t kAlarmsShown = 4, kAlarmsShownCompact = 1;
+constexpr float kCompactUnits = 420;  // panels that are lower have no room for all of it
 constexpr float kLabelUnits = 156, kGapUnits = 8, kAxisUnits = 24;
 constexpr float kStatesUnits = 132, kRateUnits = 44, kWorkerUnits = 14;
+constexpr float kStatesCompactUnits = 64, kRateCompactUnits = 20;
 constexpr std::size_t kWorkersShown = 32;
 
 // As they are stacked, the first at the bottom: who works, who could, and who waits for what.
@@ -83,6 +85,7 @@ void OverviewView::draw(Workspace& ws) {
     }
     take(ws);
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
+    compact_ = ImGui::GetContentRegionAvail().y < ws.px(kCompactUnits);
     ImGui::BeginChild("overview");
     draw_numbers(ws);
     draw_alarms(ws);
@@ -130,9 +133,10 @@ std::vector<OverviewView::Number> OverviewView::numbers(const Workspace& ws) con
 
 void OverviewView::draw_numbers(Workspace& ws) {
     const Theme& theme = *ws.theme;
-    const std::vector<Number> all = numbers(ws);
+    std::vector<Number> all = numbers(ws);
     const float width = ImGui::GetContentRegionAvail().x - ws.px(24), height = ws.px(kNumberHeightUnits);
     const auto columns = std::max<std::size_t>(1, std::min(all.size(), static_cast<std::size_t>(width / ws.px(kNumberUnits))));
+    if (compact_ && all.size() > columns) all.resize(columns);
     const float each = std::floor(width / static_cast<float>(columns));
     const ImVec2 at = ImGui::GetCursorScreenPos();
     ImDrawList* list = ImGui::GetWindowDrawList();
@@ -161,9 +165,10 @@ void OverviewView::draw_alarms(Workspace& ws) {
     if (ws.stat == nullptr || point_.value() == nullptr) return;
     const Theme& theme = *ws.theme;
     const std::vector<OverviewAlarm> alarms = alarms_of(*point_.value(), *ws.moment, *ws.stat, ws.waits);
+    const std::size_t shown = compact_ ? kAlarmsShownCompact : kAlarmsShown;
     ImDrawList* list = ImGui::GetWindowDrawList();
     const float width = ImGui::GetContentRegionAvail().x, height = ws.px(kAlarmUnits);
-    for (std::size_t i = 0; i < std::min(alarms.size(), kAlarmsShown); ++i) {
+    for (std::size_t i = 0; i < std::min(alarms.size(), shown); ++i) {
         const OverviewAlarm& alarm = alarms[i];
         const ImVec2 at = ImGui::GetCursorScreenPos();
         const std::string name = fmt::format("overview.alarm.{}", i);
@@ -186,9 +191,9 @@ void OverviewView::draw_alarms(Workspace& ws) {
         draw_text(list, ws.fonts.small, {box.x1 - ws.px(8), y + ws.px(1)}, theme.text_dim, to, 1);
         ImGui::SetCursorScreenPos({at.x, at.y + height});
     }
-    if (alarms.size() > kAlarmsShown) {
+    if (alarms.size() > shown) {
         ImGui::SetCursorPosX(ws.px(20));
-        text(ws.fonts.small, theme.text_faint, fmt::format("and {} more", alarms.size() - kAlarmsShown));
+        text(ws.fonts.small, theme.text_faint, fmt::format("and {} more", alarms.size() - shown));
     }
     if (!alarms.empty()) ImGui::Dummy({1, ws.px(6)});
 }
@@ -211,10 +216,10 @@ void OverviewView::draw_charts(Workspace& ws) {
     const std::size_t workers = std::min(series_.busy.size(), kWorkersShown);
     const float worker = ws.px(kWorkerUnits) * static_cast<float>(workers), gap = ws.px(kGapUnits);
     const bool slots = std::any_of(series_.used.begin(), series_.used.end(), [](const auto& row) { return !row.empty(); });
-    const float small = ws.px(kRateUnits);
+    const float small = ws.px(compact_ ? kRateCompactUnits : kRateUnits);
     const float fixed = 2 * (small + gap) + (slots ? small + gap : 0) + (series_.lost.empty() ? 0 : small / 2 + gap) + worker + gap +
                         ws.px(kAxisUnits + 8);
-    const float states = std::max(ws.px(kStatesUnits), std::min(room.y - fixed - gap, ws.px(520)));
+    const float states = std::max(ws.px(compact_ ? kStatesCompactUnits : kStatesUnits), room.y - fixed - gap);
     TimeAxis axis;
     axis.begin = series_.begin;
     axis.end = series_.end;
@@ -257,6 +262,7 @@ void OverviewView::draw_charts(Workspace& ws) {
 void OverviewView::draw_label(Workspace& ws, Rect area, int line, const char* label, const std::string& value, ImU32 colour) {
     ImDrawList* list = ImGui::GetWindowDrawList();
     const float y = area.y0 + ws.px(16) * static_cast<float>(line), right = area.x0 - ws.px(12);
+    if (line != 0 && y + ws.fonts.small->FontSize > area.y1 + ws.px(4)) return;  // no room
     draw_text(list, ws.fonts.small, {right - ws.px(kLabelUnits - 24), y}, ws.theme->text_faint, label);
     draw_text(list, ws.fonts.mono_small, {right, y}, colour != 0 ? colour : ws.theme->text_dim, value, 1);
 }

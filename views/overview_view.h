@@ -47,6 +47,7 @@ private:
     OverviewSeries series_;
     std::uint64_t series_of_ = 0;  // which history, or how many looks, it was made of
     bool busy_ = false;
+    bool compact_ = false;                   // a low panel: one line of numbers, low charts
     std::optional<traces::TimeNs> hovered_;  // in the last frame
 };
 

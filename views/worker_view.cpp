@@ -18,7 +18,7 @@ namespace {
 
 constexpr float kRowHeight = 24, kHeadUnits = 36;
 constexpr std::size_t kTrailParts = 120, kMatrixRowsMost = 40;
-constexpr float kStealCellUnits = 64, kStealLabelUnits = 64, kWakeCellUnits = 92, kWakeLabelUnits = 148;
+constexpr float kStealCellUnits = 64, kStealLabelUnits = 96, kWakeCellUnits = 92, kWakeLabelUnits = 148;
 constexpr Column kColumns[kWorkerColumnsCount] = {{"worker", 112, 0},
                                                   {"runs", 112, 1},
                                                   {"ready", 56, 0.1F, true},

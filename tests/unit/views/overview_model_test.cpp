@@ -110,10 +110,15 @@ TEST(OverviewAlarms, tell_the_worst_first_and_lead_to_who_it_is_about) {
     options.lost = 12;
     auto moment = std::make_shared<traces::Moment>(*make_fake_moment(options, 2'500'000'000));
     traces::Waits waits;
-    waits.cycles.push_back({{"6", "channel:left", "7", "channel:right"}, false, false, "suspected: 6 and 7"});
+    traces::WaitCycle cycle;
+    for (const char* id : {"6", "channel:left", "7", "channel:right"})
+        cycle.ids.emplace_back(id);
+    cycle.sentence = "suspected: 6 and 7";
+    waits.cycles.push_back(cycle);
     traces::Stat stat;
-    stat.selects.push_back({});
-    stat.selects.back().arms.push_back({"receive", "channel:jobs", 0, 1000, traces::ArmLuck::kStarves});
+    traces::SelectArmStat arm;
+    arm.luck = traces::ArmLuck::kStarves;
+    stat.selects.emplace_back().arms.push_back(arm);
     const auto alarms = alarms_of(point_of(*moment), *moment, stat, &waits);
     ASSERT_EQ(alarms.size(), 4U);
     EXPECT_EQ(alarms[0].grade, AlarmGrade::kBad);
