@@ -15,6 +15,8 @@ namespace coroscope::bounds {
 namespace {
 
 constexpr std::uint32_t kReturnAddressBytes = 8;
+constexpr std::string_view kRunsClosure = "run_closure";  // runtime/include/cprime/spawn.h
+constexpr std::string_view kSpawnedByC = "co_spawn_at";   // runtime/include/cprime/co.h
 constexpr int kReadingDepthMax = 64;  // of functions that are read to learn whether they return
 constexpr std::size_t kLibrariesMax = 64;
 constexpr std::string_view kCLibraries[] = {"libc.so.6", "ld-linux-x86-64.so.2"};
@@ -224,6 +226,11 @@ Program::Callee Program::callee_of(Opened& in, const Call& call) {
 // Others may come in: then only what a binary keeps for itself is known to be all.
 std::uint32_t Program::narrow(const Opened& in, const CodeView& code, std::size_t step, DoubtKind* why) {
     if (wishes_.any_callee) return 0;
+    // Whom the closure of a C program's spawn calls, that spawn says (spawn_sites.h).
+    const auto around = in.binary->function_around(code.steps[step].address);
+    const std::string_view name = around ? in.binary->functions()[*around].name : "";
+    if (name.find(kRunsClosure) != std::string_view::npos && name.find(kSpawnedByC) != std::string_view::npos)
+        return 0;
     if (narrower_ == nullptr) {
         std::vector<Binary*> binaries;
         bool open_world = !wishes_.libraries || !missing_.empty() || !binary().is_program();
