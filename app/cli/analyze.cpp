@@ -13,6 +13,7 @@
 #include "instrumentation/bounds/callgraph_info.h"
 #include "instrumentation/bounds/runtime_calls.h"
 #include "instrumentation/bounds/spawn_sites.h"
+#include "instrumentation/inspect/proc.h"
 
 namespace coroscope::app {
 namespace {
@@ -253,13 +254,23 @@ int run_analyze(const AnalyzeWish& wish) {
     const auto assumes = [&wish](const char* name) {
         return std::find(wish.assumed.begin(), wish.assumed.end(), name) != wish.assumed.end();
     };
+    const std::string binary = wish.binary.empty() ? inspect::proc::executable(wish.pid) : wish.binary;
+    if (binary.empty()) {
+        return fail(base::error(base::ErrorCode::kGone, fmt::format("what process {} runs cannot be seen: is it there, and yours?",
+                                                                    wish.pid)));
+    }
     auto program = bounds::Program::open(
-        wish.binary, {.warm_malloc = assumes("warm-malloc"), .no_throw = assumes("no-throw")});
+        binary, {.warm_malloc = assumes("warm-malloc"),
+                      .no_throw = assumes("no-throw"),
+                      .any_callee = assumes("any-callee")});
     if (!program) return fail(program.error());
     bounds::Program& opened = **program;
+    if (wish.pid != 0) {
+        if (auto status = opened.bind_to(wish.pid); !status) return fail(status.error());
+    }
     if (!opened.binary().has_symbols()) {
         return fail(base::error(base::ErrorCode::kUnreadable,
-                                wish.binary + " has no function symbols: analyze it before it is stripped"));
+                                binary + " has no function symbols: analyze it before it is stripped"));
     }
     BoundsAnswer answer(opened);
     if (!wish.function.empty()) {
@@ -267,7 +278,7 @@ int run_analyze(const AnalyzeWish& wish) {
         if (found.empty()) {
             return fail(base::error(
                 base::ErrorCode::kUnreadable,
-                wish.binary + " has no function '" + wish.function + "': give its name as nm -C prints it"));
+                binary + " has no function '" + wish.function + "': give its name as nm -C prints it"));
         }
         for (const bounds::NodeId node : found)
             answer.function(node);
@@ -278,7 +289,7 @@ int run_analyze(const AnalyzeWish& wish) {
         if (sites.empty()) {
             return fail(base::error(
                 base::ErrorCode::kUnreadable,
-                wish.binary + " spawns no coroutines of CPrime: ask for a function with --function NAME"));
+                binary + " spawns no coroutines of CPrime: ask for a function with --function NAME"));
         }
         for (const bounds::SpawnSite& site : sites)
             answer.site(site);

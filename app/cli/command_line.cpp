@@ -52,6 +52,7 @@ public:
                    "       coroscope ctl --pid PID stop ID\n"
                    "       coroscope ctl --pid PID break RULE [--action pause|log] [--count N] [--keep]\n"
                    "       coroscope ctl --pid PID mask CATEGORIES\n";
+        if (word == "analyze") return "Usage: coroscope analyze (BINARY | --pid PID) [OPTIONS]\n";
         if (word == "query") return "Usage: coroscope query (FILE | --pid PID) [OPTIONS] RULE\n";
         if (app->get_option_no_throw("--pid") != nullptr)
             return "Usage: coroscope " + word + " (FILE | --pid PID) [OPTIONS]\n";
@@ -135,8 +136,8 @@ Parser::Parser() {
     add_ctl_options(word("ctl", "Pause, step, break and mask: take hold of a running program", [this] { return finish_ctl(ctl_); }),
                     ctl_);
     declare_analyze(word("analyze", "Stack bounds of a program's coroutines, proven from its code; exits 1 if one is not",
-                         [this] { return Wish(analyze_); }),
-                    analyze_);
+                         [this] { return finish_analyze(analyze_, pid_); }),
+                    analyze_, pid_);
     declare_sizes(
         word("sizes", "Stack size table from traces, for CPRIME_SIZES=FILE", [this] { return finish_sizes(sizes_); }),
         sizes_);

@@ -80,12 +80,13 @@ struct SizesWish {
 };
 
 // What `analyze --assume` knows.
-inline constexpr std::array<const char*, 2> kAssumptionNames = {"no-throw", "warm-malloc"};
+inline constexpr std::array<const char*, 3> kAssumptionNames = {"no-throw", "warm-malloc", "any-callee"};
 
-// analyze BINARY [--function NAME | --all] [--assume WHAT] [--callgraph-info DIR]: stack bounds of its spawn sites, of functions of that
-// name, or how many functions have one.
+// analyze (BINARY | --pid PID) [--function NAME | --all] [--assume WHAT] [--callgraph-info DIR]: stack bounds of its spawn sites, of functions of
+// that name, or how many functions have one.
 struct AnalyzeWish {
-    std::string binary;
+    std::string binary;     // "" = what `pid` runs
+    std::uint32_t pid = 0;  // whose calls into libraries are followed; 0 = what the files say
     std::string function;
     std::vector<std::string> assumed;  // names of kAssumptionNames
     std::string callgraph_info;        // a folder; "" = none

@@ -45,14 +45,15 @@ void declare_before(CLI::App* word, std::string& before) {
         ->check(CLI::ExistingFile);
 }
 
-void declare_analyze(CLI::App* word, AnalyzeWish& wish) {
-    word->add_option("BINARY", wish.binary, "A program or a shared library, with its symbols")->required();
+void declare_analyze(CLI::App* word, AnalyzeWish& wish, std::string& pid) {
+    word->add_option("BINARY", wish.binary, "A program or a shared library, with its symbols");
     CLI::Option* function = word->add_option("--function", wish.function,
                                              "Of the functions of this name, in place of the spawn sites")
                                 ->type_name("NAME");
     word->add_flag("--all", wish.all, "Of how many functions a bound can be proven")->excludes(function);
     word->add_option("--assume", wish.assumed, "Take something to be so: no-throw = no exception is thrown; warm-malloc = each "
-                     "worker has allocated before; may be given again")
+                     "worker has allocated before; any-callee = calls through pointers may reach anybody, so that no list of whom they reach is "
+                     "taken from vtables, tables and types; may be given again")
         ->type_name("WHAT")
         ->expected(1)
         ->take_all()
@@ -60,7 +61,20 @@ void declare_analyze(CLI::App* word, AnalyzeWish& wish) {
     word->add_option("--callgraph-info", wish.callgraph_info,
                      "Hold frames against what GCC wrote into *.ci files under this folder (-fcallgraph-info=su)")
         ->type_name("DIR");
+    word->add_option("--pid", pid, "What this process runs, with the libraries' functions that it calls: those the loader has chosen there")
+        ->type_name("PID");
     word->add_flag("--json", wish.json, "One JSON object on stdout");
+}
+
+base::Result<Wish> finish_analyze(AnalyzeWish wish, const std::string& pid) {
+    if (wish.binary.empty() && pid.empty())
+        return base::error(base::ErrorCode::kUsage, "analyze needs a binary or a running program: coroscope analyze (BINARY | --pid PID)");
+    if (!pid.empty()) {
+        auto number = parse_pid(pid);
+        if (!number) return number.error();
+        wish.pid = *number;
+    }
+    return Wish(std::move(wish));
 }
 
 void declare_sizes(CLI::App* word, SizesWish& wish) {

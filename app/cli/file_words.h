@@ -17,7 +17,9 @@ namespace coroscope::app {
 // --binary of words that take cores, --before of those that show two runs.
 void declare_binary(CLI::App* word, std::string& binary);
 void declare_before(CLI::App* word, std::string& before);
-void declare_analyze(CLI::App* word, AnalyzeWish& wish);
+// `pid`: --pid as it was typed.
+void declare_analyze(CLI::App* word, AnalyzeWish& wish, std::string& pid);
+base::Result<Wish> finish_analyze(AnalyzeWish wish, const std::string& pid);
 void declare_sizes(CLI::App* word, SizesWish& wish);
 base::Result<Wish> finish_sizes(SizesWish wish);
 void declare_profile(CLI::App* word, ProfileWish& wish);

@@ -16,6 +16,8 @@ namespace coroscope::bounds {
 namespace {
 
 constexpr std::uint64_t kSeveral = ~std::uint64_t{0};  // versions of one name; no function begins there
+constexpr std::string_view kTypeInfoVtable = "_ZTVN10__cxxabiv1";
+constexpr std::int64_t kVtableHeaderBytes = 16;
 
 }  // namespace
 
@@ -64,10 +66,13 @@ Binary::~Binary() {
 void Binary::read_segments() {
     std::size_t count = 0;
     if (elf_getphdrnum(elf_, &count) != 0) return;
+    GElf_Ehdr whole;
+    if (gelf_getehdr(elf_, &whole) != nullptr) is_program_ = fixed_addresses_ = whole.e_type == ET_EXEC;
     for (std::size_t i = 0; i < count; ++i) {
         GElf_Phdr header;
         if (gelf_getphdr(elf_, static_cast<int>(i), &header) == nullptr || header.p_memsz > ~header.p_vaddr)
             continue;
+        if (header.p_type == PT_INTERP) is_program_ = true;
         if (header.p_type == PT_GNU_RELRO)
             constant_.push_back({header.p_vaddr, header.p_vaddr + header.p_memsz});
         if (header.p_type != PT_LOAD) continue;
@@ -92,7 +97,11 @@ void Binary::read_symbols(Elf_Scn* section, const GElf_Shdr& header) {
         const char* name = elf_strptr(elf_, header.sh_link, symbol.st_name);
         if (name == nullptr || name[0] == '\0') continue;
         if (std::strcmp(name, "__asan_init") == 0 || std::strcmp(name, "__tsan_init") == 0) sanitized_ = true;
-        if (symbol.st_shndx == SHN_UNDEF) continue;
+        if (symbol.st_shndx == SHN_UNDEF) {
+            const std::string_view asked = std::string_view(name).substr(0, std::string_view(name).find('@'));
+            loads_libraries_ |= asked == "dlopen" || asked == "dlmopen";
+            continue;
+        }
         const int type = GELF_ST_TYPE(symbol.st_info);
         if (type == STT_OBJECT) objects_.push_back({symbol.st_value, symbol.st_size, name});
         if (type != STT_FUNC && type != STT_GNU_IFUNC) continue;
@@ -126,8 +135,8 @@ void Binary::read_relocations(Elf_Scn* section, const GElf_Shdr& header) {
         const bool constant = std::any_of(constant_.begin(), constant_.end(), [&](const Range& range) {
             return relocation.r_offset >= range.low && relocation.r_offset < range.high;
         });
-        slot.constant = constant || type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT ||
-                        type == R_X86_64_IRELATIVE;
+        slot.through_table = type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT;
+        slot.constant = constant || slot.through_table || type == R_X86_64_IRELATIVE;
         switch (type) {
             case R_X86_64_RELATIVE:
                 slot.kind = Slot::Kind::kAddress;
@@ -142,10 +151,13 @@ void Binary::read_relocations(Elf_Scn* section, const GElf_Shdr& header) {
             case R_X86_64_64: {
                 GElf_Sym symbol;
                 const int index = static_cast<int>(GELF_R_SYM(relocation.r_info));
-                if (!named || relocation.r_addend != 0 || gelf_getsym(symbols, index, &symbol) == nullptr)
-                    continue;
+                if (!named || gelf_getsym(symbols, index, &symbol) == nullptr) continue;
                 const char* name = elf_strptr(elf_, symbols_header.sh_link, symbol.st_name);
                 if (name == nullptr || name[0] == '\0') continue;
+                if (relocation.r_addend == kVtableHeaderBytes &&
+                    std::string_view(name).starts_with(kTypeInfoVtable))
+                    type_infos_.emplace_back(relocation.r_offset, name);
+                if (relocation.r_addend != 0) continue;
                 slot.kind = Slot::Kind::kImport;
                 slot.import = name;
                 break;
@@ -165,6 +177,7 @@ void Binary::read_dynamic(Elf_Scn* section, const GElf_Shdr& header) {
     for (std::size_t i = 0; i < count; ++i) {
         GElf_Dyn entry;
         if (gelf_getdyn(data, static_cast<int>(i), &entry) == nullptr || entry.d_tag == DT_NULL) return;
+        if (entry.d_tag == DT_FLAGS_1 && (entry.d_un.d_val & DF_1_PIE) != 0) is_program_ = true;
         if (entry.d_tag != DT_NEEDED && entry.d_tag != DT_RUNPATH && entry.d_tag != DT_RPATH) continue;
         const char* text = elf_strptr(elf_, header.sh_link, entry.d_un.d_val);
         if (text == nullptr) continue;
@@ -264,6 +277,19 @@ std::string_view Binary::object_at(std::uint64_t address) {
     return found != object_names_.end() ? found->second : "";
 }
 
+std::optional<Object> Binary::object_around(std::uint64_t address) {
+    const auto before = [](const Object& a, const Object& b) {
+        return a.address != b.address ? a.address < b.address : a.bytes < b.bytes;
+    };
+    if (!objects_ordered_) std::stable_sort(objects_.begin(), objects_.end(), before);
+    objects_ordered_ = true;
+    const auto after = std::upper_bound(objects_.begin(), objects_.end(), address,
+                                        [](std::uint64_t at, const Object& one) { return at < one.address; });
+    if (after == objects_.begin() || address - std::prev(after)->address >= std::prev(after)->bytes)
+        return std::nullopt;
+    return *std::prev(after);
+}
+
 Binary::Slot Binary::slot(std::uint64_t address) const {
     const auto found = slots_.find(address);
     return found != slots_.end() && found->second.constant ? found->second : Slot{};
@@ -273,6 +299,37 @@ std::uint64_t Binary::first_address_in(std::uint64_t address) {
     const auto found = slots_.find(address);
     if (found != slots_.end()) return found->second.kind == Slot::Kind::kAddress ? found->second.address : 0;
     return word(address).value_or(0);
+}
+
+Binary::Slot Binary::pointer(std::uint64_t address) {
+    const auto found = slots_.find(address);
+    if (found != slots_.end()) return found->second;
+    Slot slot;
+    if (!fixed_addresses_) return slot;
+    slot.address = word(address).value_or(0);
+    const bool inside = std::any_of(segments_.begin(), segments_.end(), [&](const Segment& segment) {
+        return slot.address >= segment.address && slot.address - segment.address < segment.bytes;
+    });
+    if (inside) slot.kind = Slot::Kind::kAddress;
+    return slot;
+}
+
+std::vector<std::pair<std::uint64_t, Binary::Slot>> Binary::pointers() {
+    std::vector<std::pair<std::uint64_t, Slot>> found(slots_.begin(), slots_.end());
+    for (std::size_t i = 0; fixed_addresses_ && i < segments_.size(); ++i) {
+        const std::uint64_t low = segments_[i].address;
+        const bool executable = std::any_of(code_.begin(), code_.end(),
+                                            [low](const Range& range) { return range.low == low; });
+        if (executable) continue;
+        constexpr std::uint64_t kWordBytes = 8;
+        for (std::uint64_t at = (low + kWordBytes - 1) / kWordBytes * kWordBytes;
+             at - low + kWordBytes <= segments_[i].bytes; at += kWordBytes) {
+            const Slot slot = slots_.contains(at) ? Slot{} : pointer(at);
+            if (slot.kind == Slot::Kind::kAddress) found.emplace_back(at, slot);
+        }
+    }
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    return found;
 }
 
 std::vector<std::uint32_t> Binary::functions_with_distance_to(std::uint64_t address) {
@@ -330,11 +387,14 @@ std::optional<std::uint64_t> Binary::word(std::uint64_t address) {
     return value;
 }
 
-std::optional<std::uint64_t> Binary::constant_word(std::uint64_t address) {
-    const bool constant = std::any_of(constant_.begin(), constant_.end(), [&](const Range& range) {
-        return address >= range.low && address < range.high;
+bool Binary::is_constant(std::uint64_t low, std::uint64_t high) const {
+    return std::any_of(constant_.begin(), constant_.end(), [&](const Range& range) {
+        return low >= range.low && low < high && high <= range.high;
     });
-    return constant ? word(address) : std::nullopt;
+}
+
+std::optional<std::uint64_t> Binary::constant_word(std::uint64_t address) {
+    return is_constant(address, address + 1) ? word(address) : std::nullopt;
 }
 
 }  // namespace coroscope::bounds

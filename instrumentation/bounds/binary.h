@@ -64,6 +64,8 @@ public:
     std::vector<Object> objects_named(std::string_view beginning) const;
     // The name of the object that begins at an address; "" = there is none.
     std::string_view object_at(std::uint64_t address);
+    // The object that an address lies in.
+    std::optional<Object> object_around(std::uint64_t address);
 
     // What the loader puts into the word at an address and nobody changes afterwards: a slot of the global offset table, or constant data.
     struct Slot {
@@ -72,10 +74,17 @@ public:
         std::string_view import;    // kImport: a symbol's name
         std::uint64_t address = 0;  // kAddress: in this binary; kChosenAtStart: of what chooses
         bool constant = true;
+        bool through_table = false;  // a slot of the global offset table, or of the procedure linkage table's
     };
     Slot slot(std::uint64_t address) const;
     // The address that the word holds when the program starts, whether it is changed later or not; 0 = none.
     std::uint64_t first_address_in(std::uint64_t address);
+    // What the word points to when the program starts, whether it is changed later or not.
+    Slot pointer(std::uint64_t address);
+    // All words that point somewhere when the program starts, ascending.
+    std::vector<std::pair<std::uint64_t, Slot>> pointers();
+    // Words that begin run-time type information by an import: 16 behind one of the vtables that the C++ library has for it (its name).
+    const std::vector<std::pair<std::uint64_t, std::string_view>>& type_infos() const { return type_infos_; }
 
     // Functions in whose code the distance to an address stands, ascending: those that read or write what is there, or take its address.
     std::vector<std::uint32_t> functions_with_distance_to(std::uint64_t address);
@@ -83,6 +92,8 @@ public:
     // The bytes of [low, high) in the file's segments; fewer where it has fewer. They live as long as the Binary.
     std::basic_string_view<std::uint8_t> bytes(std::uint64_t low, std::uint64_t high);
     std::optional<std::uint64_t> word(std::uint64_t address);
+    // Nothing can write to [low, high) once the program runs.
+    bool is_constant(std::uint64_t low, std::uint64_t high) const;
     // The same where nothing can write to it once the program runs, else nothing.
     std::optional<std::uint64_t> constant_word(std::uint64_t address);
     // The text that ends with a 0; "" = there is none, or it is longer than a path can be.
@@ -98,6 +109,12 @@ public:
     const std::string& search_path() const { return search_path_; }
     // Whether it was built with a sanitizer, whose code calls from everywhere.
     bool sanitized() const { return sanitized_; }
+    // Whether it is a program, and no library that others call.
+    bool is_program() const { return is_program_; }
+    // Whether it lies where its file says, so that code may name addresses as they are.
+    bool has_fixed_addresses() const { return fixed_addresses_; }
+    // Whether it asks for a function that loads libraries while the program runs.
+    bool loads_libraries() const { return loads_libraries_; }
 
 private:
     struct Segment {
@@ -124,11 +141,13 @@ private:
     std::deque<std::string> made_names_;                                    // of functions without one
     std::unordered_map<std::string_view, std::uint64_t> names_, exported_;  // to addresses
     std::vector<Object> objects_;
+    bool objects_ordered_ = false;
     std::unordered_map<std::uint64_t, const char*> object_names_;  // made at the first question
     std::unordered_map<std::uint64_t, Slot> slots_;
     std::vector<std::string> needed_;
     std::string search_path_;
-    bool sanitized_ = false;
+    std::vector<std::pair<std::uint64_t, std::string_view>> type_infos_;
+    bool sanitized_ = false, is_program_ = false, loads_libraries_ = false, fixed_addresses_ = false;
 };
 
 // "ns::f(int)" for a mangled name.

@@ -24,6 +24,11 @@ std::string_view between(std::string_view line, std::string_view before, std::st
                                          : std::string_view();
 }
 
+// GCC gives a thunk the frame of the function that it goes on with.
+bool is_thunk(std::string_view name) {
+    return name.starts_with("_ZTh") || name.starts_with("_ZTv") || name.starts_with("_ZTc");
+}
+
 }  // namespace
 
 void add_callgraph_info(const std::string& text, CompiledFrames& frames,
@@ -83,7 +88,7 @@ FrameCheck check_frames(Program& program, const CompiledFrames& frames) {
         const auto known = frames.find(program.function(node).name);
         if (known == frames.end()) continue;
         const auto walked = program.own_frame(node);
-        if (!walked) continue;
+        if (!walked || is_thunk(program.function(node).name)) continue;
         // Of a leaf the return address is its caller's here, and the red zone is counted.
         const std::uint64_t most = known->second + kRedZoneBytes;
         const bool agrees = *walked + kReturnAddressBytes >= known->second && *walked <= most;

@@ -16,7 +16,7 @@ struct Contract {
         kEarlier,  // was done before the first coroutine began, and is not done again: not counted, an assumption too
         kThrows,  // unwinds, or handles what was thrown: no bound, and no return
         kWarm,  // the same of a thread that has allocated, where that is wished for; else its code is all there is
-        kGrows,  // goes on with another segment of the stack: no bound is needed, and none is given
+        kGrows,  // goes on with another segment of the stack where its caller's prologue found too little room, which it says how much is
     };
     std::string_view name;  // of the symbol
     Kind kind = Kind::kTakes;

@@ -152,6 +152,23 @@ std::vector<RuntimeCall> Program::runtime_calls_under(NodeId root, bool* complet
     return found;
 }
 
+std::vector<std::string> Program::narrowings_under(NodeId root) {
+    measure(root);
+    std::vector<std::string> found;
+    std::vector<NodeId> order = {root};
+    std::unordered_map<NodeId, bool> seen = {{root, true}};
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        for (const std::uint32_t narrowing : nodes_[order[i]].narrowings) {
+            const std::string& sentence = narrowings_[narrowing].assumption;
+            if (std::find(found.begin(), found.end(), sentence) == found.end()) found.push_back(sentence);
+        }
+        for (const Edge& edge : nodes_[order[i]].edges) {
+            if (seen.emplace(edge.to, true).second) order.push_back(edge.to);
+        }
+    }
+    return found;
+}
+
 std::vector<const Contract*> Program::contracts_under(NodeId root) {
     measure(root);
     std::vector<const Contract*> found;

@@ -24,6 +24,7 @@
 
 #include "instrumentation/bounds/binary.h"
 #include "instrumentation/bounds/cfa_rows.h"
+#include "instrumentation/bounds/code_view.h"
 #include "instrumentation/bounds/decoder.h"
 
 namespace coroscope::bounds {
@@ -32,6 +33,7 @@ namespace coroscope::bounds {
 enum class DoubtKind : std::uint8_t {
     kVariableFrame,     // alloca, or an array whose size is known at run time only
     kIndirectCall,      // through a pointer: a virtual call, a std::function
+    kOpenCall,          // likewise, and binaries that are not known may have whom it calls
     kIndirectJump,      // a jump that is no jump table that could be read
     kDisagreement,      // code and call frame information say different things
     kNoFrameRows,       // no call frame information
@@ -41,7 +43,7 @@ enum class DoubtKind : std::uint8_t {
     kReturnsElsewhere,  // returns with something else on top than its return address
     kTooLarge,          // beyond the limits of this analysis
 };
-constexpr std::size_t kDoubtKindsCount = 10;
+constexpr std::size_t kDoubtKindsCount = 11;
 
 struct Doubt {
     DoubtKind kind = DoubtKind::kNoCode;
@@ -53,12 +55,15 @@ struct Call {
     std::uint64_t from = 0;    // the instruction
     std::uint64_t target = 0;  // 0: by name. chosen_at_start: what chooses whom
     std::string_view import;   // lives as long as the Binary
+    std::uint64_t slot = 0;    // the word that it goes through; 0 = none
     bool chosen_at_start = false;
     bool tail = false;
     bool ends = false;  // the program has come to its end there, or will behind it in any case
     bool enters_runtime = false,
          repeats = false;  // of those that enter: whether the call can come to be made again
     std::uint64_t first_argument = 0;  // likewise: the variable or code whose address, or content, is handed over; 0: unknown
+    std::uint32_t asked_bytes = 0;  // of a growable function's call for another segment: its frame, as the prologue says it; 0 = unknown
+    std::uint32_t narrowing = 0;  // through a pointer: number of those whom it may reach, as Narrow gave it; 0 = none
     std::uint32_t depth = 0;  // of the stack pointer there, before the return address is pushed
 };
 
@@ -70,6 +75,7 @@ struct CallEnd {
         kEnds,     // nothing, the program ends
     };
     Kind kind = Kind::kReturns;
+    bool grows = false;                          // the callee goes on with another segment of the stack
     bool enters_runtime = false;                 // the callee is a way for coroutines to leave their stack
     std::uint16_t clobbers = kScratchRegisters;  // of these the callee may change some
 };
@@ -79,7 +85,8 @@ struct Frame {
     bool returns = false;
     bool ends = false;           // each of its paths comes to where the program ends
     std::uint16_t clobbers = 0;  // what it may change, of kScratchRegisters
-    bool red_zone = false;       // it touches, or may touch, memory below its stack pointer
+    std::uint32_t checked_bytes = 0;  // of a growable function: how far below its entry its prologue looks for the stack's limit
+    bool red_zone = false;  // it touches, or may touch, memory below its stack pointer
     std::uint32_t instructions = 0;
     std::vector<Call> calls;
     std::vector<Doubt> doubts;
@@ -87,9 +94,12 @@ struct Frame {
 
 class FrameReader {
 public:
-    // `end_of`: what comes behind a call. May ask this reader about other functions.
-    FrameReader(Binary& binary, std::function<CallEnd(const Call&)> end_of)
-        : binary_(binary), rows_(binary), end_of_(std::move(end_of)) {}
+    using EndOf = std::function<CallEnd(const Call&)>;
+    using Narrow = std::function<std::uint32_t(const CodeView&, std::size_t step, DoubtKind* why)>;
+    // `end_of`: what comes behind a call. May ask this reader about other functions. `narrow`: whom the call through a pointer at a step may
+    // reach, as a number that Call::narrowing hands on; 0: *why says why nobody knows.
+    FrameReader(Binary& binary, EndOf end_of, Narrow narrow)
+        : binary_(binary), rows_(binary), end_of_(std::move(end_of)), narrow_(std::move(narrow)) {}
 
     Frame read(const Function& function);
 
@@ -98,7 +108,8 @@ private:
     Binary& binary_;
     CfaRows rows_;
     Decoder decoder_;
-    std::function<CallEnd(const Call&)> end_of_;
+    EndOf end_of_;
+    Narrow narrow_;
     std::uint64_t decoded_bytes_ = 0;
 };
 

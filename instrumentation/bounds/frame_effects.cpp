@@ -235,11 +235,12 @@ bool FrameWalk::probe_loop(Place& at, Values& values) {
 }
 
 Frame FrameWalk::result() {
-    bool calls_somebody = false;
-    for (const Doubt& doubt : frame_.doubts)
-        calls_somebody |= doubt.kind == DoubtKind::kIndirectCall;
+    bool calls_somebody = std::any_of(indirect_.begin(), indirect_.end(),
+                                      [](const auto& made) { return !made.second.tail; });
+    narrow_calls();
     note_ends();
     note_runtime_calls();
+    note_growth();
     for (const auto& [address, met] : calls_) {
         frame_.calls.push_back(met.call);
         frame_.calls.back().depth = depth_of(met.rsp);

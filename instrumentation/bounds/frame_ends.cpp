@@ -1,5 +1,5 @@
 // What is known of a function once its paths have been walked: which steps come to where the program ends whatever happens, which calls enter
-// the runtime again and again, and what it may change of its caller's registers.
+// the runtime again and again, whom its calls through pointers reach, and what it may change of its caller's registers.
 #include <algorithm>
 
 #include "instrumentation/bounds/frame_walk.h"
@@ -7,6 +7,43 @@
 namespace coroscope::bounds {
 
 using inspect::Flow;
+
+CodeView FrameWalk::view_of(std::uint32_t number) const {
+    CodeView view{pieces_[number].steps, pieces_[number].rows, {}};
+    for (std::uint32_t from = 0; from < pieces_.size(); ++from) {
+        const Piece& piece = pieces_[from];
+        for (std::size_t step = 0; step < piece.steps.size(); ++step) {
+            const Flow flow = piece.steps[step].flow;
+            if (flow != Flow::kBranch && flow != Flow::kJump) continue;
+            const auto to = place_of(piece.steps[step].target);
+            if (to && to->piece == number)
+                view.jumps.emplace(to->step, from == number ? step : CodeView::kElsewhere);
+        }
+    }
+    for (const Place& to : by_table_) {
+        if (to.piece == number) view.jumps.emplace(to.step, CodeView::kElsewhere);
+    }
+    return view;
+}
+
+// Calls through pointers whose targets are known are calls as others.
+void FrameWalk::narrow_calls() {
+    std::map<std::uint32_t, CodeView> views;
+    for (const auto& [address, made] : indirect_) {
+        auto view = views.find(made.at.piece);
+        if (view == views.end()) view = views.emplace(made.at.piece, view_of(made.at.piece)).first;
+        DoubtKind why = DoubtKind::kIndirectCall;
+        Call call;
+        call.from = address;
+        call.tail = made.tail;
+        call.narrowing = reader_.narrow_(view->second, made.at.step, &why);
+        if (call.narrowing == 0) {
+            doubt(why, address);
+        } else {
+            calls_[address] = {call, made.rsp, {}};
+        }
+    }
+}
 
 // Where the code may go on from a step.
 FrameWalk::Ways FrameWalk::ways_from(Place at) const {
@@ -132,6 +169,27 @@ void FrameWalk::note_runtime_calls() {
         met.call.enters_runtime = true;
         met.call.repeats = comes_back_to(*place);
         met.call.first_argument = argument_at(*place);
+    }
+}
+
+// What a growable function asks for before it has a frame (runtime/switch/grow_x86_64.S):
+//    lea r11, [rsp - checked]; cmp r11, fs:112; jb grow; …      grow: mov r10d, asked; mov r11d, arguments; call __morestack
+void FrameWalk::note_growth() {
+    constexpr std::uint8_t kR10 = 10, kR11 = 11;
+    constexpr std::size_t kStepsOfPrologue = 4;
+    for (auto& [address, met] : calls_) {
+        const auto place = met.end.grows ? place_of(address) : std::nullopt;
+        if (!place) continue;
+        const Piece& piece = pieces_[place->piece];
+        const Step* const asks = writer_of(piece, &piece.steps[place->step], kR10);
+        if (asks != nullptr && asks->effect == Effect::kConstant && asks->amount > 0)
+            met.call.asked_bytes = static_cast<std::uint32_t>(asks->amount);
+        const std::vector<Step>& steps = pieces_.front().steps;
+        for (std::size_t i = 0; i < std::min(kStepsOfPrologue, steps.size()); ++i) {
+            const Step& check = steps[i];
+            if (check.effect == Effect::kSum && check.to == kR11 && check.from == kRsp && check.amount < 0)
+                frame_.checked_bytes = static_cast<std::uint32_t>(-check.amount);
+        }
     }
 }
 

@@ -128,7 +128,7 @@ void FrameWalk::follow(Place at, Values values) {
             continue;
         }
         if (step.flow == Flow::kCall) {
-            const CallEnd end = call(step, values, false);
+            const CallEnd end = call(at, values, false);
             values.forget_registers(end.clobbers);
             if (!advance(at, values, end.kind == CallEnd::Kind::kReturns)) return;
             continue;
@@ -151,7 +151,7 @@ bool FrameWalk::end_flow(const Step& step, Place at, Values& values) {
             } else if (step.slot != 0 && step.index == kNoRegister && step.through == kNoRegister) {
                 // A stub's way: through a word of the global offset table.
                 if (values.rsp() == Value{Value::kEntry, 0}) {
-                    static_cast<void>(call(step, values, true));
+                    static_cast<void>(call(at, values, true));
                 } else {
                     doubt(DoubtKind::kIndirectJump, step.address);
                 }
@@ -215,7 +215,8 @@ void FrameWalk::jump(std::uint64_t target, const Step& step, const Values& value
     if (meet(*place, there)) to_walk_.push_back({*place, there});
 }
 
-CallEnd FrameWalk::call(const Step& step, const Values& values, bool tail) {
+CallEnd FrameWalk::call(Place at, const Values& values, bool tail) {
+    const Step& step = pieces_[at.piece].steps[at.step];
     Call made;
     made.from = step.address;
     made.tail = tail;
@@ -225,6 +226,7 @@ CallEnd FrameWalk::call(const Step& step, const Values& values, bool tail) {
                                           step.index == kNoRegister
                                       ? reader_.binary_.slot(step.slot)
                                       : Binary::Slot{};
+        made.slot = slot.kind != Binary::Slot::Kind::kUnknown ? step.slot : 0;
         switch (slot.kind) {
             case Binary::Slot::Kind::kImport:
                 made.import = slot.import;
@@ -237,7 +239,7 @@ CallEnd FrameWalk::call(const Step& step, const Values& values, bool tail) {
                 made.target = slot.address;
                 break;
             case Binary::Slot::Kind::kUnknown:
-                doubt(DoubtKind::kIndirectCall, step.address);
+                indirect_[step.address] = {at, values.rsp(), tail};
                 // It is a call all the same: of a function that may use no red zone, and its return address is pushed.
                 if (!tail) reach(values.rsp().plus(-8));
                 frame_.returns |= tail;
@@ -340,12 +342,17 @@ void FrameWalk::jump_by_table(Place at, const Values& values) {
         const Piece& piece = pieces_[place->piece];
         if (witness(piece.steps[place->step], piece, values) == Witness::kDisagrees) break;
         Values there = values;
+        by_table_.push_back(*place);
         if (meet(*place, there)) to_walk_.push_back({*place, there});
     }
     if (count == 0 || count == kTableEntriesMax) {
         // With nothing of its own on the stack it is a call, the last thing that the function does.
         const bool bare = values.rsp() == Value{Value::kEntry, 0};
-        doubt(bare && count == 0 ? DoubtKind::kIndirectCall : DoubtKind::kIndirectJump, from);
+        if (bare && count == 0) {
+            indirect_[from] = {at, values.rsp(), true};
+        } else {
+            doubt(DoubtKind::kIndirectJump, from);
+        }
         frame_.returns = true;
     }
 }

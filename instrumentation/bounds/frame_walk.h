@@ -50,7 +50,7 @@ private:
     bool meet(Place at, Values& values);
     bool end_flow(const Step& step, Place at, Values& values);
     void return_from(const Step& step, const Values& values);
-    CallEnd call(const Step& step, const Values& values, bool tail);
+    CallEnd call(Place at, const Values& values, bool tail);
     void jump_by_table(Place at, const Values& values);
     static const Step* writer_of(const Piece& piece, const Step* before, std::uint8_t number);
     static std::uint64_t address_in(const Piece& piece, const Step* before, std::uint8_t number);
@@ -69,6 +69,10 @@ private:
     void reach(const Value& address);
     void reach_rsp(const Value& rsp);
 
+    // Calls through pointers.
+    CodeView view_of(std::uint32_t piece) const;
+    void narrow_calls();
+
     // Ends.
     struct Ways {
         std::optional<Place> target, next;
@@ -77,6 +81,7 @@ private:
     Ways ways_from(Place at) const;
     void note_ends();
     void note_runtime_calls();
+    void note_growth();
     bool comes_back_to(Place at) const;
     std::uint64_t argument_at(Place at) const;
     std::uint16_t clobbers() const;
@@ -97,6 +102,13 @@ private:
         CallEnd end;
     };
     std::map<std::uint64_t, Met> calls_;              // by the instruction
+    struct Indirect {
+        Place at;
+        Value rsp;
+        bool tail = false;
+    };
+    std::map<std::uint64_t, Indirect> indirect_;  // likewise; told who is called when all paths have been walked
+    std::vector<Place> by_table_;                 // where jump tables lead
     std::int32_t lowest_rsp_[Value::kAnchorsCount] = {};     // likewise, of the stack pointer alone
     std::int32_t lowest_[Value::kAnchorsCount] = {};  // offsets from each anchor
     std::int32_t anchor_depth_[Value::kAnchorsCount] = {};

@@ -9,11 +9,14 @@
 #include "instrumentation/base/check.h"
 #include "instrumentation/bounds/resolver.h"
 #include "instrumentation/bounds/runtime_calls.h"
+#include "instrumentation/wire/stack_segment.h"
 
 namespace coroscope::bounds {
 namespace {
 
 constexpr std::uint32_t kReturnAddressBytes = 8;
+constexpr std::string_view kRunsClosure = "run_closure";  // runtime/include/cprime/spawn.h
+constexpr std::string_view kSpawnedByC = "co_spawn_at";   // runtime/include/cprime/co.h
 constexpr int kReadingDepthMax = 64;  // of functions that are read to learn whether they return
 constexpr std::size_t kLibrariesMax = 64;
 constexpr std::string_view kCLibraries[] = {"libc.so.6", "ld-linux-x86-64.so.2"};
@@ -63,6 +66,7 @@ base::Status Program::add(const std::string& path) {
     if (!binary) return binary.error();
     auto opened = std::make_unique<Opened>();
     opened->binary = std::move(*binary);
+    opened->number = static_cast<std::uint32_t>(binaries_.size());
     opened->first = static_cast<NodeId>(nodes_.size());
     const std::string name = path.substr(path.rfind('/') + 1);
     opened->c_library = std::find(std::begin(kCLibraries), std::end(kCLibraries), name) !=
@@ -74,7 +78,10 @@ base::Status Program::add(const std::string& path) {
     }
     Opened* const in = opened.get();
     opened->reader = std::make_unique<FrameReader>(
-        *opened->binary, [this, in](const Call& call) { return end_of(*in, call); });
+        *opened->binary, [this, in](const Call& call) { return end_of(*in, call); },
+        [this, in](const CodeView& code, std::size_t step, DoubtKind* why) {
+            return narrow(*in, code, step, why);
+        });
     nodes_.resize(nodes_.size() + opened->binary->functions().size());
     binaries_.push_back(std::move(opened));
     return base::ok_status();
@@ -120,17 +127,17 @@ std::optional<NodeId> Program::function_at(std::uint64_t address) const {
     return binaries_.front()->binary->function_at(address);
 }
 
-// A stub of the procedure linkage table: `jmp [slot]`, behind an `endbr64` perhaps.
-Binary::Slot Program::stub_slot(Binary& binary, std::uint64_t address) {
+// The word through which a stub of the procedure linkage table jumps: `jmp [slot]`, behind an `endbr64` perhaps.
+std::uint64_t Program::stub_slot(Binary& binary, std::uint64_t address) {
     constexpr std::uint64_t kStubBytes = 16;
-    if (address > ~kStubBytes) return {};
+    if (address > ~kStubBytes) return 0;
     for (const Step& step : stub_decoder_.decode(binary.bytes(address, address + kStubBytes), address)) {
         if (step.flow == inspect::Flow::kNext && step.effect == Effect::kOther && step.clobbers == 0)
             continue;
         const bool through_slot = step.flow == inspect::Flow::kJump && step.target == 0 && step.slot != 0;
-        return through_slot ? binary.slot(step.slot) : Binary::Slot{};
+        return through_slot ? step.slot : 0;
     }
-    return {};
+    return 0;
 }
 
 const Contract* Program::contract_for(std::string_view symbol) const {
@@ -175,17 +182,31 @@ void Program::choose(Opened& in, std::uint32_t resolver, Callee& callee) {
         callee.nodes.push_back(in.first + choice);
 }
 
+// Whom the process that this is bound to calls through a word. A contract of that function goes before its code, as everywhere.
+bool Program::take_bound(const Opened& in, std::uint64_t slot, Callee& callee) const {
+    const auto bound = in.bound.find(slot);
+    if (slot == 0 || bound == in.bound.end() || function(bound->second).chosen_at_start ||
+        contract_for(function(bound->second).name) != nullptr)
+        return false;
+    callee.nodes = {bound->second};
+    return true;
+}
+
 Program::Callee Program::callee_of(Opened& in, const Call& call) {
     Callee callee;
     callee.reason.address = call.from;
     callee.reason.kind = ReasonKind::kChosenAtStart;
-    if (!call.import.empty()) return callee_named(call.import, in.binary->sanitized(), call);
+    const bool named = !call.import.empty();
+    if (!(named && contract_for(call.import) != nullptr) && take_bound(in, call.slot, callee)) return callee;
+    if (named) return callee_named(call.import, in.binary->sanitized(), call);
     auto found = in.binary->function_at(call.target);
     bool chosen = call.chosen_at_start;
     if (!found) {
-        const Binary::Slot slot = stub_slot(*in.binary, call.target);
-        if (slot.kind == Binary::Slot::Kind::kImport)
-            return callee_named(slot.import, in.binary->sanitized(), call);
+        const std::uint64_t word = stub_slot(*in.binary, call.target);
+        const Binary::Slot slot = in.binary->slot(word);
+        const bool import = slot.kind == Binary::Slot::Kind::kImport;
+        if (!(import && contract_for(slot.import) != nullptr) && take_bound(in, word, callee)) return callee;
+        if (import) return callee_named(slot.import, in.binary->sanitized(), call);
         chosen = slot.kind == Binary::Slot::Kind::kChosenAtStart;
         if (chosen || slot.kind == Binary::Slot::Kind::kAddress) found = in.binary->function_at(slot.address);
     }
@@ -200,6 +221,29 @@ Program::Callee Program::callee_of(Opened& in, const Call& call) {
         callee.nodes = {in.first + *found};
     }
     return callee;
+}
+
+// Others may come in: then only what a binary keeps for itself is known to be all.
+std::uint32_t Program::narrow(const Opened& in, const CodeView& code, std::size_t step, DoubtKind* why) {
+    if (wishes_.any_callee) return 0;
+    // Whom the closure of a C program's spawn calls, that spawn says (spawn_sites.h).
+    const auto around = in.binary->function_around(code.steps[step].address);
+    const std::string_view name = around ? in.binary->functions()[*around].name : "";
+    if (name.find(kRunsClosure) != std::string_view::npos && name.find(kSpawnedByC) != std::string_view::npos)
+        return 0;
+    if (narrower_ == nullptr) {
+        std::vector<Binary*> binaries;
+        bool open_world = !wishes_.libraries || !missing_.empty() || !binary().is_program();
+        for (const auto& one : binaries_) {
+            binaries.push_back(one->binary.get());
+            open_world |= one->binary->loads_libraries() && !one->c_library;
+        }
+        narrower_ = std::make_unique<Narrower>(std::move(binaries), open_world);
+    }
+    auto narrowed = narrower_->narrow(in.number, code, step, why);
+    if (!narrowed) return 0;
+    narrowings_.push_back(std::move(*narrowed));
+    return static_cast<std::uint32_t>(narrowings_.size());
 }
 
 bool Program::is_fatal(NodeId node) const {
@@ -226,8 +270,9 @@ CallEnd Program::end_of(Opened& in, const Call& call) {
             case Contract::Kind::kTakes:
             case Contract::Kind::kEarlier:
             case Contract::Kind::kWarm:
+                return {Kind::kReturns, false, enters_runtime(callee.contract->name)};
             case Contract::Kind::kGrows:
-                return {Kind::kReturns, enters_runtime(callee.contract->name)};
+                return {Kind::kReturns, true};
             case Contract::Kind::kEnds:
                 return {Kind::kEnds};
             case Contract::Kind::kThrows:
@@ -235,7 +280,7 @@ CallEnd Program::end_of(Opened& in, const Call& call) {
         }
     }
     if (callee.nodes.empty()) return {};
-    CallEnd end{Kind::kEnds, false, 0};
+    CallEnd end{Kind::kEnds, false, false, 0};
     for (const NodeId node : callee.nodes) {
         if (nodes_[node].read == Node::Read::kNow || reading_depth_ >= kReadingDepthMax) return {};
         static_cast<void>(read(node));
@@ -263,6 +308,7 @@ const Program::Node& Program::read(NodeId id) {
     node.returns = frame.returns;
     node.ends = frame.ends;
     node.clobbers = frame.clobbers;
+    node.checked_bytes = frame.checked_bytes;
     for (const Doubt& doubt : frame.doubts)
         node.reasons.push_back({ReasonKind::kDoubt, doubt.kind, doubt.address, ""});
     for (const Call& call : frame.calls) {
@@ -284,7 +330,37 @@ void Program::note_runtime_call(Opened& in, NodeId id, const Call& call) {
     nodes_[id].runtime_calls.push_back({id, call.from, wanted_of(door, handed_over), call.repeats});
 }
 
+// A growable function asks for its room before it takes it; where that is there it stays, so that what it asks for is what it may be said to
+// take. Counted from the slot's low end, near which the limit lies.
+void Program::take_growth(Node& node, const Call& call, Callee& callee) {
+    constexpr std::string_view kOfOrdinaryCalls = "__morestack_non_split";
+    node.returns = true;
+    if (call.asked_bytes == 0) {
+        callee.reason.kind = ReasonKind::kGrows;
+        node.reasons.push_back(std::move(callee.reason));
+        return;
+    }
+    std::uint32_t wanted = call.asked_bytes;
+    if (callee.contract->name == kOfOrdinaryCalls) wanted += COROSCOPE_ORDINARY_CALL_BYTES;
+    wanted = std::max(wanted, node.checked_bytes) + static_cast<std::uint32_t>(wire::kOwnSlotLimitBytes);
+    node.bound.own_depth = std::max(node.bound.own_depth, wanted);
+    node.contracts.push_back(callee.contract);
+}
+
+void Program::take_narrowed(Node& node, const Call& call) {
+    node.narrowings.push_back(call.narrowing - 1);
+    for (const Classes::Entry& target : narrowings_[call.narrowing - 1].targets) {
+        Call one = call;
+        one.narrowing = 0;
+        one.target = target.slot.address;
+        one.import = target.slot.import;
+        one.chosen_at_start = target.slot.kind == Binary::Slot::Kind::kChosenAtStart;
+        take_call(*binaries_[target.binary], node, one);
+    }
+}
+
 void Program::take_call(Opened& in, Node& node, const Call& call) {
+    if (call.narrowing != 0) return take_narrowed(node, call);
     Callee callee = callee_of(in, call);
     const std::uint32_t depth = call.depth + (call.tail ? 0 : kReturnAddressBytes);
     for (const NodeId one : callee.nodes) {
@@ -332,9 +408,7 @@ void Program::take_call(Opened& in, Node& node, const Call& call) {
             node.returns = true;
             return;
         case Contract::Kind::kGrows:
-            callee.reason.kind = ReasonKind::kGrows;
-            node.returns = true;
-            break;
+            return take_growth(node, call, callee);
     }
     node.reasons.push_back(std::move(callee.reason));
 }

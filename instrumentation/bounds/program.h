@@ -3,9 +3,10 @@
 //     depth(f) = max( its own frame, for each call: depth of the stack there + 8 + depth(callee) )       a tail call adds nothing
 //
 // A binary is taken with the libraries it is linked to, where they can be opened: a call through the procedure linkage table goes to whom the
-// loader would find. Functions that call each other in a circle have no bound. A function is *proven* when it and all it can reach are free of
-// doubts; then its depth is a bound, under the assumptions that assumptions_under() lists. Else every reason is told with the calls that lead there,
-// and there is no number: the deepest that is known of an unproven function may lie below the truth.
+// loader would find, or to whom it found in a process (bind_to). Functions that call each other in a circle have no bound. A function is *proven*
+// when it and all it can reach are free of doubts; then its depth is a bound, under the assumptions that assumptions_under() lists. Else every
+// reason is told with the calls that lead there, and there is no number: the deepest that is known of an unproven function may lie below the
+// truth.
 //
 // Thread: one at a time. Blocks: reads files; functions when they are first asked about, once. Tested in tests/unit/bounds.
 #pragma once
@@ -16,11 +17,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "instrumentation/bounds/binary.h"
 #include "instrumentation/bounds/contracts.h"
 #include "instrumentation/bounds/frame.h"
+#include "instrumentation/bounds/narrowing.h"
 
 namespace coroscope::bounds {
 
@@ -31,6 +34,7 @@ struct Wishes {
     bool libraries = true;  // with those that the binary is linked to
     bool warm_malloc = false;  // each thread that runs coroutines has allocated before, and memory does not run out
     bool no_throw = false;  // no exception is thrown: paths that end in a throw are not taken
+    bool any_callee = false;  // a call through a pointer may reach anybody: nothing is narrowed (narrowing.h)
 };
 
 enum class ReasonKind : std::uint8_t {
@@ -39,7 +43,7 @@ enum class ReasonKind : std::uint8_t {
     kOtherLibrary,   // calls a function that is in none of the binaries that could be opened
     kThrow,          // throws, or passes an exception on
     kChosenAtStart,  // calls what the loader chooses when the program starts (IFUNC)
-    kGrows,          // growable code: goes on with another segment where the room that it asks for is not there
+    kGrows,          // growable code that goes on with another segment, and what room it asks for is not known
     kNoFunction,     // calls an address at which no function is known
     kSanitizer,      // calls the runtime of a program built with a sanitizer, whose switches take more
 };
@@ -80,6 +84,10 @@ public:
     static base::Result<std::unique_ptr<Program>> open(const std::string& path, const Wishes& wishes = {});
     ~Program();
 
+    // From now on calls go where the words that they go through lead in a process that runs the binary: the loader has chosen there. Before the
+    // first question. Errors: kGone, kRefused; kUnreadable, where it runs another program or another build of it.
+    base::Status bind_to(std::uint32_t pid);
+
     Binary& binary() { return *binaries_.front()->binary; }
     // Libraries that it needs and that could not be opened, and those that were.
     const std::vector<std::string>& missing() const { return missing_; }
@@ -104,6 +112,8 @@ public:
     std::uint64_t call_between(NodeId from, NodeId to) const;
     // Those of the function and of all it calls as far as that is known. *complete: there can be no others.
     std::vector<RuntimeCall> runtime_calls_under(NodeId node, bool* complete);
+    // Whom calls through pointers were taken to reach, in sentences.
+    std::vector<std::string> narrowings_under(NodeId node);
     // What its bound rests on, in sentences: what every bound does, and what was met under it.
     std::vector<std::string> assumptions_under(NodeId node);
 
@@ -115,6 +125,7 @@ public:
 
 private:
     struct Opened {
+        std::uint32_t number = 0;  // in binaries_
         std::unique_ptr<Binary> binary;
         std::unique_ptr<FrameReader> reader;
         NodeId first = 0;
@@ -122,6 +133,7 @@ private:
         std::vector<std::uint32_t> fatal;  // of the C library: functions that say why the program ends
         std::map<std::uint32_t, std::optional<std::vector<std::uint32_t>>>
             choices;  // of IFUNCs, by the function that chooses
+        std::unordered_map<std::uint64_t, NodeId> bound;  // by the word: whom a process calls through it
     };
     struct Edge {
         NodeId to = 0;
@@ -132,8 +144,10 @@ private:
         std::vector<Edge> edges;
         std::vector<Reason> reasons;
         std::vector<const Contract*> contracts;
+        std::vector<std::uint32_t> narrowings;  // places in narrowings_
         std::vector<RuntimeCall> runtime_calls;
         Bound bound;
+        std::uint32_t checked_bytes = 0;   // Frame's
         std::uint32_t frame_depth = 0;     // of its own code, without what contracts say of callees
         NodeId deepest = 0;                // the callee on the deepest path; its own id: none
         std::uint32_t order = 0, low = 0;  // Tarjan's
@@ -154,10 +168,14 @@ private:
     void add_libraries();
     Opened& opened_of(NodeId node) const;
     Callee callee_of(Opened& in, const Call& call);
+    std::uint32_t narrow(const Opened& in, const CodeView& code, std::size_t step, DoubtKind* why);
+    void take_narrowed(Node& node, const Call& call);
+    static void take_growth(Node& node, const Call& call, Callee& callee);
     const Contract* contract_for(std::string_view symbol) const;
     Callee callee_named(std::string_view name, bool sanitized, const Call& call);
     void choose(Opened& in, std::uint32_t resolver, Callee& callee);
-    Binary::Slot stub_slot(Binary& binary, std::uint64_t address);
+    std::uint64_t stub_slot(Binary& binary, std::uint64_t address);
+    bool take_bound(const Opened& in, std::uint64_t slot, Callee& callee) const;
     CallEnd end_of(Opened& in, const Call& call);
     bool ends_program(NodeId node) const;
     bool is_fatal(NodeId node) const;
@@ -169,6 +187,7 @@ private:
 
     std::vector<std::unique_ptr<Opened>> binaries_;
     std::vector<std::string> missing_;
+    std::uint32_t pid_ = 0;  // of the process that it is bound to; 0 = none
     Wishes wishes_;
     std::vector<Node> nodes_;
     std::size_t binary_functions_count_ = 0;
@@ -176,6 +195,8 @@ private:
     std::vector<NodeId> tarjan_stack_;
     int reading_depth_ = 0;
     Decoder stub_decoder_;
+    std::unique_ptr<Narrower> narrower_;  // made for the first call through a pointer
+    std::vector<Narrowing> narrowings_;
 };
 
 }  // namespace coroscope::bounds

@@ -13,6 +13,10 @@ const char* doubt_text(DoubtKind kind) {
                    "length)";
         case DoubtKind::kIndirectCall:
             return "calls through a pointer";
+        case DoubtKind::kOpenCall:
+            return "calls through a pointer, and others than these binaries may have whom it calls (it is a "
+                   "library, or "
+                   "libraries are loaded while it runs, or some could not be opened)";
         case DoubtKind::kIndirectJump:
             return "jumps through a pointer that is no jump table which can be read";
         case DoubtKind::kDisagreement:
@@ -50,7 +54,8 @@ std::string Program::sentence(const Reason& reason, std::string callee) {
         case ReasonKind::kChosenAtStart:
             return "calls " + callee + ", which is chosen when the program starts (IFUNC)";
         case ReasonKind::kGrows:
-            return "goes on with another segment of its stack where it needs one (growable code)";
+            return "goes on with another segment of its stack, and how much room it asks for before cannot "
+                   "be read (growable code)";
         case ReasonKind::kNoFunction:
             return "calls an address at which no function is known";
         case ReasonKind::kSanitizer:
@@ -84,11 +89,15 @@ std::vector<std::string> Program::assumptions_under(NodeId node) {
     std::vector<std::string> sentences = {
         "functions keep to the calling convention: what they must preserve is preserved, and nobody writes "
         "beyond its objects",
-        "calls into libraries are bound when the program starts (the runtime sees to that), and to the "
-        "libraries named here",
+        pid_ == 0
+            ? "calls into libraries are bound when the program starts (the runtime sees to that), and to the "
+              "libraries named here"
+            : "calls into libraries go where they go in process " + std::to_string(pid_),
         "signal handlers run on stacks of their own",
         "a coroutine calls the runtime on a worker",
     };
+    for (std::string& narrowing : narrowings_under(node))
+        sentences.push_back(std::move(narrowing) + " (--assume any-callee takes nobody's word for it)");
     const auto name_those = [&](Contract::Kind kind, const std::string& beginning, const std::string& end) {
         std::string names;
         for (const Contract* contract : contracts_under(node)) {
@@ -97,6 +106,8 @@ std::vector<std::string> Program::assumptions_under(NodeId node) {
         if (!names.empty()) sentences.push_back(beginning + " (" + names + ")" + end);
     };
     name_those(Contract::Kind::kEnds, "what the program takes while it ends", " is not counted");
+    name_those(Contract::Kind::kGrows,
+               "growable code has the room that it asks for, and stays on its segment", "");
     name_those(Contract::Kind::kEarlier, "what is done once was done before the first coroutine began", "");
     name_those(Contract::Kind::kWarm,
                "each thread that runs coroutines has allocated before, and memory does not run out",

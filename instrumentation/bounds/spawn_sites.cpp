@@ -22,6 +22,10 @@ constexpr std::uint64_t kClosureBytesMax = 1U << 20;
 constexpr std::uint64_t kMappedAt = 0x5000'0000'0000;  // where the binary lies in thought: symbols are asked for there
 constexpr std::size_t kCallersMax = 256;
 constexpr std::string_view kSpawnOfC = "co_spawn_at";  // runtime/include/cprime/co.h
+// cprime::Signals::handle() with a std::function (runtime/include/cprime/signal.h), and what the runtime spawns for each signal that comes.
+constexpr std::string_view
+    kHandle = "_ZN6cprime7Signals6handleEiSt8functionIFvRKNS_10SignalInfoEEENS_5PlaceE";
+constexpr std::string_view kOfSignal = "SignalThread7deliver";
 
 struct ClosureType {
     NodeId entry = 0;
@@ -90,7 +94,10 @@ private:
         return {binary_.path(), kMappedAt + low, kMappedAt + high, binary_.file().build_id(), nullptr};
     }
     void read_types();
+    void note_words_of_types();
     void find_c_sites();
+    void find_signal_sites();
+    void find_references();
     std::optional<SpawnSite> c_site(std::uint64_t call, const ClosureType& type);
     bool hands_place_on(const std::string& function) const {
         return function.ends_with("cprime::Place)") || handers_.contains(plain_name(function));
@@ -111,7 +118,10 @@ private:
     WishReader wishes_;
     Decoder decoder_;
     std::map<std::uint64_t, ClosureType> types_;
-    std::optional<ClosureType> c_type_;  // of co_spawn()
+    std::map<std::uint64_t, std::uint64_t>
+        words_;  // that hold the address of a type: code for shared libraries has it from there
+    std::optional<ClosureType> c_type_;       // of co_spawn()
+    std::optional<ClosureType> signal_type_;  // of handlers of signals
     std::set<std::string> handers_;
     std::map<std::uint32_t, std::vector<SourcePlace>> places_;
     std::vector<SpawnSite> sites_;
@@ -121,8 +131,13 @@ void SiteFinder::read_types() {
     for (const Object& object : binary_.objects_named(kClosureType)) {
         if (object.bytes != kClosureTypeBytes) continue;
         const Binary::Slot slot = binary_.slot(object.address);
-        const auto entry = slot.kind == Binary::Slot::Kind::kAddress ? slot.address
-                                                                     : binary_.word(object.address);
+        std::optional<std::uint64_t> entry = slot.kind == Binary::Slot::Kind::kAddress
+                                                 ? slot.address
+                                                 : binary_.word(object.address);
+        if (slot.kind == Binary::Slot::Kind::kImport) {
+            const auto named = binary_.function_named(slot.import);
+            entry = named ? std::optional(binary_.functions()[*named].low) : std::nullopt;
+        }
         const auto bytes = binary_.word(object.address + 8);
         const auto alignment = binary_.word(object.address + 16);
         if (!entry || !bytes || !alignment || *bytes > kClosureBytesMax || *alignment > kClosureBytesMax)
@@ -136,6 +151,20 @@ void SiteFinder::read_types() {
         } else {
             types_[object.address] = type;
         }
+        if (std::string_view(object.name).find(kOfSignal) != std::string_view::npos) signal_type_ = type;
+    }
+}
+
+void SiteFinder::note_words_of_types() {
+    std::map<std::string_view, std::uint64_t> names;
+    for (const Object& object : binary_.objects_named(kClosureType)) {
+        if (types_.contains(object.address)) names.emplace(object.name, object.address);
+    }
+    for (const auto& [address, slot] : binary_.pointers()) {
+        if (slot.kind == Binary::Slot::Kind::kAddress && types_.contains(slot.address))
+            words_[address] = slot.address;
+        const auto named = slot.kind == Binary::Slot::Kind::kImport ? names.find(slot.import) : names.end();
+        if (named != names.end()) words_[address] = named->second;
     }
 }
 
@@ -296,14 +325,35 @@ void SiteFinder::find_c_sites() {
     }
 }
 
-std::vector<SpawnSite> SiteFinder::find() {
-    read_types();
-    find_c_sites();
-    const auto wanted = [this](std::uint64_t address) { return types_.contains(address); };
-    const std::uint64_t low = types_.empty() ? 0 : types_.begin()->first;
-    const std::uint64_t high = types_.empty() ? 0 : types_.rbegin()->first + 1;
+// Where a handler is given is where the runtime says that it is spawned; what runs is the runtime's closure, which calls whatever handler it is.
+void SiteFinder::find_signal_sites() {
+    const auto handle = binary_.function_named(kHandle);
+    if (!signal_type_ || !handle) return;
+    const std::uint64_t low = binary_.functions()[*handle].low;
+    for (const Reference& call : references(low, low + 1, [](std::uint64_t) { return true; })) {
+        SpawnSite site;
+        site.entry = signal_type_->entry;
+        site.closure_bytes = signal_type_->bytes;
+        site.closure_alignment = signal_type_->alignment;
+        std::set<std::uint64_t> seen;
+        place(call.from, std::move(site), seen);
+    }
+}
+
+void SiteFinder::find_references() {
+    const auto wanted = [this](std::uint64_t address) {
+        return types_.contains(address) || words_.contains(address);
+    };
+    if (types_.empty()) return;
+    std::uint64_t low = types_.begin()->first;
+    std::uint64_t high = types_.rbegin()->first + 1;
+    if (!words_.empty()) {
+        low = std::min(low, words_.begin()->first);
+        high = std::max(high, words_.rbegin()->first + 1);
+    }
     for (const Reference& reference : references(low, high, wanted)) {
-        const ClosureType& type = types_[reference.to];
+        const auto word = words_.find(reference.to);
+        const ClosureType& type = types_[word != words_.end() ? word->second : reference.to];
         SpawnSite site;
         site.entry = type.entry;
         site.closure_bytes = type.bytes;
@@ -312,6 +362,14 @@ std::vector<SpawnSite> SiteFinder::find() {
         std::set<std::uint64_t> seen;
         place(reference.from, std::move(site), seen);
     }
+}
+
+std::vector<SpawnSite> SiteFinder::find() {
+    read_types();
+    note_words_of_types();
+    find_c_sites();
+    find_signal_sites();
+    find_references();
     const auto key = [](const SpawnSite& site) {
         return std::tie(site.file, site.line, site.entry, site.closure_bytes, site.wish);
     };

@@ -223,6 +223,9 @@ TEST(CommandLine, analyze_takes_a_binary_and_asks_of_sites_of_one_function_or_of
     EXPECT_TRUE(all.all);
     EXPECT_TRUE(all.json);
     EXPECT_NE(refused({"analyze"}).find("BINARY"), std::string::npos);
+    EXPECT_EQ(meant<AnalyzeWish>({"analyze", "--pid", "12"}).pid, 12U);
+    EXPECT_EQ(meant<AnalyzeWish>({"analyze", "server", "--pid", "12"}).binary, "server");
+    EXPECT_FALSE(refused({"analyze", "--pid", "nobody"}).empty());
     EXPECT_FALSE(refused({"analyze", "server", "--all", "--function", "parse"}).empty());
     EXPECT_EQ(meant<AnalyzeWish>({"analyze", "server", "--assume", "no-throw", "--assume", "warm-malloc"}).assumed,
               (std::vector<std::string>{"no-throw", "warm-malloc"}));

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <functional>
 #include <stdexcept>
+#include <variant>
 
 #include "body_names.h"
 
@@ -66,6 +67,126 @@ struct Square : Shape {
 };
 Shape a_shape;
 Square a_square;
+// Of two bases: calls by the second come through a thunk.
+struct Named {
+    virtual ~Named() = default;
+    virtual long name(long n) const = 0;
+    long letters = 5;
+};
+struct Tile : Shape, Named {
+    long area() const override {
+        volatile long words[60];
+        for (long i = 0; i < 60; ++i)
+            words[i] = side + i;
+        return words[side];
+    }
+    long name(long n) const override {
+        volatile long words[30];
+        for (long i = 0; i < 30; ++i)
+            words[i] = n + letters;
+        return words[29] + side;
+    }
+};
+struct Label : Named {
+    long name(long n) const override { return n + letters; }
+};
+// A base that two others share.
+struct Base {
+    virtual ~Base() = default;
+    virtual long deep(long n) = 0;
+    long base = 1;
+};
+struct Left : virtual Base {
+    long left = 2;
+};
+struct Right : virtual Base {
+    long deep(long n) override { return n + right; }
+    long right = 3;
+};
+struct Both : Left, Right {
+    long deep(long n) override {
+        volatile long words[50];
+        for (long i = 0; i < 50; ++i)
+            words[i] = n + left;
+        return words[7];
+    }
+};
+Tile a_tile;
+Label a_label;
+Both a_both;
+Right a_right;
+struct Holder {
+    long before = 1;
+    Shape* shape = &a_tile;
+    long (*step)(long, int) = nullptr;
+};
+[[gnu::noinline]] long small_step(long n, int by) {
+    return n + by;
+}
+[[gnu::noinline]] long large_step(long n, int by) {
+    volatile long words[100];
+    for (long i = 0; i < 100; ++i)
+        words[i] = n * by;
+    return words[99];
+}
+[[gnu::noinline]] long by_shape(const Shape* shape) {
+    return shape->area() + 1;
+}
+[[gnu::noinline]] long by_name(const Named& named, long n) {
+    return named.name(n) * 2;
+}
+[[gnu::noinline]] long by_base(Base* base, long n) {
+    return base->deep(n) * 2;
+}
+[[gnu::noinline]] long by_holder(const Holder& holder, long n) {
+    return holder.shape->area() + holder.step(n, 3);
+}
+struct Operation {
+    const char* name;
+    long (*run)(long, short);
+};
+[[gnu::noinline]] long twice(long n) {
+    return n * 2;
+}
+[[gnu::noinline]] long many(long n) {
+    volatile long words[70];
+    for (long i = 0; i < 70; ++i)
+        words[i] = n - i;
+    return words[69];
+}
+[[gnu::noinline]] long negative(long n) {
+    volatile long words[20];
+    for (long i = 0; i < 20; ++i)
+        words[i] = n ^ i;
+    return -words[3];
+}
+[[gnu::noinline]] long added(long n, short by) {
+    return n + by;
+}
+[[gnu::noinline]] long mixed(long n, short by) {
+    volatile long words[45];
+    for (long i = 0; i < 45; ++i)
+        words[i] = n - by;
+    return words[44] + many(n);
+}
+constexpr Operation kOperations[] = {{"added", &added}, {"mixed", &mixed}};
+long (*const kFunctions[])(long) = {&twice, &negative, &many};
+template <int N>
+struct Choice {
+    long words[N];
+};
+using Choices = std::variant<Choice<1>, Choice<2>, Choice<3>, Choice<4>, Choice<5>, Choice<6>, Choice<7>,
+                             Choice<8>, Choice<9>, Choice<10>, Choice<11>, Choice<12>>;
+Choices a_choice;
+struct Visitor {
+    template <int N>
+    long operator()(const Choice<N>& choice) const {
+        volatile long words[N * 4];
+        for (long i = 0; i < N * 4; ++i)
+            words[i] = choice.words[i % N];
+        return words[N];
+    }
+};
 [[gnu::noinline]] long gcd(long a, long b) {
     while (b != 0) {
         const long rest = a % b;
@@ -203,6 +324,35 @@ BODY(virtual_call) {
     Shape* volatile shape = n == 4 ? &a_shape : &a_square;
     return shape->area() + n;
 }
+BODY(virtual_of_two_bases) {
+    Tile* volatile tile = &a_tile;
+    const Named& named = n % 2 == 0 ? static_cast<const Named&>(*tile) : a_label;
+    return by_name(named, n) + by_shape(n == 4 ? &a_shape : tile);
+}
+BODY(virtual_of_virtual_base) {
+    Base* volatile base = n % 2 == 0 ? static_cast<Base*>(&a_both) : &a_right;
+    return by_base(base, n);
+}
+BODY(members) {
+    Holder holder;
+    if (n % 3 == 0) holder.shape = &a_square;
+    holder.step = n % 2 == 0 ? &small_step : &large_step;
+    keep(holder);
+    return by_holder(holder, n);
+}
+BODY(function_table) {
+    return kFunctions[static_cast<unsigned long>(n) % 3](n + 5);
+}
+BODY(table_of_operations) {
+    const Operation& operation = kOperations[static_cast<unsigned long>(n) % 2];
+    return operation.run(n, 3) + operation.name[0];
+}
+BODY(visit) {
+    if (n % 2 == 0) a_choice.emplace<11>();
+    if (n % 3 == 0) a_choice.emplace<4>();
+    keep(a_choice);
+    return std::visit(Visitor(), a_choice);
+}
 BODY(exception) {
     try {
         if (n != 12345678) throw std::runtime_error("thrown");
@@ -214,15 +364,30 @@ BODY(exception) {
 
 Bodies CONCATENATE(bodies, BODY_LEVEL)() {
     return {
-        LISTED(leaf, kProven),           LISTED(red_zone, kProven),
-        LISTED(calls, kProven),          LISTED(large_frame, kProven),
-        LISTED(by_value, kOther),        LISTED(variadic, kProven),
-        LISTED(doubles, kProven),        LISTED(parse, kProven),
-        LISTED(sort, kProven),           LISTED(copies, kProven),
-        LISTED(aligned, kProven),        LISTED(aborts, kProven),
-        LISTED(choice, kProven),         LISTED(variable_array, kVariableFrame),
-        LISTED(recursion, kOther),       LISTED(pointer, kIndirect),
-        LISTED(virtual_call, kIndirect), LISTED(exception, kThrows),
+        LISTED(leaf, kProven),
+        LISTED(red_zone, kProven),
+        LISTED(calls, kProven),
+        LISTED(large_frame, kProven),
+        LISTED(by_value, kOther),
+        LISTED(variadic, kProven),
+        LISTED(doubles, kProven),
+        LISTED(parse, kProven),
+        LISTED(sort, kProven),
+        LISTED(copies, kProven),
+        LISTED(aligned, kProven),
+        LISTED(aborts, kProven),
+        LISTED(choice, kProven),
+        LISTED(variable_array, kVariableFrame),
+        LISTED(recursion, kOther),
+        LISTED(pointer, kOther),
+        LISTED(virtual_call, kProven),
+        LISTED(exception, kThrows),
+        LISTED(virtual_of_two_bases, kProven),
+        LISTED(virtual_of_virtual_base, kProven),
+        LISTED(members, kOther),
+        LISTED(function_table, kProven),
+        LISTED(table_of_operations, kOther),
+        LISTED(visit, kOther),
     };
 }
 

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -46,6 +47,20 @@ struct Account {
 [[gnu::noinline]] int by_value(const void* a, const void* b) {
     return *static_cast<const int*>(a) - *static_cast<const int*>(b);
 }
+[[gnu::noinline]] long far_below(long n) {
+    volatile long words[90];
+    for (long i = 0; i < 90; ++i)
+        words[i] = n + i;
+    return words[89];
+}
+struct Vehicle {
+    virtual ~Vehicle() = default;
+    virtual long wheels(long n) const { return n + 4; }
+};
+struct Truck : Vehicle {
+    std::string load = "gravel of the river, more than a short string holds";
+    long wheels(long n) const override { return far_below(n) + 6; }
+};
 
 }  // namespace
 
@@ -117,6 +132,22 @@ BODY(constant_alloca) {
     return bytes[static_cast<unsigned long>(n) % 320];
 }
 
+BODY(standard_function) {
+    std::function<long(short)> function = [n](short by) { return n + by; };
+    if (n % 2 == 0) function = [](short by) { return far_below(by); };
+    keep(function);
+    return function(3);
+}
+BODY(owned_by_base) {  // deleted by its virtual destructor
+    std::unique_ptr<Vehicle> vehicle;
+    if (n % 2 == 0) {
+        vehicle = std::make_unique<Truck>();
+    } else {
+        vehicle = std::make_unique<Vehicle>();
+    }
+    keep(*vehicle);
+    return vehicle->wheels(n);
+}
 BODY(printed) {
     char text[64];
     return std::snprintf(text, sizeof text, "%ld and %.3f", n, static_cast<double>(n));
@@ -142,6 +173,8 @@ Bodies CONCATENATE(library_bodies, BODY_LEVEL)() {
         LISTED(throws_aside, kThrows),
         LISTED(dies_aside, kOther),
         LISTED(constant_alloca, kProven),
+        LISTED(standard_function, kOther),
+        LISTED(owned_by_base, kOther),
         LISTED(printed, kIndirect),
         LISTED(sorted_by_function, kIndirect),
     };

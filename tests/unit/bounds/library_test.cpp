@@ -3,6 +3,7 @@
 //
 // The analysis reads this very program and the libraries it runs with.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -148,6 +149,34 @@ TEST(LibraryBounds, a_thread_that_has_allocated_needs_less_and_no_more_than_that
     }
     const auto found = (*warm)->functions_named("malloc_and_free_O2");
     EXPECT_LT((*warm)->bound(found.at(0)).depth, this_program(true).bound(found.at(0)).depth);
+}
+
+// A process has chosen among the functions that an IFUNC may name; whoever is called there takes no more than the deepest of them.
+TEST(LibraryBounds, in_a_process_calls_go_where_its_loader_has_bound_them) {
+    auto bound = Program::open("/proc/self/exe", {.no_throw = true});
+    ASSERT_TRUE(bound.ok());
+    ASSERT_TRUE((*bound)->bind_to(static_cast<std::uint32_t>(getpid())).ok());
+    bool some_less = false;
+    for (const Body& body : library_bodies_O2()) {
+        const Bound& here = (*bound)->bound((*bound)->functions_named(body.symbol).at(0));
+        const Bound& anywhere = this_program(true).bound(this_program(true).functions_named(body.symbol).at(0));
+        EXPECT_TRUE(here.proven || !anywhere.proven) << body.symbol;
+        if (!here.proven) continue;
+        EXPECT_TRUE(here.depth <= anywhere.depth || !anywhere.proven) << body.symbol;
+        some_less |= anywhere.proven && here.depth < anywhere.depth;
+        EXPECT_LE(deepest_here(body), here.depth) << body.symbol;
+        std::printf("%s: %u in this process, %u in any\n", body.symbol, here.depth, anywhere.depth);
+    }
+    EXPECT_TRUE(some_less);
+    const auto sentences = (*bound)->assumptions_under((*bound)->functions_named("searched_O2").at(0));
+    EXPECT_TRUE(std::any_of(sentences.begin(), sentences.end(), [](const std::string& one) {
+        return one.find("in process " + std::to_string(getpid())) != std::string::npos;
+    }));
+    auto other = Program::open(BOUNDS_SAMPLE);
+    ASSERT_TRUE(other.ok());
+    const auto refused = (*other)->bind_to(static_cast<std::uint32_t>(getpid()));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.error().message.find("does not run this build"), std::string::npos);
 }
 
 TEST(LibraryBounds, functions_without_a_symbol_are_found_by_the_unwind_tables) {
