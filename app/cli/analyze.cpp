@@ -167,6 +167,16 @@ public:
                             {"closure_bytes", site.closure_bytes}};
         if (site.wish != 0)
             row["class_wished"] = inspect::size_class_name(static_cast<wire::SizeClass>(site.wish - 1));
+        row["in_micro_pool"] = site.in_micro_pool;
+        if (site.declared) {
+            row["declared"] = {{"max_stack_bytes", site.declared->max_stack_bytes},
+                               {"bounded", site.declared->bounded},
+                               {"recursive", site.declared->recursive},
+                               {"calls_foreign", site.declared->calls_foreign}};
+            if (site.declared->size_class != 0)
+                row["declared"]["class"] = inspect::size_class_name(static_cast<wire::SizeClass>(site.declared->size_class - 1));
+        }
+        row["closure_alignment"] = site.closure_alignment;
         fill_bound(program_, site.entry, row);
         fill_runtime_calls(program_, site.entry, row);
         const bounds::Bound& bound = program_.bound(site.entry);
@@ -187,6 +197,9 @@ public:
         count(bound.proven);
         sites_.push_back(std::move(row));
     }
+
+    // Of which nothing is proven, but that they are there.
+    void signals(std::vector<std::string> sites) { signal_sites_ = std::move(sites); }
 
     // All functions of the binary, as two numbers.
     void all_functions() {
@@ -221,6 +234,7 @@ public:
         whole["libraries_missing"] = program_.missing();
         if (!functions_.empty()) whole["functions"] = functions_;
         whole["sites"] = sites_;
+        whole["signal_sites"] = signal_sites_;
         if (!callgraph_info_.is_null()) whole["callgraph_info"] = callgraph_info_;
         if (functions_proven_) whole["functions_proven"] = *functions_proven_;
         whole["functions_count"] = program_.functions_count();
@@ -244,6 +258,7 @@ private:
     std::string text_;
     ordered_json functions_ = ordered_json::array(), sites_ = ordered_json::array();
     ordered_json callgraph_info_;
+    std::vector<std::string> signal_sites_;
     std::optional<std::size_t> functions_proven_;
     std::size_t asked_ = 0, proven_ = 0;
 };
@@ -293,6 +308,7 @@ int run_analyze(const AnalyzeWish& wish) {
         }
         for (const bounds::SpawnSite& site : sites)
             answer.site(site);
+        answer.signals(bounds::signal_sites(opened));
     }
     if (!wish.callgraph_info.empty()) {
         auto frames = bounds::read_callgraph_info(wish.callgraph_info);

@@ -11,6 +11,7 @@
 
 #include "instrumentation/bounds/spawn_wish.h"
 #include "instrumentation/inspect/symbols.h"
+#include "instrumentation/wire/pool.h"
 
 namespace coroscope::bounds {
 namespace {
@@ -21,6 +22,9 @@ constexpr std::uint64_t kClosureTypeBytes = 32;
 constexpr std::uint64_t kClosureBytesMax = 1U << 20;
 constexpr std::uint64_t kMappedAt = 0x5000'0000'0000;  // where the binary lies in thought: symbols are asked for there
 constexpr std::size_t kCallersMax = 256;
+constexpr std::string_view kMetadata = "_ZN6cprime11metadata_ofI";  // cprime::metadata_of<F> (runtime/include/cprime/metadata.h)
+// cprime::Signals::handle(int, std::function<void (const SignalInfo&)>, Place)
+constexpr std::string_view kHandle = "_ZN6cprime7Signals6handleEiSt8functionIFvRKNS_10SignalInfoEEENS_5PlaceE";
 constexpr std::string_view kSpawnOfC = "co_spawn_at";  // runtime/include/cprime/co.h
 // cprime::Signals::handle() with a std::function (runtime/include/cprime/signal.h), and what the runtime spawns for each signal that comes.
 constexpr std::string_view
@@ -30,6 +34,7 @@ constexpr std::string_view kOfSignal = "SignalThread7deliver";
 struct ClosureType {
     NodeId entry = 0;
     std::uint64_t bytes = 0, alignment = 0;
+    std::optional<Declared> declared;
 };
 
 struct Reference {
@@ -46,6 +51,9 @@ bool is_runtime_header(const std::string& file) {
             return true;
     }
     return false;
+}
+bool is_micro_pool_header(const std::string& file) {
+    return file.ends_with("/cprime/micro_pool.h");
 }
 // Where the bracket that ends at `close` begins; npos: nowhere.
 std::size_t opening_of(std::string_view text, std::size_t close, char open, char shut) {
@@ -84,6 +92,7 @@ public:
     explicit SiteFinder(Program& program)
         : program_(program), binary_(program.binary()), symbols_({module()}), wishes_(binary_) {}
     std::vector<SpawnSite> find();
+    std::vector<std::string> find_signals();
 
 private:
     inspect::Module module() {
@@ -93,6 +102,7 @@ private:
         const std::uint64_t low = binary_.file().first_address();
         return {binary_.path(), kMappedAt + low, kMappedAt + high, binary_.file().build_id(), nullptr};
     }
+    void read_metadata();
     void read_types();
     void note_words_of_types();
     void find_c_sites();
@@ -117,6 +127,7 @@ private:
     inspect::Symbolizer symbols_;
     WishReader wishes_;
     Decoder decoder_;
+    std::map<std::string, Declared> declared_;  // by the readable name of the type
     std::map<std::uint64_t, ClosureType> types_;
     std::map<std::uint64_t, std::uint64_t>
         words_;  // that hold the address of a type: code for shared libraries has it from there
@@ -127,7 +138,29 @@ private:
     std::vector<SpawnSite> sites_;
 };
 
+// What stands between the first < of a name and its end, without the last >: the template's arguments.
+std::string_view arguments_of(std::string_view name) {
+    const std::size_t open = name.find('<');
+    if (open == std::string_view::npos || !name.ends_with('>')) return {};
+    name = name.substr(open + 1, name.size() - open - 2);
+    return name.substr(0, name.find_last_not_of(' ') + 1);  // "> >"
+}
+
+void SiteFinder::read_metadata() {
+    constexpr std::uint64_t kMetadataBytes = 8;
+    for (const Object& object : binary_.objects_named(kMetadata)) {
+        const auto word = object.bytes == kMetadataBytes ? binary_.constant_word(object.address) : std::nullopt;
+        const std::string name = readable(object.name);
+        if (!word || arguments_of(name).empty()) continue;
+        const auto byte = [&](unsigned at) { return static_cast<std::uint8_t>(*word >> (8 * at)); };
+        const bool says_anything = static_cast<std::uint32_t>(*word) != 0 || byte(5) != 0 || byte(6) != 0 || byte(7) != 0;
+        if (byte(7) > wire::kSizeClassesCount || !says_anything) continue;
+        declared_[std::string(arguments_of(name))] = {static_cast<std::uint32_t>(*word), byte(4) != 0, byte(5) != 0, byte(6) != 0, byte(7)};
+    }
+}
+
 void SiteFinder::read_types() {
+    read_metadata();
     for (const Object& object : binary_.objects_named(kClosureType)) {
         if (object.bytes != kClosureTypeBytes) continue;
         const Binary::Slot slot = binary_.slot(object.address);
@@ -145,7 +178,12 @@ void SiteFinder::read_types() {
         const auto function = program_.function_at(*entry);
         add_handers(readable(object.name), handers_);
         if (!function) continue;
-        const ClosureType type = {*function, *bytes, *alignment};
+        ClosureType type = {*function, *bytes, *alignment, {}};
+        const std::string name = readable(object.name);
+        for (const auto& [of, declared] : declared_) {
+            const std::string_view arguments = arguments_of(name);
+            if (arguments.starts_with(of) && arguments.substr(of.size()).starts_with(", ")) type.declared = declared;
+        }
         if (std::string_view(object.name).find(kSpawnOfC) != std::string_view::npos) {
             c_type_ = type;
         } else {
@@ -250,11 +288,13 @@ void SiteFinder::place(std::uint64_t from, SpawnSite site, std::set<std::uint64_
     // Names and lines are looked up at the byte before what is given: a return address.
     const std::vector<inspect::Frame> frames = symbols_.frames(kMappedAt + from + 1);
     for (const inspect::Frame& frame : frames) {
+        site.in_micro_pool = site.in_micro_pool || is_micro_pool_header(frame.file);
         if (frame.line == 0 || is_runtime_header(frame.file) || hands_place_on(frame.function)) continue;
         site.file = frame.file;
         site.line = frame.line;
         site.function = frame.function;
         name_as_program_does(from, site);
+        if (site.wish == 0) site.wish = wishes_.wish_of_options(from);
         sites_.push_back(std::move(site));
         return;
     }
@@ -358,6 +398,7 @@ void SiteFinder::find_references() {
         site.entry = type.entry;
         site.closure_bytes = type.bytes;
         site.closure_alignment = type.alignment;
+        site.declared = type.declared;
         site.wish = wishes_.wish_at(reference.from);
         std::set<std::uint64_t> seen;
         place(reference.from, std::move(site), seen);
@@ -371,7 +412,7 @@ std::vector<SpawnSite> SiteFinder::find() {
     find_signal_sites();
     find_references();
     const auto key = [](const SpawnSite& site) {
-        return std::tie(site.file, site.line, site.entry, site.closure_bytes, site.wish);
+        return std::tie(site.file, site.line, site.entry, site.closure_bytes, site.wish, site.in_micro_pool, site.declared);
     };
     std::sort(sites_.begin(), sites_.end(),
               [&](const SpawnSite& a, const SpawnSite& b) { return key(a) < key(b); });
@@ -381,10 +422,30 @@ std::vector<SpawnSite> SiteFinder::find() {
     return std::move(sites_);
 }
 
+std::vector<std::string> SiteFinder::find_signals() {
+    const auto handle = binary_.function_named(kHandle);
+    if (!handle) return {};
+    read_types();  // for those who hand a place on
+    const std::uint64_t low = binary_.functions()[*handle].low;
+    for (const Reference& call : references(low, low + 1, [](std::uint64_t) { return true; })) {
+        std::set<std::uint64_t> seen;
+        place(call.from, {}, seen);
+    }
+    std::set<std::string> found;
+    for (const SpawnSite& site : sites_) {
+        if (site.line != 0) found.insert(site.file + ":" + std::to_string(site.line));
+    }
+    return {found.begin(), found.end()};
+}
+
 }  // namespace
 
 std::vector<SpawnSite> spawn_sites(Program& program) {
     return SiteFinder(program).find();
+}
+
+std::vector<std::string> signal_sites(Program& program) {
+    return SiteFinder(program).find_signals();
 }
 
 std::uint64_t stack_bytes(Program& program, const SpawnSite& site) {

@@ -12,13 +12,24 @@
 // Thread: one at a time. Blocks: reads debug information.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "instrumentation/bounds/program.h"
 
 namespace coroscope::bounds {
+
+// What the code says of the stack of a function object (cprime::coro_metadata, by CPRIME_CORO_TYPE or with_metadata). Of a function (CPRIME_CORO)
+// it is not looked for: a spawn of one calls it through a pointer, and nothing is proven of it.
+struct Declared {
+    std::uint32_t max_stack_bytes = 0;
+    bool bounded = false, recursive = false, calls_foreign = false;
+    std::uint8_t size_class = 0;  // SizeClass + 1; 0 = none
+    auto operator<=>(const Declared&) const = default;
+};
 
 struct SpawnSite {
     std::string file;        // as the program says it, or else its debug information; "" = neither does
@@ -28,10 +39,15 @@ struct SpawnSite {
     std::uint64_t depth_before = 0;  // below the return address of the first frame, when `entry` begins; 0 where that is the first
     std::uint64_t closure_bytes = 0, closure_alignment = 0;
     std::uint8_t wish = 0;  // SizeClass + 1 that the code wishes for (spawn_wish.h); 0 = none, or it is not known
+    bool in_micro_pool = false;  // the slot is of a cprime::MicroPool: Micro, whatever anybody says
+    std::optional<Declared> declared;
 };
 
 // By file and line.
 std::vector<SpawnSite> spawn_sites(Program& program);
+
+// "file:line" of the calls that give a signal its handler: sites, too, of coroutines that the runtime spawns itself, from a pool of their own.
+std::vector<std::string> signal_sites(Program& program);
 
 // The whole stack of a coroutine of that site; only of a site whose entry function is proven.
 std::uint64_t stack_bytes(Program& program, const SpawnSite& site);

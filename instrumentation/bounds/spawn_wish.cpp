@@ -3,9 +3,13 @@
 
 #include <capstone/capstone.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
+#include <map>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "instrumentation/bounds/decoder.h"
@@ -148,6 +152,72 @@ private:
     std::uint8_t type_in_ = kNoRegister;
 };
 
+// What unoptimised code has written to its frame since the last place that it may come to from elsewhere: constants, by their distance from rbp.
+// Calls change none of it: who is handed the address of a member, as its constructor is, writes to that member.
+class FrameOptions {
+public:
+    void forget() {
+        constants_.clear();
+        addresses_.fill(std::nullopt);
+    }
+    void follow(const cs_insn& one) {
+        const cs_x86& details = one.detail->x86;
+        if (is_call(one)) {
+            addresses_.fill(std::nullopt);
+            return;
+        }
+        const bool has_target = details.op_count != 0;
+        const cs_x86_op* to = has_target ? &details.operands[0] : nullptr;
+        if (to != nullptr && to->type == X86_OP_MEM && to->mem.base == X86_REG_RBP && one.id != X86_INS_CMP && one.id != X86_INS_TEST) store(one);
+        std::optional<std::int64_t> address;
+        if (one.id == X86_INS_LEA && details.operands[1].mem.base == X86_REG_RBP && details.operands[1].mem.index == X86_REG_INVALID)
+            address = details.operands[1].mem.disp;
+        if (one.id == X86_INS_MOV && details.operands[1].type == X86_OP_REG) address = address_in(details.operands[1].reg);
+        for (std::uint8_t i = 0; i < one.detail->regs_write_count; ++i)
+            set_address(one.detail->regs_write[i], std::nullopt);
+        if (to != nullptr && to->type == X86_OP_REG && one.id != X86_INS_CMP && one.id != X86_INS_TEST && one.id != X86_INS_PUSH)
+            set_address(to->reg, address);
+    }
+    // Of the SpawnOptions (runtime/include/cprime/spawn.h) whose address is in one of the first registers of arguments.
+    std::optional<std::uint8_t> wish() const {
+        for (const x86_reg argument : {X86_REG_RDI, X86_REG_RSI, X86_REG_RDX}) {
+            const auto at = address_in(argument);
+            if (!at) continue;
+            // size_class, stack_bytes, priority, worker, child_first
+            constexpr std::pair<std::int64_t, std::uint8_t> kMembers[] = {{16, 1}, {20, 4}, {24, 1}, {28, 4}, {32, 1}};
+            const bool is_options = std::all_of(std::begin(kMembers), std::end(kMembers), [&](const auto& member) {
+                const auto known = constants_.find(*at + member.first);
+                return known != constants_.end() && known->second.bytes == member.second;
+            });
+            if (is_options) return static_cast<std::uint8_t>(constants_.at(*at + 16).value);
+        }
+        return std::nullopt;
+    }
+
+private:
+    void store(const cs_insn& one) {
+        const cs_x86& details = one.detail->x86;
+        const cs_x86_op& to = details.operands[0];
+        if (to.mem.index != X86_REG_INVALID) return constants_.clear();
+        std::erase_if(constants_, [&](const auto& known) {
+            return known.first < to.mem.disp + to.size && to.mem.disp < known.first + known.second.bytes;
+        });
+        if (one.id == X86_INS_MOV && details.op_count == 2 && details.operands[1].type == X86_OP_IMM)
+            constants_[to.mem.disp] = {static_cast<std::uint64_t>(details.operands[1].imm), to.size};
+    }
+    std::optional<std::int64_t> address_in(unsigned name) const {
+        const std::uint8_t number = register_number(name);
+        return number != kNoRegister ? addresses_[number] : std::nullopt;
+    }
+    void set_address(unsigned name, std::optional<std::int64_t> address) {
+        const std::uint8_t number = register_number(name);
+        if (number != kNoRegister) addresses_[number] = address;
+    }
+
+    std::map<std::int64_t, Known> constants_;
+    std::array<std::optional<std::int64_t>, kRegistersCount> addresses_ = {};
+};
+
 class Instructions {
 public:
     Instructions() : good_(cs_open(CS_ARCH_X86, CS_MODE_64, &handle_) == CS_ERR_OK) {
@@ -175,7 +245,44 @@ private:
     bool good_;
 };
 
+// Where jumps lead to.
+std::set<std::uint64_t> entered_in(Instructions& instructions, std::basic_string_view<std::uint8_t> code, std::uint64_t low) {
+    std::set<std::uint64_t> entered;
+    instructions.for_each(code, low, [&](const cs_insn& one) {
+        const cs_x86& details = one.detail->x86;
+        if (!is_call(one) && details.op_count == 1 && details.operands[0].type == X86_OP_IMM)
+            entered.insert(static_cast<std::uint64_t>(details.operands[0].imm));
+        return true;
+    });
+    return entered;
+}
+
 }  // namespace
+
+std::uint8_t WishReader::wish_of_options(std::uint64_t call) {
+    const auto around = binary_.function_around(call);
+    if (!around) return 0;
+    const Function& function = binary_.functions()[*around];
+    const auto code = binary_.bytes(function.low, function.high);
+    if (code.size() > bytes_left_) return 0;
+    bytes_left_ -= code.size();
+    Instructions instructions;
+    const std::set<std::uint64_t> entered = entered_in(instructions, code, function.low);
+    FrameOptions options;
+    std::optional<std::uint8_t> wish;
+    instructions.for_each(code, function.low, [&](const cs_insn& one) {
+        if (entered.contains(one.address)) options.forget();
+        if (one.address == call && is_call(one)) wish = options.wish();
+        if (one.address >= call) return false;
+        if (ends_here(one) && !is_call(one)) {
+            options.forget();
+        } else {
+            options.follow(one);
+        }
+        return true;
+    });
+    return wish.value_or(0) <= wire::kSizeClassesCount ? wish.value_or(0) : 0;
+}
 
 std::uint8_t WishReader::wish_at(std::uint64_t reference) {
     const auto around = binary_.function_around(reference);
@@ -185,13 +292,7 @@ std::uint8_t WishReader::wish_at(std::uint64_t reference) {
     if (code.size() > bytes_left_) return 0;
     bytes_left_ -= code.size();
     Instructions instructions;
-    std::set<std::uint64_t> entered;  // where jumps lead to
-    instructions.for_each(code, function.low, [&](const cs_insn& one) {
-        const cs_x86& details = one.detail->x86;
-        if (!is_call(one) && details.op_count == 1 && details.operands[0].type == X86_OP_IMM)
-            entered.insert(static_cast<std::uint64_t>(details.operands[0].imm));
-        return true;
-    });
+    const std::set<std::uint64_t> entered = entered_in(instructions, code, function.low);
     Block block(binary_, reference);
     instructions.for_each(code, function.low, [&](const cs_insn& one) {
         const bool is_entered = entered.contains(one.address);

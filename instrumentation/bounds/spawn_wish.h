@@ -5,6 +5,12 @@
 //   mov  word ptr [rsp + 0x100], ax    and here its byte 48: the wish, alone or with its neighbours
 //   call cprime_park
 //
+// Unoptimised code fills a SpawnOptions in its frame and hands it to the template:
+//
+//   mov  byte ptr [rbp - 0x60], 1      its byte 16: the wish; its other members are constants, too
+//   lea  rsi, [rbp - 0x70]
+//   call cprime::spawn<...>(cprime::SpawnOptions const&, ...)
+//
 // Only what is certain is said: instructions are followed in their order from the last place that a jump leads to, and a value that is not a
 // constant of the code or of read-only data is not known.
 //
@@ -24,6 +30,8 @@ public:
 
     // `reference`: the instruction that takes the address of the closure's type. SizeClass + 1; 0 = none, or it is not known.
     std::uint8_t wish_at(std::uint64_t reference);
+    // `call`: of a function template of the runtime that was not inlined. The same, of the options that it is handed.
+    std::uint8_t wish_of_options(std::uint64_t call);
 
 private:
     Binary& binary_;

@@ -3,7 +3,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <variant>
 
+#include "cprime/size_class.h"
 #include "runtime/built_in_sizes/tool.h"
 #include "runtime/stacks/pool_plan.h"
 
@@ -37,8 +40,50 @@ std::optional<SizeClass> class_in(const JsonValue& object, const char* name) {
 // What the analysis says of a site; of several bodies that are spawned there the most.
 struct Proven {
     std::uint64_t bound_bytes = 0;    // the largest that is proven; 0 = none is
-    std::optional<SizeClass> wished;  // the smallest that the code names
+    std::optional<SizeClass> wished;  // the smallest that the code names, by a wish or by what it declares of the function
+    bool in_micro_pool = false;       // the slots are the program's own: no row changes their class
 };
+
+bool says(const JsonValue& object, const char* name) {
+    const JsonValue* value = object.member(name);
+    const bool* said = value != nullptr ? std::get_if<bool>(&value->value) : nullptr;
+    return said != nullptr && *said;
+}
+
+std::uint64_t count_in(const JsonValue& object, const char* name) {
+    const JsonValue* value = object.member(name);
+    const double* count = value != nullptr ? value->number() : nullptr;
+    return count != nullptr && *count > 0 && *count < 1e15 ? static_cast<std::uint64_t>(*count) : 0;
+}
+
+// The class that the runtime gives to what was declared (declared_class() of runtime/scheduler/spawn.cpp).
+std::optional<SizeClass> declared_class(const JsonValue& site) {
+    const JsonValue* declared = site.member("declared");
+    if (declared == nullptr || declared->object() == nullptr) return std::nullopt;
+    if (const auto named = class_in(*declared, "class")) return named;
+    if (says(*declared, "recursive") && !says(*declared, "bounded")) return SizeClass::kLarge;
+    const std::uint64_t frames = count_in(*declared, "max_stack_bytes");
+    const std::uint64_t bytes = frames + count_in(site, "closure_bytes") + count_in(site, "closure_alignment") + detail::kRoomBesideClosure;
+    auto fitting = says(*declared, "bounded") && !says(*declared, "calls_foreign") ? SizeClass::kMicro : SizeClass::kMedium;
+    const auto holds = [&](SizeClass at) -> std::uint64_t {
+        const detail::PoolGeometry& geometry = detail::kPoolPlans[static_cast<std::size_t>(at)].geometry;
+        return geometry.slot_bytes - (frames != 0 && geometry.colour_steps > 1 ? detail::kColourBytesMax : 0);
+    };
+    while (fitting < SizeClass::kLarge && bytes > holds(fitting))
+        fitting = static_cast<SizeClass>(static_cast<std::uint8_t>(fitting) + 1);
+    return fitting;
+}
+
+// Sites that are no spawns of the program's own: where signals get their handlers.
+std::set<std::string> signals_in(const JsonValue& analysis) {
+    std::set<std::string> all;
+    const JsonValue* sites = analysis.member("signal_sites");
+    if (sites == nullptr || sites->array() == nullptr) return all;
+    for (const JsonValue& site : *sites->array()) {
+        if (site.string() != nullptr) all.insert(*site.string());
+    }
+    return all;
+}
 std::optional<std::map<std::string, Proven>> proven_in(const JsonValue& analysis) {
     const JsonValue* sites = analysis.member("sites");
     if (sites == nullptr || sites->array() == nullptr) return std::nullopt;
@@ -50,7 +95,12 @@ std::optional<std::map<std::string, Proven>> proven_in(const JsonValue& analysis
         const JsonValue* bytes = found.member("bound_bytes");
         if (bytes != nullptr && bytes->number() != nullptr && *bytes->number() > 0 && *bytes->number() < 1e15)
             proven.bound_bytes = std::max(proven.bound_bytes, static_cast<std::uint64_t>(*bytes->number()));
-        const auto wished = class_in(found, "class_wished");
+        auto wished = class_in(found, "class_wished");
+        if (!wished) wished = declared_class(found);
+        if (says(found, "in_micro_pool")) {
+            wished = SizeClass::kMicro;
+            proven.in_micro_pool = true;
+        }
         if (wished) proven.wished = proven.wished ? std::min(*proven.wished, *wished) : *wished;
     }
     return all;
@@ -59,7 +109,7 @@ std::optional<std::map<std::string, Proven>> proven_in(const JsonValue& analysis
 // The class that the site's coroutines get, as the runtime's ladder of evidence has it: a row raises a wish and never lowers it.
 std::optional<SizeClass> class_of(const Proven& proven, const detail::SizeRow* row, bool growable) {
     std::optional<SizeClass> chosen = proven.wished;
-    if (row != nullptr) {
+    if (row != nullptr && !proven.in_micro_pool) {
         const SizeClass by_row = class_built_in(*row, growable);
         chosen = chosen ? std::max(*chosen, by_row) : by_row;
     }
@@ -92,9 +142,10 @@ Result<Findings> check(const detail::SizeTable& table, const std::string& origin
             ErrorCode::kCorrupt,
             "the analysis of " + binary + " has no list of sites; is coroscope of this version?");
     }
+    const std::set<std::string> signals = signals_in(analysis);
     Named stale, misfits;
     for (const auto& [site, row] : std::map(table.rows().begin(), table.rows().end())) {
-        if (!proven->contains(site)) stale.add(site);
+        if (!proven->contains(site) && !signals.contains(site)) stale.add(site);
     }
     for (const auto& [site, known] : *proven) {
         const detail::SizeRow* row = table.find(site);

@@ -4,7 +4,8 @@
 #   before the link   a source with the table as a constant is made of the file, whenever it changes, and compiled into TARGET
 #   after the link    `coroscope analyze` looks at the binary: rows of sites that it does not have any more are a warning that names them; a
 #                     site that the table or the code puts into a class which its proven bound does not fit fails the build, in one
-#                     sentence. What code wishes for is read from optimised code; where it cannot be read nobody says anything
+#                     sentence. What code wishes for, what it declares of function objects and its MicroPools are read from the code;
+#                     where it cannot be read nobody says anything
 #
 # Profiled rows choose no class below Medium (cprime/built_in_sizes.h), unless TARGET was made growable before by cprime_growable_stacks(): there a
 # stack that does not fit grows. Without a coroscope (in this tree its target, else the program in PATH or COROSCOPE_PROGRAM) the second part is

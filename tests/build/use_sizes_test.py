@@ -141,6 +141,37 @@ class UseSizes(unittest.TestCase):
         self.make()
         self.assertLessEqual(self.start()[0], SMALL_BYTES_MAX)
 
+    def test_a_row_of_a_signals_handler_is_not_stale(self):
+        (self.project / "sized.cpp").write_text(PROGRAM.replace("        int sum", "        cprime::signals().handle(SIGUSR2, [] {});\n        int sum"))
+        handled = f"{self.project}/sized.cpp:{LINE - 1}"
+        self.write("medium", "profiled", site=handled)
+        self.configure()
+        self.assertNotIn("warning", self.make())
+        self.write("medium", "profiled", site=f"{self.project}/sized.cpp:{LINE + 5}")
+        self.assertIn("stale rows", self.make())
+
+    def test_a_wish_in_unoptimised_code_is_read_too(self):
+        (self.project / "CMakeLists.txt").write_text(PROJECT.replace("-O2", "-O0"))
+        self.misfit('spawn("deep",', 'spawn({.name = "deep", .size_class = cprime::size_class::micro},')
+
+    def misfit(self, before, after, site="gone.cpp:7"):
+        (self.project / "sized.cpp").write_text(PROGRAM.replace(before, after))
+        self.write("medium", "profiled", site=site)
+        self.configure()
+        said = self.make(code=1)
+        self.assertRegex(said, "error: .*sized.cpp:[0-9]+ is proven to need up to [6-9][0-9][0-9] bytes and micro, which the code wishes for, holds ")
+
+    def test_a_micro_pool_into_which_a_body_does_not_fit_fails_the_build_whatever_a_row_says(self):
+        self.misfit('auto handle = cprime::spawn("deep", [&sum] { sum += deep(3); });',
+                    'cprime::MicroPool<4> pool; auto handle = pool.spawn("deep", [&sum] { sum += deep(3); });', site=self.site)
+
+    def test_what_is_declared_of_a_body_and_proven_wrong_fails_the_build(self):
+        (self.project / "sized.cpp").write_text(PROGRAM.replace(
+            "[&sum] { sum += deep(3); });", "cprime::with_metadata<cprime::coro_metadata{.max_stack = 60, .bounded = true}>([&sum] { sum += deep(3); }));"))
+        self.write("small", "proven", site="gone.cpp:7")
+        self.configure()
+        self.assertRegex(self.make(code=1), f"error: .*{self.site} is proven to need up to [67][0-9][0-9] bytes and micro, which the code wishes for, ")
+
     def test_a_file_that_is_no_table_fails_the_build_in_one_sentence(self):
         (self.project / "sizes.json").write_text("[1, 2")
         self.configure()
