@@ -38,7 +38,7 @@ struct TableQuery {
     TableColumn column = TableColumn::kIdentity;
     bool descending = false;
     std::string filter;
-    std::vector<std::uint64_t> pins;  // identities that stand first, whether they pass the filter or not
+    std::vector<std::uint64_t> pins = {};  // identities that stand first, whether they pass the filter or not
     bool operator==(const TableQuery&) const = default;
 };
 

@@ -202,6 +202,10 @@ float MainWindow::draw_program_buttons(Rect bar) {
     if (button(ws_, "keys", "?", ButtonKind::kQuiet, "All keys and actions (?)")) actions_.run("keys");
     if (ws_.program.present) x = draw_launched_buttons(x, y);
     if (!can_hold()) return x;
+    x -= ws_.px(48);
+    ImGui::SetCursorScreenPos({x, y});
+    if (button(ws_, "session.save", "Save", ButtonKind::kPlain, "Save what is kept of the past to a trace file (Ctrl+S)"))
+        actions_.run("session.save");
     const bool held = is_held(ws_);
     if (is_paused()) {
         x -= ws_.px(48);

@@ -24,9 +24,9 @@ void MainWindow::add_layout_actions() {
         panels_.move(view, view, side);
     };
     add("panel.left", "Put the view in use into a panel of its own, on the left", "ctrl+shift+left", [split] { split(Side::kLeft); });
-    add("panel.right", "… on the right", "ctrl+shift+right", [split] { split(Side::kRight); });
-    add("panel.above", "… above", "ctrl+shift+up", [split] { split(Side::kAbove); });
-    add("panel.below", "… below", "ctrl+shift+down", [split] { split(Side::kBelow); });
+    add("panel.right", "Put it into a panel of its own, on the right", "ctrl+shift+right", [split] { split(Side::kRight); });
+    add("panel.above", "Put it into a panel of its own, above", "ctrl+shift+up", [split] { split(Side::kAbove); });
+    add("panel.below", "Put it into a panel of its own, below", "ctrl+shift+down", [split] { split(Side::kBelow); });
     add("panel.join", "Move the view in use among the tabs of the next panel", "ctrl+shift+m", [this] {
         const std::string view = panels_.in_use();
         panels_.next_panel(1);

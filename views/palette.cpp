@@ -258,7 +258,7 @@ std::optional<PaletteHit> Palette::draw(Workspace& ws, const Actions& actions) {
         if (enter_ && whole_) enter_ = false;
         if (enter_) ws.frames_wanted = std::max(ws.frames_wanted, 1);
     }
-    const bool outside = ImGui::IsMouseClicked(0) && !ImGui::IsWindowHovered(ImGuiHoveredFlags_ChildWindows);
+    const bool outside = ImGui::IsMouseClicked(0) && !ImGui::IsWindowHovered(ImGuiHoveredFlags_AllowWhenBlockedByActiveItem);
     ImGui::End();
     ImGui::PopStyleVar(2);
     ImGui::PopStyleColor(2);

@@ -150,7 +150,7 @@ std::optional<traces::TimeNs> time_of(std::string_view text, traces::TimeNs now)
     if (relative) rest.remove_prefix(1);
     double number = 0;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-    if (error != std::errc() || number < 0) return std::nullopt;
+    if (error != std::errc() || !(number >= 0)) return std::nullopt;  // "nan" is read as a number, too
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     static constexpr std::pair<std::string_view, double> kUnits[] = {{"ns", 1},  {"us", 1e3},   {"µs", 1e3}, {"ms", 1e6},
                                                                       {"s", 1e9}, {"min", 6e10}, {"m", 6e10}, {"h", 3.6e12}};

@@ -161,7 +161,7 @@ void Panels::draw_menu(Workspace& ws, Rect area) {
                   {at.x + ws.px(12), at.y + std::floor((line - ws.fonts.text->FontSize) / 2)}, ws.theme->text,
                   views_->at(leaf.tabs[i])->title());
     }
-    const bool outside = !menu_opened_ && ImGui::IsMouseClicked(0) && !ImGui::IsWindowHovered();
+    const bool outside = !menu_opened_ && ImGui::IsMouseClicked(0) && !ImGui::IsWindowHovered(ImGuiHoveredFlags_AllowWhenBlockedByActiveItem);
     ImGui::End();
     ImGui::PopStyleVar(2);
     ImGui::PopStyleColor(2);

@@ -57,7 +57,7 @@ struct WaitQuery {
     std::uint64_t selected = 0;  // coroutine identity; stays by itself, with its neighbourhood
     std::string channel;         // selected channel
     bool could_wake = true;
-    std::string filter;  // of coroutines that wait; those of a cycle are there in any case; "" = everybody
+    std::string filter = {};  // of coroutines that wait; those of a cycle are there in any case; "" = everybody
     bool operator==(const WaitQuery&) const = default;
 };
 

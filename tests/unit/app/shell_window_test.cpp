@@ -26,9 +26,11 @@ TEST_F(ShellTest, a_tab_is_dragged_to_another_panel_and_to_an_edge) {
     open();
     arrange(kTwo);
     EXPECT_EQ(dump("wait-for moment\ndrag tab.output view.stack")["layout"], "h(50,t(coroutines),t(stack,pools,*output))");
-    EXPECT_EQ(dump("drag tab.output view.coroutines below")["layout"], "h(50,v(50,t(coroutines),t(output)),t(stack,pools))");
-    EXPECT_EQ(dump("drag tab.coroutines view.stack")["layout"], "h(50,t(output),t(stack,pools,*coroutines))");
-    EXPECT_EQ(dump("key ctrl+shift+r")["layout"], dump("preset overview")["layout"]) << "and back to what was made";
+    EXPECT_EQ(dump("drag tab.output view.coroutines below")["layout"], "h(50,v(50,t(coroutines),t(output)),t(stack,*pools))");
+    EXPECT_EQ(dump("drag tab.coroutines view.pools")["layout"], "h(50,t(output),t(stack,pools,*coroutines))");
+    EXPECT_EQ(dump("preset overview")["layout"], "h(50,t(output),t(stack,pools,*coroutines))") << "as it was left";
+    const nlohmann::json made = dump("key ctrl+shift+r");
+    EXPECT_TRUE(sees(made, "coroutines") && sees(made, "pools") && sees(made, "stack") && sees(made, "waits"));
 }
 
 TEST_F(ShellTest, a_bar_between_panels_is_dragged_and_remembered_with_its_preset) {
@@ -120,7 +122,8 @@ TEST_F(ShellTest, the_filter_narrows_down_every_view_and_a_chip_takes_it_away) {
     EXPECT_EQ(one["views"]["coroutines"]["shown"], 1);
     EXPECT_EQ(one["views"]["waits"]["waiting"], 1);
     std::int64_t passing = 0;
-    for (const auto& pool : dump("preset memory")["views"]["pools"]["pools"])
+    const nlohmann::json memory = dump("preset memory");
+    for (const auto& pool : memory["views"]["pools"]["pools"])
         passing += pool["passing"].get<std::int64_t>();
     EXPECT_EQ(passing, 1);
     const nlohmann::json all = dump("click chip.filter.close\npreset waits");

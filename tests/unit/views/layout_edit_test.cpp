@@ -89,7 +89,7 @@ TEST(LayoutEdit, ten_thousand_drags_lose_no_view) {
         const bool changed = move_view(root, names[draw(names.size())], names[draw(names.size())], static_cast<Side>(draw(5)), draw(6));
         done += changed ? 1 : 0;
         const std::string after = to_text(*root);
-        if (!changed) ASSERT_EQ(after, before);
+        ASSERT_TRUE(changed || after == before) << after;
         const auto again = parse_layout(after);
         ASSERT_TRUE(again.ok()) << after;
         for (const std::string& name : names)
@@ -122,7 +122,7 @@ TEST(TabStrip, what_is_shown_has_room_beside_the_button) {
             used += widths[tab];
         EXPECT_TRUE(std::is_sorted(shown.begin(), shown.end()));
         EXPECT_NE(std::find(shown.begin(), shown.end(), front), shown.end());
-        if (shown.size() > 1) EXPECT_LE(used, room);
+        EXPECT_TRUE(shown.size() == 1 || used <= room);
     }
 }
 
