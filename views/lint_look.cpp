@@ -31,17 +31,28 @@ LintBook::MomentPtr LintBook::look_before(const MomentPtr& now) {
     return far_enough(earlier_) ? earlier_ : nullptr;
 }
 
+LintBook::PastReport LintBook::report_of_past(Whole& whole,
+                                              const std::shared_ptr<const traces::Replay>& replay,
+                                              traces::Session& session, traces::TimeNs t,
+                                              const traces::Search& search) {
+    if (whole.of != replay) {
+        auto past = analyses::read_lint_past(replay, search);
+        if (!past.ok()) return {nullptr, past.error().message};
+        if (!search.wanted()) return {};
+        whole = {replay, std::make_shared<const analyses::LintPast>(std::move(*past))};
+    }
+    auto report = analyses::lints_of_past(*replay, *whole.past, session, t);
+    if (!report.ok()) return {nullptr, report.error().message};
+    return {std::make_shared<const LintReport>(std::move(*report)), ""};
+}
+
 void LintBook::update(Workspace& ws) {
     recorded_ = ws.info.kind == traces::SessionKind::kRecorded;
     const std::shared_ptr<const traces::Replay> replay = recorded_ ? ws.session->replay() : nullptr;
     if (replay != nullptr) {
         past_.want(ws.searches, {replay, ws.moment->t},
-                   [replay, session = ws.session, t = ws.moment->t](traces::Search& search) {
-                       auto report = analyses::lints_of_past(replay, *session, t, search);
-                       PastReport made;
-                       if (report.ok()) made.report = std::make_shared<const LintReport>(std::move(*report));
-                       if (!report.ok()) made.problem = report.error().message;
-                       return made;
+                   [whole = whole_, replay, session = ws.session, t = ws.moment->t](traces::Search& search) {
+                       return report_of_past(*whole, replay, *session, t, search);
                    });
         problem_ = past_.value() == nullptr ? "" : past_.value()->problem;
     } else if (!recorded_) {
@@ -65,10 +76,11 @@ std::shared_ptr<const LintReport> LintBook::report() const {
 
 LintReport LintBook::compute(Workspace& ws) {
     if (ws.info.kind == traces::SessionKind::kRecorded) {
+        Whole whole;
         const traces::Search search;
-        auto report = analyses::lints_of_past(ws.session->replay(), *ws.session, ws.moment->t, search);
-        problem_ = report.ok() ? "" : report.error().message;
-        return report.ok() ? std::move(*report) : LintReport();
+        PastReport made = report_of_past(whole, ws.session->replay(), *ws.session, ws.moment->t, search);
+        problem_ = made.problem;
+        return made.report == nullptr ? LintReport() : *made.report;
     }
     const MomentPtr before = look_before(ws.moment);
     return report_of(*ws.session, *ws.moment, before.get(), ws.info.kind == traces::SessionKind::kCore);
@@ -77,6 +89,7 @@ LintReport LintBook::compute(Workspace& ws) {
 void LintBook::reset() {
     now_.reset();
     past_.reset();
+    whole_ = std::make_shared<Whole>();
     earlier_ = later_ = nullptr;
     problem_.clear();
 }

@@ -58,7 +58,10 @@ base::Result<LintReport> of_trace(traces::Session& session, const LintsWish& wis
     if (!moment) return moment.error();
     wait_for_select_names(session, (*moment)->state);
     const traces::Search search;
-    return analyses::lints_of_past(session.replay(), session, t, search);
+    const std::shared_ptr<const traces::Replay> replay = session.replay();
+    auto past = analyses::read_lint_past(replay, search);
+    if (!past) return past.error();
+    return analyses::lints_of_past(*replay, *past, session, t);
 }
 
 std::string rules_text() {

@@ -60,8 +60,8 @@ void add_lints_options(CLI::App* lints, LintsLine& line) {
         ->type_name("DURATION");
     lints
         ->add_option("--at", line.at,
-                     "The moment of the trace: 1500ms, 1.5s (default: the last with coroutines); what comes "
-                     "later is not looked at")
+                     "The moment of the trace: 1500ms, 1.5s (default: the last with coroutines); slices and "
+                     "stacks are those of the whole trace")
         ->type_name("T");
     add_mutes(lints, line.wish.mutes);
     lints->add_flag("--rules", line.wish.list_rules, "Only say what is looked for");

@@ -10,7 +10,7 @@
 namespace coroscope::analyses {
 
 void SliceLints::enter(const Life& life, const Span& span) {
-    if (!search_.wanted() || span.begin_ticks > until_ticks_) return;
+    if (!search_.wanted()) return;
     if (span.activity == Activity::kReady) {
         if (span.reason != wire::WaitReason::kPause) ready_since_[life.identity] = span.begin_ticks;
         return;
@@ -36,12 +36,11 @@ void SliceLints::enter(const Life& life, const Span& span) {
 }
 
 void SliceLints::leave(const Life& life, const Span& span) {
-    if (!search_.wanted() || span.begin_ticks > until_ticks_) return;
+    if (!search_.wanted()) return;
     if (span.activity == Activity::kReady || span.activity == Activity::kUnknown)
         ready_since_.erase(life.identity);
     if (span.activity == Activity::kRunning)
-        last_[span.worker] = {life.identity, span.begin_ticks, std::min(span.end_ticks, until_ticks_),
-                              life.site};
+        last_[span.worker] = {life.identity, span.begin_ticks, span.end_ticks, life.site};
 }
 
 void SliceLints::ended(const Life& life, LifeEnd /*how*/, std::uint64_t /*ticks*/) {
@@ -73,31 +72,34 @@ void SliceLints::finish(std::vector<Lint>& lints) const {
     }
 }
 
-base::Result<LintReport> lints_of_past(const std::shared_ptr<const traces::Replay>& replay,
-                                       traces::Session& session, traces::TimeNs t,
-                                       const traces::Search& search) {
-    auto now = replay->moment_at(t);
-    if (!now) return now.error();
-    constexpr traces::TimeNs kApartNs = 1'000'000'000;
-    auto before = replay->moment_at(std::max(replay->begin(), (*now)->t - kApartNs));
-    if (!before) return before.error();
-    traces::SizeRows sizes;
-    if (auto added = sizes.add_trace(replay->reader(), &search); !added) return added.error();
-    const traces::Stat stat = traces::compute_stat(session, **now);
-    const traces::Waits waits = traces::compute_waits(**now);
-    LintReport report = compute_lints(
-        {**now, stat, waits, (*before)->t < (*now)->t ? before->get() : nullptr, true, &sizes});
+base::Result<LintPast> read_lint_past(const std::shared_ptr<const traces::Replay>& replay,
+                                      const traces::Search& search) {
+    LintPast past;
+    if (auto added = past.sizes.add_trace(replay->reader(), &search); !added) return added.error();
     // Shares the reader with the replay, which keeps it.
     auto walk = TraceWalk::make(std::shared_ptr<const traces::TraceReader>(replay, &replay->reader()));
     if (!walk) return walk.error();
-    SliceLints slices(**walk, replay->ticks_of((*now)->t), search);
-    (*walk)->run(slices);
-    std::vector<Lint> found;
-    slices.finish(found);
-    for (Lint& lint : found) {
+    SliceLints slices(**walk, search);
+    if (search.wanted()) (*walk)->run(slices);
+    slices.finish(past.slices);
+    return past;
+}
+
+base::Result<LintReport> lints_of_past(const traces::Replay& replay, const LintPast& past,
+                                       traces::Session& session, traces::TimeNs t) {
+    auto now = replay.moment_at(t);
+    if (!now) return now.error();
+    constexpr traces::TimeNs kApartNs = 1'050'000'000;  // longer than anything that a rule asks for must have lasted
+    auto before = replay.moment_at(std::max(replay.begin(), (*now)->t - kApartNs));
+    if (!before) return before.error();
+    const traces::Stat stat = traces::compute_stat(session, **now);
+    const traces::Waits waits = traces::compute_waits(**now);
+    LintReport report = compute_lints(
+        {**now, stat, waits, (*before)->t < (*now)->t ? before->get() : nullptr, true, &past.sizes});
+    for (const Lint& lint : past.slices) {
         const bool told = std::any_of(report.lints.begin(), report.lints.end(),
                                       [&](const Lint& other) { return other.key() == lint.key(); });
-        if (!told) report.lints.push_back(std::move(lint));
+        if (!told) report.lints.push_back(lint);
     }
     std::erase(report.blind, std::string(lint_rules()[kNeverYields].id));
     report.whole_past = true;

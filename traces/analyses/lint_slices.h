@@ -16,9 +16,8 @@ namespace coroscope::analyses {
 
 class SliceLints final : public SpanVisitor {
 public:
-    // Ends early, with what was found by then, when the search is not wanted any more.
-    SliceLints(const TraceWalk& walk, std::uint64_t until_ticks, const traces::Search& search)
-        : walk_(walk), until_ticks_(until_ticks), search_(search) {}
+    // Notes nothing more when the search is not wanted any more.
+    SliceLints(const TraceWalk& walk, const traces::Search& search) : walk_(walk), search_(search) {}
 
     void enter(const Life& life, const Span& span) override;
     void leave(const Life& life, const Span& span) override;
@@ -42,7 +41,6 @@ private:
         std::string waiter_name;
     };
     const TraceWalk& walk_;
-    const std::uint64_t until_ticks_;
     const traces::Search& search_;
     std::map<std::uint32_t, Slice> last_;                 // by worker: what ran there last
     std::map<std::uint64_t, std::uint64_t> ready_since_;  // by identity

@@ -86,11 +86,17 @@ struct LintLook {
 };
 LintReport compute_lints(const LintLook& look);
 
-// The same of a recorded program at the moment `t`, with all that happened up to then. Blocks: reads the trace from its begin, some 10 million
-// events a second, until the search is not wanted any more. `session`: for names. Errors: kCorrupt, kUnreadable.
-base::Result<LintReport> lints_of_past(const std::shared_ptr<const traces::Replay>& replay,
-                                       traces::Session& session, traces::TimeNs t,
-                                       const traces::Search& search);
+// What the looks of one moment cannot show: of a whole trace, whichever moment is asked about.
+struct LintPast {
+    traces::SizeRows sizes;
+    std::vector<Lint> slices;  // that kept a worker from others
+};
+// Blocks: reads the trace from its begin to its end, twice, some 10 million events a second; of no use when the search is not wanted any more.
+// Errors: kCorrupt, kUnreadable.
+base::Result<LintPast> read_lint_past(const std::shared_ptr<const traces::Replay>& replay, const traces::Search& search);
+// What is wrong at the moment `t`, or was in the whole trace. `session`: for names. Blocks: rebuilds two moments. Errors: the same.
+base::Result<LintReport> lints_of_past(const traces::Replay& replay, const LintPast& past, traces::Session& session,
+                                       traces::TimeNs t);
 
 // What is muted: ids of rules, or keys of findings.
 using Mutes = std::set<std::string>;
