@@ -10,6 +10,7 @@
 #include <backends/imgui_impl_opengl3.h>
 #include <imgui.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -89,6 +90,8 @@ public:
     void end_frame(std::uint32_t background) override {
         glBindFramebuffer(GL_FRAMEBUFFER, framebuffer_);
         draw_gl_frame(width_, height_, background);
+        // As a window's swap does. Else frames would queue up before a slow rasteriser, and the next upload of a texture would wait for all of them.
+        glFinish();
     }
     base::Result<Picture> picture() override {
         glBindFramebuffer(GL_FRAMEBUFFER, framebuffer_);
@@ -99,6 +102,13 @@ public:
         ImGui_ImplOpenGL3_CreateFontsTexture();
     }
     void set_title(const std::string& /*title*/) override {}
+    void resize(int width, int height) override {
+        width_ = std::max(width, static_cast<int>(static_cast<float>(kWidthMin) * scale_));
+        height_ = std::max(height, static_cast<int>(static_cast<float>(kHeightMin) * scale_));
+        glBindRenderbuffer(GL_RENDERBUFFER, colour_);
+        glRenderbufferStorage(GL_RENDERBUFFER, GL_RGBA8, width_, height_);
+        ImGui::GetIO().DisplaySize = {static_cast<float>(width_), static_cast<float>(height_)};
+    }
     views::TextureStore& textures() override { return *textures_; }
 
 private:
