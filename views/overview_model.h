@@ -62,6 +62,7 @@ public:
     // A look that is not newer than the last one is passed over: somebody looks at the past.
     void add(const OverviewPoint& point);
     std::size_t size() const { return points_.size(); }
+    traces::TimeNs newest() const { return points_.empty() ? -1 : points_.back().t; }  // -1 = there is none
     void reset() { points_.clear(); }
     // Empty before the second look.
     OverviewSeries series(std::size_t parts_most) const;

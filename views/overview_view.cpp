@@ -73,9 +73,10 @@ void OverviewView::take(Workspace& ws) {
     }
     busy_ = false;
     if (const OverviewPoint* point = point_.value(); point != nullptr && !ws.session->time().has_value()) trail_.add(*point);
-    if (trail_.size() == series_of_ && trail_.size() < OverviewTrail::kPointsMax) return;
+    const auto newest = static_cast<std::uint64_t>(trail_.newest() + 1);
+    if (newest == series_of_) return;
     series_ = trail_.series(kTrailParts);
-    series_of_ = trail_.size();
+    series_of_ = newest;
 }
 
 void OverviewView::draw(Workspace& ws) {

@@ -45,7 +45,7 @@ private:
     Computed<std::shared_ptr<const traces::Moment>, OverviewPoint> point_;
     OverviewTrail trail_;
     OverviewSeries series_;
-    std::uint64_t series_of_ = 0;  // which history, or how many looks, it was made of
+    std::uint64_t series_of_ = 0;  // which history, or the look up to which, it was made of
     bool busy_ = false;
     bool compact_ = false;                   // a low panel: one line of numbers, low charts
     std::optional<traces::TimeNs> hovered_;  // in the last frame

@@ -75,6 +75,10 @@ TEST(OverviewTrail, is_bounded_in_time_and_number_and_passes_over_looks_at_the_p
     EXPECT_EQ(trail.size(), OverviewTrail::kPointsMax);
     trail.add(point(5'000'000, 0, 1));
     EXPECT_EQ(trail.size(), OverviewTrail::kPointsMax);
+    EXPECT_EQ(trail.newest(), 19'999'000'000);
+    trail.add(point(20'000'000'000, 0, 1));
+    EXPECT_EQ(trail.size(), OverviewTrail::kPointsMax);
+    EXPECT_EQ(trail.newest(), 20'000'000'000) << "a full trail goes on";
     trail.add(point(2 * OverviewTrail::kSpanNs, 0, 1));
     EXPECT_EQ(trail.size(), 1U);
 }
