@@ -129,6 +129,7 @@ public:
         ImGui_ImplOpenGL3_CreateFontsTexture();
     }
     void set_title(const std::string& title) override { glfwSetWindowTitle(window_, title.c_str()); }
+    void resize(int width, int height) override { glfwSetWindowSize(window_, width, height); }
     views::TextureStore& textures() override { return *textures_; }
 
 private:

@@ -89,6 +89,8 @@ public:
     void end_frame(std::uint32_t background) override {
         glBindFramebuffer(GL_FRAMEBUFFER, framebuffer_);
         draw_gl_frame(width_, height_, background);
+        // As a window's swap does. Else frames would queue up before a slow rasteriser, and the next upload of a texture would wait for all of them.
+        glFinish();
     }
     base::Result<Picture> picture() override {
         glBindFramebuffer(GL_FRAMEBUFFER, framebuffer_);
@@ -99,6 +101,13 @@ public:
         ImGui_ImplOpenGL3_CreateFontsTexture();
     }
     void set_title(const std::string& /*title*/) override {}
+    void resize(int width, int height) override {
+        width_ = width;
+        height_ = height;
+        glBindRenderbuffer(GL_RENDERBUFFER, colour_);
+        glRenderbufferStorage(GL_RENDERBUFFER, GL_RGBA8, width_, height_);
+        ImGui::GetIO().DisplaySize = {static_cast<float>(width_), static_cast<float>(height_)};
+    }
     views::TextureStore& textures() override { return *textures_; }
 
 private:

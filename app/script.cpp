@@ -1,6 +1,7 @@
 // See script.h.
 #include "app/script.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <set>
@@ -46,6 +47,7 @@ const std::map<std::string_view, WordRow>& word_table() {
         {"restart", {ScriptWord::kRestart, 0, 0, "restart"}},
         {"kill", {ScriptWord::kKill, 0, 0, "kill"}},
         {"close", {ScriptWord::kClose, 0, 0, "close"}},
+        {"monkey", {ScriptWord::kMonkey, 2, 64, "monkey COUNT SEED [TRACE.coro|PID|\"PROGRAM ARGUMENTS\"]..."}},
         {"quit", {ScriptWord::kQuit, 0, 0, "quit"}},
     };
     return table;
@@ -116,6 +118,10 @@ base::Status complete(ScriptCommand& command) {
     } else if (command.word == ScriptWord::kDrag && arguments.size() == 3) {
         static const std::set<std::string_view> sides = {"left", "right", "above", "below"};
         if (sides.find(arguments[2]) == sides.end()) return wrong("write: drag WIDGET WIDGET [left|right|above|below]");
+    } else if (command.word == ScriptWord::kMonkey) {
+        const auto fits = [](const std::string& word) { return is_number(word) && word.size() <= 18; };
+        if (!fits(arguments[0]) || !fits(arguments[1])) return wrong("monkey needs two numbers: how many inputs, and the seed");
+        if (std::find(arguments.begin(), arguments.end(), "") != arguments.end()) return wrong("monkey cannot open nothing");
     } else if (command.word == ScriptWord::kAttach && !is_number(arguments[0])) {
         return wrong("attach needs the number of a process");
     }

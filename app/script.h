@@ -13,6 +13,7 @@
 //   expect CONDITION          fails at once when it is not true
 //   screenshot FILE           dump FILE                            both wait until what is shown is the newest, and of one moment
 //   attach PID                replay FILE        launch PROGRAM [ARGUMENTS]      restart      kill      close
+//   monkey COUNT SEED [TRACE.coro|PID|"PROGRAM ARGUMENTS"…]   random inputs (monkey.h)
 //   quit
 //
 // A script that uses neither mouse nor keys leaves them to the user of the window: it may wait for what somebody does, and dump it.
@@ -53,6 +54,7 @@ enum class ScriptWord : std::uint8_t {
     kRestart,
     kKill,
     kClose,
+    kMonkey,
     kQuit,
 };
 

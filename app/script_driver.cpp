@@ -114,6 +114,8 @@ ScriptDriver::Next ScriptDriver::run(const ScriptCommand& command) {
         case ScriptWord::kKill:
         case ScriptWord::kClose:
             return run_request(command);
+        case ScriptWord::kMonkey:
+            return run_monkey(command);
         case ScriptWord::kQuit:
             quits_ = true;
             at_ = commands_.size();
@@ -206,15 +208,18 @@ ScriptDriver::Next ScriptDriver::run_drag(const ScriptCommand& command) {
     return Next::kDraw;
 }
 
+void ScriptDriver::begin_key(const std::string& chord) {
+    ctrl_ = chord.find("ctrl+") != std::string::npos;
+    shift_ = chord.find("shift+") != std::string::npos;
+    alt_ = chord.find("alt+") != std::string::npos;
+    const std::size_t plus = chord.size() > 1 ? chord.rfind('+', chord.size() - 2) : std::string::npos;
+    key_down_ = imgui_key(plus == std::string::npos ? chord : chord.substr(plus + 1));
+    host_.press(chord);
+}
+
 ScriptDriver::Next ScriptDriver::run_key(const ScriptCommand& command) {
-    const std::string& chord = command.arguments[0];
     if (phase_ == 0) {
-        ctrl_ = chord.find("ctrl+") != std::string::npos;
-        shift_ = chord.find("shift+") != std::string::npos;
-        alt_ = chord.find("alt+") != std::string::npos;
-        const std::size_t plus = chord.size() > 1 ? chord.rfind('+', chord.size() - 2) : std::string::npos;
-        key_down_ = imgui_key(plus == std::string::npos ? chord : chord.substr(plus + 1));
-        host_.press(chord);
+        begin_key(command.arguments[0]);
         ++phase_;
         return Next::kDraw;
     }
@@ -343,6 +348,7 @@ void ScriptDriver::inject() {
     io.KeyCtrl = ctrl_;
     io.KeyShift = shift_;
     io.KeyAlt = alt_;
+    io.MouseWheel = wheel_;
     if (!typed_.empty()) {
         io.AddInputCharactersUTF8(typed_.c_str());
         typed_.clear();

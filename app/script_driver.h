@@ -8,10 +8,13 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "app/monkey.h"
 #include "app/script.h"
 #include "views/requests.h"
 #include "views/workspace.h"
@@ -19,6 +22,11 @@
 namespace coroscope::app {
 
 // What a script may do to the window.
+// What the last frame took, without the drawing of its triangles.
+struct FrameCost {
+    double wall_ms = 0, processor_ms = 0;
+};
+
 class ScriptHost {
 public:
     virtual ~ScriptHost() = default;
@@ -41,6 +49,10 @@ public:
     virtual base::Status screenshot(const std::string& file) = 0;
     virtual base::Status dump(const std::string& file) = 0;
     virtual void request(views::Request request) = 0;
+    // For random inputs.
+    virtual MonkeyToys toys() = 0;
+    virtual void resize(int width, int height) = 0;
+    virtual FrameCost last_frame() const = 0;
 };
 
 class ScriptDriver {
@@ -59,6 +71,8 @@ public:
     const base::Status& problem() const { return problem_; }
     // Whether it ended with `quit`: then the window closes, too.
     bool quits() const { return quits_; }
+    // Random inputs do not end the window.
+    bool may_quit() const { return monkey_ == nullptr; }
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -71,6 +85,11 @@ private:
     Next run_wait(const ScriptCommand& command);
     Next run_capture(const ScriptCommand& command);
     Next run_request(const ScriptCommand& command);
+    Next run_monkey(const ScriptCommand& command);
+    void note_frame();
+    void begin_input(const MonkeyInput& input);
+    void request_of(const MonkeyInput& input);
+    void begin_key(const std::string& chord);
     Next fail(base::ErrorCode code, const std::string& why);
     Next advance();
 
@@ -89,7 +108,13 @@ private:
     int mouse_down_ = -1;  // button
     int key_down_ = -1;    // ImGuiKey_
     bool ctrl_ = false, shift_ = false, alt_ = false;
+    float wheel_ = 0;
     std::string typed_;
+    // Random inputs: only while they are made.
+    std::unique_ptr<Monkey> monkey_;
+    MonkeyInput monkey_input_;
+    std::uint64_t monkey_done_ = 0, monkey_frames_ = 0, frozen_frames_ = 0;
+    double slowest_ms_ = 0;
 };
 
 }  // namespace coroscope::app

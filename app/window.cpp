@@ -5,6 +5,7 @@
 #include "app/window.h"
 
 #include <imgui.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -31,6 +32,20 @@ namespace coroscope::app {
 namespace {
 
 constexpr traces::TimeNs kYoungNs = 1'500'000'000;
+
+// What this thread takes from its making on.
+class Stopwatch {
+public:
+    FrameCost read() const { return {now_ms(CLOCK_MONOTONIC) - wall_, now_ms(CLOCK_THREAD_CPUTIME_ID) - processor_}; }
+
+private:
+    static double now_ms(clockid_t clock) {
+        timespec now{};
+        clock_gettime(clock, &now);
+        return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+    }
+    double wall_ = now_ms(CLOCK_MONOTONIC), processor_ = now_ms(CLOCK_THREAD_CPUTIME_ID);
+};
 
 }  // namespace
 
@@ -68,14 +83,21 @@ void WindowLoop::draw_frame() {
     }
     platform_.begin_frame();
     if (script_ != nullptr) script_->inject();
+    const Stopwatch building;
     ImGui::NewFrame();
     main_.draw();
     ImGui::Render();
+    const FrameCost built = building.read();
     platform_.end_frame(ws.theme->ground);
     if (main_.take_picture_wish()) take_picture();
+    const Stopwatch acting;
     const std::vector<views::Request> requests = std::exchange(ws.requests, {});
-    for (const views::Request& request : requests)
+    for (const views::Request& request : requests) {
+        if (request.kind == views::RequestKind::kQuit && script_ != nullptr && !script_->may_quit()) continue;
         session_.act(request);
+    }
+    const FrameCost acted = acting.read();
+    last_frame_ = {built.wall_ms + acted.wall_ms, built.processor_ms + acted.processor_ms};
     if (!requests.empty()) ws.frames_wanted = std::max(ws.frames_wanted, 1);
     const std::string title = ws.session != nullptr ? ws.info.title + " · Coroscope" : "Coroscope";
     if (title != title_) platform_.set_title(title_ = title);
@@ -277,6 +299,23 @@ nlohmann::json WindowLoop::facts() {
         for (const std::string& name : main_.panels().visible())
             facts["view." + name] = true;
     return facts;
+}
+
+MonkeyToys WindowLoop::toys() {
+    const views::Workspace& ws = main_.workspace();
+    MonkeyToys toys;
+    for (const std::string& name : ws.widget_names())
+        if (const auto at = ws.published(name); at.has_value() && name != "action.quit") toys.widgets.emplace_back(name, *at);
+    for (const views::Action& action : main_.actions().all())
+        if (action.id != "quit") toys.chords.insert(toys.chords.end(), action.chords.begin(), action.chords.end());
+    const ImVec2 size = ImGui::GetIO().DisplaySize;
+    toys.width = static_cast<int>(size.x);
+    toys.height = static_cast<int>(size.y);
+    return toys;
+}
+
+void WindowLoop::resize(int width, int height) {
+    platform_.resize(width, height);
 }
 
 bool WindowLoop::settled() {

@@ -51,6 +51,9 @@ public:
     base::Status screenshot(const std::string& file) override;
     base::Status dump(const std::string& file) override;
     void request(views::Request request) override;
+    MonkeyToys toys() override;
+    void resize(int width, int height) override;
+    FrameCost last_frame() const override { return last_frame_; }
 
 private:
     void draw_frame();
@@ -64,6 +67,7 @@ private:
     std::unique_ptr<ScriptDriver> script_;
     bool interactive_ = true;
     std::uint64_t frames_drawn_ = 0;
+    FrameCost last_frame_;
     std::string title_;
 };
 
