@@ -29,6 +29,9 @@ struct PlatformOptions {
     std::string title = "Coroscope";
 };
 
+// Pixels below which a window does not go, at scale 1: panels would be left without a place for a word.
+inline constexpr int kWidthMin = 480, kHeightMin = 320;
+
 class Platform {
 public:
     virtual ~Platform() = default;
@@ -52,7 +55,7 @@ public:
     // ImGui's fonts were loaded anew, between two frames: their texture is made again.
     virtual void fonts_changed() = 0;
     virtual void set_title(const std::string& title) = 0;
-    // In pixels; takes effect by the next frame.
+    // In pixels, at least the least; takes effect by the next frame.
     virtual void resize(int width, int height) = 0;
     virtual views::TextureStore& textures() = 0;
 };

@@ -67,6 +67,8 @@ public:
         glfwGetWindowContentScale(window_, &across, &down);
         scale_ = options.scale > 0 ? options.scale : std::max(1.0F, across);
         follows_monitor_ = options.scale <= 0;
+        glfwSetWindowSizeLimits(window_, static_cast<int>(static_cast<float>(kWidthMin) * scale_),
+                                static_cast<int>(static_cast<float>(kHeightMin) * scale_), GLFW_DONT_CARE, GLFW_DONT_CARE);
         glfwSetWindowUserPointer(window_, this);
         install_callbacks();
         backends_ready_ = ImGui_ImplGlfw_InitForOpenGL(window_, true) &&

@@ -10,6 +10,7 @@
 #include <backends/imgui_impl_opengl3.h>
 #include <imgui.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -102,8 +103,8 @@ public:
     }
     void set_title(const std::string& /*title*/) override {}
     void resize(int width, int height) override {
-        width_ = width;
-        height_ = height;
+        width_ = std::max(width, static_cast<int>(static_cast<float>(kWidthMin) * scale_));
+        height_ = std::max(height, static_cast<int>(static_cast<float>(kHeightMin) * scale_));
         glBindRenderbuffer(GL_RENDERBUFFER, colour_);
         glRenderbufferStorage(GL_RENDERBUFFER, GL_RGBA8, width_, height_);
         ImGui::GetIO().DisplaySize = {static_cast<float>(width_), static_cast<float>(height_)};

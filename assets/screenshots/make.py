@@ -3,11 +3,10 @@
 
     ./dev screenshots [FOLDER]      builds, then runs this; writes FOLDER/*.png and FOLDER/index.html (default build/screenshots)
 
-The views are those that the program itself names in its dump, so a new one is in here by itself. Each is shown in its place beside others, as
+The views are those of views/all_views.cpp, so a new one is in here by itself. Each is shown in its place beside others, as
 people have it, and once over the whole window. Nothing of this is kept in the tree; the pictures that are, are the tour's (assets/tour).
 """
 import html
-import json
 import os
 import re
 import subprocess
@@ -21,7 +20,7 @@ SIZES = [("small", "1280x800", "1"), ("large", "1920x1200", "1"), ("twice", "128
 THEMES = ["dark", "light"]
 # What a view is worth looking at with: who is selected.
 SELECTED = {"selects": "matcher", "locks": "watchman"}
-WHOLE = ["coroutines", "pools", "stack", "waits", "sizes", "workers"]  # what people maximise
+WHOLE = ["coroutines", "pools", "stack", "waits", "sizes", "workers", "overview", "timeline", "lints"]  # what people maximise
 
 
 def coroscope(scratch, script, *arguments):
@@ -34,12 +33,9 @@ def coroscope(scratch, script, *arguments):
         sys.exit(f"screenshots: {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
 
 
-def names_of_views(scratch):
-    dump = os.path.join(scratch, "views.json")
-    trace = os.path.join(SOURCE, "tests/golden/small_2.coro")
-    coroscope(scratch, ["wait-for moment", f"dump {dump}", "quit"], "replay", trace)
-    with open(dump) as file:
-        return re.findall(r"[a-z_]{2,}", json.load(file)["layout"])
+def names_of_views():
+    with open(os.path.join(SOURCE, "views/all_views.cpp")) as table:
+        return re.findall(r'\{"([a-z]+)", "[^"]+", make<', table.read())
 
 
 def script_of(views, folder, ending):
@@ -71,7 +67,7 @@ def main():
         if name.endswith(".png"):
             os.remove(os.path.join(folder, name))
     with tempfile.TemporaryDirectory(prefix="coroscope-screenshots-") as scratch:
-        views = names_of_views(scratch)
+        views = names_of_views()
         for theme in THEMES:
             for name, size, scale in SIZES:
                 coroscope(scratch, script_of(views, folder, f"{theme}-{name}"), "launch", "--size", size, "--scale", scale, "--theme", theme, "--",
