@@ -199,7 +199,7 @@ void ChannelView::draw_row(Workspace& ws, const ChannelRow& row, std::size_t num
     const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x);
     ImDrawList* list = ImGui::GetWindowDrawList();
     ImGui::PushID(static_cast<int>(number));
-    if (ImGui::InvisibleButton("row", {width, height})) {
+    if (ImGui::InvisibleButton("row", {std::max(1.0F, width), height})) {
         if (chosen_ != row.identity) trail_.clear();
         chosen_ = row.identity;
         ws.select_channel(row.name);
@@ -352,7 +352,7 @@ void ChannelView::draw_parties(Workspace& ws, const char* title, const char* wid
             const ChannelParty& party = parties[static_cast<std::size_t>(i)];
             const ImVec2 corner = ImGui::GetCursorScreenPos();
             const std::string id = fmt::format("{}.{}", widget, i);
-            if (ImGui::InvisibleButton(id.c_str(), {width, height})) ws.select_coroutine(party.identity);
+            if (ImGui::InvisibleButton(id.c_str(), {std::max(1.0F, width), height})) ws.select_coroutine(party.identity);
             publish_item(ws, id);
             ImDrawList* list = ImGui::GetWindowDrawList();
             const bool selected = ws.selection().coroutine == party.identity;

@@ -28,7 +28,7 @@ enum ColumnAt : std::size_t { kArm, kDoes, kChannel, kFired, kPassedOver, kLuck 
 bool row_button(Workspace& ws, const std::string& name, float height, const std::string& hover) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x);
-    const bool pressed = ImGui::InvisibleButton(name.c_str(), {width, height});
+    const bool pressed = ImGui::InvisibleButton(name.c_str(), {std::max(1.0F, width), height});
     publish_item(ws, name);
     if (ImGui::IsItemHovered()) {
         ImGui::GetWindowDrawList()->AddRectFilled(at, {at.x + width, at.y + height}, ws.theme->hover);

@@ -80,7 +80,7 @@ void SizeView::draw_row(Workspace& ws, const SizeModel& model, std::size_t numbe
     const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x);
     ImDrawList* list = ImGui::GetWindowDrawList();
     ImGui::PushID(static_cast<int>(number));
-    if (ImGui::InvisibleButton("row", {width, height})) choose(ws, site.site);
+    if (ImGui::InvisibleButton("row", {std::max(1.0F, width), height})) choose(ws, site.site);
     ImGui::SetItemAllowOverlap();
     const PlacedColumn& classes = places[at(SizeColumn::kClass)];
     if (ImGui::IsItemVisible())  // what selects it: the part before the classes
@@ -93,7 +93,7 @@ void SizeView::draw_row(Workspace& ws, const SizeModel& model, std::size_t numbe
     if (hovered) ws.hovered = size_line_text(model, line);
     if (line.now != SizeLine::kNone) {
         ImGui::SetCursorScreenPos({corner.x + classes.x - ws.px(4), corner.y});
-        if (ImGui::InvisibleButton("classes", {classes.width - ws.px(4), ws.px(kLineUnits)})) {
+        if (ImGui::InvisibleButton("classes", {std::max(1.0F, classes.width - ws.px(4)), ws.px(kLineUnits)})) {
             chosen_ = choice_of_ = site.site;
             open_choice_ = true;
         }

@@ -244,7 +244,7 @@ void SizeView::draw_titles(Workspace& ws, std::span<const PlacedColumn> places) 
         if (!places[i].shown) continue;
         const auto column = static_cast<SizeColumn>(i);
         ImGui::SetCursorScreenPos({at.x + places[i].x - ws.px(4), at.y});
-        if (ImGui::InvisibleButton(fmt::format("title{}", i).c_str(), {places[i].width - ws.px(4), height})) {
+        if (ImGui::InvisibleButton(fmt::format("title{}", i).c_str(), {std::max(1.0F, places[i].width - ws.px(4)), height})) {
             const bool again = book_.query.column == column;
             book_.query.descending = again ? !book_.query.descending
                                            : kSizeColumns[i].number || column == SizeColumn::kSeen;

@@ -137,7 +137,7 @@ void StackView::draw_frame_row(Workspace& ws, const inspect::Frame& frame, std::
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float height = ws.px(kRowUnits);
     const std::string name = fmt::format("frame.{}", index);
-    if (ImGui::InvisibleButton(name.c_str(), {width, height})) ws.select_frame(index);
+    if (ImGui::InvisibleButton(name.c_str(), {std::max(1.0F, width), height})) ws.select_frame(index);
     publish_item(ws, name);
     ImDrawList* list = ImGui::GetWindowDrawList();
     const bool chosen = index == frame_chosen_;
@@ -208,7 +208,7 @@ void StackView::draw_merged_row(Workspace& ws, const MergedStacks& merged, std::
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float height = ws.px(44);
     const std::string name = fmt::format("merged.{}", index);
-    if (ImGui::InvisibleButton(name.c_str(), {width, height})) {
+    if (ImGui::InvisibleButton(name.c_str(), {std::max(1.0F, width), height})) {
         ws.select_coroutine(row.first_identity);
         mode_ = 0;
     }

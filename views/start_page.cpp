@@ -35,7 +35,7 @@ bool list_row(Workspace& ws, const std::string& name, std::string_view first, st
               std::string_view right, bool possible, float width) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float height = ws.px(kRowUnits);
-    ImGui::InvisibleButton(name.c_str(), {width, height});
+    ImGui::InvisibleButton(name.c_str(), {std::max(1.0F, width), height});
     publish_item(ws, name);
     ImDrawList* list = ImGui::GetWindowDrawList();
     const bool hovered = ImGui::IsItemHovered() && possible;

@@ -185,7 +185,7 @@ void TimerView::draw_row(Workspace& ws, const Shown& shown, std::size_t number, 
     const ImVec2 corner = ImGui::GetCursorScreenPos();
     const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x);
     ImGui::PushID(static_cast<int>(number));
-    if (ImGui::InvisibleButton("row", {width, height})) ws.select_coroutine(coroutine.identity);
+    if (ImGui::InvisibleButton("row", {std::max(1.0F, width), height})) ws.select_coroutine(coroutine.identity);
     publish_item(ws, fmt::format("timers.row.{}", number));
     const bool hovered = ImGui::IsItemHovered(), selected = ws.selection().coroutine == coroutine.identity;
     if (hovered || selected)
