@@ -199,7 +199,6 @@ public:
     }
 
     // Of which nothing is proven, but that they are there.
-    void signals(std::vector<std::string> sites) { signal_sites_ = std::move(sites); }
 
     // All functions of the binary, as two numbers.
     void all_functions() {
@@ -234,7 +233,6 @@ public:
         whole["libraries_missing"] = program_.missing();
         if (!functions_.empty()) whole["functions"] = functions_;
         whole["sites"] = sites_;
-        whole["signal_sites"] = signal_sites_;
         if (!callgraph_info_.is_null()) whole["callgraph_info"] = callgraph_info_;
         if (functions_proven_) whole["functions_proven"] = *functions_proven_;
         whole["functions_count"] = program_.functions_count();
@@ -258,7 +256,6 @@ private:
     std::string text_;
     ordered_json functions_ = ordered_json::array(), sites_ = ordered_json::array();
     ordered_json callgraph_info_;
-    std::vector<std::string> signal_sites_;
     std::optional<std::size_t> functions_proven_;
     std::size_t asked_ = 0, proven_ = 0;
 };
@@ -308,7 +305,6 @@ int run_analyze(const AnalyzeWish& wish) {
         }
         for (const bounds::SpawnSite& site : sites)
             answer.site(site);
-        answer.signals(bounds::signal_sites(opened));
     }
     if (!wish.callgraph_info.empty()) {
         auto frames = bounds::read_callgraph_info(wish.callgraph_info);

@@ -23,8 +23,6 @@ constexpr std::uint64_t kClosureBytesMax = 1U << 20;
 constexpr std::uint64_t kMappedAt = 0x5000'0000'0000;  // where the binary lies in thought: symbols are asked for there
 constexpr std::size_t kCallersMax = 256;
 constexpr std::string_view kMetadata = "_ZN6cprime11metadata_ofI";  // cprime::metadata_of<F> (runtime/include/cprime/metadata.h)
-// cprime::Signals::handle(int, std::function<void (const SignalInfo&)>, Place)
-constexpr std::string_view kHandle = "_ZN6cprime7Signals6handleEiSt8functionIFvRKNS_10SignalInfoEEENS_5PlaceE";
 constexpr std::string_view kSpawnOfC = "co_spawn_at";  // runtime/include/cprime/co.h
 // cprime::Signals::handle() with a std::function (runtime/include/cprime/signal.h), and what the runtime spawns for each signal that comes.
 constexpr std::string_view
@@ -92,7 +90,6 @@ public:
     explicit SiteFinder(Program& program)
         : program_(program), binary_(program.binary()), symbols_({module()}), wishes_(binary_) {}
     std::vector<SpawnSite> find();
-    std::vector<std::string> find_signals();
 
 private:
     inspect::Module module() {
@@ -422,30 +419,10 @@ std::vector<SpawnSite> SiteFinder::find() {
     return std::move(sites_);
 }
 
-std::vector<std::string> SiteFinder::find_signals() {
-    const auto handle = binary_.function_named(kHandle);
-    if (!handle) return {};
-    read_types();  // for those who hand a place on
-    const std::uint64_t low = binary_.functions()[*handle].low;
-    for (const Reference& call : references(low, low + 1, [](std::uint64_t) { return true; })) {
-        std::set<std::uint64_t> seen;
-        place(call.from, {}, seen);
-    }
-    std::set<std::string> found;
-    for (const SpawnSite& site : sites_) {
-        if (site.line != 0) found.insert(site.file + ":" + std::to_string(site.line));
-    }
-    return {found.begin(), found.end()};
-}
-
 }  // namespace
 
 std::vector<SpawnSite> spawn_sites(Program& program) {
     return SiteFinder(program).find();
-}
-
-std::vector<std::string> signal_sites(Program& program) {
-    return SiteFinder(program).find_signals();
 }
 
 std::uint64_t stack_bytes(Program& program, const SpawnSite& site) {

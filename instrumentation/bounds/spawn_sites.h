@@ -46,9 +46,6 @@ struct SpawnSite {
 // By file and line.
 std::vector<SpawnSite> spawn_sites(Program& program);
 
-// "file:line" of the calls that give a signal its handler: sites, too, of coroutines that the runtime spawns itself, from a pool of their own.
-std::vector<std::string> signal_sites(Program& program);
-
 // The whole stack of a coroutine of that site; only of a site whose entry function is proven.
 std::uint64_t stack_bytes(Program& program, const SpawnSite& site);
 

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <variant>
 
 #include "cprime/size_class.h"
@@ -74,16 +73,6 @@ std::optional<SizeClass> declared_class(const JsonValue& site) {
     return fitting;
 }
 
-// Sites that are no spawns of the program's own: where signals get their handlers.
-std::set<std::string> signals_in(const JsonValue& analysis) {
-    std::set<std::string> all;
-    const JsonValue* sites = analysis.member("signal_sites");
-    if (sites == nullptr || sites->array() == nullptr) return all;
-    for (const JsonValue& site : *sites->array()) {
-        if (site.string() != nullptr) all.insert(*site.string());
-    }
-    return all;
-}
 std::optional<std::map<std::string, Proven>> proven_in(const JsonValue& analysis) {
     const JsonValue* sites = analysis.member("sites");
     if (sites == nullptr || sites->array() == nullptr) return std::nullopt;
@@ -142,10 +131,9 @@ Result<Findings> check(const detail::SizeTable& table, const std::string& origin
             ErrorCode::kCorrupt,
             "the analysis of " + binary + " has no list of sites; is coroscope of this version?");
     }
-    const std::set<std::string> signals = signals_in(analysis);
     Named stale, misfits;
     for (const auto& [site, row] : std::map(table.rows().begin(), table.rows().end())) {
-        if (!proven->contains(site) && !signals.contains(site)) stale.add(site);
+        if (!proven->contains(site)) stale.add(site);
     }
     for (const auto& [site, known] : *proven) {
         const detail::SizeRow* row = table.find(site);
