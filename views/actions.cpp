@@ -29,18 +29,21 @@ void Actions::add(Action action) {
     actions_.push_back(std::move(action));
 }
 
-bool Actions::press(std::string_view chord, bool typing) {
+bool Actions::press(std::string_view chord, bool typing, std::string_view view_in_use) {
+    // Nobody types with a function key, nor with this.
+    const bool never_typed = chord == "ctrl+shift+p" || chord == "ctrl+p" ||
+                             (chord.size() >= 2 && chord[0] == 'f' && chord[1] >= '1' && chord[1] <= '9');
+    const auto closeness = [&](const Action& action) { return action.view.empty() ? 1 : action.view == view_in_use ? 2 : 0; };
+    const Action* best = nullptr;
     for (const Action& action : actions_) {
         if (std::find(action.chords.begin(), action.chords.end(), chord) == action.chords.end()) continue;
-        // Nobody types with a function key, nor with this.
-        const bool never_typed = chord == "ctrl+shift+p" || chord == "ctrl+p" ||
-                                 (chord.size() >= 2 && chord[0] == 'f' && chord[1] >= '1' && chord[1] <= '9');
         if (typing && !action.while_typing && !never_typed) continue;
-        if (action.possible && !action.possible()) continue;
-        action.run();
-        return true;
+        if (best != nullptr && closeness(action) <= closeness(*best)) continue;
+        if (!action.possible || action.possible()) best = &action;
     }
-    return false;
+    if (best == nullptr) return false;
+    best->run();
+    return true;
 }
 
 bool Actions::run(std::string_view id) {

@@ -22,14 +22,15 @@ struct Action {
     std::function<void()> run;
     std::function<bool()> possible;  // empty = always
     bool while_typing = false;       // also when a text field has the keyboard
+    std::string view = {};           // whose action it is: while that one is in use its chords come before all others; "" = the window's
 };
 
 class Actions {
 public:
     void add(Action action);
     const std::vector<Action>& all() const { return actions_; }
-    // Runs the action of a chord; false when there is none or it is not possible now.
-    bool press(std::string_view chord, bool typing);
+    // Runs the action of a chord: that of the view in use, else the window's, else another view's; false when there is none that is possible now.
+    bool press(std::string_view chord, bool typing, std::string_view view_in_use = {});
     bool run(std::string_view id);
 
 private:

@@ -8,6 +8,7 @@
 #include "views/main_window.h"
 #include "views/pool_view.h"
 #include "views/stack_view.h"
+#include "views/timeline_view.h"
 #include "views/wait_view.h"
 
 namespace coroscope::views {
@@ -16,7 +17,12 @@ bool MainWindow::press(const std::string& chord) {
     ws_.frames_wanted = std::max(ws_.frames_wanted, 3);
     if (palette_.press(chord)) return true;
     if (!palette_.is_open() && !ImGui::GetIO().WantTextInput && panels_.take_menu_key(chord)) return true;
-    return actions_.press(chord, ImGui::GetIO().WantTextInput || palette_.is_open() || key_sheet_open_);
+    // Where the mouse is over the timeline, zooming and going along it need no click.
+    const auto& timeline = static_cast<const TimelineView&>(*views_.at("timeline"));
+    const auto visible = panels_.visible();
+    const bool on_timeline = std::find(visible.begin(), visible.end(), "timeline") != visible.end() && timeline.in_hand(false);
+    return actions_.press(chord, ImGui::GetIO().WantTextInput || palette_.is_open() || key_sheet_open_,
+                          on_timeline ? "timeline" : std::string_view(panels_.focused()));
 }
 
 void MainWindow::add_actions() {

@@ -45,11 +45,8 @@ void MainWindow::add_code_actions() {
         [this] { code_panel().follow(ws_); },
         [this] { return ws_.session != nullptr && code_panel().can_follow(); });
     add(
-        "code.back", "Back from there; of a flame graph: zoom out", "Code", {"backspace"},
-        [this] {
-            if (!zoom_flame_out()) code_panel().go_back(ws_);
-        },
-        [this] { return ws_.session != nullptr && (can_zoom_flame_out() || code_panel().can_go_back()); });
+        "code.back", "Back from there", "Code", {"backspace"}, [this] { code_panel().go_back(ws_); },
+        [this] { return ws_.session != nullptr && code_panel().can_go_back(); });
     add(
         "code.copy", "Copy the code as text", "Code", {"ctrl+shift+y"},
         [this] { ImGui::SetClipboardText(code_panel().as_text().c_str()); }, has_session);

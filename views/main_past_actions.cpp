@@ -1,5 +1,4 @@
-// Actions of the views that tell of whole stretches of the past, and their keys (main_window.h). Keys that mean something else elsewhere are theirs
-// only while their view is the one in use.
+// Actions of the views that tell of whole stretches of the past, and their keys (main_window.h).
 #include <imgui.h>
 
 #include <algorithm>
@@ -18,7 +17,9 @@ void MainWindow::add_past_actions() {
     };
     const auto add = [&](const char* id, const char* title, const char* group, const char* key, std::function<void()> run,
                          std::function<bool()> possible) {
-        actions_.add({id, title, group, {key}, std::move(run), std::move(possible), false});
+        // "flame.mode": an action of the view flame.
+        const std::string_view named(id);
+        actions_.add({id, title, group, {key}, std::move(run), std::move(possible), false, std::string(named.substr(0, named.find('.')))});
     };
     auto& events = static_cast<EventView&>(*views_.at("events"));
     auto& flame = static_cast<FlameView&>(*views_.at("flame"));
@@ -53,47 +54,25 @@ void MainWindow::add_past_actions() {
         },
         [this] { return ws_.session != nullptr; });
 
-    // One set of keys for both, by which of them is in use; where neither is, for the one that is seen.
-    const auto in_flame = [this, visible] { return visible("flame") && (panels_.focused() == "flame" || !visible("events")); };
-    const auto sees_either = [visible] { return visible("flame") || visible("events"); };
-    const auto step = [&](const char* id, const char* title, const char* key, FlameStep frame, int row) {
+    const auto step = [&](const char* id, const char* title, const char* key, FlameStep way) {
         add(
-            id, title, "Flame", key,
-            [this, &events, &flame, in_flame, frame, row] {
-                if (in_flame()) {
-                    flame.step(frame);
-                } else if (row != 0) {
-                    events.step(ws_, row);
-                }
-            },
-            sees_either);
+            id, title, "Flame", key, [&flame, way] { flame.step(way); }, sees_flame);
     };
-    step("past.down", "Into the widest callee; next event", "ctrl+shift+down", FlameStep::kIn, 1);
-    step("past.up", "To the caller; event before", "ctrl+shift+up", FlameStep::kOut, -1);
-    step("past.right", "Next frame beside it", "ctrl+shift+right", FlameStep::kNext, 0);
-    step("past.left", "Frame beside it before", "ctrl+shift+left", FlameStep::kPrevious, 0);
+    step("flame.in", "Into the widest callee", "ctrl+shift+down", FlameStep::kIn);
+    step("flame.caller", "To the caller", "ctrl+shift+up", FlameStep::kOut);
+    step("flame.next", "Next frame beside it", "ctrl+shift+right", FlameStep::kNext);
+    step("flame.previous", "Frame beside it before", "ctrl+shift+left", FlameStep::kPrevious);
     add(
-        "past.go", "Zoom into the chosen frame; go to the time of the chosen event", "Flame", "enter",
-        [this, &events, &flame, in_flame] {
-            if (in_flame()) {
-                flame.zoom_in();
-            } else {
-                events.go(ws_);
-            }
-        },
-        sees_either);
-}
-
-// Backspace is the code's, and the flame graph's while that is in use.
-bool MainWindow::can_zoom_flame_out() {
-    return panels_.focused() == "flame" && static_cast<FlameView&>(*views_.at("flame")).zoomed();
-}
-
-// False when it is not the flame graph's.
-bool MainWindow::zoom_flame_out() {
-    if (!can_zoom_flame_out()) return false;
-    static_cast<FlameView&>(*views_.at("flame")).zoom_out();
-    return true;
+        "flame.zoom", "Zoom into the chosen frame", "Flame", "enter", [&flame] { flame.zoom_in(); }, sees_flame);
+    add(
+        "flame.out", "Zoom out", "Flame", "backspace", [&flame] { flame.zoom_out(); },
+        [sees_flame, &flame] { return sees_flame() && flame.zoomed(); });
+    add(
+        "events.down", "Next event", "Events", "ctrl+shift+down", [this, &events] { events.step(ws_, 1); }, sees_events);
+    add(
+        "events.up", "Event before", "Events", "ctrl+shift+up", [this, &events] { events.step(ws_, -1); }, sees_events);
+    add(
+        "events.go", "Go to the time of the chosen event", "Events", "enter", [this, &events] { events.go(ws_); }, sees_events);
 }
 
 }  // namespace coroscope::views

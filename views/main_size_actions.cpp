@@ -13,7 +13,7 @@ void MainWindow::add_size_actions() {
     auto& table = static_cast<CoroutineView&>(*views_.at("coroutines"));
     const auto add = [this](const char* id, const char* title, const char* key, std::function<void()> run,
                             std::function<bool()> possible) {
-        actions_.add({id, title, "Sizes", {key}, std::move(run), std::move(possible), false});
+        actions_.add({id, title, "Sizes", {key}, std::move(run), std::move(possible), false, "sizes"});
     };
     const auto has_session = [this] { return ws_.session != nullptr; };
     const auto has_choice = [this, &sizes] { return ws_.session != nullptr && sizes.has_choice(); };

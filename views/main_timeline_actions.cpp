@@ -1,4 +1,4 @@
-// Actions of the timeline and their keys (main_window.h): where it is in hand, they come before those of other views.
+// Actions of the timeline and their keys (main_window.h).
 #include <algorithm>
 
 #include "views/main_window.h"
@@ -14,7 +14,7 @@ void MainWindow::add_timeline_actions() {
             return ws_.session != nullptr && std::find(visible.begin(), visible.end(), "timeline") != visible.end() &&
                    timeline.in_hand(panels_.focused() == "timeline");
         };
-        actions_.add({id, title, "Timeline", std::move(keys), std::move(run), in_hand, false});
+        actions_.add({id, title, "Timeline", std::move(keys), std::move(run), in_hand, false, "timeline"});
     };
     constexpr double kCloser = 0.6, kPan = 0.2;
     add("timeline.in", "Closer", {"w"}, [this, &timeline] { timeline.zoom(ws_, kCloser); });

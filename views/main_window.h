@@ -104,8 +104,6 @@ private:
     void add_size_actions();
     void add_lint_actions();
     void add_past_actions();
-    bool can_zoom_flame_out();
-    bool zoom_flame_out();
     void take_size_answer();
     // The panel that shows code now.
     CodePanel& code_panel();

@@ -164,7 +164,7 @@ TEST_F(ShellTest, a_pinned_coroutine_stands_first_and_stays_whatever_the_filter_
 
 TEST_F(ShellTest, whom_the_mouse_is_over_is_lit_in_the_other_views) {
     open();
-    EXPECT_EQ(dump("wait-for moment\nhover row.4")["facts"]["hovered"], 4);
+    EXPECT_EQ(dump("wait-for moment\npreset memory\nhover row.4")["facts"]["hovered"], 4);
     EXPECT_EQ(dump("hover slot 2 1")["facts"]["hovered"], 3);
     EXPECT_EQ(dump("hover time")["facts"]["hovered"], 0);
 }

@@ -51,7 +51,7 @@ TEST_F(WindowTest, the_heatmap_shows_as_many_cells_of_a_colour_as_there_are_slot
 
 TEST_F(WindowTest, a_click_on_a_slot_selects_its_coroutine_everywhere) {
     open();
-    const nlohmann::json dumped = dump("wait-for moment\nclick slot 2 2\nwait-for selected == 4");
+    const nlohmann::json dumped = dump("wait-for moment\npreset memory\nclick slot 2 2\nwait-for selected == 4");
     EXPECT_EQ(dumped["selection"]["coroutine"], 4);
     EXPECT_EQ(dumped["selection"]["name"], "slow consumer");
     EXPECT_EQ(dumped["selection"]["slot"]["slot"], 2);

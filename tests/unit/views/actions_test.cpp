@@ -53,17 +53,36 @@ TEST(Actions, letters_belong_to_the_text_field_that_has_the_keyboard) {
     EXPECT_EQ(ran, 1);
 }
 
+TEST(Actions, of_the_view_in_use_come_first_then_those_of_the_window) {
+    Actions actions;
+    std::string ran;
+    bool possible = true;
+    actions.add({"sizes.enter", "", "", {"enter", "x"}, [&] { ran = "sizes"; }, {}, false, "sizes"});
+    actions.add({"enter", "", "", {"enter"}, [&] { ran = "window"; }, {}, false});
+    actions.add({"flame.enter", "", "", {"enter"}, [&] { ran = "flame"; }, [&] { return possible; }, false, "flame"});
+    EXPECT_TRUE(actions.press("enter", false, "flame"));
+    EXPECT_EQ(ran, "flame");
+    possible = false;
+    EXPECT_TRUE(actions.press("enter", false, "flame"));
+    EXPECT_EQ(ran, "window");
+    EXPECT_TRUE(actions.press("enter", false, "sizes"));
+    EXPECT_EQ(ran, "sizes");
+    EXPECT_TRUE(actions.press("x", false, "flame"));
+    EXPECT_EQ(ran, "sizes") << "where nobody else knows the chord";
+}
+
 TEST(Actions, of_the_window_have_a_key_each_and_no_key_twice) {
     ImGui::CreateContext();
     {
         MainWindow window([] {});
-        std::set<std::string> chords, names;
+        std::set<std::pair<std::string, std::string>> chords;
+        std::set<std::string> names;
         for (const Action& action : window.actions().all()) {
             EXPECT_FALSE(action.chords.empty()) << action.id;
             EXPECT_TRUE(names.insert(action.id).second) << action.id;
             for (const std::string& chord : action.chords) {
                 EXPECT_EQ(normal_chord(chord), chord) << action.id;
-                EXPECT_TRUE(chords.insert(chord).second) << chord << " is used twice, by " << action.id;
+                EXPECT_TRUE(chords.insert({action.view, chord}).second) << chord << " is used twice, by " << action.id;
             }
         }
     }
