@@ -15,7 +15,7 @@ namespace {
 constexpr auto kInterval = std::chrono::seconds(1);
 constexpr auto kCountsPatience = std::chrono::milliseconds(100);
 
-std::uint64_t clock_ns(clockid_t clock) {
+std::uint64_t used_ns(clockid_t clock) {
     timespec now{};
     clock_gettime(clock, &now);
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
@@ -39,9 +39,9 @@ CostMeter::Counts RecordingCounts::with(const std::array<EventCount, wire::kEven
 }
 
 CostMeter::Counts RecordingCounts::with_clocks() {
-    last_.now_ns = clock_ns(CLOCK_MONOTONIC);
+    last_.now_ns = used_ns(CLOCK_MONOTONIC);
     last_.program_cpu_ns = inspect::proc::cpu_time_ns(pid_).value_or(last_.program_cpu_ns);
-    last_.recorder_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    last_.recorder_cpu_ns = used_ns(CLOCK_PROCESS_CPUTIME_ID);
     last_.bytes = observation_.writer()->file_bytes();
     last_.blocked_ns = observation_.pump().blocked_ns();
     return last_;

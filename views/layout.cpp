@@ -125,8 +125,8 @@ std::vector<std::string> visible_views(const LayoutNode& node) {
 const std::vector<Preset>& presets() {
     static const std::vector<Preset> all = {
         {"overview", "Overview", "f1",
-         "h(58,v(36,t(overview,timeline,events),v(54,t(coroutines,channels,output,messages),t(pools,sizes))),"
-         "v(54,t(stack,code,words),t(waits,locks,selects,timers,workers,histograms,flame,lints)))"},
+         "h(54,v(46,t(overview,timeline,events),t(coroutines,channels,output,messages)),"
+         "v(46,t(pools,waits,locks,selects,timers,workers,histograms,sizes,flame,lints),t(stack,code,words)))"},
         {"latency", "Latency", "f2",
          "h(56,v(48,t(timeline,events),t(histograms,flame,workers)),"
          "v(50,t(coroutines,channels,output,messages),t(stack,code,words,waits,locks,selects,timers,pools,lints)))"},

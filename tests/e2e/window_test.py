@@ -89,7 +89,7 @@ class Window(unittest.TestCase):
     def test_a_trace_is_shown_as_the_command_line_reads_it(self):
         trace = self.path("run.coro")
         harness.coroscope("record", "-o", trace, "--", harness.DEMO, "--seconds", 2, "--swarm", 2000, check=0, timeout=120)
-        self.run_window("wait-for moment", "time 1000ms", "wait-for time_ns == 1000000000", f"dump {self.path('dump.json')}", "quit",
+        self.run_window("wait-for moment", "time 1000ms", "wait-for time_ns == 1000000000", "view waits", f"dump {self.path('dump.json')}", "quit",
                         word=["replay", trace])
         shown = self.dumped()
         printed = harness.coroscope("stacks", trace, "--at", "1000ms", "--json", check=0).json()

@@ -30,7 +30,7 @@ TEST_F(ShellTest, a_tab_is_dragged_to_another_panel_and_to_an_edge) {
     EXPECT_EQ(dump("drag tab.coroutines view.pools")["layout"], "h(50,t(output),t(stack,pools,*coroutines))");
     EXPECT_EQ(dump("preset overview")["layout"], "h(50,t(output),t(stack,pools,*coroutines))") << "as it was left";
     const nlohmann::json made = dump("key ctrl+shift+r");
-    EXPECT_TRUE(sees(made, "coroutines") && sees(made, "pools") && sees(made, "stack") && sees(made, "waits"));
+    EXPECT_TRUE(sees(made, "coroutines") && sees(made, "pools") && sees(made, "stack") && sees(made, "overview"));
 }
 
 TEST_F(ShellTest, a_bar_between_panels_is_dragged_and_remembered_with_its_preset) {
