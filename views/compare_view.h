@@ -5,7 +5,7 @@
 //
 // Publishes "compare.part.N" (distributions, sites, totals), "compare.path", "compare.open", "compare.drop", "compare.update", "compare.filter",
 // "compare.site.N" and "compare.chart.N". Row model: compare_model.h; what is compared: traces/analyses/run_compare.h, whose twin on the command
-// line is `coroscope compare`.
+// line is `coroscope diff`.
 //
 // The frame's thread; traces are walked on the searches'.
 #pragma once

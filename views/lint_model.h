@@ -29,7 +29,7 @@ std::vector<LintGroup> lint_groups(const analyses::LintReport& report, const ana
 std::string key_beside(const std::vector<LintGroup>& groups, const analyses::LintReport& report,
                        const std::string& key, int by);
 
-// As `coroscope lints --json` says it of what is not muted, with what is in "muted_lints".
+// As `coroscope lint --json` says it of what is not muted, with what is in "muted_lints".
 nlohmann::json to_json(const analyses::LintReport& report, const std::vector<LintGroup>& groups);
 
 }  // namespace coroscope::views

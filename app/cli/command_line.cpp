@@ -107,13 +107,13 @@ Parser::Parser() {
         word("profile", "Where the time of a recorded program went", [this] { return Wish(profile_); }),
         profile_);
     declare_compare(
-        word("compare", "Two recorded runs held against each other", [this] { return Wish(compare_); }),
+        word("diff", "Two recorded runs held against each other", [this] { return Wish(compare_); }),
         compare_);
     declare_export(word("export", "A trace in the format of another tool",
                         [this] { return finish_export(export_, export_at_); }),
                    export_, export_at_);
     add_query();
-    add_lints_options(word("lints", "What is wrong with a program; exits 1 when something is", [this] { return finish_lints(lints_); }), lints_);
+    add_lints_options(word("lint", "What is wrong with a program; exits 1 when something is", [this] { return finish_lints(lints_); }), lints_);
     add_top_options(word("top", "A running program in a terminal, second by second", [this] { return finish_top(top_); }), top_);
     CLI::App* doctor = word("doctor", "What this machine lacks, and how to mend it",
                             [this] { return Wish(doctor_); });

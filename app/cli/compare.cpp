@@ -1,4 +1,4 @@
-// `coroscope compare`: two recorded runs held against each other.
+// `coroscope diff`: two recorded runs held against each other.
 #include <nlohmann/json.hpp>
 
 #include "app/cli/exit_codes.h"

@@ -1,4 +1,4 @@
-// `coroscope lints`: what the data shows to be wrong with a program, of a trace, a core, or a running program that is looked at twice.
+// `coroscope lint`: what the data shows to be wrong with a program, of a trace, a core, or a running program that is looked at twice.
 //
 // A running program is looked at without listening to it, as by `stat`. Exits 1 when something was found that is not muted.
 #include <fmt/format.h>

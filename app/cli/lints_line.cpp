@@ -72,7 +72,7 @@ base::Result<Wish> finish_lints(LintsLine& line) {
     LintsWish& wish = line.wish;
     if (auto status = check_mutes(wish.mutes); !status) return status.error();
     if (wish.list_rules) return Wish(wish);
-    if (auto status = take_target("lints", wish.file, line.pid, wish.pid); !status) return status.error();
+    if (auto status = take_target("lint", wish.file, line.pid, wish.pid); !status) return status.error();
     if (!line.at.empty()) {
         if (wish.pid != 0)
             return usage("--at goes with a trace: a running program can only be looked at as it is now");

@@ -1,4 +1,4 @@
-// The part of the command line that belongs to `lints` and `top`, which look at the same: a trace, a core or a running program, and what is muted.
+// The part of the command line that belongs to `lint` and `top`, which look at the same: a trace, a core or a running program, and what is muted.
 //
 // Thread: any. Tested in tests/unit/app/lints_line_test.cpp.
 #pragma once

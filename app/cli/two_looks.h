@@ -1,4 +1,4 @@
-// Two looks at a running program, so long apart: what rates and lasting states are told by. For `lints` and `top`.
+// Two looks at a running program, so long apart: what rates and lasting states are told by. For `lint` and `top`.
 //
 // Thread: the main thread. Blocks: until the second look is there, or the program has ended. Tested by tests/e2e/lints_test.py.
 #pragma once

@@ -11,7 +11,7 @@ TROUBLES = os.path.join(harness.BIN, "troubles")
 
 class Lints(unittest.TestCase):
     def found(self, program, *more):
-        ran = harness.coroscope("lints", "--pid", program.pid, "--json", *more)
+        ran = harness.coroscope("lint", "--pid", program.pid, "--json", *more)
         self.assertIn(ran.code, (0, 1), ran.err)
         self.assertEqual(ran.code, 1 if ran.json()["lints"] else 0)
         return ran.json()
@@ -90,8 +90,8 @@ class Lints(unittest.TestCase):
             self.assertGreater(report["coroutines"], 50)
 
     def test_a_mistake_in_the_line_is_one_sentence(self):
-        harness.one_sentence(self, harness.coroscope("lints"), 2, "lints needs either a trace or a running program")
-        harness.one_sentence(self, harness.coroscope("lints", "nowhere.coro"), 3, "nowhere.coro")
+        harness.one_sentence(self, harness.coroscope("lint"), 2, "lint needs either a trace or a running program")
+        harness.one_sentence(self, harness.coroscope("lint", "nowhere.coro"), 3, "nowhere.coro")
 
 
 class LintsOfATrace(unittest.TestCase):
@@ -101,7 +101,7 @@ class LintsOfATrace(unittest.TestCase):
         cls.folder = cls.context.__enter__()
         cls.trace = os.path.join(cls.folder, "t.coro")
         harness.coroscope("record", "-o", cls.trace, "--", harness.DEMO, "--seconds", 3, "--swarm", 300, "--deadlock", check=0, timeout=200)
-        cls.report = harness.coroscope("lints", cls.trace, "--json", check=1).json()
+        cls.report = harness.coroscope("lint", cls.trace, "--json", check=1).json()
 
     @classmethod
     def tearDownClass(cls):
@@ -123,15 +123,15 @@ class LintsOfATrace(unittest.TestCase):
         self.assertEqual(self.report["blind"], [])
 
     def test_before_there_were_coroutines_there_was_nothing(self):
-        refused = harness.coroscope("lints", self.trace, "--at", "0ms", check=2)
+        refused = harness.coroscope("lint", self.trace, "--at", "0ms", check=2)
         begin_ms = float(re.search(r"covers ([0-9.]+)ms", refused.err)[1])
-        early = harness.coroscope("lints", self.trace, "--at", f"{begin_ms + 0.001:.3f}ms", "--json")
+        early = harness.coroscope("lint", self.trace, "--at", f"{begin_ms + 0.001:.3f}ms", "--json")
         self.assertEqual([lint["rule"] for lint in early.json()["lints"] if lint["severity"] == "error"], [])
 
     def test_a_slice_that_kept_others_waiting_is_found_afterwards(self):
         trace = os.path.join(self.folder, "hog.coro")
         harness.coroscope("record", "-o", trace, "--", TROUBLES, "hog", 1, check=0)
-        report = harness.coroscope("lints", trace, "--json", check=1).json()
+        report = harness.coroscope("lint", trace, "--json", check=1).json()
         hogs = [lint for lint in report["lints"] if lint["rule"] == "never-yields"]
         self.assertEqual(len(hogs), 1, report)
         self.assertRegex(hogs[0]["about"], r"^troubles.cpp:\d+$")

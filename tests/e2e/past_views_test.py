@@ -126,7 +126,7 @@ class PastViews(unittest.TestCase):
     # ---- compare
 
     def test_two_runs_are_compared_as_on_the_command_line(self):
-        said = harness.coroscope("compare", self.before, self.trace, "--json", check=0).json()
+        said = harness.coroscope("diff", self.before, self.trace, "--json", check=0).json()
         shown = self.script("wait-for moment", "view compare", "wait-for settled", more=["--before", self.before])["views"]["compare"]
         self.assertEqual(shown["error"], "")
         self.assertEqual(shown["comparison"], said)
@@ -140,7 +140,7 @@ class PastViews(unittest.TestCase):
         self.assertGreater(said["distributions"]["slice"]["after"]["samples"], 1000)
 
     def test_a_comparison_reads_as_text(self):
-        text = harness.coroscope("compare", self.before, self.trace, check=0).out
+        text = harness.coroscope("diff", self.before, self.trace, check=0).out
         for words in ("runs a second", "switch", "sites, most changed first", "note: the runs last"):
             self.assertIn(words, text)
 
@@ -148,7 +148,7 @@ class PastViews(unittest.TestCase):
         path = os.path.join(self.folder, "no.coro")
         with open(path, "w") as file:
             file.write("nothing\n")
-        harness.one_sentence(self, harness.coroscope("compare", path, self.trace), 3, "no.coro")
+        harness.one_sentence(self, harness.coroscope("diff", path, self.trace), 3, "no.coro")
         shown = self.script("wait-for moment", "view compare", "wait-for settled", more=["--before", path])["views"]["compare"]
         self.assertIn("no.coro", shown["error"])
 

@@ -4,7 +4,7 @@
 // looks at the program, some time apart: what is the same in both has lasted so long, whoever listened. From a recorded stretch of time more is
 // known: since when each coroutine is as it is, how deep the stacks of all went, who kept a worker from whom (lint_slices.h).
 //
-// `coroscope lints`, the window's Lints view and `coroscope top` all ask compute_lints(). Findings are muted by rule, or by rule and what they
+// `coroscope lint`, the window's Lints view and `coroscope top` all ask compute_lints(). Findings are muted by rule, or by rule and what they
 // are about ("stack-oversized", "stack-oversized pool.cpp:12"), by whoever shows them.
 //
 // Thread: pure functions, but for those that say that they block. Tested in tests/unit/analyses/lints_test.cpp: for each rule a state that has it

@@ -1,4 +1,4 @@
-// Two recorded runs held against each other: distributions, spawn sites, pools and totals. `coroscope compare` and the Compare view.
+// Two recorded runs held against each other: distributions, spawn sites, pools and totals. `coroscope diff` and the Compare view.
 //
 // A side is taken by two walks through its trace (take_run()); holding two sides together (compare_runs()) is cheap. Sites are matched as in a size
 // table (traces/size_join.h), so that one that moved between two builds is one row. What makes figures of the two not comparable is said in

@@ -1,4 +1,4 @@
-// The words `lints` and `top` as they are typed.
+// The words `lint` and `top` as they are typed.
 #include "app/cli/lints_line.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@ std::string refused(const std::vector<std::string>& line) {
 }
 
 TEST(LintsLine, a_trace_a_moment_and_mutes) {
-    const auto wish = parse_command_line({"lints", "run.coro", "--at", "1.5s", "--mute", "deadlock", "--mute",
+    const auto wish = parse_command_line({"lint", "run.coro", "--at", "1.5s", "--mute", "deadlock", "--mute",
                                           "never-yields pool.cpp:3", "--json"});
     ASSERT_TRUE(wish.ok()) << wish.error().message;
     const auto& lints = std::get<LintsWish>(*wish);
@@ -23,17 +23,17 @@ TEST(LintsLine, a_trace_a_moment_and_mutes) {
 }
 
 TEST(LintsLine, what_does_not_fit_together_is_refused_with_the_way_out) {
-    EXPECT_NE(refused({"lints"}).find("needs either a trace or a running program"), std::string::npos);
-    EXPECT_NE(refused({"lints", "--pid", "12", "--at", "1s"}).find("--at goes with a trace"),
+    EXPECT_NE(refused({"lint"}).find("needs either a trace or a running program"), std::string::npos);
+    EXPECT_NE(refused({"lint", "--pid", "12", "--at", "1s"}).find("--at goes with a trace"),
               std::string::npos);
-    EXPECT_NE(refused({"lints", "run.coro", "--apart", "1s"}).find("--apart goes with --pid"),
+    EXPECT_NE(refused({"lint", "run.coro", "--apart", "1s"}).find("--apart goes with --pid"),
               std::string::npos);
-    EXPECT_NE(refused({"lints", "--pid", "12", "--apart", "2m"}).find("--apart takes 1ms to 1m"),
+    EXPECT_NE(refused({"lint", "--pid", "12", "--apart", "2m"}).find("--apart takes 1ms to 1m"),
               std::string::npos);
-    EXPECT_NE(refused({"lints", "run.coro", "--mute", "boredom"})
+    EXPECT_NE(refused({"lint", "run.coro", "--mute", "boredom"})
                   .find("there is no rule 'boredom'; the rules are deadlock"),
               std::string::npos);
-    EXPECT_EQ(refused({"lints", "--rules"}), "");
+    EXPECT_EQ(refused({"lint", "--rules"}), "");
 }
 
 TEST(TopLine, every_sort_and_filter) {
