@@ -21,8 +21,8 @@ public:
     void take(const wire::DecodedEvent& event) {
         switch (event.type) {
             case EventType::kResume:
-                // A SYNC can come between, and then names already who is about to run.
-                if (told_by_sync_ && slice_.coroutine == event.object) open_ = false;
+                // A SYNC amid a switch names who is about to run, or still who has just stopped: what it opened was no run.
+                if (told_by_sync_) open_ = false;
                 close(event.tsc, LaneSlice::kCut);
                 open(event.object, event.tsc, 0);
                 break;
