@@ -86,7 +86,7 @@ def make(tour):
     tour.run("coroscope", "query", "run.coro", "note or zone-begin or counter", "--limit", 5, keep=8,
              shown_as="coroscope query run.coro 'note or zone-begin or counter' --limit 5")
     tour.say("## The window\n\nThe same views live, attached, and on a trace. These are live, on a launched demo.")
-    tour.run("coroscope", "launch", *look, "--script", tour.script("live.script"), "--", demo, "--seconds", 12, show=False)
+    tour.run("coroscope", "launch", *look, "--script", tour.script("live.script"), "--", demo, "--seconds", 24, show=False)
     tour.say("Every slot of every size class, coloured by what its coroutine does:")
     tour.picture("pools.png", "Pool heatmap")
     tour.say("Every coroutine, its stack, its code:")
