@@ -97,8 +97,13 @@ class SizesProofView(unittest.TestCase):
             site = next(row["site"] for row in self.rows if row["proof"] and row["proof"]["proven"] and self.in_demo(row["proof"]["places"])
                         and any(shown["site"] == row["site"] for shown in rows))
             place = next(row for row in self.rows if row["site"] == site)["proof"]["places"][0]
-            shown = self.window("wait-for coroutines > 300", "click sizes.filter", f"type {site}", "wait-for settled", "click sizes.row.0",
-                                "wait-for settled", "key enter", word=word)
+            # A window that has just attached shows rows before it keeps a past to prove from: then there is nothing yet that opens.
+            def opened():
+                shown = self.window("wait-for coroutines > 300", "click sizes.filter", f"type {site}", "wait-for settled", "click sizes.row.0",
+                                    "wait-for settled", "key enter", word=word)
+                return shown if "code" in shown["views"] else None
+
+            shown = harness.wait_until(opened, what="a window with a proof of the row")
         self.check_code(shown, place)
 
 
