@@ -26,7 +26,7 @@ sigset_t relayed_signals(bool with_dumps) {
 
 SignalRelay::SignalRelay(const Asked& asked) : asked_(asked) {
     const sigset_t relayed = relayed_signals(asked.dumps != nullptr);
-    CHECK(pthread_sigmask(SIG_BLOCK, &relayed, &mask_before_) == 0);
+    CHECK(pthread_sigmask(SIG_BLOCK, &relayed, nullptr) == 0);
     signals_.reset(signalfd(-1, &relayed, SFD_CLOEXEC | SFD_NONBLOCK));
     quit_.reset(eventfd(0, EFD_CLOEXEC));
     CHECK(signals_.valid() && quit_.valid());
@@ -37,7 +37,6 @@ SignalRelay::~SignalRelay() {
     const std::uint64_t one = 1;
     CHECK(write(quit_.get(), &one, sizeof one) == sizeof one);
     thread_.join();
-    CHECK(pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr) == 0);
 }
 
 void SignalRelay::forward_to(pid_t pid) {

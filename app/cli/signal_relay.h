@@ -31,7 +31,9 @@ public:
     };
     explicit SignalRelay(std::atomic<bool>* stop) : SignalRelay(Asked{.stop = stop}) {}
     explicit SignalRelay(const Asked& asked);
-    ~SignalRelay();  // as before: what arrived unseen meanwhile is delivered
+    // Ends the thread. The signals stay blocked until the process ends: whoever asks again while the last sentence is told must not kill the
+    // recorder before its exit status says how the recording went.
+    ~SignalRelay();
 
     SignalRelay(const SignalRelay&) = delete;
     SignalRelay& operator=(const SignalRelay&) = delete;
@@ -45,7 +47,6 @@ private:
     bool any_runs() const;  // with lock_ held
 
     const Asked asked_;
-    sigset_t mask_before_{};
     base::FileDescriptor signals_, quit_;
     std::mutex lock_;  // guards programs_
     std::vector<base::FileDescriptor> programs_;

@@ -3,6 +3,7 @@
 A test is a file NAME_test.py whose unittest.TestCase methods are sentences. It ends with `harness.main()`.
 Environment (set by CTest): COROSCOPE_BIN, COROSCOPE_SOURCE, COROSCOPE_BUILD.
 """
+import atexit
 import contextlib
 import json
 import os
@@ -100,5 +101,7 @@ def one_sentence(test, ran, code, *words):
 
 
 def main():
-    os.environ.setdefault("XDG_STATE_HOME", tempfile.mkdtemp(prefix="coroscope-state-"))
+    if "XDG_STATE_HOME" not in os.environ:
+        os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="coroscope-state-")
+        atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
     unittest.main(verbosity=2)
