@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "instrumentation/base/file_descriptor.h"
+#include "instrumentation/base/signal_name.h"
 
 extern char** environ;
 
@@ -286,9 +287,7 @@ std::string LaunchedProgram::status_text() const {
 std::string LaunchedProgram::status_text(int wait_status) {
     if (WIFEXITED(wait_status)) return "exited with code " + std::to_string(WEXITSTATUS(wait_status));
     const int number = WTERMSIG(wait_status);
-    const char* name = sigabbrev_np(number);
-    return "killed by signal " + std::to_string(number) +
-           (name != nullptr ? std::string(" (SIG") + name + ")" : "");
+    return "killed by signal " + std::to_string(number) + " (" + base::signal_name(number) + ")";
 }
 
 int LaunchedProgram::exit_code() const {

@@ -14,6 +14,7 @@
 
 #include "instrumentation/base/result.h"
 #include "traces/session.h"
+#include "traces/signal_stat.h"
 
 namespace coroscope::traces {
 
@@ -108,7 +109,8 @@ struct Stat {
     std::uint32_t workers = 0;
     std::uint64_t spawned = 0, exited = 0;
     std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> channels;  // name -> sent, received
-    std::map<std::string, std::uint64_t> signals;
+    std::map<std::string, std::uint64_t> signals;  // delivered, by name
+    std::vector<SignalStat> signal_rows;
     std::map<std::string, std::uint64_t> states;
     std::map<std::string, EventCount> events_by_type;
     std::vector<PoolStat> pools;
@@ -118,6 +120,7 @@ struct Stat {
     std::vector<SelectStat> selects;
     Percentiles switch_cycles;  // TSC ticks
     Percentiles wake_to_run_ns;
+    Percentiles signal_latency_ns;  // arrival to the handler's first instruction
     double ns_per_event = -1;
     std::uint64_t peak_rss_kib = 0, stack_bytes_peak = 0;
     std::uint64_t timers_armed = 0;      // parked coroutines that a deadline will wake

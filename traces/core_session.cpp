@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "instrumentation/base/signal_name.h"
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/inspect/core_file.h"
 #include "instrumentation/inspect/core_modules.h"
@@ -67,15 +68,10 @@ std::optional<std::uint64_t> written_ticks(const inspect::CoreFile& core, const 
     return ticks;
 }
 
-std::string signal_name(int number) {
-    const char* name = sigabbrev_np(number);
-    return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(number);
-}
-
 // "ended by SIGSEGV at address 0x10 in coroutine 17 (parser)".
 std::string how_it_ended(const inspect::CoreFile& core, const inspect::StateImage& state) {
     if (core.signal() == 0) return "saved while it ran";
-    std::string text = "ended by " + signal_name(core.signal());
+    std::string text = "ended by " + base::signal_name(core.signal());
     if (core.has_fault_address()) text += fmt::format(" at address {:#x}", core.fault_address());
     if (core.sender_pid() != 0) text += fmt::format(", sent by process {}", core.sender_pid());
     // What was sent to the program has nothing to do with the coroutine of the thread that took it.

@@ -8,6 +8,7 @@
 #include "traces/pending_codec.h"
 #include "traces/ring_heads_codec.h"
 #include "traces/scheduling_codec.h"
+#include "traces/signal_codec.h"
 #include "traces/waitable_codec.h"
 
 namespace coroscope::traces {
@@ -54,9 +55,7 @@ void put_header(ByteWriter& out, const StateImage& image) {
     out.put(image.torn_coroutines);
     out.put(image.torn_channels);
     out.put_varint(image.strings.size());
-    out.put_varint(image.signals_delivered.size());
-    for (const std::uint64_t count : image.signals_delivered)
-        out.put_varint(count);
+    out.put_varint(0);  // signals: see signal_codec.h
 }
 
 void get_header(ByteReader& in, StateImage& image, std::string_view strings) {
@@ -82,9 +81,16 @@ void get_header(ByteReader& in, StateImage& image, std::string_view strings) {
     image.torn_channels = in.get<std::uint64_t>();
     image.strings = strings.substr(
         0, static_cast<std::size_t>(std::min<std::uint64_t>(in.get_varint(), strings.size())));
-    image.signals_delivered.resize(in.get_count(1));
-    for (std::uint64_t& count : image.signals_delivered)
-        count = in.get_varint();
+    const std::size_t numbers = in.get_count(1);
+    for (std::size_t number = 0; number < numbers && in.ok(); ++number) {
+        const std::uint64_t count = in.get_varint();
+        if (count == 0 || number >= wire::kSignalsMax) continue;
+        inspect::SignalImage signal;
+        signal.index = static_cast<std::uint32_t>(number);
+        signal.route = wire::SignalRoute::kCoroutine;
+        signal.arrived = signal.delivered = count;
+        image.signals.push_back(signal);
+    }
 }
 
 // ---- coroutines
@@ -355,7 +361,7 @@ void get_histograms(ByteReader& in, std::vector<inspect::HistogramImage>& histog
     histograms.resize(in.get_count(21));
     for (inspect::HistogramImage& h : histograms) {
         set_enum(in, h.kind, in.get<std::uint8_t>(),
-                 static_cast<std::uint32_t>(wire::HistogramKind::kWakeToRunTicks));
+                 wire::kHistogramKindsCount - 1);
         h.worker = in.get<std::uint32_t>();
         h.samples = in.get_varint();
         h.below_resolution = in.get_varint();
@@ -389,7 +395,8 @@ std::vector<std::uint8_t> encode_image(const StateImage& image, const std::vecto
     put_workers(out, image.workers);
     put_histograms(out, image.histograms);
     // Each part at the end is there only if it, or one after it, says anything.
-    const bool ring_heads = !image.ring_heads.empty();
+    const bool signals = !image.signals.empty();
+    const bool ring_heads = signals || !image.ring_heads.empty();
     const bool scheduling = ring_heads || has_scheduling(image, coroutines);
     const bool pending = scheduling || has_pending(image);
     const bool waitables = pending || !image.waitables.empty();
@@ -400,6 +407,7 @@ std::vector<std::uint8_t> encode_image(const StateImage& image, const std::vecto
     if (pending) put_pending(out, image);
     if (scheduling) put_scheduling(out, image, coroutines);
     if (ring_heads) put_ring_heads(out, image.ring_heads);
+    if (signals) put_signals(out, image.signals);
     return std::move(out.bytes());
 }
 
@@ -425,6 +433,7 @@ base::Result<StateImage> decode_image_rows(std::span<const std::uint8_t> bytes, 
     if (in.ok()) get_pending(in, image);
     if (in.ok()) get_scheduling(in, image);
     if (in.ok()) get_ring_heads(in, image.ring_heads);
+    if (in.ok()) get_signals(in, image.signals);
     if (!in.ok()) return base::error(base::ErrorCode::kCorrupt, "a keyframe does not decode");
     return image;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "traces/change_counts.h"
+#include "traces/signal_counts.h"
 
 namespace coroscope::traces {
 namespace {
@@ -107,9 +108,9 @@ void Model::apply(const wire::DecodedEvent& event, wire::RingOwner owner, std::u
             lost_since_resume_.insert(owner_index);
             break;
         case EventType::kSignal:
-            if (event.tsc > keyframe_end_ticks_ && event.object < image_.signals_delivered.size()) {
-                ++image_.signals_delivered[event.object];
-            }
+        case EventType::kSignalDropped:
+        case EventType::kSignalHandled:
+            if (event.tsc > keyframe_end_ticks_) count_signal(event, image_.signals);
             break;
         default:
             break;

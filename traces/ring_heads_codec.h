@@ -1,4 +1,4 @@
-// What a keyframe says about how far the event rings were when it was read: the last part of an image, behind that of scheduling_codec, which files
+// What a keyframe says about how far the event rings were when it was read: the part of an image behind that of scheduling_codec, which files
 // of before do not have.
 //
 // Thread: pure functions. Tested in tests/unit/traces/replay_test.cpp, fuzzed with the trace file.

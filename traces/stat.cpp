@@ -14,11 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string signal_text(int number) {
-    const char* name = ::sigabbrev_np(number);
-    return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(number);
-}
-
 // Totals by channel name: what channels that are gone moved, and what those that live have moved so far.
 std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> channel_totals(const inspect::StateImage& state) {
     std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> totals;
@@ -166,9 +161,9 @@ Stat compute_stat(Session& session, const Moment& moment) {
     }
     stat.spawned += state.outside_spawned;
     stat.channels = channel_totals(state);
-    for (std::size_t number = 1; number < state.signals_delivered.size(); ++number) {
-        if (state.signals_delivered[number] != 0)
-            stat.signals[signal_text(static_cast<int>(number))] = state.signals_delivered[number];
+    stat.signal_rows = signal_stats(state);
+    for (const SignalStat& signal : stat.signal_rows) {
+        if (signal.delivered != 0) stat.signals[signal.name] = signal.delivered;
     }
     for (const inspect::CoroutineImage& coroutine : state.coroutines) {
         const bool known = coroutine.consistency != inspect::Consistency::kUnknown;
@@ -205,13 +200,14 @@ Stat compute_stat(Session& session, const Moment& moment) {
     stat.per_worker = worker_stats(state, moment.t);
     stat.selects = select_stats(session, state);
     inspect::HistogramImage switches;
+    const double ticks_per_ns = state.clock.ticks_per_ns(), ns_per_tick = ticks_per_ns > 0 ? 1 / ticks_per_ns : 0;
     for (const inspect::HistogramImage& histogram : state.histograms) {
         if (histogram.kind == wire::HistogramKind::kSwitchTicks && histogram.sample_period != 0)
             switches.merge(histogram);
-        if (histogram.kind == wire::HistogramKind::kWakeToRunTicks && histogram.samples != 0) {
-            const double ticks_per_ns = state.clock.ticks_per_ns();
-            stat.wake_to_run_ns = percentiles(histogram, ticks_per_ns > 0 ? 1 / ticks_per_ns : 0);
-        }
+        if (histogram.kind == wire::HistogramKind::kWakeToRunTicks && histogram.samples != 0)
+            stat.wake_to_run_ns = percentiles(histogram, ns_per_tick);
+        if (histogram.kind == wire::HistogramKind::kSignalTicks && histogram.samples != 0)
+            stat.signal_latency_ns = percentiles(histogram, ns_per_tick);
     }
     stat.switch_cycles = percentiles(switches, 1);
     stat.ns_per_event = info.ns_per_event > 0 ? info.ns_per_event : -1;
@@ -262,6 +258,8 @@ json to_json(const Stat& stat) {
             {"selects", to_json(stat.selects)},
             {"switch_cycles", to_json(stat.switch_cycles)},
             {"wake_to_run_ns", to_json(stat.wake_to_run_ns)},
+            {"signals", to_json(stat.signal_rows)},
+            {"signal_latency_ns", to_json(stat.signal_latency_ns)},
             {"ns_per_event", stat.ns_per_event < 0 ? json(nullptr) : json(stat.ns_per_event)},
             {"peak_rss_kib", stat.peak_rss_kib},
             {"stack_bytes_peak", stat.stack_bytes_peak},
@@ -288,11 +286,10 @@ std::string to_text(const Stat& stat) {
     if (!stat.channels.empty()) out += fmt::format("{:<24} {:>14} {:>14}\n", "channel", "sent", "received");
     for (const auto& [name, row] : stat.channels)
         out += fmt::format("{:<24} {:>14} {:>14}\n", name, row.first, row.second);
-    for (const auto& [name, count] : stat.signals)
-        out += fmt::format("{:<24} {:>14}\n", name, count);
-    out += pools_text(stat.pools) + sites_text(stat.sites) + to_text(stat.waitables) + to_text(stat.selects);
+    out += to_text(stat.signal_rows) + pools_text(stat.pools) + sites_text(stat.sites) + to_text(stat.waitables) + to_text(stat.selects);
     out += line("switch      ", stat.switch_cycles, "ticks");
     out += line("wake to run ", stat.wake_to_run_ns, "ns");
+    out += line("signal      ", stat.signal_latency_ns, "ns");
     out += fmt::format("{:<20} {:>14} {:>10} {:>14}\n", "event", "read", "lost", "emitted");
     for (const auto& [name, row] : stat.events_by_type) {
         out += fmt::format("{:<20} {:>14} {:>10} {:>14}\n", name, row.accepted, row.lost, row.emitted);

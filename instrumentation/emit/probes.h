@@ -244,13 +244,8 @@ inline void pool_trim(RingWriter* writer, std::uint64_t stamp, std::uint32_t pag
     write_event(writer, stamp, EventType::kPoolTrim, make_word1(pages, pool));
 }
 
-// --- signals, timers, workers
+// --- timers, workers
 
-inline void signal(RingWriter* writer, std::uint64_t stamp, std::uint32_t number, std::uint32_t coroutine,
-                   std::uint64_t sender_pid, std::uint64_t arrival_ticks) {
-    if (!listening(wire::kCategorySignal)) return;
-    write_event(writer, stamp, EventType::kSignal, make_word1(number, coroutine), sender_pid, arrival_ticks);
-}
 inline void timer_set(RingWriter* writer, std::uint64_t stamp, std::uint32_t coroutine,
                       std::uint64_t deadline_ticks) {
     if (!listening(wire::kCategoryTimer)) return;

@@ -80,8 +80,10 @@ std::uint32_t coroutine_of(const Happened& event) {
         case EventType::kStep:
         case EventType::kSteal:
         case EventType::kInject:
-        case EventType::kSignal:
+        case EventType::kSignalDropped:
             return wire::kNone;
+        case EventType::kSignal:
+            return event.argument;
         case EventType::kChannelSend:
         case EventType::kChannelReceive:
             if ((wire::high8(event.argument) & wire::kOtherParty) != 0) return event.other_party;

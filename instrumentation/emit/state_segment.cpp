@@ -17,6 +17,7 @@
 #include "instrumentation/wire/histogram.h"
 #include "instrumentation/wire/pool.h"
 #include "instrumentation/wire/select_arm.h"
+#include "instrumentation/wire/signal.h"
 #include "instrumentation/wire/site.h"
 #include "instrumentation/wire/stack_segment.h"
 #include "instrumentation/wire/strings.h"
@@ -40,6 +41,7 @@ struct Layout {
 constexpr Layout kLayouts[] = {
     {SectionKind::kWorkers, sizeof(wire::WorkerRecord), 16, wire::kWorkersMax, false},
     {SectionKind::kWorkerQueues, sizeof(wire::WorkerQueuesRecord), 8, wire::kWorkersMax, false},
+    {SectionKind::kSignals, sizeof(wire::SignalRecord), 32, wire::kSignalRecordsMax, false},
     {SectionKind::kHistograms, sizeof(wire::HistogramRecord), 4, 4 * wire::kWorkersMax, false},
     {SectionKind::kPools, sizeof(wire::PoolRecord), 64, 64, false},
     {SectionKind::kSites, sizeof(wire::SiteRecord), 64, wire::kSitesMax, true},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "instrumentation/base/signal_name.h"
 #include "instrumentation/wire/strings.h"
 
 namespace coroscope::inspect {
@@ -217,6 +218,12 @@ std::string StateImage::waitable_text(const WaitableImage& waitable) const {
     const std::string_view own = text(waitable.name);
     const std::string kind = waitable_kind_name(waitable.kind);
     return kind + ":" + (own.empty() ? "#" + std::to_string(waitable.identity) : std::string(own));
+}
+
+std::string StateImage::signal_text(const SignalImage& signal) const {
+    const std::string_view own = text(signal.name);
+    if (!own.empty()) return std::string(own);
+    return signal.own() ? "signal #" + std::to_string(signal.index) : base::signal_name(static_cast<int>(signal.index));
 }
 
 namespace {

@@ -18,6 +18,7 @@
 #include "instrumentation/inspect/index_map.h"
 #include "instrumentation/inspect/pool_image.h"
 #include "instrumentation/inspect/select_image.h"
+#include "instrumentation/inspect/signal_image.h"
 #include "instrumentation/inspect/worker_image.h"
 #include "instrumentation/wire/channel.h"
 #include "instrumentation/wire/coroutine.h"
@@ -189,7 +190,7 @@ struct StateImage {
     std::uint64_t peak_rss_kib = 0, stack_bytes_peak = 0;
     BlockingImage blocking;
     PauseImage pause;  // of a running program
-    std::vector<std::uint64_t> signals_delivered;  // by signal number
+    std::vector<SignalImage> signals;  // in use only, ascending index
 
     // When it was copied: every change before the first is in it, none after the second is.
     std::uint64_t read_begin_ticks = 0;
@@ -227,6 +228,8 @@ struct StateImage {
     std::string channel_text(const ChannelImage& channel) const;
     // "mutex:NAME" (or "mutex:#identity" when unnamed), by kind.
     std::string waitable_text(const WaitableImage& waitable) const;
+    // "SIGUSR1", "NetworkDown".
+    std::string signal_text(const SignalImage& signal) const;
     // Nanoseconds since the runtime's start.
     std::int64_t since_start_ns(std::uint64_t ticks) const {
         return clock.duration_ns(static_cast<std::int64_t>(ticks - start_ticks));

@@ -153,6 +153,7 @@ base::Result<StateImage> StateReader::read_once() const {
     if (auto status = read_channels(image); !status) return status.error();
     if (auto status = read_selects(image); !status) return status.error();
     if (auto status = read_waitables(image); !status) return status.error();
+    if (auto status = read_signals(image); !status) return status.error();
     if (auto status = read_pools(image); !status) return status.error();
     if (auto status = read_workers(image); !status) return status.error();
     // Names last: whatever the records above mention was interned before they were published.
@@ -198,10 +199,6 @@ void StateReader::read_header(StateImage& image) const {
     image.blocking.queued = header.blocking_queued.load(std::memory_order_relaxed);
     image.blocking.threads_most = header.blocking_threads_most.load(std::memory_order_relaxed);
     image.blocking.calls = header.blocking_calls.load(std::memory_order_relaxed);
-    image.signals_delivered.resize(wire::kSignalsMax);
-    for (std::uint32_t signal = 0; signal < wire::kSignalsMax; ++signal) {
-        image.signals_delivered[signal] = header.signals_delivered[signal].load(std::memory_order_relaxed);
-    }
 }
 
 void StateReader::read_coroutines(StateImage& image) const {

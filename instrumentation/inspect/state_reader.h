@@ -104,6 +104,7 @@ private:
     void read_coroutines(StateImage& image) const;
     base::Status read_channels(StateImage& image) const;
     base::Status read_waitables(StateImage& image) const;
+    base::Status read_signals(StateImage& image) const;
     base::Status read_selects(StateImage& image) const;
     base::Status read_pools(StateImage& image) const;
     base::Status read_workers(StateImage& image) const;

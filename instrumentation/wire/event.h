@@ -65,8 +65,17 @@ enum class EventType : std::uint8_t {
     kPoolGrow = 38,      // object = slab, argument = pool: a slab was mapped
     kPoolTrim = 39,      // object = pages, argument = pool: free slots gave them back to the kernel
 
-    // signals and timers
-    kSignal = 44,  // object = signal number, argument = coroutine made for it or kNone;  ext: 48 = sender's pid, 64 = arrival TSC
+    // signals (signal.h) and timers
+    kSignalDropped = 40,  // object = signal, argument = SignalFate;  ext: 48 = how many, 64 = arrival TSC of the last
+    kSignalHandled = 41,  // object = signal, argument = ExitStatus of the handler;  ext: 48 = ticks from arrival to its first instruction, 64 = and on to
+                          // its end
+    // What faults and signals of the program do in the ring's current coroutine
+    kFault = 42,   // object = signal, argument = FaultOutcome | si_code << 8;  ext: 48 = address that it is about, 64 = that of the instruction
+    kRaise = 43,   // object = signal, argument = scopes it passes to who recovers, kNone = nobody does;  ext: 48 = caller's address, 64 = site
+    kRecover = 45,  // object = signal, argument = 1 when another one was raised in its place;  ext: 48 = 0, 64 = ticks since the RAISE
+    // object = signal (signal.h), argument = coroutine made for it, kNone = handled on the spot;  ext: 48 = sender's pid, or the identity of
+    // who raised it, 64 = arrival TSC
+    kSignal = 44,
     kTimerSet = 46,   // object = coroutine, argument = 0;  ext: 48 = 0, 64 = deadline TSC
     kTimerFire = 47,  // object = coroutine, argument = 0;  ext: 48 = 0, 64 = deadline TSC
     kDeadline = 48,   // reserved

@@ -4,7 +4,10 @@
 //   value < 64          bucket = value                                          (exact)
 //   else e = msb(value) bucket = 64 + (e - 6) * 32 + ((value >> (e - 5)) & 31)
 //
-// Writer: one thread (relaxed load + store, 1.0 ns). Readers: anybody; each bucket whole, the set not at one instant.
+// SWITCH: both sides of one. WAKE_TO_RUN: from traces. SIGNAL: arrival of a signal to the first instruction of its handler, all of them in one
+// record, for which any worker writes (fetch_add).
+//
+// Writer of the others: one thread (relaxed load + store, 1.0 ns). Readers: anybody; each bucket whole, the set not at one instant.
 #pragma once
 
 #include <atomic>
@@ -18,7 +21,8 @@ namespace coroscope::wire {
 inline constexpr std::uint32_t kHistogramSubBuckets = 32;
 inline constexpr std::uint32_t kHistogramBuckets = 64 + (63 - 6 + 1) * kHistogramSubBuckets;  // 1920
 
-enum class HistogramKind : std::uint32_t { kFree = 0, kSwitchTicks = 1, kWakeToRunTicks = 2 };
+enum class HistogramKind : std::uint32_t { kFree = 0, kSwitchTicks = 1, kWakeToRunTicks = 2, kSignalTicks = 3 };
+inline constexpr std::uint32_t kHistogramKindsCount = 4;
 
 struct alignas(64) HistogramRecord {  // 16 KiB
     HistogramKind kind;

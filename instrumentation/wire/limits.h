@@ -33,6 +33,7 @@ inline constexpr std::uint32_t kSlabsPerPoolMax = 1U << 17;  // x 512 slots = 64
 inline constexpr std::uint32_t kStringBytesMax = 64U << 20;  // all interned strings together
 inline constexpr std::uint32_t kStringLengthMax = 1023;      // bytes of one string
 inline constexpr std::uint32_t kSignalsMax = 65;             // signal numbers 0..64
+inline constexpr std::uint32_t kSignalRecordsMax = 1024;     // those, and a program's own
 
 // Slots.
 inline constexpr std::uint32_t kSlotsPerSlab = 512;  // 8 bitmap words: one cache line

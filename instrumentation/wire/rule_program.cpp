@@ -190,6 +190,11 @@ std::uint32_t category_of(EventType type) {
         case EventType::kPoolTrim:
             return kCategoryPool;
         case EventType::kSignal:
+        case EventType::kSignalDropped:
+        case EventType::kSignalHandled:
+        case EventType::kFault:
+        case EventType::kRaise:
+        case EventType::kRecover:
             return kCategorySignal;
         case EventType::kTimerSet:
         case EventType::kTimerFire:

@@ -39,8 +39,8 @@ inline constexpr std::uint64_t kSegmentMagic = 0x31474553'4f524f43ULL;  // "CORO
 // the end or taken from reserved ones.
 inline constexpr std::uint16_t kWireMajor = 1;
 // 1: section kWorkerQueues, SelectRecord::receives, other_arm. 2: control (SegmentHeader::pause_…, step_…; WorkerState::kHeld).
-// 3: rules and masks (RingSegmentHeader::withheld)
-inline constexpr std::uint16_t kWireMinor = 3;
+// 3: rules and masks (RingSegmentHeader::withheld). 4: section kSignals, HistogramKind::kSignalTicks
+inline constexpr std::uint16_t kWireMinor = 4;
 
 enum class SectionKind : std::uint32_t {
     kNothing = 0,
@@ -61,6 +61,7 @@ enum class SectionKind : std::uint32_t {
     kSelects = 15,            // SelectRecord (select_arm.h): one a select in the code
     kStackSegments = 32,      // StackSegmentRecord (stack_segment.h)
     kWorkerQueues = 33,       // WorkerQueuesRecord (worker.h), index = worker
+    kSignals = 34,            // SignalRecord (signal.h), index = number, then the program's own
     kSlabsFirst = 16,         // SlabRecord (pool.h) of pool p in section kSlabsFirst + p, p < kPoolsMax
 };
 
@@ -124,7 +125,7 @@ struct SegmentHeader {  // the first page
     std::uint64_t park_address;  // address range of the assembly switch, for annotation
     std::uint64_t park_end_address;
     std::uint64_t trampoline_address;  // where a coroutine that never ran will start
-    std::uint64_t signals_mask;        // bit n-1: signal n is taken by the signal thread
+    std::uint64_t reserved_signals_mask;
     // --- changing
     std::atomic<std::uint32_t> lifecycle;      // writer: runtime (release); readers acquire
     std::atomic<std::uint32_t> workers_count;  // writer: runtime at start
@@ -151,7 +152,7 @@ struct SegmentHeader {  // the first page
     char program[256];     // /proc/self/exe at start, zero-terminated
     std::uint64_t reserved_text[8];
     std::atomic<std::uint64_t>
-        signals_delivered[kSignalsMax + 3];  // by number: turned into coroutines; writer: signal thread
+        signals_delivered[kSignalsMax + 3];  // of programs of minor < 4, by number; now SignalRecord::delivered
     SectionEntry sections[kSectionsMax];     // entry of kind k at index k
 };
 static_assert(sizeof(SegmentHeader) <= kPageBytes);

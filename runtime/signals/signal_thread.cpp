@@ -2,7 +2,6 @@
 #include "runtime/signals/signal_thread.h"
 
 #include <poll.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -19,9 +18,11 @@
 
 #include "cprime/runtime.h"
 #include "cprime/spawn.h"
+#include "instrumentation/base/signal_name.h"
 #include "instrumentation/base/tsc.h"
-#include "instrumentation/emit/probes.h"
+#include "instrumentation/emit/signal_probes.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/signals/signal_records.h"
 #include "runtime/signals/signals.h"
 #include "runtime/watch/stall_watch.h"
 
@@ -51,13 +52,6 @@ bool can_be_handled(int number) {
     return number < __SIGRTMIN || number >= SIGRTMIN;  // the C library's own
 }
 
-// "SIGUSR1", "SIGRTMIN+3".
-std::string signal_name(int number) {
-    if (number >= SIGRTMIN) return "SIGRTMIN+" + std::to_string(number - SIGRTMIN);
-    const char* abbreviation = sigabbrev_np(number);
-    return abbreviation != nullptr ? std::string("SIG") + abbreviation : "signal " + std::to_string(number);
-}
-
 // A signal has arrived at a thread that does not block it: on to the signal thread with it, and no more of them here.
 void forward(int number, siginfo_t* info, void* context) {
     const int error_before = errno;
@@ -80,6 +74,7 @@ void forward(int number, siginfo_t* info, void* context) {
 
 bool start_signals() {
     g_anything_handled.store(false, std::memory_order_relaxed);
+    if (!g_signal_records.start(*g_runtime->segment)) return false;
     g_signal_thread = SignalThread::start();
     return g_signal_thread != nullptr;
 }
@@ -145,7 +140,10 @@ void SignalThread::handle(int number, Signals::Handler handler, const Place& pla
 
 void SignalThread::take(int number, Signals::Handler handler, const Place& place, bool ends_runtime) {
     auto action = std::make_shared<const Action>(Action{std::move(handler), place, ends_runtime});
+    wire::SignalRecord& record = g_signal_records.of(number);
     const std::lock_guard<std::mutex> hold(lock_);
+    record.route.store(ends_runtime ? wire::SignalRoute::kShutdown : wire::SignalRoute::kCoroutine,
+                       std::memory_order_relaxed);
     actions_[static_cast<std::size_t>(number)] = std::move(action);
     if (sigismember(&taken_, number) == 1) return;
     sigaddset(&taken_, number);
@@ -199,18 +197,20 @@ void SignalThread::deliver(const SignalInfo& info) {
         }
         ending_ = true;
     }
-    const std::string name = signal_name(info.number);
+    const std::string name = coroscope::base::signal_name(info.number);
     SpawnRequest request;
     request.name = name;
     request.place = action->place;
     request.flags = kSpawnSignal;
     // Counted before anybody can act on it: who handles a signal, or ends by it, finds it delivered.
-    std::atomic<std::uint64_t>& delivered = g_runtime->segment->header().signals_delivered[info.number];
-    delivered.fetch_add(1, std::memory_order_relaxed);
+    wire::SignalRecord& record = g_signal_records.of(info.number);
+    record.arrived.fetch_add(1, std::memory_order_relaxed);
+    record.delivered.fetch_add(1, std::memory_order_relaxed);
     try {
         spawn_closure(request, [action, info] { action->handler(info); });
     } catch (const std::exception&) {
-        delivered.fetch_sub(1, std::memory_order_relaxed);
+        record.delivered.fetch_sub(1, std::memory_order_relaxed);
+        record.lost.fetch_add(1, std::memory_order_relaxed);
         std::fprintf(stderr, "cprime: %s is lost: there is no memory for a coroutine to handle it\n",
                      name.c_str());
         return;
@@ -234,7 +234,7 @@ Signals& Signals::handle(int number, Handler handler, Place place) {
     detail::runtime("signals().handle");
     if (detail::g_signal_thread == nullptr) {
         std::fprintf(stderr, "cprime: %s cannot be handled: the runtime was started without a signal thread\n",
-                     detail::signal_name(number).c_str());
+                     coroscope::base::signal_name(number).c_str());
         std::abort();
     }
     if (!detail::can_be_handled(number)) {
@@ -255,10 +255,8 @@ Signals& Signals::handle(int number, Handler handler, Place place) {
 
 unsigned long long Signals::delivered(int number) const {
     if (number <= 0 || number >= static_cast<int>(detail::kSignalsMax)) return 0;
-    return detail::runtime("signals().delivered")
-        .segment->header()
-        .signals_delivered[number]
-        .load(std::memory_order_relaxed);
+    detail::runtime("signals().delivered");
+    return detail::g_signal_records.of(number).delivered.load(std::memory_order_relaxed);
 }
 
 }  // namespace cprime

@@ -7,7 +7,7 @@
 // A signalfd rather than sigwaitinfo(): the set may grow while the thread waits, and it is stopped without a signal of its own.
 //
 // Invariants
-//   G1  signals_delivered[n] (in the segment) counts the coroutines made of n; it grows before the spawn, so that whoever handles
+//   G1  SignalRecord::delivered of n counts the coroutines made of n; it grows before the spawn, so that whoever handles
 //       one finds it counted.
 //   G2  The signal thread takes no lock that a worker holds while it runs user code.
 //   G3  The forwarder is the only signal handler: async-signal-safe, SA_ONSTACK, it touches neither ring nor scheduler.

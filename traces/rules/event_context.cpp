@@ -37,9 +37,11 @@ std::uint32_t coroutine_of(const wire::DecodedEvent& event) {
         case EventType::kStep:
         case EventType::kSteal:
         case EventType::kInject:
-        case EventType::kSignal:
+        case EventType::kSignalDropped:
         case EventType::kLoss:
             return wire::kNone;
+        case EventType::kSignal:
+            return event.argument;
         default:
             return event.current_known ? event.current : wire::kNone;
     }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "instrumentation/base/signal_name.h"
+#include "traces/rules/signal_words.h"
 #include "traces/told.h"
 
 namespace coroscope::rules {
@@ -26,8 +28,9 @@ std::string said_in(const wire::DecodedEvent& event, const Names& names) {
     return one.real ? fmt::format("{} = {}", said, one.real_value) : fmt::format("{} = {}", said, one.value);
 }
 
-std::string detail_of(const wire::DecodedEvent& event, const Names& names) {
+std::string detail_of(const wire::DecodedEvent& event, const Names& names, const base::ClockCalibration& clock) {
     if (traces::ToldReader::concerns(event.type)) return said_in(event, names);
+    if (is_of_signals(event.type)) return signal_detail(event, clock);
     const std::uint8_t code = wire::high8(event.argument);
     switch (event.type) {
         case EventType::kSuspend:
@@ -43,7 +46,7 @@ std::string detail_of(const wire::DecodedEvent& event, const Names& names) {
 
 }  // namespace
 
-ObjectNames::ObjectNames(const inspect::StateImage& keyframe, const Names& names) : names_(names) {
+ObjectNames::ObjectNames(const inspect::StateImage& keyframe, const Names& names) : names_(names), clock_(keyframe.clock) {
     renew(keyframe);
 }
 
@@ -55,6 +58,8 @@ void ObjectNames::renew(const inspect::StateImage& keyframe) {
     for (const inspect::WaitableImage& row : keyframe.waitables) {
         if (row.identity > locks_[row.index].identity) locks_[row.index] = {row.identity, row.name, row.kind};
     }
+    for (const inspect::SignalImage& row : keyframe.signals)
+        signal_names_[row.index] = row.name;
 }
 
 void ObjectNames::learn(const wire::DecodedEvent& event) {
@@ -71,6 +76,7 @@ std::string ObjectNames::of(const wire::DecodedEvent& event) const {
         return channel(event.object);
     if (event.type >= EventType::kLockAcquire && event.type <= EventType::kWaitableDestroy)
         return lock(event.object);
+    if (is_of_signals(event.type)) return signal(event.object);
     if (event.type != EventType::kSuspend) return {};
     const auto reason = static_cast<wire::WaitReason>(wire::high8(event.argument));
     if (reason == wire::WaitReason::kChannelSend || reason == wire::WaitReason::kChannelReceive)
@@ -90,6 +96,13 @@ std::string ObjectNames::lock(std::uint32_t index) const {
     return known == nullptr ? std::string() : named(inspect::waitable_kind_name(known->kind), known);
 }
 
+std::string ObjectNames::signal(std::uint32_t index) const {
+    std::string_view name;
+    const auto known = signal_names_.find(index);
+    if (known != signal_names_.end() && names_.text(known->second, &name) && !name.empty()) return fmt::format("signal:{}", name);
+    return index < wire::kSignalsMax ? "signal:" + base::signal_name(static_cast<int>(index)) : fmt::format("signal:#{}", index);
+}
+
 EventRow row_of(const EventFacts& facts, const Names& names, const ObjectNames& objects) {
     EventRow row;
     std::string_view text;
@@ -100,7 +113,7 @@ EventRow row_of(const EventFacts& facts, const Names& names, const ObjectNames& 
     if (facts.identity != 0 && names.coroutine(facts.name, facts.site, &text)) row.name = text;
     if (facts.identity != 0 && names.site(facts.site, &text)) row.site = text;
     row.object = objects.of(*facts.event);
-    row.detail = detail_of(*facts.event, names);
+    row.detail = detail_of(*facts.event, names, objects.clock());
     row.blocked = facts.blocked;
     row.ready = facts.ready;
     row.run = facts.run;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "instrumentation/inspect/state_image.h"
@@ -24,8 +25,9 @@ public:
     void learn(const wire::DecodedEvent& event);
     // What a later keyframe knows.
     void renew(const inspect::StateImage& keyframe);
-    // What the event is about: "channel:jobs", "mutex:#3"; "" = nothing of the kind.
+    // What the event is about: "channel:jobs", "mutex:#3", "signal:SIGUSR1"; "" = nothing of the kind.
     std::string of(const wire::DecodedEvent& event) const;
+    const base::ClockCalibration& clock() const { return clock_; }
 
 private:
     struct Known {
@@ -36,9 +38,12 @@ private:
     std::string named(const char* kind, const Known* known) const;
     std::string channel(std::uint32_t index) const { return named("channel", channels_.find(index)); }
     std::string lock(std::uint32_t index) const;
+    std::string signal(std::uint32_t index) const;
 
     const Names& names_;
+    base::ClockCalibration clock_;
     traces::SparseTable<Known> channels_, locks_;
+    std::map<std::uint32_t, std::uint32_t> signal_names_;  // index -> string
 };
 
 EventRow row_of(const EventFacts& facts, const Names& names, const ObjectNames& objects);

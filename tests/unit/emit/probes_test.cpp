@@ -45,6 +45,11 @@ protected:
         probe::pool_free(writer_, 0, 1, 2);
         probe::pool_grow(writer_, 0, 1, 2);
         probe::signal(writer_, 0, 1, 2, 3, 4);
+        probe::signal_dropped(writer_, 0, 1, wire::SignalFate::kLost, 2, 3);
+        probe::signal_handled(writer_, 0, 1, wire::ExitStatus::kFinished, 2, 3);
+        probe::fault(writer_, 0, 1, wire::FaultOutcome::kAbandoned, 2, 3, 4);
+        probe::raise(writer_, 0, 1, 2, 3, 4);
+        probe::recover(writer_, 0, 1, true, 2);
         probe::timer_set(writer_, 0, 1, 2);
         probe::timer_fire(writer_, 0, 1, 2);
         probe::worker_park(writer_, 0, 1);
@@ -73,10 +78,10 @@ TEST_F(probes, they_are_silent_while_nobody_listens_and_heard_by_category) {
     EXPECT_TRUE(listening(wire::kProfileStacks));
     listen_overwrite(wire::kEventCategories);
     EXPECT_NE(stamp(), 0U);
-    EXPECT_EQ(emit_one_of_each(), 24U);
+    EXPECT_EQ(emit_one_of_each(), 29U);
     const std::pair<std::uint32_t, std::uint64_t> parts[] = {
         {wire::kCategoryCoroutine, 7}, {wire::kCategoryChannel, 6}, {wire::kCategoryPool, 3},
-        {wire::kCategorySignal, 1},    {wire::kCategoryTimer, 2},   {wire::kCategoryWorker, 2},
+        {wire::kCategorySignal, 6},    {wire::kCategoryTimer, 2},   {wire::kCategoryWorker, 2},
         {wire::kCategoryLock, 3},      {wire::kCategoryUser, 0}};
     for (const auto& [category, count] : parts) {
         listen_overwrite(category);

@@ -57,7 +57,7 @@ void write_everything(const std::string& path, bool finish) {
     histogram.buckets[100] = 3;
     image.histograms.push_back(histogram);
     image.handles.push_back({0, wire::kHandleSend, 3});
-    image.signals_delivered = {0, 1, 2};
+    image.signals.push_back({.index = 2, .name = 5, .arrived = 9, .delivered = 7, .lost = 1});
     ASSERT_TRUE(writer.add_keyframe(image).ok());
     inspect::StackSnapshot stacks;
     stacks.taken_ticks = image.read_end_ticks;
@@ -113,7 +113,9 @@ void expect_everything(const TraceReader& reader) {
     EXPECT_EQ(image->pools[0].used(), truth.pools[0].used());
     EXPECT_EQ(image->histograms[0].buckets[100], 3U);
     EXPECT_EQ(image->handles[0].holder, 3U);
-    EXPECT_EQ(image->signals_delivered, (std::vector<std::uint64_t>{0, 1, 2}));
+    ASSERT_EQ(image->signals.size(), 1U);
+    EXPECT_EQ(image->signals[0].index, 2U);
+    EXPECT_EQ(image->signals[0].waiting(), 1U);
     const auto stacks = reader.read_stacks(reader.chunks()[reader.stacks()[0]]);
     ASSERT_TRUE(stacks.ok());
     EXPECT_EQ(stacks->stacks[0].used_bytes, 96U);

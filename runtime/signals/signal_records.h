@@ -1,0 +1,34 @@
+// SignalRecords: the records of signals in the state segment, one a number of the system's, then one a kind of the program's own.
+//
+// Thread: start by the one that makes the Runtime; the others by any. Tested in tests/unit/runtime/signal_test.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "instrumentation/emit/state_segment.h"
+#include "instrumentation/wire/signal.h"
+
+namespace cprime::detail {
+
+namespace wire = coroscope::wire;
+
+class SignalRecords {
+public:
+    // False when the segment has no room for them. The records of the system's signals exist from now on; none is in use.
+    bool start(coroscope::emit::StateSegment& segment);
+
+    // The record of a signal of the system, 0 < number < wire::kSignalsMax, named from now on.
+    wire::SignalRecord& of(int number);
+
+private:
+    // Shows the record to viewers.
+    void name(wire::SignalRecord& record, std::string_view name);
+
+    coroscope::emit::StateSegment* segment_ = nullptr;
+    wire::SignalRecord* records_ = nullptr;
+};
+
+extern SignalRecords g_signal_records;  // writer: start of the runtime
+
+}  // namespace cprime::detail
