@@ -13,7 +13,6 @@
 namespace coroscope::traces {
 namespace {
 
-
 // What is between < and >, where they are brackets: an operator's are none.
 std::string without_template_arguments(std::string_view text) {
     std::string plain;
