@@ -30,6 +30,7 @@
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/sleepers.h"
 #include "runtime/scheduler/suspended.h"
+#include "runtime/signals/app_signals.h"
 #include "runtime/signals/signals.h"
 #include "runtime/stacks/class_raising.h"
 #include "runtime/stacks/overflow.h"
@@ -391,6 +392,7 @@ Runtime::~Runtime() {
     // 6. What they used goes, in reverse order, when nobody lets go of a handle any more.
     detail::g_shutdown_steps.stop();
     detail::g_late_calls.close();
+    detail::stop_app_signals();
     detail::check_no_hand_stacks_left();
     detail::stop_waitables();
     detail::stop_channels();

@@ -3,6 +3,8 @@
 
 #include <cstdio>
 
+#include "runtime/signals/app_signals.h"
+
 namespace cprime::detail {
 
 void Failures::add(std::uint64_t identity, std::exception_ptr exception, std::string name) {
@@ -37,18 +39,19 @@ void Failures::drop(std::uint64_t identity) {
 }
 
 void report_failure(const std::string& name, std::uint64_t identity, const std::exception_ptr& exception) {
-    const char* what = "an exception that is no std::exception";
-    try {
-        std::rethrow_exception(exception);
-    } catch (const std::exception& known) {
-        what = known.what();
+    const auto say = [&](const char* what) {
         std::fprintf(stderr, "cprime: coroutine %llu \"%s\" failed and nobody joins it: %s\n",
                      static_cast<unsigned long long>(identity), name.c_str(), what);
-        return;
+    };
+    try {
+        std::rethrow_exception(exception);
+    } catch (const RaisedSignal& signal) {
+        if (!hand_over_escaped(signal)) say(signal.what());
+    } catch (const std::exception& known) {
+        say(known.what());
     } catch (...) {
+        say("an exception that is no std::exception");
     }
-    std::fprintf(stderr, "cprime: coroutine %llu \"%s\" failed and nobody joins it: %s\n",
-                 static_cast<unsigned long long>(identity), name.c_str(), what);
 }
 
 }  // namespace cprime::detail

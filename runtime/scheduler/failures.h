@@ -38,7 +38,7 @@ private:
     std::unordered_map<std::uint64_t, Failure> failures_;
 };
 
-// One sentence on stderr: which coroutine ended by which exception.
+// One sentence on stderr: which coroutine ended by which exception. A signal that the program handles is handed on instead (signals/app_signals.h).
 void report_failure(const std::string& name, std::uint64_t identity, const std::exception_ptr& exception);
 
 }  // namespace cprime::detail

@@ -16,6 +16,7 @@
 #include "runtime/scheduler/child_first.h"
 #include "runtime/scheduler/enqueue.h"
 #include "runtime/scheduler/parking.h"
+#include "runtime/signals/out_of_memory.h"
 #include "runtime/stacks/high_water.h"
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
@@ -192,7 +193,10 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     const SlotGrant grant = take_slot(worker, request, site);
     if (__builtin_expect(grant.must_wait, 0)) return state.gates.wait(worker, index, request, grant);
     const auto [pool, slot] = std::pair(grant.pool, grant.slot);
-    if (slot == wire::kNone) return back_to_caller(worker);
+    if (__builtin_expect(slot == wire::kNone, 0)) {
+        if ((request.flags & kSpawnSignal) == 0) raise_out_of_stacks(pool);
+        return back_to_caller(worker);
+    }
     if (pool <= kPoolSmall || pool == kPoolLocal) warn_if_binding_is_lazy();
     const std::uint32_t child = state.records.allocate(worker);
     void* result = request.type->result_bytes != 0 ? std::malloc(request.type->result_bytes) : nullptr;
@@ -200,6 +204,7 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
         std::free(result);
         state.gates.give_back(worker, pool, slot);
         if (child != wire::kNone) state.records.free(worker, child);
+        if ((request.flags & kSpawnSignal) == 0) raise_out_of_stacks(pool);
         return back_to_caller(worker);
     }
     // Now, not with the spawn: whoever looks at the pool before that finds the slot taken.

@@ -19,6 +19,12 @@ wire::SignalRecord& SignalRecords::of(int number) {
     return record;
 }
 
+std::uint32_t SignalRecords::own(std::string_view name) {
+    const std::uint32_t index = segment_->allocate_records(wire::SectionKind::kSignals, 1);
+    if (index != wire::kNone) this->name(records_[index], name);
+    return index;
+}
+
 void SignalRecords::name(wire::SignalRecord& record, std::string_view name) {
     const std::uint32_t string = segment_->intern(name);
     record.name.store(string == wire::kNone ? 0 : string + 1, std::memory_order_release);  // [signal.named]

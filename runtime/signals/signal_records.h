@@ -21,6 +21,10 @@ public:
     // The record of a signal of the system, 0 < number < wire::kSignalsMax, named from now on.
     wire::SignalRecord& of(int number);
 
+    // A new record of a signal of the program's own; its index, or wire::kNone when there are wire::kSignalRecordsMax. Takes a lock.
+    std::uint32_t own(std::string_view name);
+    wire::SignalRecord& at(std::uint32_t index) { return records_[index]; }
+
 private:
     // Shows the record to viewers.
     void name(wire::SignalRecord& record, std::string_view name);

@@ -58,7 +58,7 @@ void forward(int number, siginfo_t* info, void* context) {
     if (getpid() != g_forward_process.load(std::memory_order_relaxed)) {
         // A forked child: there is no runtime here. What the signal does to any process, as soon as this handler returns.
         signal(number, SIG_DFL);
-        raise(number);
+        ::raise(number);
         return;
     }
     const pid_t thread = g_forward_thread.load(std::memory_order_relaxed);
@@ -192,7 +192,7 @@ void SignalThread::deliver(const SignalInfo& info) {
             sigset_t one;
             sigemptyset(&one);
             sigaddset(&one, info.number);
-            raise(info.number);
+            ::raise(info.number);
             pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
         }
         ending_ = true;

@@ -31,6 +31,8 @@
 
 namespace cprime {
 
+class AnySignal;
+
 // One delivered signal.
 struct SignalInfo {
     int number = 0;
@@ -53,6 +55,11 @@ public:
         return handle(
             number, Handler([handler = std::move(handler)](const SignalInfo&) mutable { handler(); }), place);
     }
+
+    // The program's own signals, by type, and those of them that nobody handles or recovers: cprime/app_signal.h.
+    template <typename S, typename F>
+    Signals& handle(F handler, Place place = CPRIME_HERE);
+    Signals& on_unhandled(std::function<void(const AnySignal&)> handler, Place place = CPRIME_HERE);
 
     // How many of this number have become coroutines since the runtime started.
     unsigned long long delivered(int number) const;
