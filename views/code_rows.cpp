@@ -113,7 +113,7 @@ void CodePanel::draw_row(Workspace& ws, std::size_t index, float gutter) {
     }
     const std::string name = fmt::format("code.row.{}", index);
     const bool pressed = ImGui::InvisibleButton(
-        name.c_str(), {std::max(x - at.x + ws.px(12), width - (at.x - left)), height});
+        name.c_str(), {std::max({1.0F, x - at.x + ws.px(12), width - (at.x - left)}), height});
     publish_item(ws, name);
     if (!ImGui::IsItemHovered()) return;
     hovered_next_ = index;

@@ -238,7 +238,7 @@ void HistogramView::draw_strip(Workspace& ws, const HistogramPanel& panel, const
     const Theme& theme = *ws.theme;
     ImGui::SetCursorScreenPos({area.x0, area.y0});
     const std::string name = fmt::format("histograms.panel.{}", index);
-    if (ImGui::InvisibleButton(name.c_str(), {std::max(1.0F, area.x1 - area.x0), area.y1 - area.y0}))
+    if (ImGui::InvisibleButton(name.c_str(), {std::max(1.0F, area.x1 - area.x0), std::max(1.0F, area.y1 - area.y0)}))
         chosen_ = index;
     publish_item(ws, name);
     ImDrawList* list = ImGui::GetWindowDrawList();

@@ -69,7 +69,7 @@ void MainWindow::draw_key_sheet() {
         ImGui::SetCursorPos({x, y});
         const bool possible = !action.possible || action.possible();
         const ImVec2 at = ImGui::GetCursorScreenPos();
-        if (ImGui::InvisibleButton(action.id.c_str(), {column, ws_.px(24)}) && possible) to_run = action.id;
+        if (ImGui::InvisibleButton(action.id.c_str(), {std::max(1.0F, column), ws_.px(24)}) && possible) to_run = action.id;
         publish_item(ws_, "action." + action.id);
         ImDrawList* list = ImGui::GetWindowDrawList();
         if (ImGui::IsItemHovered())

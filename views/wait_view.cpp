@@ -165,7 +165,7 @@ void WaitView::draw_cycles(Workspace& ws, const Placed& placed) {
             const float height = size.y + 2 * ws.px(6);
             ImGui::SetCursorScreenPos({at.x + ws.px(12), at.y});
             const std::string name = fmt::format("waits.cycle.{}", index);
-            if (ImGui::InvisibleButton(name.c_str(), {width, height})) {
+            if (ImGui::InvisibleButton(name.c_str(), {std::max(1.0F, width), height})) {
                 for (const std::string& id : cycle.ids) {
                     if (id.starts_with("channel:")) continue;
                     ws.select_coroutine(std::strtoull(id.c_str(), nullptr, 10));

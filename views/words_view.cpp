@@ -233,7 +233,7 @@ void WordsView::draw_row(Workspace& ws, std::size_t index, float width) {
     list->AddRectFilled({at.x + ws.px(4), at.y}, {at.x + ws.px(chosen ? 10 : 8), at.y + height},
                         part_colour(ws, row));
     const std::string name = fmt::format("words.row.{}", index);
-    const float wide = row.kind == WordRow::Kind::kHeading ? width : std::max(width, x - at.x);
+    const float wide = row.kind == WordRow::Kind::kHeading ? width : std::max({1.0F, width, x - at.x});
     const bool pressed = ImGui::InvisibleButton(name.c_str(), {wide, height});
     publish_item(ws, name);
     if (pressed) press(ws, index);
