@@ -1,15 +1,17 @@
 // AppSignals: the program's own signals by type: their records, their handlers, and the coroutines that run these.
 //
 //   notify(s) ─────────────────────────────┐
-//   raise(s), no scope, nobody joins ──────┴──▶ hand_over() ──spawn──▶ coroutine of the signal pools: handler(s), then, in the same one, whatever waits
+//   raise(s), no scope, nobody joins ──────┴──▶ hand_over() ──spawn──▶ coroutine of the signal pools: handler(s), then, in the same one, whatever
+//   waits
 //                                                   └─ no stack for it ──▶ waiting_, until a handler ends; lost where none runs
 //
-// A spawn here is made as by a thread that is no worker, whoever calls: a runtime call may not make another one, and the signal pools, like the emergency
-// slots behind them, never let a spawn wait.
+// A spawn here is made as by a thread that is no worker, whoever calls: a runtime call may not make another one, and the signal pools, like the
+// emergency slots behind them, never let a spawn wait.
 //
 // Invariants
 //   A1  Every signal that arrives is counted as arrived once, before anything else of it, and once as delivered, coalesced or lost, or waits.
-//   A2  A signal is in waiting_ only while running_ > 0: who ends a handler takes from waiting_ under the lock under which running_ falls, so none is left.
+//   A2  A signal is in waiting_ only while running_ > 0: who ends a handler takes from waiting_ under the lock under which running_ falls, so none
+//       is left.
 //   A3  No user code runs under lock_: handlers are copied out as shared pointers, and destroyed by whoever has the last one.
 //
 // Thread: any; lock_ is held for a look-up. Tested in tests/unit/runtime/app_signal_test.cpp.
@@ -49,8 +51,8 @@ public:
     // Whether a look-up goes on, perhaps by the caller itself: an allocation in its midst may not ask for another one.
     bool busy_here();
 
-    // Makes it a coroutine of its handler. False: it has none, or there was neither a stack nor somebody to wait for, and it is lost; said, unless `quiet`.
-    // On a worker's own stack, or a thread.
+    // Makes it a coroutine of its handler. False: it has none, or there was neither a stack nor somebody to wait for, and it is lost; said, unless
+    // `quiet`. On a worker's own stack, or a thread.
     bool hand_over(const std::shared_ptr<HeldSignal>& signal, bool quiet = false);
     // Counts its arrival, and notes when that was. Throws std::bad_alloc where its type is new.
     void arrive(HeldSignal& signal);

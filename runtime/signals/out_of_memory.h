@@ -1,7 +1,7 @@
 // OutOfMemory as the rest of the runtime sees it (cprime/out_of_memory.h).
 //
-// What its coroutine needs is made while there is memory: the signal itself, its record, its site, the entry of its list of scopes. So raising it allocates
-// nothing but a slot, which may be an emergency one.
+// What its coroutine needs is made while there is memory: the signal itself, its record, its site, the entry of its list of scopes. So raising it
+// allocates nothing but a slot, which may be an emergency one.
 //
 // Thread: as marked. Tested in tests/unit/runtime/out_of_memory_test.cpp.
 #pragma once

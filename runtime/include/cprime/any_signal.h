@@ -1,6 +1,7 @@
 // AnySignal: a signal of the program, of whatever type, with where it came from and what caused it. A handle that may be copied and kept.
 //
-// A signal is a value of any class type of the program: struct NetworkDown { std::string host; }. If it has message() or what(), that is what is said of it.
+// A signal is a value of any class type of the program: struct NetworkDown { std::string host; }. If it has message() or what(), that is what is
+// said of it.
 //
 // Thread: any; the value is constant. Texts are computed when asked for. Tested in tests/unit/runtime/local_signal_test.cpp.
 #pragma once
@@ -46,7 +47,8 @@ struct HeldSignal : std::enable_shared_from_this<HeldSignal> {
     std::uint32_t epoch = 0;             // and of which Runtime
     std::uint32_t causes_count = 0;      // length of the chain behind `cause`
     bool in_handler = false;  // raised by a coroutine that handles one: it is not handed on to another such
-    // Its arrival was counted and what became of it was not yet. Writers: who raises it; whoever recovers or loses it, once, by exchange. Relaxed: a count.
+    // Its arrival was counted and what became of it was not yet. Writers: who raises it; whoever recovers or loses it, once, by exchange. Relaxed:
+    // a count.
     std::atomic<bool> pending{false};
 };
 

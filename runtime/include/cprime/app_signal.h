@@ -6,15 +6,16 @@
 //   ...
 //   cprime::notify(NetworkDown{"db1"});                                  // anywhere; goes on at once
 //
-// notify() returns, whoever handles the signal; raise() (catch_signals.h) does not: it unwinds the coroutine to a scope that catches it, and becomes the
-// same as notify() where there is none and nobody joins.
+// notify() returns, whoever handles the signal; raise() (catch_signals.h) does not: it unwinds the coroutine to a scope that catches it, and
+// becomes the same as notify() where there is none and nobody joins.
 //
-// The handler runs in a coroutine of its own from the signal pools, before everything else that is ready: ordinary code that may allocate, send, wait and
-// recover. In it current_signal() is the signal. Several may run at once. Where there is no stack for another one, the signal waits for a handler that ends.
-// A handler that is left by an exception, or by a signal that it raises, ends as failed, with one sentence: nothing is handed on to another handler.
+// The handler runs in a coroutine of its own from the signal pools, before everything else that is ready: ordinary code that may allocate, send,
+// wait and recover. In it current_signal() is the signal. Several may run at once. Where there is no stack for another one, the signal waits for a
+// handler that ends. A handler that is left by an exception, or by a signal that it raises, ends as failed, with one sentence: nothing is handed on
+// to another handler.
 //
-// Without a handler of its type a signal goes to that of on_unhandled(), with any of them; without that it is *lost*: counted, and said on stderr, the first
-// time and whenever their number has grown tenfold.
+// Without a handler of its type a signal goes to that of on_unhandled(), with any of them; without that it is *lost*: counted, and said on stderr,
+// the first time and whenever their number has grown tenfold.
 //
 // Thread: any while a Runtime lives; never a handler that the system calls (sigaction). Tested in tests/unit/runtime/app_signal_test.cpp.
 #pragma once

@@ -8,14 +8,15 @@
 // The rule:
 //   1  raise(s) never returns. It unwinds, so that destructors and defers run, to the innermost scope of this coroutine that names s's type, exactly.
 //   2  No scope does: the coroutine ends as *failed*. Whoever joins it finds s raised at its join(), where scopes of its own may catch it.
-//   3  Nobody joins it: s becomes an application signal (app_signal.h), handled by a coroutine of its own: that of signals().handle<S>(...), else that of
-//      signals().on_unhandled(...), else it is counted as lost and one sentence on stderr.
+//   3  Nobody joins it: s becomes an application signal (app_signal.h), handled by a coroutine of its own: that of signals().handle<S>(...), else
+//      that of signals().on_unhandled(...), else it is counted as lost and one sentence on stderr.
 //   4  notify(s) (app_signal.h) is the other one: it always returns, unwinds nobody, and goes straight to 3.
 //   5  On a thread that is no worker scopes work the same; without one, s is an exception that nobody catches.
 //
-// recover() runs the body, and the handler when it was needed, outside of any exception: it may wait, and raise again, which keeps what it recovers from as
-// the cause: current_signal().cause(). The whole chain is printed. What it raises is for scopes further out. A scope that names AnySignal catches
-// all; of several that match, the first named counts. Both return the body's type. Exceptions that are no signals, Cancelled among them, pass.
+// recover() runs the body, and the handler when it was needed, outside of any exception: it may wait, and raise again, which keeps what it recovers
+// from as the cause: current_signal().cause(). The whole chain is printed. What it raises is for scopes further out. A scope that names AnySignal
+// catches all; of several that match, the first named counts. Both return the body's type. Exceptions that are no signals, Cancelled among them,
+// pass.
 //
 // raise() is a C++ exception (a catch of std::exception finds it, a noexcept function ends the program), and costs one: wants a stack that exceptions
 // fit on, Medium or Large, and -fexceptions. A scope costs 2 ns while nothing is raised.

@@ -2,12 +2,12 @@
 //
 //   const auto unlock = cprime::defer([&] { table.release(row); });
 //
-// It runs at the end of the scope; when an exception or a signal (catch_signals.h) unwinds through it; when the coroutine was cancelled and returns; and,
-// what a destructor cannot, when the coroutine is *abandoned* after a fault: its frames are not unwound then, its destructors do not run, but its defers
-// do, newest first. So what other coroutines wait for is better given back here than in a destructor.
+// It runs at the end of the scope; when an exception or a signal (catch_signals.h) unwinds through it; when the coroutine was cancelled and
+// returns; and, what a destructor cannot, when the coroutine is *abandoned* after a fault: its frames are not unwound then, its destructors do not
+// run, but its defers do, newest first. So what other coroutines wait for is better given back here than in a destructor.
 //
-// What it throws is one sentence on stderr, and the next one runs. After a fault it runs on another stack than its own, while that still stands: it may
-// read and write what it captured, not trust that the coroutine left it whole.
+// What it throws is one sentence on stderr, and the next one runs. After a fault it runs on another stack than its own, while that still stands: it
+// may read and write what it captured, not trust that the coroutine left it whole.
 //
 // Thread: made and ended by the same coroutine, or thread that is no worker; it lives on a stack. 2 ns. Tested in tests/unit/runtime/defer_test.cpp.
 #pragma once

@@ -8,7 +8,8 @@
 //
 // It is raised, once it has a handler, at a spawn that gets no stack (which then fails as ever: the handler cannot help that one), and, with
 // answer_failed_allocations(), by operator new. Its coroutine stands on one of the emergency stacks that were backed by memory from the start
-// (PoolConfig::emergency_slots), and nothing is allocated on its way there. While one is being answered further ones are *coalesced*: counted, no more.
+// (PoolConfig::emergency_slots), and nothing is allocated on its way there. While one is being answered further ones are *coalesced*: counted, no
+// more.
 //
 // Thread: any. Tested in tests/unit/runtime/out_of_memory_test.cpp and runtime/examples/out_of_memory.
 #pragma once
@@ -28,9 +29,9 @@ struct OutOfMemory {
     std::string_view message() const noexcept;
 };
 
-// From now on, until the Runtime ends, operator new that finds no memory raises OutOfMemory; a coroutine waits for the handler, at most for `patience_ms`,
-// and tries again as often as handlers end in time and two were not in vain. Then, and on other threads at once, std::bad_alloc is thrown as ever. Replaces
-// std::get_new_handler(), and puts it back at the end.
+// From now on, until the Runtime ends, operator new that finds no memory raises OutOfMemory; a coroutine waits for the handler, at most for
+// `patience_ms`, and tries again as often as handlers end in time and two were not in vain. Then, and on other threads at once, std::bad_alloc is
+// thrown as ever. Replaces std::get_new_handler(), and puts it back at the end.
 //
 // A coroutine that allocates while it holds what the handler wants (a lock) keeps it waiting for that long.
 void answer_failed_allocations(unsigned patience_ms = 1000);
