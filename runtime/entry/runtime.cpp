@@ -250,7 +250,7 @@ void start(RuntimeState& state, const RuntimeOptions& options) {
     start_channels(*state.segment);
     start_waitables(*state.segment);
     g_shutdown_steps.start();
-    if (!start_signals()) {
+    if (!start_signals(options)) {
         fatal(
             "there is no descriptor or no thread to be had for signals; raise those limits (ulimit -n, "
             "ulimit -u)",
@@ -386,6 +386,7 @@ Runtime::~Runtime() {
     detail::g_hold.end();
     state.scheduler.stop();
     detail::join_workers(state);
+    detail::end_signals();
     detail::g_chaos.begin(std::nullopt, false);
     state.blocking.stop();
     detail::finish_learning(state);

@@ -67,7 +67,8 @@ std::uint8_t declared_class(const SpawnRequest& request, const coro_metadata& sa
 
 // What the ladder of evidence says, or the smallest class above it in which the closure leaves room.
 std::uint8_t choose_pool(const SpawnRequest& request, std::uint32_t site, const Pools& pools) {
-    if ((request.flags & kSpawnSignal) != 0) return kPoolSignal;
+    if ((request.flags & kSpawnSignal) != 0)
+        return (request.flags & kSpawnSmallSignal) != 0 ? kPoolSignalSmall : kPoolSignal;
     const bool plain = request.stack_bytes == 0 && request.metadata == nullptr &&
                        request.place.unoptimised == 0;
     Sites& sites = g_runtime->sites;
@@ -197,7 +198,7 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
         if ((request.flags & kSpawnSignal) == 0) raise_out_of_stacks(pool);
         return back_to_caller(worker);
     }
-    if (pool <= kPoolSmall || pool == kPoolLocal) warn_if_binding_is_lazy();
+    if (pool <= kPoolSmall || pool == kPoolLocal || pool == kPoolSignalSmall) warn_if_binding_is_lazy();
     const std::uint32_t child = state.records.allocate(worker);
     void* result = request.type->result_bytes != 0 ? std::malloc(request.type->result_bytes) : nullptr;
     if (child == wire::kNone || (request.type->result_bytes != 0 && result == nullptr)) {

@@ -78,6 +78,8 @@ void say_ways(const Identified& who) {
     say("  to mend it, one of:\n");
     if (who.pool == kPoolLarge) {
         say("    no class is larger: reduce its recursion or its frames\n");
+    } else if (who.pool == kPoolSignalSmall) {
+        say("    a larger one at the handler: cprime::SignalComplexity::complex\n");
     } else if (who.pool == kPoolSignal) {
         say("    the deep work in a coroutine of its own: {.size_class = cprime::size_class::large}\n");
     } else {

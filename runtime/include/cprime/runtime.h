@@ -43,6 +43,7 @@
 
 #include "cprime/pool_config.h"
 #include "cprime/scheduling_policy.h"
+#include "cprime/signal.h"
 #include "cprime/spawn.h"
 
 namespace cprime {
@@ -89,6 +90,10 @@ struct RuntimeOptions {
     // 0: nobody looks by himself.
     std::chrono::milliseconds reap_idle_after{0};
     PoolConfig pools = {};  // how many stacks there are, ready or at most
+    SignalHandlers signals = {};  // that are there before the first signal can come (cprime/signal.h)
+    // False: no thread waits for signals, and the runtime takes none: each does what the system or a plain handler does about it
+    // (cprime/direct_signal.h). Nobody looks for coroutines that keep their worker then, stall_report_ms is without effect.
+    bool signal_thread = true;
 };
 
 namespace detail {
