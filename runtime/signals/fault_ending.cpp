@@ -14,6 +14,7 @@
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/signals/faults.h"
+#include "runtime/signals/nests.h"
 #include "runtime/signals/signal_records.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
@@ -46,7 +47,7 @@ void spawn_handler(const std::shared_ptr<const FaultInfo>& info) {
 void finish_faulted(void* argument) {
     const std::unique_ptr<Ending> ending(static_cast<Ending*>(argument));
     if (!ending->bare) {
-        if (g_run_defers != nullptr) g_run_defers(ending->index);
+        run_defers(ending->index);
         spawn_handler(ending->info);
     }
     throw Fault(ending->info);

@@ -54,7 +54,6 @@ FaultCounts fault_counts() noexcept {
 namespace detail {
 
 Faults g_faults;
-void (*g_run_defers)(std::uint32_t coroutine) = nullptr;
 
 namespace {
 

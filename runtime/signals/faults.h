@@ -110,8 +110,4 @@ private:
 
 extern Faults g_faults;
 
-// The defers that a coroutine has registered, last first; the coroutine itself calls it, on a fresh stack. Null: there is nothing that registers any.
-// Writer: before workers run.
-extern void (*g_run_defers)(std::uint32_t coroutine);
-
 }  // namespace cprime::detail

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cprime/channel.h>
+#include <cprime/defer.h>
 #include <cprime/fault.h>
 #include <cprime/mutex.h>
 #include <cprime/runtime.h>
@@ -278,37 +279,41 @@ TEST(Fault, a_thousand_in_a_row_cost_their_stacks_and_nothing_else) {
 TEST(Fault, while_it_ends_by_a_fault_loses_what_it_deferred_and_no_more) {
     static int runs = 0;
     runs = 0;
-    detail::g_run_defers = [](std::uint32_t) {
-        ++runs;
-        write_to(nullptr);
-    };
     static_cast<void>(said([] {
         run({.workers = 1, .faults = {.policy = FaultPolicy::abandon}}, [] {
-            EXPECT_THROW(spawn("twice", [] { fault(SIGFPE); }).join(), Fault);
+            auto faulty = spawn("twice", [] {
+                const auto never = defer([] { ++runs; });  // further out than the one that faults
+                const auto faults = defer([] {
+                    ++runs;
+                    write_to(nullptr);
+                });
+                fault(SIGFPE);
+            });
+            EXPECT_THROW(faulty.join(), Fault);
             EXPECT_EQ(fault_counts().abandoned, 2u);
             EXPECT_EQ(fault_counts().slots_quarantined, 2u);
         });
     }));
-    detail::g_run_defers = nullptr;
     EXPECT_EQ(runs, 1);
 }
 
 TEST(Fault, what_it_deferred_runs_as_the_same_coroutine_and_may_wait) {
     static std::uint64_t deferred_by = 0;
     deferred_by = 0;
-    detail::g_run_defers = [](std::uint32_t index) {
-        static_cast<void>(yield());
-        deferred_by = detail::detail(index).identity.load();
-    };
     static_cast<void>(said([] {
         run({.workers = 2, .faults = {.policy = FaultPolicy::abandon}}, [] {
-            auto faulty = spawn("defers", [] { write_to(nullptr); });
+            auto faulty = spawn("defers", [] {
+                const auto later = defer([] {
+                    static_cast<void>(yield());
+                    deferred_by = this_id();
+                });
+                write_to(nullptr);
+            });
             const std::uint64_t id = faulty.id();
             EXPECT_THROW(faulty.join(), Fault);
             EXPECT_EQ(deferred_by, id);
         });
     }));
-    detail::g_run_defers = nullptr;
 }
 
 TEST(Fault, leaves_the_record_as_exited_and_abandoned_on_a_slot_that_nobody_gets) {
