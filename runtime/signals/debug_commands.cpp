@@ -75,15 +75,15 @@ bool read_line(int descriptor, char* text, std::size_t size) {
 void print_figures(int output) {
     const DirectFigures figures = direct_figures();
     if (figures.has_runtime) {
-        Line(output) << figures.alive << " coroutines alive, " << figures.spawned << " spawned, " << figures.switches
-                     << " switches on " << figures.workers << " workers\n";
+        Line(output) << figures.alive << " coroutines alive, " << figures.spawned << " spawned, "
+                     << figures.switches << " switches on " << figures.workers << " workers\n";
     } else {
         Line(output) << "no runtime\n";
     }
     for (int number = 1; number < static_cast<int>(coroscope::wire::kSignalsMax); ++number) {
         if (const std::uint64_t arrived = direct_arrived(number); arrived != 0)
-            Line(output) << "signal " << static_cast<std::uint64_t>(number) << ": " << arrived << " arrived, " << direct_finished(number)
-                         << " handled\n";
+            Line(output) << "signal " << static_cast<std::uint64_t>(number) << ": " << arrived << " arrived, "
+                         << direct_finished(number) << " handled\n";
     }
 }
 
@@ -123,10 +123,12 @@ void ask(const SignalInfo& info) {
     const int input = g_options.input >= 0 ? g_options.input : terminal;
     const int output = g_options.output >= 0 ? g_options.output : terminal;
     if (input < 0 || output < 0) {
-        Line(STDERR_FILENO) << "cprime: signal " << static_cast<std::uint64_t>(info.number)
-                            << " asks what to do, and there is no terminal to answer at; name descriptors in DebugOptions\n";
+        Line(STDERR_FILENO)
+            << "cprime: signal " << static_cast<std::uint64_t>(info.number)
+            << " asks what to do, and there is no terminal to answer at; name descriptors in DebugOptions\n";
     } else {
-        Line(output) << "cprime: stopped by signal " << static_cast<std::uint64_t>(info.number) << "; stat, continue, exit, help\n";
+        Line(output) << "cprime: stopped by signal " << static_cast<std::uint64_t>(info.number)
+                     << "; stat, continue, exit, help\n";
         char text[128];
         do {
             Line(output) << "debug> ";

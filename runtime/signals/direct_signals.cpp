@@ -78,7 +78,8 @@ void on_signal(int number, siginfo_t* info, void* /*context*/) {
     if (const DirectHandler handler = direct.handler.load(std::memory_order_acquire); handler != nullptr)
         handler({number, info->si_pid, info->si_uid, info->si_value.sival_int});
     direct.finished.fetch_add(1, kRelaxed);
-    if (const Shown shown; shown.state() != nullptr) g_signal_records.of(number).finished.fetch_add(1, kRelaxed);
+    if (const Shown shown; shown.state() != nullptr)
+        g_signal_records.of(number).finished.fetch_add(1, kRelaxed);
     errno = error_before;
 }
 
@@ -90,7 +91,8 @@ void on_signal(int number, siginfo_t* info, void* /*context*/) {
 
 void check(int number) {
     if (const char* why = why_not_handled(number); why != nullptr) refuse(number, why);
-    if (g_signal_thread != nullptr) refuse(number, "the Runtime has a signal thread, whose it is; use cprime::signals()");
+    if (g_signal_thread != nullptr)
+        refuse(number, "the Runtime has a signal thread, whose it is; use cprime::signals()");
 }
 
 void show(int number) {
@@ -129,7 +131,8 @@ void attach_direct_signals() {
     const std::lock_guard<std::mutex> hold(g_lock);
     g_shown_process.store(getpid(), kRelaxed);
     for (int number = 1; number < static_cast<int>(wire::kSignalsMax); ++number) {
-        if (direct_of(number).is_ours) g_signal_records.of(number).route.store(wire::SignalRoute::kDirect, kRelaxed);
+        if (direct_of(number).is_ours)
+            g_signal_records.of(number).route.store(wire::SignalRoute::kDirect, kRelaxed);
     }
     g_shown.store(g_runtime);
 }
@@ -227,7 +230,8 @@ SignalFlag::operator bool() const noexcept {
 
 bool SignalFlag::take() noexcept {
     std::atomic<bool>& flag = direct_of(number_).flag;
-    return flag.load(std::memory_order_relaxed) && flag.exchange(false, std::memory_order_acquire);  // [direct.flag]
+    return flag.load(std::memory_order_relaxed) &&
+           flag.exchange(false, std::memory_order_acquire);  // [direct.flag]
 }
 
 }  // namespace cprime

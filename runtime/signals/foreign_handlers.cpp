@@ -26,16 +26,19 @@ std::string place_of(const void* handler) {
         std::snprintf(address, sizeof address, "%p", handler);
         return address;
     }
-    std::string text = about.dli_sname != nullptr && about.dli_saddr == handler ? about.dli_sname : "a function without a name";
+    std::string text = about.dli_sname != nullptr && about.dli_saddr == handler ? about.dli_sname
+                                                                                : "a function without a name";
     return text + " in " + about.dli_fname;
 }
 
 bool is_fault(int number) {
-    return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGTRAP || number == SIGABRT;
+    return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL ||
+           number == SIGTRAP || number == SIGABRT;
 }
 
 bool is_taken(wire::SignalRoute route) {
-    return route == wire::SignalRoute::kShutdown || route == wire::SignalRoute::kCoroutine || route == wire::SignalRoute::kIgnored;
+    return route == wire::SignalRoute::kShutdown || route == wire::SignalRoute::kCoroutine ||
+           route == wire::SignalRoute::kIgnored;
 }
 
 }  // namespace
@@ -66,7 +69,8 @@ bool ForeignHandlers::look_at(int number) {
     const bool foreign = !ours && (no_stack || !is_fault(number));
     if (!foreign && g_signal_records.is_unused(number)) return false;
     wire::SignalRecord& record = g_signal_records.of(number);
-    const auto flags = static_cast<std::uint8_t>((foreign ? wire::kSignalForeign : 0) | (no_stack ? wire::kSignalNoAlternateStack : 0));
+    const auto flags = static_cast<std::uint8_t>((foreign ? wire::kSignalForeign : 0) |
+                                                 (no_stack ? wire::kSignalNoAlternateStack : 0));
     const bool taken = is_taken(record.route.load(std::memory_order_relaxed));
     const std::string who = foreign ? place_of(handler) : std::string();
     record.handler.store(foreign ? g_signal_records.string_of(who) : 0, std::memory_order_relaxed);
@@ -76,12 +80,14 @@ bool ForeignHandlers::look_at(int number) {
     const std::string name = coroscope::base::signal_name(number);
     if (taken) {
         std::fprintf(stderr,
-                     "cprime: %s has a handler that is not the runtime's: %s; threads that do not block the signal run it%s; let "
+                     "cprime: %s has a handler that is not the runtime's: %s; threads that do not block the "
+                     "signal run it%s; let "
                      "cprime::signals() handle it, or reset() it\n",
                      name.c_str(), who.c_str(), no_stack ? ", without SA_ONSTACK" : "");
     } else {
         std::fprintf(stderr,
-                     "cprime: the handler of %s is installed without SA_ONSTACK: %s; a signal takes 3.4 KiB of the stack that it comes "
+                     "cprime: the handler of %s is installed without SA_ONSTACK: %s; a signal takes 3.4 KiB "
+                     "of the stack that it comes "
                      "to, and a coroutine may have less\n",
                      name.c_str(), who.c_str());
     }

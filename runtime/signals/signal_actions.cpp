@@ -37,7 +37,8 @@ std::string text_of(const Place& place) {
 }  // namespace
 
 const char* why_not_handled(int number) {
-    if (number <= 0 || number >= static_cast<int>(wire::kSignalsMax)) return "there is no signal of that number";
+    if (number <= 0 || number >= static_cast<int>(wire::kSignalsMax))
+        return "there is no signal of that number";
     if (number == SIGKILL || number == SIGSTOP) return "the kernel lets nobody catch it";
     if (is_fault(number)) return "it is a fault, which happens in the middle of whoever makes it";
     return number >= __SIGRTMIN && number < SIGRTMIN ? "it is the C library's own" : nullptr;
@@ -48,18 +49,22 @@ void refuse_bad_handlers(const SignalHandlers& handlers) {
     for (std::size_t i = 0; i < entries.size(); ++i) {
         const int number = entries[i].number;
         if (const char* why = why_not_handled(number); why != nullptr) {
-            fatal(signal_name(number) + " cannot be handled by a coroutine, as " + text_of(entries[i].place) + " wants: " + why, 1);
+            fatal(signal_name(number) + " cannot be handled by a coroutine, as " + text_of(entries[i].place) +
+                      " wants: " + why,
+                  1);
         }
         for (std::size_t j = 0; j < i; ++j) {
             if (entries[j].number != number) continue;
-            fatal(signal_name(number) + " has two handlers in RuntimeOptions::signals, from " + text_of(entries[j].place) +
-                      " and " + text_of(entries[i].place) + "; leave one of them out, or replace it by signals().handle() later",
+            fatal(signal_name(number) + " has two handlers in RuntimeOptions::signals, from " +
+                      text_of(entries[j].place) + " and " + text_of(entries[i].place) +
+                      "; leave one of them out, or replace it by signals().handle() later",
                   1);
         }
     }
 }
 
-void SignalThread::handle(int number, Signals::Handler handler, SignalComplexity complexity, const Place& place) {
+void SignalThread::handle(int number, Signals::Handler handler, SignalComplexity complexity,
+                          const Place& place) {
     anything_handled_.store(true, kRelaxed);
     wire::SignalRecord& record = g_signal_records.of(number);
     const std::uint32_t site = g_runtime->sites.find(place, signal_name(number),
@@ -88,7 +93,9 @@ bool SignalThread::take_default(int number) {
     switch (number) {
         case SIGINT:
         case SIGTERM:
-            take(number, [](const SignalInfo&) { shutdown(); }, SignalComplexity::complex, CPRIME_HERE, Route::kShutdown);
+            take(
+                number, [](const SignalInfo&) { shutdown(); }, SignalComplexity::complex, CPRIME_HERE,
+                Route::kShutdown);
             return true;
         case SIGUSR1:
             take(number, {}, SignalComplexity::micro, CPRIME_HERE, Route::kIgnored);
@@ -101,7 +108,8 @@ bool SignalThread::take_default(int number) {
     }
 }
 
-void SignalThread::take(int number, Signals::Handler handler, SignalComplexity complexity, const Place& place, Route route) {
+void SignalThread::take(int number, Signals::Handler handler, SignalComplexity complexity, const Place& place,
+                        Route route) {
     wire::SignalRecord& record = g_signal_records.of(number);
     auto action = std::make_shared<const Action>(
         Action{std::move(handler), complexity, place, signal_name(number), &record, route});
@@ -176,13 +184,15 @@ SignalThread& thread_for(int number, const char* call) {
     runtime(call);
     if (g_signal_thread == nullptr) {
         std::fprintf(stderr,
-                     "cprime: %s cannot be handled by a coroutine: the runtime was started without a signal thread; use "
+                     "cprime: %s cannot be handled by a coroutine: the runtime was started without a signal "
+                     "thread; use "
                      "cprime::direct_signals()\n",
                      signal_name(number).c_str());
         std::abort();
     }
     if (const char* why = why_not_handled(number); why != nullptr) {
-        std::fprintf(stderr, "cprime: %s cannot be handled by a coroutine: %s\n", signal_name(number).c_str(), why);
+        std::fprintf(stderr, "cprime: %s cannot be handled by a coroutine: %s\n", signal_name(number).c_str(),
+                     why);
         std::abort();
     }
     return *g_signal_thread;

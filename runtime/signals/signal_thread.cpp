@@ -79,7 +79,10 @@ bool start_signals(const RuntimeOptions& options) {
     if (!g_signal_records.start(*g_runtime->segment, g_runtime->workers_count)) return false;
     if (!options.signal_thread) {
         if (!options.signals.entries().empty())
-            fatal("RuntimeOptions::signals names handlers, and RuntimeOptions::signal_thread is false; leave one of them out", 1);
+            fatal(
+                "RuntimeOptions::signals names handlers, and RuntimeOptions::signal_thread is false; leave "
+                "one of them out",
+                1);
         attach_direct_signals();
         return true;
     }
@@ -146,7 +149,8 @@ SignalThread::~SignalThread() {
 }
 
 void SignalThread::stop() {
-    if (!thread_.joinable()) return;  // it never came to life, and nothing was changed; or it has been stopped
+    if (!thread_.joinable())
+        return;  // it never came to life, and nothing was changed; or it has been stopped
     stopping_.store(true, kRelaxed);
     wake();
     thread_.join();
@@ -202,7 +206,8 @@ void SignalThread::loop() {
         deliver_batch();
     }
     for (; first_ < count_; ++first_)
-        lose(static_cast<int>(batch_[first_].ssi_signo), 1, "the runtime ended before a stack for its handler came back");
+        lose(static_cast<int>(batch_[first_].ssi_signo), 1,
+             "the runtime ended before a stack for its handler came back");
 }
 
 // Between signals it looks after workers that do not come back, and after handlers of others.
@@ -250,8 +255,8 @@ bool SignalThread::count_arrival(const signalfd_siginfo& arrived) {
     if (sent_on > 1) {
         record.coalesced.fetch_add(sent_on - 1, kRelaxed);
         if (emit::listening(wire::kCategorySignal))
-            emit::probe::signal_dropped(emit::thread_writer(), 0, arrived.ssi_signo, wire::SignalFate::kCoalesced, sent_on - 1,
-                                        arrival_ticks_);
+            emit::probe::signal_dropped(emit::thread_writer(), 0, arrived.ssi_signo,
+                                        wire::SignalFate::kCoalesced, sent_on - 1, arrival_ticks_);
     }
     return true;
 }
@@ -265,7 +270,8 @@ void SignalThread::coalesce_batch() {
         if (!is_real_time(number) && std::exchange(waits[number], true)) {
             g_signal_records.of(static_cast<int>(number)).coalesced.fetch_add(1, kRelaxed);
             if (emit::listening(wire::kCategorySignal))
-                emit::probe::signal_dropped(emit::thread_writer(), 0, number, wire::SignalFate::kCoalesced, 1, arrival_ticks_);
+                emit::probe::signal_dropped(emit::thread_writer(), 0, number, wire::SignalFate::kCoalesced, 1,
+                                            arrival_ticks_);
         } else {
             batch_[kept++] = batch_[i];
         }
@@ -278,7 +284,8 @@ void SignalThread::deliver_batch() {
         Delivery delivery = deliver(batch_[first_]);
         if (delivery != Delivery::kDone) {
             coalesce_batch();
-            wanted_.store(delivery == Delivery::kNoSlot ? Wanted::kSlot : Wanted::kTurn, kSeqCst);  // [signal.wanted]
+            wanted_.store(delivery == Delivery::kNoSlot ? Wanted::kSlot : Wanted::kTurn,
+                          kSeqCst);              // [signal.wanted]
             delivery = deliver(batch_[first_]);  // what came back before that could be seen
         }
         if (delivery != Delivery::kDone) break;
@@ -315,13 +322,15 @@ SignalThread::Delivery SignalThread::deliver(const signalfd_siginfo& arrived) {
     return delivery;
 }
 
-SignalThread::Delivery SignalThread::make_coroutine(const std::shared_ptr<const Action>& action, const SignalInfo& info) {
+SignalThread::Delivery SignalThread::make_coroutine(const std::shared_ptr<const Action>& action,
+                                                    const SignalInfo& info) {
     if (made_.load(kRelaxed) - begun_.load(kSeqCst) >= kAheadMost) return Delivery::kTooManyAhead;
     SpawnRequest request;
     request.name = action->name;
     request.place = action->place;
     request.flags = kSpawnSignal;
-    if (action->complexity == SignalComplexity::micro && action->place.unoptimised == 0) request.flags |= kSpawnSmallSignal;
+    if (action->complexity == SignalComplexity::micro && action->place.unoptimised == 0)
+        request.flags |= kSpawnSmallSignal;
     request.type = &closure_type<Handling, void>;
     park<&spawn_begin>(&request);
     if (request.coroutine == kNoCoroutine) return Delivery::kNoSlot;
@@ -330,12 +339,13 @@ SignalThread::Delivery SignalThread::make_coroutine(const std::shared_ptr<const 
     {
         SpawnGuard guard{request};
         const auto index = static_cast<std::uint32_t>(info.number);
-        ::new (request.closure) Closure<Handling, void>{Handling{action, info, {action->record, index, arrival_ticks_}}};
+        ::new (request.closure)
+            Closure<Handling, void>{Handling{action, info, {action->record, index, arrival_ticks_}}};
         guard.constructed = true;
     }
     if (emit::listening(wire::kCategorySignal)) {
-        emit::probe::signal(emit::thread_writer(), 0, static_cast<std::uint32_t>(info.number), request.coroutine,
-                            static_cast<std::uint64_t>(info.sender), arrival_ticks_);
+        emit::probe::signal(emit::thread_writer(), 0, static_cast<std::uint32_t>(info.number),
+                            request.coroutine, static_cast<std::uint64_t>(info.sender), arrival_ticks_);
     }
     return Delivery::kDone;
 }
@@ -343,7 +353,8 @@ SignalThread::Delivery SignalThread::make_coroutine(const std::shared_ptr<const 
 void SignalThread::handled_on_the_spot(const Action& action, const SignalInfo& info) {
     if (emit::listening(wire::kCategorySignal)) {
         const auto index = static_cast<std::uint32_t>(info.number);
-        emit::probe::signal(emit::thread_writer(), 0, index, wire::kNone, static_cast<std::uint64_t>(info.sender), arrival_ticks_);
+        emit::probe::signal(emit::thread_writer(), 0, index, wire::kNone,
+                            static_cast<std::uint64_t>(info.sender), arrival_ticks_);
         emit::probe::signal_handled(emit::thread_writer(), 0, index, wire::ExitStatus::kFinished, 0, 0);
     }
     action.record->delivered.fetch_add(1, kRelaxed);
@@ -363,7 +374,9 @@ void SignalThread::end_runtime(const Action& action, const SignalInfo& info) {
 // Amid a backlog: SIGINT or SIGTERM.
 void SignalThread::take_ends_only() {
     signalfd_siginfo arrived;
-    if (read(signals_.get(), &arrived, sizeof arrived) != static_cast<ssize_t>(sizeof arrived) || !count_arrival(arrived)) return;
+    if (read(signals_.get(), &arrived, sizeof arrived) != static_cast<ssize_t>(sizeof arrived) ||
+        !count_arrival(arrived))
+        return;
     const std::uint64_t of_batch = std::exchange(arrival_ticks_, coroscope::base::read_tsc());
     if (deliver(arrived) != Delivery::kDone)
         lose(static_cast<int>(arrived.ssi_signo), 1, "it got a handler while other signals waited for stacks");
@@ -375,7 +388,9 @@ void SignalThread::count_lost() {
     for (int number = 1; number < static_cast<int>(wire::kSignalsMax); ++number) {
         if (const std::uint32_t lost = take_lost(number); lost != 0) {
             g_signal_records.of(number).arrived.fetch_add(lost, kRelaxed);
-            lose(number, lost, "it came to a thread that does not block it, and the kernel queues no more for the signal thread (ulimit -i)");
+            lose(number, lost,
+                 "it came to a thread that does not block it, and the kernel queues no more for the signal "
+                 "thread (ulimit -i)");
         }
     }
 }
@@ -386,8 +401,8 @@ void SignalThread::lose(int number, std::uint64_t count, const char* why) {
         std::fprintf(stderr, "cprime: %s is lost: %s\n", coroscope::base::signal_name(number).c_str(), why);
     }
     if (emit::listening(wire::kCategorySignal))
-        emit::probe::signal_dropped(emit::thread_writer(), 0, static_cast<std::uint32_t>(number), wire::SignalFate::kLost, count,
-                                    coroscope::base::read_tsc());
+        emit::probe::signal_dropped(emit::thread_writer(), 0, static_cast<std::uint32_t>(number),
+                                    wire::SignalFate::kLost, count, coroscope::base::read_tsc());
 }
 
 }  // namespace cprime::detail

@@ -75,14 +75,15 @@ private:
         coroscope::wire::SignalRecord* record;
         Route route;
     };
-    struct Handling;  // the coroutine's function
+    struct Handling;                         // the coroutine's function
     static void (*handling_entry())(void*);  // where such coroutines begin
 
     enum class Wanted : std::uint32_t { kNothing, kSlot, kTurn };
     enum class Delivery : std::uint8_t { kDone, kNoSlot, kTooManyAhead };
 
     SignalThread() = default;
-    void take(int number, Signals::Handler handler, SignalComplexity complexity, const Place& place, Route route);
+    void take(int number, Signals::Handler handler, SignalComplexity complexity, const Place& place,
+              Route route);
     void take_defaults();
     bool take_default(int number);
     void ignore_broken_pipes();
@@ -129,9 +130,9 @@ private:
     // [signal.wanted] What the thread waits for. Writers: the thread, before it looks once more and sleeps; workers, who take it when they wake the
     // thread. seq_cst for kTurn: either the worker sees it or the thread sees begun_; slots are seen under the gates' lock.
     std::atomic<Wanted> wanted_{Wanted::kNothing};
-    std::atomic<std::uint64_t> made_{0};   // coroutines; writer: the thread
-    std::atomic<std::uint64_t> begun_{0};  // of these; writers: workers
-    std::atomic<bool> stopping_{false};    // writer: stop(), then wake(); reader: the thread
+    std::atomic<std::uint64_t> made_{0};         // coroutines; writer: the thread
+    std::atomic<std::uint64_t> begun_{0};        // of these; writers: workers
+    std::atomic<bool> stopping_{false};          // writer: stop(), then wake(); reader: the thread
     std::atomic<bool> anything_handled_{false};  // writers: handle(); readers: a hint, relaxed
     std::thread thread_;
 };

@@ -58,8 +58,8 @@ TEST(SignalStress, a_million_real_time_signals_are_handled_once_each) {
     sender.join();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     const cprime::SignalCounts counts = cprime::signals().count(SIGRTMIN);
-    std::printf("%d signals in %.2f s, %.2f us each; %llu more were refused by the kernel\n", many, seconds, seconds / many * 1e6,
-                static_cast<unsigned long long>(refused));
+    std::printf("%d signals in %.2f s, %.2f us each; %llu more were refused by the kernel\n", many, seconds,
+                seconds / many * 1e6, static_cast<unsigned long long>(refused));
     EXPECT_EQ(counts.arrived, accepted);
     EXPECT_EQ(counts.delivered, accepted);
     EXPECT_EQ(counts.finished, accepted);

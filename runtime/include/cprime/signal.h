@@ -82,13 +82,14 @@ public:
     using Handler = std::function<void(const SignalInfo&)>;
 
     // As Signals::handle(). That a number was named before is told by the Runtime, which then does not start.
-    SignalHandlers& handle(int number, Handler handler, SignalComplexity complexity = SignalComplexity::complex,
-                           Place place = CPRIME_HERE);
+    SignalHandlers& handle(int number, Handler handler,
+                           SignalComplexity complexity = SignalComplexity::complex, Place place = CPRIME_HERE);
     template <std::invocable F>
     SignalHandlers& handle(int number, F handler, SignalComplexity complexity = SignalComplexity::complex,
                            Place place = CPRIME_HERE) {
-        return handle(number, Handler([handler = std::move(handler)](const SignalInfo&) mutable { handler(); }), complexity,
-                      place);
+        return handle(number,
+                      Handler([handler = std::move(handler)](const SignalInfo&) mutable { handler(); }),
+                      complexity, place);
     }
     SignalHandlers& ignore(int number, Place place = CPRIME_HERE);
 
@@ -117,8 +118,9 @@ public:
     template <std::invocable F>
     Signals& handle(int number, F handler, SignalComplexity complexity = SignalComplexity::complex,
                     Place place = CPRIME_HERE) {
-        return handle(number, Handler([handler = std::move(handler)](const SignalInfo&) mutable { handler(); }), complexity,
-                      place);
+        return handle(number,
+                      Handler([handler = std::move(handler)](const SignalInfo&) mutable { handler(); }),
+                      complexity, place);
     }
     // From now on `number` is taken, counted as delivered, and nothing is done about it.
     Signals& ignore(int number, Place place = CPRIME_HERE);

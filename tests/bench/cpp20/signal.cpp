@@ -15,7 +15,8 @@ std::atomic<std::uint64_t> g_began_ns{0};
 }
 
 Measured plain_signal_latency(std::uint64_t count) {
-    struct sigaction action {}, before {};
+    struct sigaction action {
+    }, before{};
     action.sa_handler = [](int) { g_began_ns = now_ns(); };
     sigaction(SIGUSR1, &action, &before);
     std::vector<std::uint64_t> each_ns;

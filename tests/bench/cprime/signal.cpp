@@ -14,7 +14,8 @@ namespace coroscope::bench::cprime_side {
 Measured signal_latency(std::uint64_t count) {
     cprime::Channel<std::uint64_t> begun{"begun", 1};
     cprime::signals().handle(
-        SIGUSR1, [out = begun.sender()](const cprime::SignalInfo&) { out.send(now_ns()); }, cprime::SignalComplexity::micro);
+        SIGUSR1, [out = begun.sender()](const cprime::SignalInfo&) { out.send(now_ns()); },
+        cprime::SignalComplexity::micro);
     std::vector<std::uint64_t> each_ns;
     each_ns.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i) {

@@ -15,7 +15,9 @@ namespace coroscope::bench {
 inline Measured latencies_result(std::vector<std::uint64_t> each_ns) {
     if (each_ns.empty()) return {};
     std::sort(each_ns.begin(), each_ns.end());
-    const auto at = [&](std::size_t percent) { return static_cast<double>(each_ns[(each_ns.size() - 1) * percent / 100]); };
+    const auto at = [&](std::size_t percent) {
+        return static_cast<double>(each_ns[(each_ns.size() - 1) * percent / 100]);
+    };
     return {.elapsed_ns = std::accumulate(each_ns.begin(), each_ns.end(), std::uint64_t{0}),
             .operations = each_ns.size(),
             .extra = {{"least", at(0)}, {"median", at(50)}, {"p99", at(99)}}};

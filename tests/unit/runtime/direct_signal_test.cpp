@@ -87,11 +87,13 @@ TEST(DirectSignals, set_flags_that_loops_look_at) {
 }
 
 TEST(DirectSignals, ask_what_to_do) {
-    static const DebugCommand commands[] = {{"poke", "pokes", [](const char* arguments) { g_asked += std::atoi(arguments); }}};
+    static const DebugCommand commands[] = {
+        {"poke", "pokes", [](const char* arguments) { g_asked += std::atoi(arguments); }}};
     DebugOptions options;
     options.commands = commands;
     options.commands_count = 1;
-    const std::string text = answers_to("help\npoke 41\npoke 1\nnonsense\nstat\n\ncontinue\npoke 1000\n", options);
+    const std::string text = answers_to("help\npoke 41\npoke 1\nnonsense\nstat\n\ncontinue\npoke 1000\n",
+                                        options);
     EXPECT_EQ(g_asked, 42);
     EXPECT_NE(text.find("poke  pokes\n"), std::string::npos) << text;
     EXPECT_NE(text.find("unknown command: nonsense"), std::string::npos) << text;
@@ -142,7 +144,8 @@ TEST(DirectSignals, are_suspended_while_a_runtime_takes_them) {
 TEST(DirectSignalsDeathTest, what_cannot_be_handled_is_refused) {
     testing::GTEST_FLAG(death_test_style) = "threadsafe";
     for (const int number : {SIGKILL, SIGSEGV, 0, 100})
-        EXPECT_DEATH(direct_signals().handle(number, &note), "cannot be handled by a plain function") << number;
+        EXPECT_DEATH(direct_signals().handle(number, &note), "cannot be handled by a plain function")
+            << number;
     EXPECT_DEATH(
         {
             const SignalFlag one(SIGUSR1);

@@ -48,7 +48,8 @@ TEST(ForeignHandlers, without_an_alternate_stack_are_found_when_the_runtime_star
         Runtime runtime({.workers = 1});
         runtime.run([] { sleep_until([] { return flags_of(SIGWINCH) != 0; }); });
         EXPECT_EQ(flags_of(SIGWINCH), wire::kSignalForeign | wire::kSignalNoAlternateStack);
-        EXPECT_NE(handler_of(SIGWINCH).find("foreign_library_handler in "), std::string::npos) << handler_of(SIGWINCH);
+        EXPECT_NE(handler_of(SIGWINCH).find("foreign_library_handler in "), std::string::npos)
+            << handler_of(SIGWINCH);
         EXPECT_EQ(flags_of(SIGURG), wire::kSignalForeign);
         for (const int own : {SIGINT, SIGTERM, SIGUSR1, SIGSEGV, SIGBUS})
             EXPECT_EQ(flags_of(own), 0) << own;
@@ -79,7 +80,8 @@ TEST(ForeignHandlersDeathTest, are_said_once) {
             std::_Exit(0);
         },
         testing::ExitedWithCode(0),
-        "SIGTERM has a handler that is not the runtime's: foreign_library_handler in .*, without SA_ONSTACK; let "
+        "SIGTERM has a handler that is not the runtime's: foreign_library_handler in .*, without SA_ONSTACK; "
+        "let "
         "cprime::signals\\(\\) handle it");
 }
 

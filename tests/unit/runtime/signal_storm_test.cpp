@@ -75,7 +75,8 @@ TEST_P(Storms, of_real_time_signals_lose_none_and_double_none) {
         std::thread sender;
         runtime.run([&] {
             signals().handle(
-                number, [&](const SignalInfo& info) { ++times[static_cast<std::size_t>(info.value)]; }, complexity);
+                number, [&](const SignalInfo& info) { ++times[static_cast<std::size_t>(info.value)]; },
+                complexity);
             sender = std::thread([&] {
                 for (int i = 0; i < many; ++i)
                     send(number, i);
@@ -127,7 +128,8 @@ TEST_P(Storms, that_nobody_gets_through_to_still_end_by_a_signal) {
         });
         for (int i = 0; i < 4; ++i)
             send(SIGRTMIN, i);
-        yield_until([] { return signals().delivered(SIGRTMIN) == 1 && signals().count(SIGRTMIN).arrived >= 2; });
+        yield_until(
+            [] { return signals().delivered(SIGRTMIN) == 1 && signals().count(SIGRTMIN).arrived >= 2; });
         kill(getpid(), SIGTERM);
         EXPECT_EQ(sleep_for(60s).status(), Status::cancelled);
     });
@@ -207,7 +209,8 @@ TEST(StormsDeathTest, that_were_read_and_came_too_late_are_counted_and_said) {
             }
             std::_Exit(0);
         },
-        testing::ExitedWithCode(0), "SIGRTMIN.* is lost: the runtime ended before a stack for its handler came back");
+        testing::ExitedWithCode(0),
+        "SIGRTMIN.* is lost: the runtime ended before a stack for its handler came back");
 }
 
 }  // namespace
