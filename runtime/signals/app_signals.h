@@ -1,8 +1,7 @@
 // AppSignals: the program's own signals by type: their records, their handlers, and the coroutines that run these.
 //
 //   notify(s) ─────────────────────────────┐
-//   raise(s), no scope, nobody joins ──────┴──▶ hand_over() ──spawn──▶ coroutine of the signal pools: handler(s), then, in the same one, whatever
-//   waits
+//   raise(s), no scope, nobody joins ──────┴──▶ hand_over() ──spawn──▶ coroutine of the signal pools: handler(s), then whatever waits
 //                                                   └─ no stack for it ──▶ waiting_, until a handler ends; lost where none runs
 //
 // A spawn here is made as by a thread that is no worker, whoever calls: a runtime call may not make another one, and the signal pools, like the
