@@ -59,8 +59,11 @@ void SpareWorkers::prepare() {
 
 bool SpareWorkers::reserve(const Worker& worker) {
     for (Spare& spare : spares_) {
-        std::uint32_t waiting = kWaiting;
-        if (!spare.state.compare_exchange_strong(waiting, kReserved, std::memory_order_relaxed)) continue;
+        std::uint32_t state = spare.state.load(std::memory_order_relaxed);
+        if ((state != kStarting && state != kWaiting) ||
+            !spare.state.compare_exchange_strong(state, kReserved, std::memory_order_relaxed)) {
+            continue;
+        }
         spare.worker.store(const_cast<Worker*>(&worker), std::memory_order_relaxed);
         return true;
     }

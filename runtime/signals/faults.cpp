@@ -115,6 +115,7 @@ void Faults::stop() {
     for (auto& rule : rules_)
         rule.reset();
     graves_.clear();
+    identities_.clear();
     seen_.reset();
 }
 
@@ -144,6 +145,13 @@ std::shared_ptr<const Faults::Rule> Faults::rule(int number) {
 void Faults::dig(std::uint32_t index, const Grave& grave) {
     const std::lock_guard<std::mutex> hold(lock_);
     graves_.try_emplace(index, grave);  // of two the first, where it had lived
+    identities_.insert(detail::detail(index).identity.load(kRelaxed));
+}
+
+bool Faults::was_abandoned(std::uint64_t identity) {
+    if (!anybody_abandoned()) return false;
+    const std::lock_guard<std::mutex> hold(lock_);
+    return identities_.count(identity) != 0;
 }
 
 Grave Faults::bury(std::uint32_t index) {

@@ -23,6 +23,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "cprime/fault.h"
 #include "instrumentation/wire/limits.h"
@@ -81,6 +82,9 @@ public:
     void dig(std::uint32_t index, const Grave& grave);
     Grave bury(std::uint32_t index);
 
+    // Whether the coroutine with that identity was abandoned: what it had locked nobody will unlock. Any thread.
+    bool was_abandoned(std::uint64_t identity);
+
     FaultCounts counts() const;
     bool anybody_abandoned() const { return abandoned_.load(std::memory_order_relaxed) != 0; }
     void count_replaced() { replaced_.fetch_add(1, std::memory_order_relaxed); }
@@ -106,6 +110,7 @@ private:
     std::mutex lock_;  // guards what follows
     std::array<std::shared_ptr<const Rule>, coroscope::wire::kSignalsMax> rules_;
     std::unordered_map<std::uint32_t, Grave> graves_;  // of coroutines that are ending, by index
+    std::unordered_set<std::uint64_t> identities_;     // of all that were abandoned
 };
 
 extern Faults g_faults;

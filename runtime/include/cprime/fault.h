@@ -8,13 +8,13 @@
 //   replace_worker  the same, and the thread that ran it ends, too: another takes its place, so that nothing the fault may have left in
 //                   variables of the thread is used again. Where no thread is ready for that (and in sanitizer builds) it is abandon, said so
 //   pass            nothing is said: for programs whose own handlers answer faults as a matter of course
-// The handler runs as a coroutine from the signal pool, ahead of all others, once the coroutine has ended.
+// The handler runs as a coroutine from the signal pool, ahead of all others.
 //
 // What becomes of an abandoned coroutine
 //   - no destructor of its frames runs, and what they own is not freed; what was registered with the runtime to run at its end does, in
 //     the same coroutine on a fresh stack
 //   - its stack is never used again, since others may point into it: it stays in the pool as used, and its record stays, as exited
-//   - a cprime::Mutex that it holds stays locked, channels that it holds handles of do not close: the report names the locks
+//   - a cprime::Mutex that it holds stays locked, until it is destroyed; channels that it holds handles of do not close: the report names the locks
 //   - after FaultOptions::most of them the next fault ends the program
 //
 // What is not survived, and said so with the reason: a fault

@@ -31,6 +31,7 @@ using testing::Not;
     *where = 1;
 }
 const char* volatile bad_text = reinterpret_cast<const char*>(0x20);
+void* volatile bad_memory = reinterpret_cast<void*>(0x100020);
 
 class FaultDeath : public testing::Test {
 protected:
@@ -114,7 +115,7 @@ TEST_F(FaultDeath, of_a_thread_that_is_no_worker_goes_to_who_was_there_before) {
 TEST_F(FaultDeath, inside_what_may_hold_a_lock_is_not_survived) {
     EXPECT_EXIT(in_a_coroutine(kAbandon, [] { std::printf("%s\n", bad_text); }), KilledBySignal(SIGSEGV),
                 ContainsRegex("it cannot be survived: it was inside (printf|puts|__printf_chk) of libc.so.6, which may hold a lock"));
-    EXPECT_EXIT(in_a_coroutine(kAbandon, [] { std::free(const_cast<char*>(bad_text + 0x100000)); }), KilledBySignal(SIGSEGV),
+    EXPECT_EXIT(in_a_coroutine(kAbandon, [] { std::free(bad_memory); }), KilledBySignal(SIGSEGV),
                 ContainsRegex("it cannot be survived: it was inside (free|cfree) of libc.so.6"));
     EXPECT_EXIT(in_a_coroutine(kAbandon,
                                [] {
