@@ -84,8 +84,8 @@ void MainWindow::draw_key_sheet() {
         const float room = column - ws_.px(20) - text_width(ws_.fonts.mono_small, keys);
         draw_text(list, ws_.fonts.text, {at.x + ws_.px(4), at.y + ws_.px(4)},
                   possible ? theme.text : theme.text_faint, cut_to(ws_.fonts.text, action.title, room));
-        draw_text(list, ws_.fonts.mono_small, {at.x + column - ws_.px(4), at.y + ws_.px(4) + onto_line_of(ws_.fonts.text, ws_.fonts.mono_small)}, theme.text_dim,
-                  keys, 1);
+        const float keys_y = at.y + ws_.px(4) + onto_line_of(ws_.fonts.text, ws_.fonts.mono_small);
+        draw_text(list, ws_.fonts.mono_small, {at.x + column - ws_.px(4), keys_y}, theme.text_dim, keys, 1);
         y += ws_.px(24);
     }
     if (shown.empty()) text(ws_.fonts.text, theme.text_faint, "No action is called that.");

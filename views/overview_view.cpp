@@ -138,6 +138,8 @@ void OverviewView::draw_numbers(Workspace& ws) {
     const float width = ImGui::GetContentRegionAvail().x - ws.px(24), height = ws.px(kNumberHeightUnits);
     const auto columns = std::max<std::size_t>(1, std::min(all.size(), static_cast<std::size_t>(width / ws.px(kNumberUnits))));
     if (compact_ && all.size() > columns) all.resize(columns);
+    // That nothing is lost stands in the bottom line, too: it alone opens no second row.
+    if (all.size() == columns + 1 && ws.moment->events_lost == 0) all.pop_back();
     const float each = std::floor(width / static_cast<float>(columns));
     const ImVec2 at = ImGui::GetCursorScreenPos();
     ImDrawList* list = ImGui::GetWindowDrawList();

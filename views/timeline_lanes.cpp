@@ -84,10 +84,11 @@ void TimelineView::draw_lanes(Workspace& ws, const Layout& at) {
     list->PopClipRect();
     scroll_max_ = std::max(0.0F, y - top + ws.px(8) - (at.lanes.y1 - at.lanes.y0));
     if (ws.selection().coroutine == 0 && pinned_.empty() && y + ws.px(28) < at.lanes.y1) {
-        const std::string hint = cut_to(ws.fonts.small, "Click a slice to see who woke its coroutine; the right button pins it. W A S D move, F fits.",
-                                        at.lanes.x1 - at.lanes.x0);
+        constexpr std::string_view kHint = "Click a slice to see who woke its coroutine; the right button pins it. W A S D move, F fits.";
+        const std::string hint = cut_to(ws.fonts.small, kHint, at.lanes.x1 - at.lanes.x0);
         // On a ground of its own: the ruler's lines run through the lanes.
-        list->AddRectFilled({at.lanes.x0, y + ws.px(6)}, {at.lanes.x0 + text_width(ws.fonts.small, hint) + ws.px(4), y + ws.px(26)}, theme.panel);
+        const float end = at.lanes.x0 + text_width(ws.fonts.small, hint) + ws.px(4);
+        list->AddRectFilled({at.lanes.x0, y + ws.px(6)}, {end, y + ws.px(26)}, theme.panel);
         draw_text(list, ws.fonts.small, {at.lanes.x0, y + ws.px(8)}, theme.text_faint, hint);
     }
     if (!under_.sentence.empty()) ws.hovered = under_.sentence;
