@@ -29,6 +29,14 @@ const char* name_of(int number) {
 
 using Words = char[192];
 
+// A guard page, or what was given back to the kernel, of a stack that is not the coroutine's own.
+bool is_anothers_stack(std::uint32_t index, std::uint64_t address) {
+    std::uint8_t pool = 0;
+    std::uint32_t slot = 0;
+    return g_runtime->pools.find_address(address, &pool, &slot) &&
+           (pool != record(index).pool || slot != record(index).slot);
+}
+
 // What it did to memory: the processor's error code says how it was accessed.
 void memory_words(Words& words, const FaultReport& report) {
     const auto error = static_cast<std::uint64_t>(report.context->uc_mcontext.gregs[REG_ERR]);
@@ -45,6 +53,8 @@ void memory_words(Words& words, const FaultReport& report) {
         what = report.code == BUS_ADRERR ? "which its file or device does not reach" : "which is not aligned or is broken";
     } else if (address < kNullMost) {
         what = address == 0 ? "a null pointer" : "just above a null pointer";
+    } else if (is_anothers_stack(report.index, address)) {
+        what = "at the end of another coroutine's stack";
     } else if (report.code == SEGV_ACCERR) {
         what = "which is protected against that";
     }

@@ -1,8 +1,8 @@
 // Policies, and the handler's decision.
 #include "runtime/signals/faults.h"
 
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <new>
 #include <thread>
 #include <utility>
@@ -17,6 +17,7 @@
 #include "runtime/signals/fault_report.h"
 #include "runtime/signals/fault_safety.h"
 #include "runtime/signals/signal_records.h"
+#include "runtime/stacks/overflow.h"
 #include "runtime/stacks/overflow_report.h"
 #include "runtime/stacks/say.h"
 #include "runtime/switch/switch.h"
@@ -37,7 +38,7 @@ void on_fault(int number, FaultPolicy policy, FaultHandler handler, Place place)
                      "cprime: signal %d is no fault; on_fault takes SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP and SIGABRT, and "
                      "signals().handle the others\n",
                      number);
-        std::abort();
+        detail::end_program();
     }
     detail::g_faults.set(number, policy, std::move(handler), place);
 }
@@ -124,7 +125,7 @@ void Faults::set(int number, FaultPolicy policy, FaultHandler handler, const Pla
         std::fputs("cprime: a handler of faults was given to a policy after which it cannot run; with FaultPolicy::abandon and "
                    "FaultPolicy::replace_worker it can\n",
                    stderr);
-        std::abort();
+        end_program();
     }
     std::shared_ptr<const Rule> rule;
     if (handler != nullptr) rule = std::make_shared<const Rule>(Rule{unowned(std::move(handler)), place});

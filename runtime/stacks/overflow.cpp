@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 
@@ -25,6 +26,8 @@ namespace {
 
 constexpr std::size_t kAlternateStackBytes = 64U << 10;
 struct sigaction old_actions[coroscope::wire::kSignalsMax];  // by number, of kFaultNumbers
+// Writer: start and end of the runtime; readers: end_program(), relaxed: whoever makes a mistake with a runtime has seen it start.
+std::atomic<bool> installed{false};
 
 void hand_on(int number, siginfo_t* info, void* context) {
     const struct sigaction& old = old_actions[number];
@@ -151,11 +154,18 @@ void install_fault_handlers() {
     sigemptyset(&action.sa_mask);
     for (const int number : kFaultNumbers)
         sigaction(number, &action, &old_actions[number]);
+    installed.store(true, std::memory_order_relaxed);
 }
 
 void remove_fault_handlers() {
     for (const int number : kFaultNumbers)
         sigaction(number, &old_actions[number], nullptr);
+    installed.store(false, std::memory_order_relaxed);
+}
+
+void end_program() noexcept {
+    if (installed.load(std::memory_order_relaxed)) sigaction(SIGABRT, &old_actions[SIGABRT], nullptr);
+    std::abort();
 }
 
 AlternateStack::AlternateStack() {

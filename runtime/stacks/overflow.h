@@ -37,6 +37,9 @@ void check_stack_place(const Worker& worker, std::uint32_t index, std::uint64_t 
 void install_fault_handlers();
 void remove_fault_handlers();
 
+// abort() after a sentence about a mistake of the program, on whatever stack: no policy of faults makes the program go on after it.
+[[noreturn]] void end_program() noexcept;
+
 // An alternate signal stack for the calling thread, so that a fault on a coroutine's stack can be reported at all.
 class AlternateStack {
 public:
