@@ -2,6 +2,7 @@
 #include "views/signal_model.h"
 
 #include <algorithm>
+#include <bit>
 #include <csignal>
 #include <map>
 #include <tuple>
@@ -135,11 +136,12 @@ std::string signal_line(const SignalStat& row) {
 
 std::string signal_set_text(std::uint64_t set) {
     constexpr int kNumbers = 64;
-    // The C library keeps two for itself, and two cannot be blocked: a set of all others is "all".
-    const std::uint64_t never = bit(SIGKILL) | bit(SIGSTOP) | bit(32) | bit(33);
+    // The C library keeps two for itself, which say nothing of a program; two cannot be blocked: a set of all others is "all".
+    const std::uint64_t library = bit(32) | bit(33), never = bit(SIGKILL) | bit(SIGSTOP) | library;
+    set &= ~library;
     if (set == 0) return "none";
     const std::uint64_t missing = ~set & ~never;
-    const bool mostly = __builtin_popcountll(missing) <= 6;
+    const bool mostly = std::popcount(missing) < std::popcount(set);
     if (missing == 0) return "all";
     std::string text = mostly ? "all but" : "";
     const std::uint64_t named = mostly ? missing : set;

@@ -19,14 +19,23 @@ namespace {
 
 constexpr float kRowUnits = 24, kHeadUnits = 40, kPartHeadUnits = 40, kPartLeastUnits = 150;
 constexpr std::size_t kEventsShown = 300;
-constexpr Column kColumns[kSignalColumnsCount] = {{"signal", 116, 1},           {"handled by", 84, 0.2F, false, 2}, {"arrived", 80, 0.2F, true},
-                                                  {"running", 68, 0.1F, true, 3}, {"waiting", 68, 0.1F, true, 1},     {"coalesced", 80, 0.1F, true, 6},
-                                                  {"lost", 60, 0.1F, true},       {"failed", 60, 0.1F, true, 5},      {"latency", 84, 0.2F, true, 1},
-                                                  {"longest", 84, 0.2F, true, 4}, {"handler from", 120, 1.2F, false, 7}};
-constexpr Column kEventColumns[] = {{"time", 120, 0, true}, {"event", 124, 0}, {"signal", 112, 0.6F}, {"coroutine", 112, 1}, {"what", 160, 3, false, 1}};
+constexpr Column kColumns[kSignalColumnsCount] = {
+    {"signal", 116, 1},
+    {"handled by", 84, 0.2F, false, 2},
+    {"arrived", 80, 0.2F, true},
+    {"running", 68, 0.1F, true, 3},
+    {"waiting", 68, 0.1F, true, 1},
+    {"coalesced", 80, 0.1F, true, 6},
+    {"lost", 60, 0.1F, true},
+    {"failed", 60, 0.1F, true, 5},
+    {"latency", 84, 0.2F, true, 1},
+    {"longest", 84, 0.2F, true, 4},
+    {"handler from", 120, 1.2F, false, 7}};
+constexpr Column kEventColumns[] = {
+    {"time", 120, 0, true}, {"event", 124, 0}, {"signal", 112, 0.6F}, {"coroutine", 112, 1}, {"what", 160, 3, false, 1}};
 enum EventColumnAt : std::size_t { kWhen, kEvent, kSignal, kWho, kWhat };
-constexpr Column kHandlerColumns[] = {{"coroutine", 84, 0.2F, true}, {"signal", 112, 1}, {"state", 84, 0.4F}, {"waits in", 132, 1.4F, false, 1},
-                                      {"since", 92, 0.3F, true, 2}};
+constexpr Column kHandlerColumns[] = {
+    {"coroutine", 84, 0.2F, true}, {"signal", 112, 1}, {"state", 84, 0.4F}, {"waits in", 132, 1.4F, false, 1}, {"since", 92, 0.3F, true, 2}};
 enum HandlerColumnAt : std::size_t { kId, kOf, kState, kWaits, kSince };
 constexpr Column kThreadColumns[] = {{"threads", 148, 1}, {"blocked", 200, 2.4F}, {"pending", 96, 0.6F, false, 1}};
 
@@ -139,7 +148,8 @@ void SignalView::draw_head(Workspace& ws, const SignalModel& model) {
     float least = 760;
     for (const SignalPoolUse& pool : model.pools) {
         if (pool.high_water == 0) continue;
-        say(fmt::format("pool {}", pool.name).c_str(), fmt::format("{} of {}", format_count(pool.used), format_count(pool.slots)), theme.text_dim, least);
+        const std::string use = fmt::format("{} of {}", format_count(pool.used), format_count(pool.slots));
+        say(fmt::format("pool {}", pool.name).c_str(), use, theme.text_dim, least);
         least += 150;
     }
     ImGui::SetCursorPos({0, ws.px(kHeadUnits)});
@@ -264,7 +274,8 @@ void SignalView::draw_came(Workspace& ws) {
     const rules::EventWindow& window = came->window;
     if (window.rows.empty()) {
         empty_state(ws, "Nothing came until now",
-                    window.more_before ? "Not all of the past was looked through: go to an earlier time." : "Signals, faults and what is raised are listed here.");
+                    window.more_before ? "Not all of the past was looked through: go to an earlier time."
+                                       : "Signals, faults and what is raised are listed here.");
         return;
     }
     const std::vector<PlacedColumn> places = place_columns(kEventColumns, ImGui::GetContentRegionAvail().x, ws.scale);

@@ -30,6 +30,7 @@
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/sleepers.h"
 #include "runtime/scheduler/suspended.h"
+#include "runtime/signals/app_signals.h"
 #include "runtime/signals/faults.h"
 #include "runtime/signals/signals.h"
 #include "runtime/stacks/class_raising.h"
@@ -250,7 +251,7 @@ void start(RuntimeState& state, const RuntimeOptions& options) {
     start_channels(*state.segment);
     start_waitables(*state.segment);
     g_shutdown_steps.start();
-    if (!start_signals()) {
+    if (!start_signals(options)) {
         fatal(
             "there is no descriptor or no thread to be had for signals; raise those limits (ulimit -n, "
             "ulimit -u)",
@@ -387,12 +388,14 @@ Runtime::~Runtime() {
     detail::g_hold.end();
     state.scheduler.stop();
     detail::join_workers(state);
+    detail::end_signals();
     detail::g_chaos.begin(std::nullopt, false);
     state.blocking.stop();
     detail::finish_learning(state);
     // 6. What they used goes, in reverse order, when nobody lets go of a handle any more.
     detail::g_shutdown_steps.stop();
     detail::g_late_calls.close();
+    detail::stop_app_signals();
     // One that was abandoned keeps what it has made by hand.
     if (!detail::g_faults.anybody_abandoned()) detail::check_no_hand_stacks_left();
     detail::stop_waitables();

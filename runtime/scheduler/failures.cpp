@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "cprime/fault.h"
+#include "runtime/signals/app_signals.h"
 
 namespace cprime::detail {
 
@@ -42,20 +43,21 @@ bool Failures::drop(std::uint64_t identity) {
 }
 
 void report_failure(const std::string& name, std::uint64_t identity, const std::exception_ptr& exception) {
-    const char* what = "an exception that is no std::exception";
+    const auto say = [&](const char* what) {
+        std::fprintf(stderr, "cprime: coroutine %llu \"%s\" failed and nobody joins it: %s\n",
+                     static_cast<unsigned long long>(identity), name.c_str(), what);
+    };
     try {
         std::rethrow_exception(exception);
     } catch (const Fault&) {
         return;
+    } catch (const RaisedSignal& signal) {
+        if (!hand_over_escaped(signal)) say(signal.what());
     } catch (const std::exception& known) {
-        what = known.what();
-        std::fprintf(stderr, "cprime: coroutine %llu \"%s\" failed and nobody joins it: %s\n",
-                     static_cast<unsigned long long>(identity), name.c_str(), what);
-        return;
+        say(known.what());
     } catch (...) {
+        say("an exception that is no std::exception");
     }
-    std::fprintf(stderr, "cprime: coroutine %llu \"%s\" failed and nobody joins it: %s\n",
-                 static_cast<unsigned long long>(identity), name.c_str(), what);
 }
 
 }  // namespace cprime::detail

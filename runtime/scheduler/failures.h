@@ -40,7 +40,8 @@ private:
     std::unordered_map<std::uint64_t, Failure> failures_;
 };
 
-// One sentence on stderr: which coroutine ended by which exception. None of faults, which have been reported.
+// One sentence on stderr: which coroutine ended by which exception. None of faults, which have been reported; a signal that the program handles is
+// handed on instead (signals/app_signals.h).
 void report_failure(const std::string& name, std::uint64_t identity, const std::exception_ptr& exception);
 
 }  // namespace cprime::detail

@@ -17,6 +17,7 @@
 #include "runtime/scheduler/enqueue.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/signals/fault_ending.h"
+#include "runtime/signals/out_of_memory.h"
 #include "runtime/stacks/high_water.h"
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
@@ -67,7 +68,8 @@ std::uint8_t declared_class(const SpawnRequest& request, const coro_metadata& sa
 
 // What the ladder of evidence says, or the smallest class above it in which the closure leaves room.
 std::uint8_t choose_pool(const SpawnRequest& request, std::uint32_t site, const Pools& pools) {
-    if ((request.flags & kSpawnSignal) != 0) return kPoolSignal;
+    if ((request.flags & kSpawnSignal) != 0)
+        return (request.flags & kSpawnSmallSignal) != 0 ? kPoolSignalSmall : kPoolSignal;
     const bool plain = request.stack_bytes == 0 && request.metadata == nullptr &&
                        request.place.unoptimised == 0;
     Sites& sites = g_runtime->sites;
@@ -193,14 +195,18 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
     const SlotGrant grant = take_slot(worker, request, site);
     if (__builtin_expect(grant.must_wait, 0)) return state.gates.wait(worker, index, request, grant);
     const auto [pool, slot] = std::pair(grant.pool, grant.slot);
-    if (slot == wire::kNone) return back_to_caller(worker);
-    if (pool <= kPoolSmall || pool == kPoolLocal) warn_if_binding_is_lazy();
+    if (__builtin_expect(slot == wire::kNone, 0)) {
+        if ((request.flags & kSpawnSignal) == 0) raise_out_of_stacks(pool);
+        return back_to_caller(worker);
+    }
+    if (pool <= kPoolSmall || pool == kPoolLocal || pool == kPoolSignalSmall) warn_if_binding_is_lazy();
     const std::uint32_t child = state.records.allocate(worker);
     void* result = request.type->result_bytes != 0 ? std::malloc(request.type->result_bytes) : nullptr;
     if (child == wire::kNone || (request.type->result_bytes != 0 && result == nullptr)) {
         std::free(result);
         state.gates.give_back(worker, pool, slot);
         if (child != wire::kNone) state.records.free(worker, child);
+        if ((request.flags & kSpawnSignal) == 0) raise_out_of_stacks(pool);
         return back_to_caller(worker);
     }
     // Now, not with the spawn: whoever looks at the pool before that finds the slot taken.

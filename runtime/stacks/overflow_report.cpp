@@ -56,14 +56,16 @@ void say_what(const Identified& who, std::uint32_t worker, const OverflowSeen& s
     }
     say("cprime: stack overflow in coroutine %llu \"%s\" spawned at %s on worker %u: %s; its class is %s "
         "(%u bytes%s): %s\n",
-        static_cast<unsigned long long>(who.identity), who.name, who.place, worker, seen.sign, kClassNames[who.size_class], who.slot_bytes,
-        grown, wanted);
+        static_cast<unsigned long long>(who.identity), who.name, who.place, worker, seen.sign,
+        kClassNames[who.size_class], who.slot_bytes, grown, wanted);
 }
 
 void say_ways(const Identified& who) {
     say("  to mend it, one of:\n");
     if (who.pool == kPoolLarge) {
         say("    no class is larger: reduce its recursion or its frames\n");
+    } else if (who.pool == kPoolSignalSmall) {
+        say("    a larger one at the handler: cprime::SignalComplexity::complex\n");
     } else if (who.pool == kPoolSignal) {
         say("    the deep work in a coroutine of its own: {.size_class = cprime::size_class::large}\n");
     } else {

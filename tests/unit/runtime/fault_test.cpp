@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cprime/channel.h>
+#include <cprime/defer.h>
 #include <cprime/fault.h>
 #include <cprime/mutex.h>
 #include <cprime/runtime.h>
@@ -61,12 +62,23 @@ constexpr bool kSanitized = false;
 [[gnu::noinline]] void fault(int number) {
     static volatile int zero = 0;
     switch (number) {
-        case SIGSEGV: write_to(nullptr); break;
-        case SIGFPE: static_cast<void>(divide_by(&zero)); break;
-        case SIGILL: asm volatile("ud2"); break;
-        case SIGBUS: read_past_the_file(); break;
-        case SIGTRAP: asm volatile("int3"); break;
-        default: std::abort();
+        case SIGSEGV:
+            write_to(nullptr);
+            break;
+        case SIGFPE:
+            static_cast<void>(divide_by(&zero));
+            break;
+        case SIGILL:
+            asm volatile("ud2");
+            break;
+        case SIGBUS:
+            read_past_the_file();
+            break;
+        case SIGTRAP:
+            asm volatile("int3");
+            break;
+        default:
+            std::abort();
     }
 }
 
@@ -105,7 +117,8 @@ TEST_P(FaultOfEachKind, in_one_of_many_leaves_the_others_finishing_correctly) {
     std::uint64_t sum = 0;
     int faults = 0;
     const std::string text = said([&, number = number, wish = wish] {
-        run({.workers = workers, .chaos = number % 2 == 0 ? std::optional<std::uint64_t>(number) : std::nullopt,
+        run({.workers = workers,
+             .chaos = number % 2 == 0 ? std::optional<std::uint64_t>(number) : std::nullopt,
              .faults = {.policy = FaultPolicy::abandon}},
             [&] {
                 std::vector<JoinHandle<int>> handles;
@@ -141,9 +154,13 @@ TEST_P(FaultOfEachKind, in_one_of_many_leaves_the_others_finishing_correctly) {
     EXPECT_EQ(faults, 1);
     EXPECT_EQ(finished.load(), kCoroutines - 1);
     EXPECT_EQ(sum, std::uint64_t{kCoroutines} * (kCoroutines - 1) / 2 - kFaulty);
-    EXPECT_THAT(text, AllOf(ContainsRegex("cprime: SIG[A-Z]+ in coroutine [0-9]+ \"one of many\" spawned at .*fault_test.cpp:[0-9]+ on "
-                                          "worker [0-9]+: "),
-                            HasSubstr("it is abandoned: its stack is kept"), HasSubstr("its frames, innermost first")));
+    EXPECT_THAT(
+        text,
+        AllOf(
+            ContainsRegex(
+                "cprime: SIG[A-Z]+ in coroutine [0-9]+ \"one of many\" spawned at .*fault_test.cpp:[0-9]+ on "
+                "worker [0-9]+: "),
+            HasSubstr("it is abandoned: its stack is kept"), HasSubstr("its frames, innermost first")));
     if (!kSanitized) {
         EXPECT_THAT(text, Not(HasSubstr("backtrace ended")));
     }
@@ -155,22 +172,27 @@ INSTANTIATE_TEST_SUITE_P(Kinds, FaultOfEachKind,
                                           testing::Values(1u, 4u)));
 INSTANTIATE_TEST_SUITE_P(OtherStacks, FaultOfEachKind,
                          testing::Combine(testing::Values(SIGSEGV, SIGFPE),
-                                          testing::Values(size_class::micro, size_class::large), testing::Values(1u)));
+                                          testing::Values(size_class::micro, size_class::large),
+                                          testing::Values(1u)));
 
 TEST(Fault, tells_what_was_accessed_how_and_which_locks_stay_held) {
     const std::string text = said([] {
         run({.workers = 1, .faults = {.policy = FaultPolicy::abandon}}, [] {
             Mutex lock("accounts");
-            EXPECT_THROW(spawn("bank", [&] {
-                             EXPECT_TRUE(lock.lock());
-                             write_to(reinterpret_cast<volatile int*>(0x10));
-                         }).join(),
+            EXPECT_THROW(spawn("bank",
+                               [&] {
+                                   EXPECT_TRUE(lock.lock());
+                                   write_to(reinterpret_cast<volatile int*>(0x10));
+                               })
+                             .join(),
                          Fault);
             EXPECT_FALSE(lock.try_lock());
         });
     });
-    EXPECT_THAT(text, AllOf(ContainsRegex("SIGSEGV in coroutine [0-9]+ \"bank\" .*: it wrote to address 0x10, just above a null pointer"),
-                            ContainsRegex("it holds mutex \"accounts\".*, which stays so; 0 wait for it"), HasSubstr("rip 0000")));
+    EXPECT_THAT(text, AllOf(ContainsRegex("SIGSEGV in coroutine [0-9]+ \"bank\" .*: it wrote to address "
+                                          "0x10, just above a null pointer"),
+                            ContainsRegex("it holds mutex \"accounts\".*, which stays so; 0 wait for it"),
+                            HasSubstr("rip 0000")));
 }
 
 TEST(Fault, calls_the_handler_as_a_coroutine_with_the_report) {
@@ -202,10 +224,13 @@ TEST(Fault, in_a_function_of_the_c_library_that_takes_no_lock_is_survived) {
             static const char* volatile nothing = nullptr;
             static volatile std::size_t length = 0;
             EXPECT_THROW(spawn("measures", [] { length = std::strlen(nothing); }).join(), Fault);
-            EXPECT_THROW(spawn("formats", [] {
-                             char line[64];
-                             std::snprintf(line, sizeof line, "%s", reinterpret_cast<const char*>(length + 0x20));
-                         }).join(),
+            EXPECT_THROW(spawn("formats",
+                               [] {
+                                   char line[64];
+                                   std::snprintf(line, sizeof line, "%s",
+                                                 reinterpret_cast<const char*>(length + 0x20));
+                               })
+                             .join(),
                          Fault);
         });
     });
@@ -217,15 +242,17 @@ TEST(Fault, of_a_call_through_a_pointer_that_leads_nowhere_shows_who_called) {
     const std::string text = said([] {
         run({.workers = 1, .faults = {.policy = FaultPolicy::abandon}}, [] {
             static void (*volatile nowhere)() = nullptr;
-            EXPECT_THROW(spawn("jumps", [] {
-                             nowhere();
-                             asm volatile("");  // no tail call
-                         }).join(),
+            EXPECT_THROW(spawn("jumps",
+                               [] {
+                                   nowhere();
+                                   asm volatile("");  // no tail call
+                               })
+                             .join(),
                          Fault);
         });
     });
-    EXPECT_THAT(text, AllOf(HasSubstr("it jumped to address 0x0, a null pointer"), HasSubstr("no code lies at its rip"),
-                            Not(HasSubstr("backtrace ended"))));
+    EXPECT_THAT(text, AllOf(HasSubstr("it jumped to address 0x0, a null pointer"),
+                            HasSubstr("no code lies at its rip"), Not(HasSubstr("backtrace ended"))));
 }
 
 TEST(Fault, of_a_stack_that_ran_out_has_the_report_of_overflows_and_is_survived) {
@@ -244,7 +271,8 @@ TEST(Fault, of_a_stack_that_ran_out_has_the_report_of_overflows_and_is_survived)
             EXPECT_EQ(*spawn("after it", [] { return 7; }).join(), 7);
         });
     });
-    EXPECT_THAT(text, AllOf(HasSubstr("stack overflow in coroutine"), HasSubstr("to mend it, one of"), HasSubstr("it is abandoned")));
+    EXPECT_THAT(text, AllOf(HasSubstr("stack overflow in coroutine"), HasSubstr("to mend it, one of"),
+                            HasSubstr("it is abandoned")));
 }
 
 TEST(Fault, a_thousand_in_a_row_cost_their_stacks_and_nothing_else) {
@@ -278,37 +306,41 @@ TEST(Fault, a_thousand_in_a_row_cost_their_stacks_and_nothing_else) {
 TEST(Fault, while_it_ends_by_a_fault_loses_what_it_deferred_and_no_more) {
     static int runs = 0;
     runs = 0;
-    detail::g_run_defers = [](std::uint32_t) {
-        ++runs;
-        write_to(nullptr);
-    };
     static_cast<void>(said([] {
         run({.workers = 1, .faults = {.policy = FaultPolicy::abandon}}, [] {
-            EXPECT_THROW(spawn("twice", [] { fault(SIGFPE); }).join(), Fault);
+            auto faulty = spawn("twice", [] {
+                const auto never = defer([] { ++runs; });  // further out than the one that faults
+                const auto faults = defer([] {
+                    ++runs;
+                    write_to(nullptr);
+                });
+                fault(SIGFPE);
+            });
+            EXPECT_THROW(faulty.join(), Fault);
             EXPECT_EQ(fault_counts().abandoned, 2u);
             EXPECT_EQ(fault_counts().slots_quarantined, 2u);
         });
     }));
-    detail::g_run_defers = nullptr;
     EXPECT_EQ(runs, 1);
 }
 
 TEST(Fault, what_it_deferred_runs_as_the_same_coroutine_and_may_wait) {
     static std::uint64_t deferred_by = 0;
     deferred_by = 0;
-    detail::g_run_defers = [](std::uint32_t index) {
-        static_cast<void>(yield());
-        deferred_by = detail::detail(index).identity.load();
-    };
     static_cast<void>(said([] {
         run({.workers = 2, .faults = {.policy = FaultPolicy::abandon}}, [] {
-            auto faulty = spawn("defers", [] { write_to(nullptr); });
+            auto faulty = spawn("defers", [] {
+                const auto later = defer([] {
+                    static_cast<void>(yield());
+                    deferred_by = this_id();
+                });
+                write_to(nullptr);
+            });
             const std::uint64_t id = faulty.id();
             EXPECT_THROW(faulty.join(), Fault);
             EXPECT_EQ(deferred_by, id);
         });
     }));
-    detail::g_run_defers = nullptr;
 }
 
 TEST(Fault, leaves_the_record_as_exited_and_abandoned_on_a_slot_that_nobody_gets) {

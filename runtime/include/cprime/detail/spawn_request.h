@@ -35,6 +35,7 @@ enum SpawnFlag : std::uint8_t {
     kSpawnHandle = 1U << 0,      // a join handle will be held
     kSpawnSignal = 1U << 1,      // made by the signal thread: own pool, runs before others
     kSpawnChildFirst = 1U << 2,  // it runs at once, and the spawner becomes ready
+    kSpawnSmallSignal = 1U << 3,  // with kSpawnSignal: a small slot will do
 };
 
 // How the caller of spawn_begin goes on. A spawn may have to wait for a stack, and is then begun a second time.
