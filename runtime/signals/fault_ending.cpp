@@ -39,7 +39,9 @@ void spawn_handler(const std::shared_ptr<const FaultInfo>& info) {
     request.place = rule->place;
     request.flags = kSpawnSignal;
     if (try_spawn_closure(request, [rule, info] { rule->handler(*info); })) return;
-    std::fprintf(stderr, "cprime: the handler of faults is not told of %s in coroutine %llu: there is no memory for a coroutine\n",
+    std::fprintf(stderr,
+                 "cprime: the handler of faults is not told of %s in coroutine %llu: there is no memory for "
+                 "a coroutine\n",
                  name.c_str(), static_cast<unsigned long long>(info->coroutine));
 }
 
@@ -94,14 +96,17 @@ void move_to(Worker& worker, std::uint32_t index, const SlotGrant& fresh, Ending
     worker.eh_globals->uncaught_exceptions = 0;
     const wire::StackBounds bounds = pools.bounds(fresh.pool, fresh.slot);
     const std::uint64_t top = bounds.high & ~std::uint64_t{15};
-    self.rsp.store(make_first_frame(top, &finish_faulted, ending, Segments::own_limit(pools, fresh.pool, fresh.slot)), kRelaxed);
+    self.rsp.store(
+        make_first_frame(top, &finish_faulted, ending, Segments::own_limit(pools, fresh.pool, fresh.slot)),
+        kRelaxed);
     self.rip.store(reinterpret_cast<std::uint64_t>(&cprime_trampoline), kRelaxed);
     worker.resumed_rsp = self.rsp.load(kRelaxed);
 }
 
 [[noreturn]] void no_stack_to_end_on(std::uint32_t index) {
     std::fprintf(stderr,
-                 "cprime: coroutine %llu cannot be abandoned: there is no stack for it to end on, in the signal pool or the emergency "
+                 "cprime: coroutine %llu cannot be abandoned: there is no stack for it to end on, in the "
+                 "signal pool or the emergency "
                  "pool; raise their limits (cprime/pool_config.h)\n",
                  static_cast<unsigned long long>(detail(index).identity.load(kRelaxed)));
     std::abort();

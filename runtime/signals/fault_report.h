@@ -22,15 +22,15 @@
 namespace cprime::detail {
 
 struct FaultReport {
-    std::uint32_t index;   // the coroutine
+    std::uint32_t index;  // the coroutine
     std::uint32_t worker;
     int number;
     int code;
     const siginfo_t* info;
     const ucontext_t* context;
-    std::uint64_t rip;          // the instruction; the context may say who called it
-    const char* fate;           // the second line, without its indentation
-    bool in_runtime;            // the worker ran the runtime's own code for it
+    std::uint64_t rip;  // the instruction; the context may say who called it
+    const char* fate;   // the second line, without its indentation
+    bool in_runtime;    // the worker ran the runtime's own code for it
 };
 
 // The address that an instruction accessed, or its own where none is known.

@@ -20,22 +20,87 @@ namespace {
 
 // Of the C library, that take no lock and call nothing that does, whatever they are given.
 constexpr const char* kLockless[] = {
-    "memcpy",      "memmove",    "memset",    "memcmp",      "memchr",        "memrchr",     "rawmemchr",
-    "memmem",      "memccpy",    "mempcpy",   "bcmp",        "bcopy",         "bzero",       "strlen",
-    "strnlen",     "strcpy",     "strncpy",   "stpcpy",      "stpncpy",       "strcat",      "strncat",
-    "strcmp",      "strncmp",    "strcasecmp", "strncasecmp", "strchr",        "strrchr",     "strchrnul",
-    "strstr",      "strcasestr", "strpbrk",   "strspn",      "strcspn",       "strsep",      "strtok",
-    "strtok_r",    "strtol",     "strtoll",   "strtoul",     "strtoull",      "strtod",      "strtof",
-    "strtold",     "atoi",       "atol",      "atoll",       "atof",          "wcslen",      "wcscpy",
-    "wcscmp",      "wmemcpy",    "wmemset",   "snprintf",    "vsnprintf",     "sprintf",     "vsprintf",
-    "__snprintf_chk", "__vsnprintf_chk", "__sprintf_chk", "__vsprintf_chk", "__memcpy_chk", "__memmove_chk",
-    "__memset_chk", "__strcpy_chk", "__strcat_chk", "__strncpy_chk", "sscanf", "__isoc99_sscanf",
-    "pthread_mutex_lock", "pthread_mutex_trylock", "pthread_mutex_unlock", "pthread_rwlock_rdlock",
-    "pthread_rwlock_wrlock", "pthread_rwlock_unlock", "sem_post", "sem_wait",
+    "memcpy",
+    "memmove",
+    "memset",
+    "memcmp",
+    "memchr",
+    "memrchr",
+    "rawmemchr",
+    "memmem",
+    "memccpy",
+    "mempcpy",
+    "bcmp",
+    "bcopy",
+    "bzero",
+    "strlen",
+    "strnlen",
+    "strcpy",
+    "strncpy",
+    "stpcpy",
+    "stpncpy",
+    "strcat",
+    "strncat",
+    "strcmp",
+    "strncmp",
+    "strcasecmp",
+    "strncasecmp",
+    "strchr",
+    "strrchr",
+    "strchrnul",
+    "strstr",
+    "strcasestr",
+    "strpbrk",
+    "strspn",
+    "strcspn",
+    "strsep",
+    "strtok",
+    "strtok_r",
+    "strtol",
+    "strtoll",
+    "strtoul",
+    "strtoull",
+    "strtod",
+    "strtof",
+    "strtold",
+    "atoi",
+    "atol",
+    "atoll",
+    "atof",
+    "wcslen",
+    "wcscpy",
+    "wcscmp",
+    "wmemcpy",
+    "wmemset",
+    "snprintf",
+    "vsnprintf",
+    "sprintf",
+    "vsprintf",
+    "__snprintf_chk",
+    "__vsnprintf_chk",
+    "__sprintf_chk",
+    "__vsprintf_chk",
+    "__memcpy_chk",
+    "__memmove_chk",
+    "__memset_chk",
+    "__strcpy_chk",
+    "__strcat_chk",
+    "__strncpy_chk",
+    "sscanf",
+    "__isoc99_sscanf",
+    "pthread_mutex_lock",
+    "pthread_mutex_trylock",
+    "pthread_mutex_unlock",
+    "pthread_rwlock_rdlock",
+    "pthread_rwlock_wrlock",
+    "pthread_rwlock_unlock",
+    "sem_post",
+    "sem_wait",
 };
 // That a coroutine calls to end: glibc lets go of its own lock before it sends the signal.
-constexpr const char* kEnding[] = {"abort",   "raise",       "gsignal",      "__assert_fail", "__assert_perror_fail",
-                                   "__assert", "pthread_kill", "tgkill",       "kill",          "__stack_chk_fail"};
+constexpr const char* kEnding[] = {
+    "abort",    "raise",        "gsignal", "__assert_fail", "__assert_perror_fail",
+    "__assert", "pthread_kill", "tgkill",  "kill",          "__stack_chk_fail"};
 // That call the program back and hold nothing meanwhile.
 constexpr const char* kCallingBack[] = {"qsort", "qsort_r", "bsearch"};
 
@@ -74,10 +139,10 @@ struct Walk {
     Judgement judged{};
     bool begun = false;
     bool whole = false;
-    bool ended_itself = false;        // the innermost is abort() or one of its kin
-    bool outer = false;               // a frame of another library was seen already
-    std::uint32_t frames_in_c = 0;    // of the present run
-    std::uint64_t entry_of_c = 0;     // an address in its outermost
+    bool ended_itself = false;      // the innermost is abort() or one of its kin
+    bool outer = false;             // a frame of another library was seen already
+    std::uint32_t frames_in_c = 0;  // of the present run
+    std::uint64_t entry_of_c = 0;   // an address in its outermost
     std::uint32_t frames = 0;
 };
 
@@ -85,8 +150,8 @@ void refuse(Walk& walk, const char* how, std::uint64_t address) {
     FrameName name;
     find_frame_name(address, &name);
     const char* file = name.module != nullptr ? std::strrchr(name.module, '/') : nullptr;
-    std::snprintf(walk.judged.why_not, sizeof walk.judged.why_not, "%s %s of %.200s, which may hold a lock", how,
-                  name.symbol != nullptr ? name.symbol : "a function",
+    std::snprintf(walk.judged.why_not, sizeof walk.judged.why_not, "%s %s of %.200s, which may hold a lock",
+                  how, name.symbol != nullptr ? name.symbol : "a function",
                   file != nullptr ? file + 1 : "a file without a name");
 }
 
@@ -131,7 +196,8 @@ _Unwind_Reason_Code visit(_Unwind_Context* context, void* argument) {
     } else {
         judge_run(walk);
         if (!walk.outer) walk.judged.program = address;
-        if (library == Library::kLoader || library == Library::kAllocator) refuse(walk, "it was inside", address);
+        if (library == Library::kLoader || library == Library::kAllocator)
+            refuse(walk, "it was inside", address);
         walk.outer = true;
     }
     return walk.judged.refused() || ++walk.frames >= kFramesMost ? _URC_NORMAL_STOP : _URC_NO_REASON;
@@ -151,8 +217,9 @@ void find_modules() {
     void* malloc_address = statically_linked ? nullptr : dlsym(RTLD_DEFAULT, "malloc");
     const link_map* owner = malloc_address != nullptr ? module_of(malloc_address) : nullptr;
     // An allocator inside the program itself cannot be told from its code.
-    allocator = owner != c_library && owner != module_of(reinterpret_cast<const void*>(&find_modules)) ? owner
-                                                                                                       : nullptr;
+    allocator = owner != c_library && owner != module_of(reinterpret_cast<const void*>(&find_modules))
+                    ? owner
+                    : nullptr;
 }
 
 Judgement judge_frames(bool was_sent, std::uint64_t rip) {
@@ -163,11 +230,13 @@ Judgement judge_frames(bool was_sent, std::uint64_t rip) {
     if (was_sent && !walk.ended_itself) {
         std::snprintf(walk.judged.why_not, sizeof walk.judged.why_not, "it was sent by somebody else");
     } else if (statically_linked) {
-        std::snprintf(walk.judged.why_not, sizeof walk.judged.why_not,
-                      "the program is statically linked, so that nobody can tell whether it was inside the C library");
+        std::snprintf(
+            walk.judged.why_not, sizeof walk.judged.why_not,
+            "the program is statically linked, so that nobody can tell whether it was inside the C library");
     } else if (!held || !walk.whole) {
-        std::snprintf(walk.judged.why_not, sizeof walk.judged.why_not,
-                      "its frames cannot be walked to the end, so that nobody knows what it was in the midst of");
+        std::snprintf(
+            walk.judged.why_not, sizeof walk.judged.why_not,
+            "its frames cannot be walked to the end, so that nobody knows what it was in the midst of");
     }
     return walk.judged;
 }
@@ -183,7 +252,8 @@ AtTheCall::AtTheCall(ucontext_t& context, std::uint64_t low, std::uint64_t high)
       rip_before_(context.uc_mcontext.gregs[REG_RIP]),
       rsp_before_(context.uc_mcontext.gregs[REG_RSP]) {
     const auto rsp = static_cast<std::uint64_t>(rsp_before_);
-    if (module_of(reinterpret_cast<const void*>(rip_before_)) != nullptr || rsp < low || rsp + 8 > high) return;
+    if (module_of(reinterpret_cast<const void*>(rip_before_)) != nullptr || rsp < low || rsp + 8 > high)
+        return;
     const std::uint64_t caller = *reinterpret_cast<const std::uint64_t*>(rsp);
     if (module_of(reinterpret_cast<const void*>(caller - 1)) == nullptr) return;
     context.uc_mcontext.gregs[REG_RIP] = static_cast<long long>(caller - 1);

@@ -21,7 +21,7 @@
 namespace cprime::detail {
 
 struct Judgement {
-    char why_not[320] = "";     // as the end of a sentence; "" = it may go on
+    char why_not[320] = "";  // as the end of a sentence; "" = it may go on
     std::uint64_t program = 0;  // innermost address outside of the C library: where the program was; 0 = not known
     bool refused() const { return why_not[0] != '\0'; }
 };

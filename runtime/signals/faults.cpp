@@ -35,7 +35,8 @@ void on_fault(int number, FaultPolicy policy, FaultHandler handler, Place place)
         known |= fault == number;
     if (!known) {
         std::fprintf(stderr,
-                     "cprime: signal %d is no fault; on_fault takes SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP and SIGABRT, and "
+                     "cprime: signal %d is no fault; on_fault takes SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP "
+                     "and SIGABRT, and "
                      "signals().handle the others\n",
                      number);
         detail::end_program();
@@ -122,9 +123,11 @@ void Faults::stop() {
 
 void Faults::set(int number, FaultPolicy policy, FaultHandler handler, const Place& place) {
     if (handler != nullptr && !survives(policy)) {
-        std::fputs("cprime: a handler of faults was given to a policy after which it cannot run; with FaultPolicy::abandon and "
-                   "FaultPolicy::replace_worker it can\n",
-                   stderr);
+        std::fputs(
+            "cprime: a handler of faults was given to a policy after which it cannot run; with "
+            "FaultPolicy::abandon and "
+            "FaultPolicy::replace_worker it can\n",
+            stderr);
         end_program();
     }
     std::shared_ptr<const Rule> rule;
@@ -169,13 +172,19 @@ FaultCounts Faults::counts() const {
 }
 
 // Null: it may be survived, as far as the worker knows; its frames are judged apart.
-const char* Faults::why_not(const Worker& worker, const ucontext_t& context, std::uint64_t address, bool overflow) const {
+const char* Faults::why_not(const Worker& worker, const ucontext_t& context, std::uint64_t address,
+                            bool overflow) const {
     const auto rsp = static_cast<std::uint64_t>(context.uc_mcontext.gregs[REG_RSP]);
     const auto rip = static_cast<std::uint64_t>(context.uc_mcontext.gregs[REG_RIP]);
-    if (on_own_stack(worker, rsp) || is_runtime_code(rip)) return "the runtime's own code ran, whose tables may be damaged";
-    if (const char* lost = why_stack_is_lost(worker.current_index, rsp, address, overflow); lost != nullptr) return lost;
-    if ((detail(worker.current_index).private_word & kPrivateEndsBare) != 0) return "it faulted a third time while it was ending";
-    return abandoned_.load(kRelaxed) >= most_ ? "as many coroutines have been abandoned as FaultOptions::most allows" : nullptr;
+    if (on_own_stack(worker, rsp) || is_runtime_code(rip))
+        return "the runtime's own code ran, whose tables may be damaged";
+    if (const char* lost = why_stack_is_lost(worker.current_index, rsp, address, overflow); lost != nullptr)
+        return lost;
+    if ((detail(worker.current_index).private_word & kPrivateEndsBare) != 0)
+        return "it faulted a third time while it was ending";
+    return abandoned_.load(kRelaxed) >= most_
+               ? "as many coroutines have been abandoned as FaultOptions::most allows"
+               : nullptr;
 }
 
 bool Faults::answer(Worker& worker, int number, const siginfo_t& info, ucontext_t& context, bool overflow) {
@@ -213,12 +222,14 @@ bool Faults::answer(Worker& worker, int number, const siginfo_t& info, ucontext_
         std::snprintf(fate, sizeof fate, "it cannot be survived: %s", judged.why_not);
     } else {
         const std::uint64_t nth = abandoned_.fetch_add(1, kRelaxed) + 1;
-        const char* thread = seen.replaces                              ? ", its worker's thread is replaced"
-                             : asked == FaultPolicy::replace_worker ? ", no thread was ready to replace its worker's"
-                                                                        : "";
+        const char* thread = seen.replaces ? ", its worker's thread is replaced"
+                             : asked == FaultPolicy::replace_worker
+                                 ? ", no thread was ready to replace its worker's"
+                                 : "";
         std::snprintf(fate, sizeof fate,
-                      "it is abandoned: its stack is kept, destructors of its frames do not run%s; %llu so far, at most %llu", thread,
-                      static_cast<unsigned long long>(nth), static_cast<unsigned long long>(most_));
+                      "it is abandoned: its stack is kept, destructors of its frames do not run%s; %llu so "
+                      "far, at most %llu",
+                      thread, static_cast<unsigned long long>(nth), static_cast<unsigned long long>(most_));
     }
     const FaultReport report{.index = index,
                              .worker = worker.index,
@@ -232,11 +243,9 @@ bool Faults::answer(Worker& worker, int number, const siginfo_t& info, ucontext_
     const std::uint32_t times = survived ? count_fault_at(judged.program != 0 ? judged.program : rip) : 1;
     begin_copy(seen.text, sizeof seen.text, times > 1);
     if (overflow) {
-        say_overflow_in_turn(index, worker.index,
-                             {.sign = "it ran into a guard page",
-                              .lowest = std::min(address, rsp),
-                              .rip = rip,
-                              .faulted = true});
+        say_overflow_in_turn(
+            index, worker.index,
+            {.sign = "it ran into a guard page", .lowest = std::min(address, rsp), .rip = rip, .faulted = true});
         if (survives(asked)) say("  %s\n", fate);
     } else {
         say_fault(report, at_the_call.rip());
@@ -275,7 +284,9 @@ void Faults::rewrite(Worker& worker, ucontext_t& context) {
         context.uc_mcontext.fpregs->ftw = 0;
         context.uc_mcontext.fpregs->mxcsr = 0x1f80;
     }
-    const auto number = [](const auto* pointer) { return static_cast<long long>(reinterpret_cast<std::uintptr_t>(pointer)); };
+    const auto number = [](const auto* pointer) {
+        return static_cast<long long>(reinterpret_cast<std::uintptr_t>(pointer));
+    };
     if (seen.replaces) {
         registers[REG_RDI] = number(&worker);
         registers[REG_RSP] = static_cast<long long>(worker.stack_top - 8);  // as after a call

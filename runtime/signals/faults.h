@@ -40,8 +40,8 @@ struct FaultSeen {
     std::uint64_t address = 0;
     std::uint64_t rip = 0;
     std::uint64_t rsp = 0;
-    bool replaces = false;                  // the worker's thread ends
-    std::uint64_t alternate_stack = 0;      // of the thread that faulted
+    bool replaces = false;              // the worker's thread ends
+    std::uint64_t alternate_stack = 0;  // of the thread that faulted
     std::uint64_t alternate_stack_bytes = 0;
     std::uint32_t text_bytes = 0;
     char text[8192];  // the report; cut off where it is longer
@@ -97,7 +97,8 @@ private:
         return static_cast<FaultPolicy>(
             policies_[static_cast<std::size_t>(number)].load(std::memory_order_relaxed));
     }
-    const char* why_not(const Worker& worker, const ucontext_t& context, std::uint64_t address, bool overflow) const;
+    const char* why_not(const Worker& worker, const ucontext_t& context, std::uint64_t address,
+                        bool overflow) const;
 
     // By number. Writer: set(); readers: handlers; relaxed, since each decides by itself.
     std::array<std::atomic<std::uint8_t>, coroscope::wire::kSignalsMax> policies_{};

@@ -103,19 +103,23 @@ void on_fault(int number, siginfo_t* info, void* context_of) {
     const bool of_memory = (number == SIGSEGV || number == SIGBUS) && info->si_code > 0;
     if (of_memory) backtrace_faulted();
     const auto address = reinterpret_cast<std::uint64_t>(info->si_addr);
-    if (of_memory && emit::forked_child() && g_runtime != nullptr && g_runtime->segment->contains(info->si_addr)) {
+    if (of_memory && emit::forked_child() && g_runtime != nullptr &&
+        g_runtime->segment->contains(info->si_addr)) {
         say("cprime: a forked child used the runtime of its parent; a child may only exec or exit\n");
         _exit(134);
     }
     Worker* worker = cprime_current_worker;
-    if (g_runtime == nullptr || worker == nullptr || worker->current_index == wire::kNone || emit::forked_child()) {
+    if (g_runtime == nullptr || worker == nullptr || worker->current_index == wire::kNone ||
+        emit::forked_child()) {
         hand_on(number, info, context);
         return;
     }
-    if (of_memory && (grow_in_place(*worker, address, context) || grow_by_hand_at(worker->current_index, address)))
+    if (of_memory &&
+        (grow_in_place(*worker, address, context) || grow_by_hand_at(worker->current_index, address)))
         return;
     const bool by_hand = of_memory && say_by_hand_overflow(worker->current_index, address);
-    if (!by_hand && g_faults.answer(*worker, number, *info, *context, of_memory && is_overflow(*worker, address, context))) {
+    if (!by_hand && g_faults.answer(*worker, number, *info, *context,
+                                    of_memory && is_overflow(*worker, address, context))) {
         g_faults.rewrite(*worker, *context);
         return;
     }

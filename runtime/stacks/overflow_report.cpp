@@ -56,8 +56,8 @@ void say_what(const Identified& who, std::uint32_t worker, const OverflowSeen& s
     }
     say("cprime: stack overflow in coroutine %llu \"%s\" spawned at %s on worker %u: %s; its class is %s "
         "(%u bytes%s): %s\n",
-        static_cast<unsigned long long>(who.identity), who.name, who.place, worker, seen.sign, kClassNames[who.size_class], who.slot_bytes,
-        grown, wanted);
+        static_cast<unsigned long long>(who.identity), who.name, who.place, worker, seen.sign,
+        kClassNames[who.size_class], who.slot_bytes, grown, wanted);
 }
 
 void say_ways(const Identified& who) {

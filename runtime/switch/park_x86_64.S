@@ -31,7 +31,6 @@
 //
 // Sampling: the scheduler sets worker->sampling to 1. The next entry takes a fenced time stamp and makes it 2, the exit of the same
 // call takes another and makes it 0. One branch at either end while nothing is sampled.
-//
 // The bare switch, which knows no worker, is in bare_switch_x86_64.S.
 #include "instrumentation/wire/stack_segment_offsets.h"
 #include "runtime/stacks/canary_words.h"
@@ -141,9 +140,7 @@ cprime_park:
     xorl    %edi, %edi
     movl    $-1, %esi
     jmp     *%rax
-
-// Where a fault handler has sent the worker whose coroutine it abandons: the same call, with nothing to save. rbx = worker, rbp = function,
-// r13 = argument, r12 = a frame that ends the stack; rsp is the worker's own already.
+// Where a fault handler sends a worker (signals/faults.h): rbx = worker, rbp = function, r13 = argument, r12 = a frame; rsp is its own.
     .globl  cprime_fault_landing
     .cfi_def_cfa %r12, 64
 cprime_fault_landing:

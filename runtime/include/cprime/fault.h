@@ -88,7 +88,7 @@ void on_fault(FaultPolicy policy, FaultHandler handler = {}, Place place = CPRIM
 
 // Since the Runtime was made.
 struct FaultCounts {
-    std::uint64_t abandoned = 0;         // coroutines
+    std::uint64_t abandoned = 0;  // coroutines
     std::uint64_t slots_quarantined = 0;  // more than coroutines where a second fault came while one ended, or a stack had segments
     std::uint64_t workers_replaced = 0;
 };

@@ -26,9 +26,9 @@
 //                            abstract socket NAME can be connected to; 'coroscope' sets it for what it launches
 // A value that cannot be used is one sentence on stderr and exit code 2.
 //
-// While a Runtime lives faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT) are handled on alternate stacks, to name the coroutine (cprime/fault.h);
-// those of other threads go to whoever handled them before. Workers block all signals but faults. A forked child may exec or exit: any call into the
-// runtime ends it with one sentence.
+// While a Runtime lives faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT) are handled on alternate stacks, to name the coroutine
+// (cprime/fault.h); those of other threads go to whoever handled them before. Workers block all signals but faults. A forked child may exec or
+// exit: any call into the runtime ends it with one sentence.
 //
 // Thread: make, run and destroy a Runtime on one thread that is no worker. Tested in tests/unit/runtime/runtime_test.cpp.
 #pragma once

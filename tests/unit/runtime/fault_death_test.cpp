@@ -10,12 +10,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <dlfcn.h>
+#include <link.h>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
-#include <link.h>
 #include <thread>
 
 namespace cprime {
@@ -59,21 +59,27 @@ void in_a_coroutine(const RuntimeOptions& options, F function) {
 
 TEST_F(FaultDeath, by_default_each_is_reported_and_ends_the_program_by_its_own_signal) {
     const auto report = [](const char* what) {
-        return AllOf(ContainsRegex(std::string("cprime: ") + what), HasSubstr("the program ends by it; cprime/fault.h says"),
-                     ContainsRegex("#0 +/.*fault_death_test\\+0x|#0 .*libc"), Not(HasSubstr("backtrace ended")));
+        return AllOf(ContainsRegex(std::string("cprime: ") + what),
+                     HasSubstr("the program ends by it; cprime/fault.h says"),
+                     ContainsRegex("#0 +/.*fault_death_test\\+0x|#0 .*libc"),
+                     Not(HasSubstr("backtrace ended")));
     };
     EXPECT_EXIT(in_a_coroutine({.workers = 1}, [] { write_to(nullptr); }), KilledBySignal(SIGSEGV),
                 report("SIGSEGV in coroutine [0-9]+ \"faulty\" .*it wrote to address 0x0, a null pointer"));
-    EXPECT_EXIT(in_a_coroutine({.workers = 1}, [] { asm volatile("ud2"); }), KilledBySignal(SIGILL), report("SIGILL in"));
-    EXPECT_EXIT(in_a_coroutine({.workers = 1}, [] { asm volatile("int3"); }), KilledBySignal(SIGTRAP), report("SIGTRAP in"));
+    EXPECT_EXIT(in_a_coroutine({.workers = 1}, [] { asm volatile("ud2"); }), KilledBySignal(SIGILL),
+                report("SIGILL in"));
+    EXPECT_EXIT(in_a_coroutine({.workers = 1}, [] { asm volatile("int3"); }), KilledBySignal(SIGTRAP),
+                report("SIGTRAP in"));
     EXPECT_EXIT(in_a_coroutine({.workers = 1}, [] { std::abort(); }), KilledBySignal(SIGABRT),
                 report("SIGABRT in .*abort\\(\\) was called"));
-    EXPECT_EXIT(in_a_coroutine({.workers = 1},
-                               [] {
-                                   int quotient = 1;
-                                   asm volatile("xorl %%ecx, %%ecx; cltd; idivl %%ecx" : "+a"(quotient) : : "ecx", "edx");
-                               }),
-                KilledBySignal(SIGFPE), report("SIGFPE in"));
+    EXPECT_EXIT(
+        in_a_coroutine(
+            {.workers = 1},
+            [] {
+                int quotient = 1;
+                asm volatile("xorl %%ecx, %%ecx; cltd; idivl %%ecx" : "+a"(quotient) : : "ecx", "edx");
+            }),
+        KilledBySignal(SIGFPE), report("SIGFPE in"));
 }
 
 void earlier_handler(int, siginfo_t*, void*) {
@@ -94,7 +100,8 @@ TEST_F(FaultDeath, what_was_installed_before_has_its_turn_after_the_report) {
             install_earlier_handler();
             in_a_coroutine({.workers = 1}, [] { write_to(nullptr); });
         },
-        testing::ExitedWithCode(7), AllOf(HasSubstr("cprime: SIGSEGV in coroutine"), HasSubstr("the earlier handler has it")));
+        testing::ExitedWithCode(7),
+        AllOf(HasSubstr("cprime: SIGSEGV in coroutine"), HasSubstr("the earlier handler has it")));
     EXPECT_EXIT(
         {
             install_earlier_handler();
@@ -114,7 +121,8 @@ TEST_F(FaultDeath, of_a_thread_that_is_no_worker_goes_to_who_was_there_before) {
 
 TEST_F(FaultDeath, inside_what_may_hold_a_lock_is_not_survived) {
     EXPECT_EXIT(in_a_coroutine(kAbandon, [] { std::printf("%s\n", bad_text); }), KilledBySignal(SIGSEGV),
-                ContainsRegex("it cannot be survived: it was inside (printf|puts|__printf_chk) of libc.so.6, which may hold a lock"));
+                ContainsRegex("it cannot be survived: it was inside (printf|puts|__printf_chk) of libc.so.6, "
+                              "which may hold a lock"));
     EXPECT_EXIT(in_a_coroutine(kAbandon, [] { std::free(bad_memory); }), KilledBySignal(SIGSEGV),
                 ContainsRegex("it cannot be survived: it was inside (__libc_)?(free|cfree) of libc.so.6"));
     EXPECT_EXIT(in_a_coroutine(kAbandon,
@@ -126,7 +134,8 @@ TEST_F(FaultDeath, inside_what_may_hold_a_lock_is_not_survived) {
                                        },
                                        nullptr);
                                }),
-                KilledBySignal(SIGSEGV), HasSubstr("it cannot be survived: it was called by dl_iterate_phdr of libc.so.6"));
+                KilledBySignal(SIGSEGV),
+                HasSubstr("it cannot be survived: it was called by dl_iterate_phdr of libc.so.6"));
 }
 
 TEST_F(FaultDeath, that_the_allocator_raises_is_not_survived) {
@@ -142,7 +151,11 @@ TEST_F(FaultDeath, that_the_allocator_raises_is_not_survived) {
 }
 
 TEST_F(FaultDeath, with_a_stack_pointer_that_leads_nowhere_is_not_survived) {
-    EXPECT_EXIT(in_a_coroutine(kAbandon, [] { asm volatile("movq $4096, %%rsp; pushq %%rax" : : : "memory"); }), KilledBySignal(SIGSEGV),
+    EXPECT_EXIT(in_a_coroutine(kAbandon,
+                               [] {
+                                   asm volatile("movq $4096, %%rsp; pushq %%rax" : : : "memory");
+                               }),
+                KilledBySignal(SIGSEGV),
                 HasSubstr("it cannot be survived: its stack pointer lies outside of its stack"));
 }
 
@@ -172,13 +185,16 @@ TEST_F(FaultDeath, is_not_survived_more_often_than_allowed) {
                             EXPECT_THROW(spawn("one of five", [] { write_to(nullptr); }).join(), Fault);
                         }
                     }),
-                KilledBySignal(SIGSEGV), AllOf(HasSubstr("1 so far, at most 3"), HasSubstr("as many coroutines have been abandoned as FaultOptions::most allows")));
+                KilledBySignal(SIGSEGV),
+                AllOf(HasSubstr("1 so far, at most 3"),
+                      HasSubstr("as many coroutines have been abandoned as FaultOptions::most allows")));
 }
 
 TEST_F(FaultDeath, handlers_and_numbers_that_make_no_sense_are_refused_with_a_sentence) {
     EXPECT_EXIT(run(kAbandon, [] { on_fault(SIGUSR1, FaultPolicy::abandon); }), KilledBySignal(SIGABRT),
                 ContainsRegex("cprime: signal 10 is no fault; on_fault takes SIGSEGV"));
-    EXPECT_EXIT(run(kAbandon, [] { on_fault(FaultPolicy::die, [](const FaultInfo&) {}); }), KilledBySignal(SIGABRT),
+    EXPECT_EXIT(run(kAbandon, [] { on_fault(FaultPolicy::die, [](const FaultInfo&) {}); }),
+                KilledBySignal(SIGABRT),
                 HasSubstr("a handler of faults was given to a policy after which it cannot run"));
 }
 

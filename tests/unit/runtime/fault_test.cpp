@@ -62,12 +62,23 @@ constexpr bool kSanitized = false;
 [[gnu::noinline]] void fault(int number) {
     static volatile int zero = 0;
     switch (number) {
-        case SIGSEGV: write_to(nullptr); break;
-        case SIGFPE: static_cast<void>(divide_by(&zero)); break;
-        case SIGILL: asm volatile("ud2"); break;
-        case SIGBUS: read_past_the_file(); break;
-        case SIGTRAP: asm volatile("int3"); break;
-        default: std::abort();
+        case SIGSEGV:
+            write_to(nullptr);
+            break;
+        case SIGFPE:
+            static_cast<void>(divide_by(&zero));
+            break;
+        case SIGILL:
+            asm volatile("ud2");
+            break;
+        case SIGBUS:
+            read_past_the_file();
+            break;
+        case SIGTRAP:
+            asm volatile("int3");
+            break;
+        default:
+            std::abort();
     }
 }
 
@@ -106,7 +117,8 @@ TEST_P(FaultOfEachKind, in_one_of_many_leaves_the_others_finishing_correctly) {
     std::uint64_t sum = 0;
     int faults = 0;
     const std::string text = said([&, number = number, wish = wish] {
-        run({.workers = workers, .chaos = number % 2 == 0 ? std::optional<std::uint64_t>(number) : std::nullopt,
+        run({.workers = workers,
+             .chaos = number % 2 == 0 ? std::optional<std::uint64_t>(number) : std::nullopt,
              .faults = {.policy = FaultPolicy::abandon}},
             [&] {
                 std::vector<JoinHandle<int>> handles;
@@ -142,9 +154,13 @@ TEST_P(FaultOfEachKind, in_one_of_many_leaves_the_others_finishing_correctly) {
     EXPECT_EQ(faults, 1);
     EXPECT_EQ(finished.load(), kCoroutines - 1);
     EXPECT_EQ(sum, std::uint64_t{kCoroutines} * (kCoroutines - 1) / 2 - kFaulty);
-    EXPECT_THAT(text, AllOf(ContainsRegex("cprime: SIG[A-Z]+ in coroutine [0-9]+ \"one of many\" spawned at .*fault_test.cpp:[0-9]+ on "
-                                          "worker [0-9]+: "),
-                            HasSubstr("it is abandoned: its stack is kept"), HasSubstr("its frames, innermost first")));
+    EXPECT_THAT(
+        text,
+        AllOf(
+            ContainsRegex(
+                "cprime: SIG[A-Z]+ in coroutine [0-9]+ \"one of many\" spawned at .*fault_test.cpp:[0-9]+ on "
+                "worker [0-9]+: "),
+            HasSubstr("it is abandoned: its stack is kept"), HasSubstr("its frames, innermost first")));
     if (!kSanitized) {
         EXPECT_THAT(text, Not(HasSubstr("backtrace ended")));
     }
@@ -156,22 +172,27 @@ INSTANTIATE_TEST_SUITE_P(Kinds, FaultOfEachKind,
                                           testing::Values(1u, 4u)));
 INSTANTIATE_TEST_SUITE_P(OtherStacks, FaultOfEachKind,
                          testing::Combine(testing::Values(SIGSEGV, SIGFPE),
-                                          testing::Values(size_class::micro, size_class::large), testing::Values(1u)));
+                                          testing::Values(size_class::micro, size_class::large),
+                                          testing::Values(1u)));
 
 TEST(Fault, tells_what_was_accessed_how_and_which_locks_stay_held) {
     const std::string text = said([] {
         run({.workers = 1, .faults = {.policy = FaultPolicy::abandon}}, [] {
             Mutex lock("accounts");
-            EXPECT_THROW(spawn("bank", [&] {
-                             EXPECT_TRUE(lock.lock());
-                             write_to(reinterpret_cast<volatile int*>(0x10));
-                         }).join(),
+            EXPECT_THROW(spawn("bank",
+                               [&] {
+                                   EXPECT_TRUE(lock.lock());
+                                   write_to(reinterpret_cast<volatile int*>(0x10));
+                               })
+                             .join(),
                          Fault);
             EXPECT_FALSE(lock.try_lock());
         });
     });
-    EXPECT_THAT(text, AllOf(ContainsRegex("SIGSEGV in coroutine [0-9]+ \"bank\" .*: it wrote to address 0x10, just above a null pointer"),
-                            ContainsRegex("it holds mutex \"accounts\".*, which stays so; 0 wait for it"), HasSubstr("rip 0000")));
+    EXPECT_THAT(text, AllOf(ContainsRegex("SIGSEGV in coroutine [0-9]+ \"bank\" .*: it wrote to address "
+                                          "0x10, just above a null pointer"),
+                            ContainsRegex("it holds mutex \"accounts\".*, which stays so; 0 wait for it"),
+                            HasSubstr("rip 0000")));
 }
 
 TEST(Fault, calls_the_handler_as_a_coroutine_with_the_report) {
@@ -203,10 +224,13 @@ TEST(Fault, in_a_function_of_the_c_library_that_takes_no_lock_is_survived) {
             static const char* volatile nothing = nullptr;
             static volatile std::size_t length = 0;
             EXPECT_THROW(spawn("measures", [] { length = std::strlen(nothing); }).join(), Fault);
-            EXPECT_THROW(spawn("formats", [] {
-                             char line[64];
-                             std::snprintf(line, sizeof line, "%s", reinterpret_cast<const char*>(length + 0x20));
-                         }).join(),
+            EXPECT_THROW(spawn("formats",
+                               [] {
+                                   char line[64];
+                                   std::snprintf(line, sizeof line, "%s",
+                                                 reinterpret_cast<const char*>(length + 0x20));
+                               })
+                             .join(),
                          Fault);
         });
     });
@@ -218,15 +242,17 @@ TEST(Fault, of_a_call_through_a_pointer_that_leads_nowhere_shows_who_called) {
     const std::string text = said([] {
         run({.workers = 1, .faults = {.policy = FaultPolicy::abandon}}, [] {
             static void (*volatile nowhere)() = nullptr;
-            EXPECT_THROW(spawn("jumps", [] {
-                             nowhere();
-                             asm volatile("");  // no tail call
-                         }).join(),
+            EXPECT_THROW(spawn("jumps",
+                               [] {
+                                   nowhere();
+                                   asm volatile("");  // no tail call
+                               })
+                             .join(),
                          Fault);
         });
     });
-    EXPECT_THAT(text, AllOf(HasSubstr("it jumped to address 0x0, a null pointer"), HasSubstr("no code lies at its rip"),
-                            Not(HasSubstr("backtrace ended"))));
+    EXPECT_THAT(text, AllOf(HasSubstr("it jumped to address 0x0, a null pointer"),
+                            HasSubstr("no code lies at its rip"), Not(HasSubstr("backtrace ended"))));
 }
 
 TEST(Fault, of_a_stack_that_ran_out_has_the_report_of_overflows_and_is_survived) {
@@ -245,7 +271,8 @@ TEST(Fault, of_a_stack_that_ran_out_has_the_report_of_overflows_and_is_survived)
             EXPECT_EQ(*spawn("after it", [] { return 7; }).join(), 7);
         });
     });
-    EXPECT_THAT(text, AllOf(HasSubstr("stack overflow in coroutine"), HasSubstr("to mend it, one of"), HasSubstr("it is abandoned")));
+    EXPECT_THAT(text, AllOf(HasSubstr("stack overflow in coroutine"), HasSubstr("to mend it, one of"),
+                            HasSubstr("it is abandoned")));
 }
 
 TEST(Fault, a_thousand_in_a_row_cost_their_stacks_and_nothing_else) {
