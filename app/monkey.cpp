@@ -46,8 +46,23 @@ void Monkey::aim(const MonkeyToys& toys, MonkeyInput& input) {
 
 void Monkey::resize(MonkeyInput& input) {
     input.kind = Kind::kResize;
-    input.width = 160 + below(below(3) == 0 ? 400 : 1800);
-    input.height = 120 + below(below(3) == 0 ? 300 : 1100);
+    switch (storm_left_ > 0 ? below(6) : 5) {  // it ends at a size at which there is something to hit
+        case 0:  // what no window manager should do
+            input.width = 1 + below(60);
+            input.height = 1 + below(60);
+            break;
+        case 1:
+            input.width = 3000;
+            input.height = 2000;
+            break;
+        case 2:  // a strip
+            input.width = below(2) == 0 ? 1 + below(40) : 1 + below(3000);
+            input.height = input.width <= 40 ? 1 + below(2000) : 1 + below(40);
+            break;
+        default:
+            input.width = 160 + below(below(3) == 0 ? 400 : 1800);
+            input.height = 120 + below(below(3) == 0 ? 300 : 1100);
+    }
     input.said = fmt::format("resize to {}x{}", input.width, input.height);
 }
 

@@ -55,7 +55,7 @@ public:
     // ImGui's fonts were loaded anew, between two frames: their texture is made again.
     virtual void fonts_changed() = 0;
     virtual void set_title(const std::string& title) = 0;
-    // In pixels, at least the least; takes effect by the next frame.
+    // In pixels, at least one; takes effect by the next frame.
     virtual void resize(int width, int height) = 0;
     virtual views::TextureStore& textures() = 0;
 };

@@ -103,8 +103,9 @@ public:
     }
     void set_title(const std::string& /*title*/) override {}
     void resize(int width, int height) override {
-        width_ = std::max(width, static_cast<int>(static_cast<float>(kWidthMin) * scale_));
-        height_ = std::max(height, static_cast<int>(static_cast<float>(kHeightMin) * scale_));
+        // Not the window's least: that is a wish to a window manager, and where there is none, or another one, any size comes.
+        width_ = std::max(width, 1);
+        height_ = std::max(height, 1);
         glBindRenderbuffer(GL_RENDERBUFFER, colour_);
         glRenderbufferStorage(GL_RENDERBUFFER, GL_RGBA8, width_, height_);
         ImGui::GetIO().DisplaySize = {static_cast<float>(width_), static_cast<float>(height_)};

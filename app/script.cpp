@@ -37,6 +37,7 @@ const std::map<std::string_view, WordRow>& word_table() {
         {"key", {ScriptWord::kKey, 1, 1, "key CHORD"}},
         {"step", {ScriptWord::kStep, 1, 2, "step next|previous [rule]"}},
         {"type", {ScriptWord::kType, 1, 64, "type TEXT"}},
+        {"resize", {ScriptWord::kResize, 2, 2, "resize WIDTH HEIGHT"}},
         {"wait-for", {ScriptWord::kWaitFor, 1, 5, "wait-for NAME OP VALUE [timeout T]"}},
         {"expect", {ScriptWord::kExpect, 1, 3, "expect NAME OP VALUE"}},
         {"screenshot", {ScriptWord::kScreenshot, 1, 1, "screenshot FILE"}},
@@ -122,6 +123,9 @@ base::Status complete(ScriptCommand& command) {
         const auto fits = [](const std::string& word) { return is_number(word) && word.size() <= 18; };
         if (!fits(arguments[0]) || !fits(arguments[1])) return wrong("monkey needs two numbers: how many inputs, and the seed");
         if (std::find(arguments.begin(), arguments.end(), "") != arguments.end()) return wrong("monkey cannot open nothing");
+    } else if (command.word == ScriptWord::kResize) {
+        const auto pixels = [](const std::string& word) { return is_number(word) && word.size() <= 4; };
+        if (!pixels(arguments[0]) || !pixels(arguments[1])) return wrong("resize needs two numbers of pixels, up to 9999 each");
     } else if (command.word == ScriptWord::kAttach && !is_number(arguments[0])) {
         return wrong("attach needs the number of a process");
     }

@@ -5,7 +5,7 @@
 //   time T                    1500ms, 1.5s, 20000ns or "end"       theme NAME
 //   click WIDGET              by published name; "click slot POOL N" clicks into the heatmap, "click WIDGET right" the other button
 //   drag WIDGET WIDGET [left|right|above|below]   from the middle of one to the middle of the other, or to near its edge
-//   hover WIDGET              key CHORD                            type TEXT
+//   hover WIDGET              key CHORD                            type TEXT           resize WIDTH HEIGHT (pixels)
 //   step next|previous [rule]  as the keys . , > < do; waits until it is there
 //   wait-for CONDITION [timeout T]     "coroutines > 100", "status == exited"; names are those of the dump's "facts".
 //                             "view.NAME": that view is on the screen. "settled": what is drawn
@@ -43,6 +43,7 @@ enum class ScriptWord : std::uint8_t {
     kHover,
     kKey,
     kType,
+    kResize,
     kStep,
     kWaitFor,
     kExpect,

@@ -101,6 +101,9 @@ ScriptDriver::Next ScriptDriver::run(const ScriptCommand& command) {
             for (const std::string& word : command.arguments)
                 typed_ += (typed_.empty() ? "" : " ") + word;
             return advance();
+        case ScriptWord::kResize:
+            host_.resize(std::stoi(command.arguments[0]), std::stoi(command.arguments[1]));
+            return advance();
         case ScriptWord::kWaitFor:
         case ScriptWord::kExpect:
             return run_wait(command);

@@ -21,12 +21,13 @@
 
 namespace coroscope::app {
 
-// What a script may do to the window.
 // What the last frame took, without the drawing of its triangles.
 struct FrameCost {
     double wall_ms = 0, processor_ms = 0;
+    bool of_session = false;  // it showed a Moment
 };
 
+// What a script may do to the window.
 class ScriptHost {
 public:
     virtual ~ScriptHost() = default;
@@ -113,8 +114,9 @@ private:
     // Random inputs: only while they are made.
     std::unique_ptr<Monkey> monkey_;
     MonkeyInput monkey_input_;
-    std::uint64_t monkey_done_ = 0, monkey_frames_ = 0, frozen_frames_ = 0;
-    double slowest_ms_ = 0;
+    std::uint64_t monkey_done_ = 0, monkey_frames_ = 0, session_frames_ = 0, frozen_frames_ = 0;
+    FrameCost slowest_, busiest_;                // by what passed, and by what this thread computed
+    std::string slowest_after_, busiest_after_;  // the inputs before them
 };
 
 }  // namespace coroscope::app

@@ -36,11 +36,19 @@ views::Request opening(const std::string& what) {
 void ScriptDriver::note_frame() {
     const FrameCost cost = host_.last_frame();
     ++monkey_frames_;
-    slowest_ms_ = std::max(slowest_ms_, cost.wall_ms);
+    if (cost.of_session) ++session_frames_;
+    if (cost.wall_ms > slowest_.wall_ms) {
+        slowest_ = cost;
+        slowest_after_ = monkey_input_.said;
+    }
+    if (cost.processor_ms > busiest_.processor_ms) {
+        busiest_ = cost;
+        busiest_after_ = monkey_input_.said;
+    }
     if (cost.wall_ms < kFrozenMs) return;
     ++frozen_frames_;
-    fmt::print(stderr, "monkey: a frame of {:.0f} ms ({:.0f} ms of them computing) after input {}: {}\n", cost.wall_ms, cost.processor_ms,
-               monkey_done_, monkey_input_.said);
+    fmt::print(stderr, "monkey: a frame of {:.0f} ms ({:.0f} ms of them computing) after input {}: {}\n",
+               cost.wall_ms, cost.processor_ms, monkey_done_, monkey_input_.said);
 }
 
 void ScriptDriver::request_of(const MonkeyInput& input) {
@@ -100,18 +108,22 @@ void ScriptDriver::begin_input(const MonkeyInput& input) {
 // Phases: choose and move; press; (drag) pull; release.
 ScriptDriver::Next ScriptDriver::run_monkey(const ScriptCommand& command) {
     if (monkey_ == nullptr) {
-        monkey_ = std::make_unique<Monkey>(std::stoull(command.arguments[1]),
-                                           std::vector<std::string>(command.arguments.begin() + 2, command.arguments.end()));
-        monkey_done_ = monkey_frames_ = frozen_frames_ = 0;
-        slowest_ms_ = 0;
+        monkey_ = std::make_unique<Monkey>(
+            std::stoull(command.arguments[1]),
+            std::vector<std::string>(command.arguments.begin() + 2, command.arguments.end()));
+        monkey_done_ = monkey_frames_ = session_frames_ = frozen_frames_ = 0;
+        slowest_ = busiest_ = {};
     } else {
         note_frame();
     }
     (void)host_.take_refusal();  // what cannot be opened is said in the window
     if (phase_ == 0) {
         if (monkey_done_ == std::stoull(command.arguments[0])) {
-            fmt::print(stderr, "monkey: {} inputs from seed {}, {} frames, {} of them over {:.0f} ms, the slowest {:.0f} ms\n", monkey_done_,
-                       command.arguments[1], monkey_frames_, frozen_frames_, kFrozenMs, slowest_ms_);
+            fmt::print(stderr,
+                       "monkey: {} inputs from seed {}, {} frames, {} of a session, {} of them over {:.0f} ms, the slowest {:.0f} ms "
+                       "({}); the most that one computed {:.0f} ms ({})\n",
+                       monkey_done_, command.arguments[1], monkey_frames_, session_frames_, frozen_frames_, kFrozenMs, slowest_.wall_ms,
+                       slowest_after_, busiest_.processor_ms, busiest_after_);
             monkey_.reset();
             return advance();
         }

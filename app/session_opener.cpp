@@ -27,16 +27,17 @@ traces::LiveOptions SessionOpener::live_options() const {
 void SessionOpener::start(std::function<Opened(const Task&)> work) {
     cancel();
     task_ = std::make_shared<Task>();
-    thread_ = std::thread([task = task_, work = std::move(work), wake = wake_] {
-        task->result = work(*task);
-        task->done.store(true, std::memory_order_release);  // [opener.done]
-        wake();
-    });
+    thread_ = std::thread(
+        [before = std::move(thread_), task = task_, work = std::move(work), wake = wake_]() mutable {
+            if (before.joinable()) before.join();
+            if (!task->cancelled.load(std::memory_order_relaxed)) task->result = work(*task);
+            task->done.store(true, std::memory_order_release);  // [opener.done]
+            wake();
+        });
 }
 
 void SessionOpener::cancel() {
     if (task_ != nullptr) task_->cancelled.store(true, std::memory_order_relaxed);
-    if (thread_.joinable()) thread_.join();
     task_ = nullptr;
 }
 

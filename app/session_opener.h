@@ -1,9 +1,9 @@
 // Opening sessions off the frame: attaching and reading a trace's index take a moment, waiting for a launched program's runtime longer.
 //
-// One at a time: starting another cancels the one under way, whose result is dropped.
+// One at a time: starting another cancels the one under way, whose result is dropped; the other begins when that has ended.
 //
-// Thread: the frame's; the work runs on a thread of its own and calls `wake` when done. The destructor waits for it (at most some 100 ms:
-// waits are cut into slices that notice a cancel).
+// Thread: the frame's, which never waits here; the work runs on a thread of its own and calls `wake` when done. Only the destructor waits for it
+// (waits for a program to appear are cut into slices of 100 ms that notice a cancel).
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,10 @@ public:
     using Opened = base::Result<std::unique_ptr<traces::Session>>;
 
     explicit SessionOpener(std::function<void()> wake) : wake_(std::move(wake)) {}
-    ~SessionOpener() { cancel(); }
+    ~SessionOpener() {  // waits for what is under way
+        cancel();
+        if (thread_.joinable()) thread_.join();
+    }
 
     // Folders in which sessions opened from now on look for separate debug files, too.
     void set_debug_paths(std::vector<std::string> paths) { debug_paths_ = std::move(paths); }
@@ -34,8 +37,9 @@ public:
     void attach_when_started(std::uint32_t root_pid);
     // A trace or a core; `binary` stands for the core's program where that is not "".
     void open_file(const std::string& path, const std::string& binary);
+    // Does not wait: what was under way ends by itself, and what is opened next begins after it.
     void cancel();
-    bool busy() const { return thread_.joinable(); }
+    bool busy() const { return task_ != nullptr; }
     // What was opened, once; nothing while it is under way.
     std::optional<Opened> take();
 

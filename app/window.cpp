@@ -97,7 +97,7 @@ void WindowLoop::draw_frame() {
         session_.act(request);
     }
     const FrameCost acted = acting.read();
-    last_frame_ = {built.wall_ms + acted.wall_ms, built.processor_ms + acted.processor_ms};
+    last_frame_ = {built.wall_ms + acted.wall_ms, built.processor_ms + acted.processor_ms, ws.moment != nullptr};
     if (!requests.empty()) ws.frames_wanted = std::max(ws.frames_wanted, 1);
     const std::string title = ws.session != nullptr ? ws.info.title + " · Coroscope" : "Coroscope";
     if (title != title_) platform_.set_title(title_ = title);
@@ -289,6 +289,8 @@ nlohmann::json WindowLoop::facts() {
     nlohmann::json facts = main_.workspace().facts();
     facts["opening"] = session_.opening();
     facts["frames"] = frames_drawn_;
+    facts["width"] = static_cast<int>(ImGui::GetIO().DisplaySize.x);
+    facts["height"] = static_cast<int>(ImGui::GetIO().DisplaySize.y);
     const views::Workspace& ws = main_.workspace();
     // A program that was just started needs a while to become what it is.
     facts["stands"] = ws.moment != nullptr &&

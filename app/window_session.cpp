@@ -2,6 +2,7 @@
 #include "app/window_session.h"
 
 #include <algorithm>
+#include <csignal>
 
 #include "instrumentation/inspect/target.h"
 #include "traces/trace_medium.h"
@@ -57,20 +58,24 @@ void WindowSession::act(const views::Request& request) {
             launch(request.launch);
             break;
         case views::RequestKind::kRestart:
-            if (program_ != nullptr) launch(launched_);
+            if (program_ != nullptr) launch(next_launch_.value_or(launched_));
             break;
         case views::RequestKind::kKill:
             if (program_ != nullptr) program_->signal(request.signal);
             break;
         case views::RequestKind::kAttach:
+            next_launch_.reset();
             opening_trace_.clear();
             opener_.attach(request.pid);
             break;
         case views::RequestKind::kOpenTrace:
-            opening_trace_ = request.path == traces::kStandardStream ? "" : request.path;  // a pipe comes but once
+            next_launch_.reset();
+            opening_trace_ = request.path == traces::kStandardStream ? ""
+                                                                     : request.path;  // a pipe comes but once
             opener_.open_file(request.path, request.binary);
             break;
         case views::RequestKind::kCloseSession:
+            next_launch_.reset();
             opener_.cancel();
             main_.open(nullptr);
             if (program_ != nullptr && program_ended_) program_ = nullptr;
@@ -88,6 +93,13 @@ void WindowSession::launch(const views::LaunchSpec& spec) {
     const views::LaunchSpec wanted = spec;  // may be a reference to launched_
     opener_.cancel();
     main_.open(nullptr);
+    if (program_ != nullptr && !program_->ended()) {
+        // It goes first, since the next may need its ports and files; a large one takes longer to die than a frame may.
+        program_->signal(SIGKILL);
+        next_launch_ = wanted;
+        return;
+    }
+    next_launch_.reset();
     program_ = nullptr;
     output_ = ProgramOutput();
     main_.workspace().program = {};
@@ -154,7 +166,8 @@ void WindowSession::open(SessionOpener::Opened opened) {
     main_.workspace().notice.clear();
     main_.workspace().program.watched = opening_launched_;
     main_.open(std::move(opened).value());
-    if (const auto noted = main_.workspace().notes.open(opening_trace_); !noted.ok()) main_.say(noted.error().message, true);
+    if (const auto noted = main_.workspace().notes.open(opening_trace_); !noted.ok())
+        main_.say(noted.error().message, true);
 }
 
 // The attach list is looked up anew each second while the start page shows it.
@@ -182,6 +195,10 @@ bool WindowSession::refresh_lists() {
 
 bool WindowSession::tick() {
     bool changed = pump_program();
+    if (next_launch_.has_value() && program_ended_) {
+        launch(*next_launch_);
+        changed = true;
+    }
     if (auto opened = opener_.take(); opened.has_value()) {
         open(std::move(*opened));
         changed = true;

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/launcher.h"
@@ -30,7 +31,7 @@ public:
 
     void set_debug_paths(std::vector<std::string> paths) { opener_.set_debug_paths(std::move(paths)); }
     void set_listening(traces::Listening listening) { opener_.set_listening(listening); }
-    bool opening() const { return opener_.busy(); }
+    bool opening() const { return opener_.busy() || next_launch_.has_value(); }
     // Something whose output or end has to be looked for without being woken.
     bool watching() const { return program_ != nullptr && (output_open_ || !program_ended_); }
     bool wants_quit() const { return wants_quit_; }
@@ -49,6 +50,7 @@ private:
     views::MainWindow& main_;
     SavedState saved_;
     std::unique_ptr<LaunchedProgram> program_;
+    std::optional<views::LaunchSpec> next_launch_;  // as soon as the present program has ended
     views::LaunchSpec launched_;
     ProgramOutput output_;
     bool output_open_ = false;

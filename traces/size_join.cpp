@@ -8,10 +8,10 @@
 
 #include <fmt/format.h>
 
+#include "traces/size_words.h"
+
 namespace coroscope::traces {
 namespace {
-
-constexpr std::size_t kBuildIdShown = 8;
 
 // What is between < and >, where they are brackets: an operator's are none.
 std::string without_template_arguments(std::string_view text) {
@@ -35,7 +35,7 @@ void erase_all(std::string& text, std::string_view what) {
 std::string build_text(const SizeBuild& build) {
     if (build.program.empty()) return "a table that does not say of which program";
     if (build.build_id.empty()) return build.program;
-    return fmt::format("{} (build {})", build.program, build.build_id.substr(0, kBuildIdShown));
+    return fmt::format("{} (build {})", build.program, short_build_id(build.build_id));
 }
 
 std::string file_of(const std::string& site) {

@@ -19,7 +19,6 @@ constexpr const char* kExplained =
     "grows: times a coroutine · holds, saves: memory of the most that were alive at once, as used and as advised\n";
 constexpr char kColumns[] =
     "{:<26} {:>6} {:>5} {:>5} {:>5} {:>5} {:>5} {:>4} {:>5}  {:>6} → {:<6} {:<8} {:>8} {:>8}\n";
-constexpr std::size_t kBuildIdShown = 8;
 constexpr std::size_t kTextWidth = 118;
 
 std::uint64_t count_of(const json& row, const char* key) {
@@ -40,7 +39,7 @@ std::string heading(const json& sizes, const std::string& folder) {
         for (const json& proof : build["proofs"])
             proven += proof["proven"].get<bool>() ? 1 : 0;
         text += fmt::format("{}{}: {} run{}", program.empty() ? "a program that is not named" : program,
-                            id.empty() ? "" : " (build " + id.substr(0, kBuildIdShown) + ")", runs, runs == 1 ? "" : "s");
+                            id.empty() ? "" : " (build " + short_build_id(id) + ")", runs, runs == 1 ? "" : "s");
         if (!build["proofs"].empty())
             text += fmt::format("; {} of {} sites proven, --json says why the others are not", proven, build["proofs"].size());
         text += "\n";

@@ -9,6 +9,11 @@
 
 namespace coroscope::traces {
 
+// As much of a build id as is said in a sentence.
+inline std::string short_build_id(const std::string& id) {
+    return id.substr(0, 8);
+}
+
 // The folder that all sites are in, with its slash; "" where there is none.
 std::string common_folder(const std::vector<std::string>& sites);
 // The end of a text that has at most so many letters, after an ellipsis where something is missing.

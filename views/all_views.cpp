@@ -18,6 +18,7 @@
 #include "views/pool_view.h"
 #include "views/select_view.h"
 #include "views/settings_view.h"
+#include "views/signal_view.h"
 #include "views/size_view.h"
 #include "views/stack_view.h"
 #include "views/timeline_view.h"
@@ -54,6 +55,7 @@ const std::vector<ViewEntry>& all_views() {
         {"overview", "v", make<OverviewView>},
         {"channels", "c", make<ChannelView>},
         {"timers", "d", make<TimerView>},
+        {"signals", "shift+g", make<SignalView>},
         {"lints", "alt+l", make<LintView>},
         {"timeline", "shift+t", make<TimelineView>},
         {"notes", "ctrl+j", make<NotesView>},

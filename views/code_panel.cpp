@@ -215,7 +215,7 @@ void CodePanel::draw_source_line(Workspace& ws, const Subject& shown, std::size_
     ImDrawList* list = ImGui::GetWindowDrawList();
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float height = ws.px(kCodeLineUnits), left = ImGui::GetWindowPos().x;
-    const float width = ImGui::GetWindowWidth();
+    const float width = seen_width();
     const auto number = static_cast<std::uint32_t>(index + 1);
     const bool here = number == shown.line && followed_.empty();
     const bool has_code = model_stands() && model_.value()->row_of_line(number) != kNoRow;
@@ -233,8 +233,8 @@ void CodePanel::draw_source_line(Workspace& ws, const Subject& shown, std::size_
               has_code || here ? theme.text_dim : theme.text_faint, std::to_string(number), 1);
     const std::string line = plain_line(source.lines[index]);
     draw_text(list, ws.fonts.mono, {at.x + number_width, y}, here ? theme.text : theme.text_dim, line);
-    const float wide = std::max(number_width + text_width(ws.fonts.mono, line) + ws.px(12),
-                                width - (at.x - left));
+    const float wide = std::max({1.0F, number_width + text_width(ws.fonts.mono, line) + ws.px(12),
+                                 width - (at.x - left)});
     const std::string name = fmt::format("code.line.{}", number);
     const bool pressed = ImGui::InvisibleButton(name.c_str(), {wide, height});
     publish_item(ws, name);

@@ -61,7 +61,7 @@ void CodePanel::draw_row(Workspace& ws, std::size_t index, float gutter) {
     ImFont* mono = ws.fonts.mono;
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float height = ws.px(kCodeLineUnits), left = ImGui::GetWindowPos().x,
-                width = ImGui::GetWindowWidth();
+                width = seen_width();
     const bool lit = lit_line_ != 0 && row.line == lit_line_;
     const bool of_line = cursor_ < model_.value()->rows.size() && row.line != 0 &&
                          row.line == model_.value()->rows[cursor_].line;
@@ -113,7 +113,7 @@ void CodePanel::draw_row(Workspace& ws, std::size_t index, float gutter) {
     }
     const std::string name = fmt::format("code.row.{}", index);
     const bool pressed = ImGui::InvisibleButton(
-        name.c_str(), {std::max(x - at.x + ws.px(12), width - (at.x - left)), height});
+        name.c_str(), {std::max({1.0F, x - at.x + ws.px(12), width - (at.x - left)}), height});
     publish_item(ws, name);
     if (!ImGui::IsItemHovered()) return;
     hovered_next_ = index;

@@ -126,10 +126,10 @@ const std::vector<Preset>& presets() {
     static const std::vector<Preset> all = {
         {"overview", "Overview", "f1",
          "h(54,v(46,t(overview,timeline,events),t(coroutines,channels,output,messages)),"
-         "v(46,t(pools,waits,locks,selects,timers,workers,histograms,sizes,flame,lints),t(stack,code,words)))"},
+         "v(46,t(pools,waits,locks,selects,timers,signals,workers,histograms,sizes,flame,lints),t(stack,code,words)))"},
         {"latency", "Latency", "f2",
          "h(56,v(48,t(timeline,events),t(histograms,flame,workers)),"
-         "v(50,t(coroutines,channels,output,messages),t(stack,code,words,waits,locks,selects,timers,pools,lints)))"},
+         "v(50,t(coroutines,channels,output,messages),t(stack,code,words,waits,locks,selects,timers,signals,pools,lints)))"},
         {"memory", "Memory", "f3",
          "h(64,t(pools,sizes),v(50,t(coroutines,output,messages,lints),"
          "t(stack,words,code,waits,locks,workers,selects,histograms)))"},

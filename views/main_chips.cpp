@@ -39,7 +39,7 @@ bool MainWindow::draw_chip(const std::string& name, const std::string& label, co
     draw_text(list, ws_.fonts.small, {*x + pad, text_y + ws_.px(1)}, theme.text_dim, label);
     draw_text(list, ws_.fonts.text, {*x + pad + label_width, text_y}, theme.text, shown);
     ImGui::SetCursorScreenPos({*x, y});
-    const bool clicked = ImGui::InvisibleButton(("###" + name).c_str(), {width - close, height});
+    const bool clicked = ImGui::InvisibleButton(("###" + name).c_str(), {std::max(1.0F, width - close), height});
     publish_item(ws_, name);
     if (ImGui::IsItemHovered()) ws_.hovered = value + hint;
     ImGui::SetCursorScreenPos({*x + width - close, y});

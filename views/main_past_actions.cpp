@@ -6,6 +6,7 @@
 #include "views/compare_view.h"
 #include "views/event_view.h"
 #include "views/flame_view.h"
+#include "views/signal_view.h"
 #include "views/main_window.h"
 
 namespace coroscope::views {
@@ -42,6 +43,10 @@ void MainWindow::add_past_actions() {
     add(
         "flame.update", "Ask the flame graph anew", "Flame", "ctrl+alt+y", [&flame] { flame.update(); }, sees_flame);
 
+    auto& signals = static_cast<SignalView&>(*views_.at("signals"));
+    add(
+        "signals.show", "What came, handlers, latency, threads", "Signals", "alt+g", [&signals] { signals.next_part(); },
+        [visible] { return visible("signals"); });
     auto& compare = static_cast<CompareView&>(*views_.at("compare"));
     add(
         "compare.part", "Distributions, sites, totals", "Compare", "alt+c", [&compare] { compare.next_part(); },

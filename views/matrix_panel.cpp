@@ -54,7 +54,7 @@ std::optional<MatrixCell> draw_matrix(Workspace& ws, const std::string& name, co
             list->AddRectFilled(low, high, with_alpha(theme.accent, alpha));
             const std::string id = fmt::format("{}.{}.{}", name, r, c);
             ImGui::SetCursorScreenPos(low);
-            if (ImGui::InvisibleButton(id.c_str(), {high.x - low.x, high.y - low.y})) clicked = MatrixCell{r, c};
+            if (ImGui::InvisibleButton(id.c_str(), {std::max(1.0F, high.x - low.x), std::max(1.0F, high.y - low.y)})) clicked = MatrixCell{r, c};
             publish_item(ws, id);
             if (ImGui::IsItemHovered()) {
                 list->AddRect(low, high, theme.text, 0, 0, std::max(1.0F, std::floor(ws.scale)));

@@ -210,7 +210,7 @@ void Palette::draw_hits(Workspace& ws, ImVec2 at, float width, std::size_t lines
         const ImVec2 line = {at.x, at.y + height * static_cast<float>(i - first_)};
         ImGui::SetCursorScreenPos(line);
         const std::string name = fmt::format("palette.{}", i);
-        if (ImGui::InvisibleButton(name.c_str(), {width, height})) {
+        if (ImGui::InvisibleButton(name.c_str(), {std::max(1.0F, width), height})) {
             at_ = i;
             clicked_ = true;
         }

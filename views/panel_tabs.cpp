@@ -35,7 +35,7 @@ float Panels::draw_tab(Workspace& ws, LayoutNode& node, std::size_t index, float
     ImFont* font = front ? ws.fonts.strong : ws.fonts.text;
     const float width = tab_width(ws, view);
     ImGui::SetCursorScreenPos({x, bar.y0});
-    ImGui::InvisibleButton(fmt::format("tab.{}", name).c_str(), {width, bar.y1 - bar.y0},
+    ImGui::InvisibleButton(fmt::format("tab.{}", name).c_str(), {std::max(1.0F, width), std::max(1.0F, bar.y1 - bar.y0)},
                            ImGuiButtonFlags_MouseButtonLeft | ImGuiButtonFlags_MouseButtonMiddle);
     publish_item(ws, "tab." + name);
     const bool hovered = ImGui::IsItemHovered();
@@ -62,7 +62,7 @@ void Panels::draw_more(Workspace& ws, LayoutNode& node, std::size_t hidden, floa
     ImDrawList* list = ImGui::GetWindowDrawList();
     const std::string& front = node.tabs[node.front];
     ImGui::SetCursorScreenPos({x, bar.y0});
-    ImGui::InvisibleButton(fmt::format("tabs.more.{}", front).c_str(), {ws.px(kMoreUnits), bar.y1 - bar.y0});
+    ImGui::InvisibleButton(fmt::format("tabs.more.{}", front).c_str(), {ws.px(kMoreUnits), std::max(1.0F, bar.y1 - bar.y0)});
     publish_item(ws, "tabs.more." + front);
     if (ImGui::IsItemClicked()) {
         focused_ = front;
@@ -152,7 +152,7 @@ void Panels::draw_menu(Workspace& ws, Rect area) {
     for (std::size_t i = 0; i < leaf.tabs.size(); ++i) {
         ImGui::SetCursorScreenPos({x, y + pad + line * static_cast<float>(i)});
         const ImVec2 at = ImGui::GetCursorScreenPos();
-        if (ImGui::InvisibleButton(fmt::format("more.{}", leaf.tabs[i]).c_str(), {width, line})) chosen = leaf.tabs[i];
+        if (ImGui::InvisibleButton(fmt::format("more.{}", leaf.tabs[i]).c_str(), {std::max(1.0F, width), line})) chosen = leaf.tabs[i];
         publish_item(ws, "more." + leaf.tabs[i]);
         if (ImGui::IsItemHovered()) menu_at_ = i;
         if (menu_at_ == i)

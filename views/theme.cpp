@@ -1,5 +1,6 @@
-// See theme.h. State colours are those of one table for all themes, made a little darker on light ground; neighbours in it differ in
-// lightness as well as in hue, and the marks (look.h) carry what colour alone does not.
+// See theme.h. State colours are of one family for all themes, made darker on light ground. They were moved apart until any two of them differ
+// for everybody, also for those who see no red, no green or no blue; the marks (look.h) carry what colour alone does not. That, and that
+// every text can be read on every surface, is held by tests/unit/views/theme_test.cpp: change a colour, and it says whom that shuts out.
 #include "views/theme.h"
 
 namespace coroscope::views {
@@ -22,9 +23,9 @@ constexpr Theme kDark = {
     rgb(0x0c0e11),
     rgb(0x272c34),
     rgb(0x3a414c),
-    rgb(0xdfe3ea),
-    rgb(0x98a1b0),
-    rgb(0x667080),
+    rgb(0xe6e9ef),
+    rgb(0xb0b8c5),
+    rgb(0x828c9b),
     rgb(0x6aa6ff),
     rgba(0x6aa6ff, 56),
     rgb(0x0b1220),
@@ -34,8 +35,8 @@ constexpr Theme kDark = {
     rgb(0xe0a030),
     rgb(0xe5605e),
     rgba(0xe5605e, 40),
-    {rgb(0x282d36), rgb(0x76b7b2), rgb(0x4cb782), rgb(0xe0a030), rgb(0xf28e2b), rgb(0x4e79a7), rgb(0x6b7280),
-     rgb(0x9c755f), rgb(0xb07aa1), rgb(0xd1605e), rgb(0x8b93a1), rgb(0xc9cdd4)},
+    {rgb(0x282d36), rgb(0x7ec1ba), rgb(0x4bb782), rgb(0xcc8f1a), rgb(0xfb9d3a), rgb(0x4874a9), rgb(0x676a74),
+     rgb(0x927769), rgb(0xb47697), rgb(0xce5441), rgb(0x95a0b6), rgb(0xcbced6)},
     rgb(0x8fb8ff),
     rgb(0xd9a86c),
     rgb(0x7cc4a2)};
@@ -46,23 +47,23 @@ constexpr Theme kLight = {
     rgb(0xeceef2),
     rgb(0xfbfcfd),
     rgb(0xf1f3f6),
-    rgb(0xffffff),
+    rgb(0xf3f5f8),
     rgb(0xdde1e7),
     rgb(0xbcc3cd),
     rgb(0x1b2028),
-    rgb(0x59626f),
-    rgb(0x8b94a1),
+    rgb(0x434b57),
+    rgb(0x646d7a),
     rgb(0x1f66d1),
     rgba(0x1f66d1, 36),
     rgb(0xffffff),
     rgba(0x000000, 12),
     rgba(0x000000, 5),
-    rgb(0x24885a),
-    rgb(0xa86c00),
-    rgb(0xc23b39),
+    rgb(0x1c754c),
+    rgb(0x8a5800),
+    rgb(0xb93432),
     rgba(0xc23b39, 28),
-    {rgb(0xe3e6eb), rgb(0x4f9f99), rgb(0x2f9d68), rgb(0xd18f16), rgb(0xe07a14), rgb(0x3f6a98), rgb(0x8a919d),
-     rgb(0x8d6650), rgb(0x9c628c), rgb(0xc74a48), rgb(0x6f7784), rgb(0x3c434e)},
+    {rgb(0xe3e6eb), rgb(0x5f9d84), rgb(0x27905a), rgb(0xc48406), rgb(0xc16102), rgb(0x39618c), rgb(0x8d8eb3),
+     rgb(0x835b49), rgb(0x9d67a1), rgb(0xbb321a), rgb(0x637177), rgb(0x3c434f)},
     rgb(0x1f4fa0),
     rgb(0x96590a),
     rgb(0x1f7a50)};
@@ -88,8 +89,8 @@ constexpr Theme kContrast = {
     rgb(0xffc04a),
     rgb(0xff7a78),
     rgba(0xff7a78, 64),
-    {rgb(0x262626), rgb(0x8fe0da), rgb(0x5ce6a0), rgb(0xffc04a), rgb(0xff9d3c), rgb(0x7fb2ef), rgb(0x9a9a9a),
-     rgb(0xd2a080), rgb(0xe3a3d2), rgb(0xff7a78), rgb(0xc8c8c8), rgb(0xffffff)},
+    {rgb(0x262626), rgb(0x9fe6e0), rgb(0x5be9a0), rgb(0xffc452), rgb(0xfe951e), rgb(0x7fb2f2), rgb(0x9a9b9b),
+     rgb(0xe1a581), rgb(0xc79ac9), rgb(0xf36f6d), rgb(0xbfc1c5), rgb(0xffffff)},
     rgb(0xbcd6ff),
     rgb(0xffd9a0),
     rgb(0xa8ffd2)};
@@ -117,6 +118,11 @@ ImU32 mix(ImU32 from, ImU32 to, float share) {
     return channel(0) | channel(8) | channel(16) | channel(24);
 }
 
+ImU32 Theme::area(Look look) const {
+    constexpr float kQuieter = 0.2F;
+    return mix(looks[static_cast<std::size_t>(look)], panel, kQuieter);
+}
+
 ImU32 with_alpha(ImU32 colour, float alpha) {
     const float own = static_cast<float>((colour >> IM_COL32_A_SHIFT) & 0xff);
     return (colour & ~IM_COL32_A_MASK) | (static_cast<ImU32>(own * alpha + 0.5F) << IM_COL32_A_SHIFT);
@@ -139,7 +145,7 @@ void apply_theme(const Theme& theme, float scale) {
     style.IndentSpacing = 16;
     style.ScrollbarSize = 10;
     style.ScrollbarRounding = 5;
-    style.GrabMinSize = 10;
+    style.GrabMinSize = 24;
     style.GrabRounding = 4;
     style.TabRounding = 4;
     style.AntiAliasedLinesUseTex = true;

@@ -11,7 +11,6 @@
 #include <tuple>
 #include <vector>
 
-#include "views/histogram_model.h"
 #include "views/sort_titles.h"
 #include "views/timer_model.h"
 #include "views/view.h"
@@ -41,7 +40,6 @@ private:
     void draw_rows(Workspace& ws, const Shown& shown, float height);
     void draw_row(Workspace& ws, const Shown& shown, std::size_t number, std::span<const PlacedColumn> places, float height);
     void draw_late(Workspace& ws, const analyses::History* history);
-    void draw_late_chart(Workspace& ws, const char* title, const inspect::HistogramImage& late, double ns_per_tick, Rect area);
 
     Computed<Key, Shown> shown_;
     std::string typed_;

@@ -37,8 +37,8 @@ Workspace::~Workspace() {
 
 void Workspace::open(std::shared_ptr<traces::Session> next) {
     if (session != nullptr) session->on_change({});
-    session = std::move(next);
-    moment = nullptr;
+    // What closing takes, waiting for a session's threads and freeing a million slots, is no frame's.
+    std::shared_ptr<const void> old_session = std::exchange(session, std::move(next)), old_moment = std::exchange(moment, nullptr);
     info = {};
     stat = nullptr;
     waits = nullptr;
@@ -54,6 +54,8 @@ void Workspace::open(std::shared_ptr<traces::Session> next) {
     selection_.changes = history_.back().changes + 1;
     history_.assign(1, selection_);
     history_position_ = 0;
+    if (old_moment != nullptr) background.discard(std::move(old_moment));
+    if (old_session != nullptr) background.discard(std::move(old_session));
     if (session != nullptr) session->on_change(wake_);
 }
 

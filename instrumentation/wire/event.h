@@ -67,7 +67,7 @@ enum class EventType : std::uint8_t {
 
     // signals (signal.h) and timers
     kSignalDropped = 40,  // object = signal, argument = SignalFate;  ext: 48 = how many, 64 = arrival TSC of the last
-    kSignalHandled = 41,  // object = signal, argument = ExitStatus of the handler;  ext: 48 = ticks from arrival to its first instruction, 64 = and on to
+    kSignalHandled = 41,  // object = signal, argument = ExitStatus of the handler;  ext: 48 = ticks from arrival to its first instruction, 64 = to
                           // its end
     // What faults and signals of the program do in the ring's current coroutine
     kFault = 42,   // object = signal, argument = FaultOutcome | si_code << 8;  ext: 48 = address that it is about, 64 = that of the instruction

@@ -11,6 +11,7 @@
 
 #include "runtime/by_hand/hand_stacks.h"
 #include "runtime/by_hand/whereabouts.h"
+#include "runtime/signals/nests.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
 #include "runtime/switch/valgrind.h"
@@ -139,6 +140,7 @@ void by_hand_end(ByHand& hand) noexcept {
     }
     hand.state = HandState::kRunning;
     swap_exception_state(hand);
+    std::swap(running_nests(), hand.nests);
     hand.resumer_limit = running_stack_limit();
     if (hand.resumer_limit != 0) set_running_stack_limit(0);
     const Worker* worker = cprime_current_worker;
@@ -156,6 +158,7 @@ void by_hand_end(ByHand& hand) noexcept {
 [[gnu::noinline]] void by_hand_leave(ByHand& hand) noexcept {
     if (hand.state == HandState::kRunning) hand.state = HandState::kSuspended;
     swap_exception_state(hand);
+    std::swap(running_nests(), hand.nests);
     if (hand.resumer_limit != 0) set_running_stack_limit(hand.resumer_limit);
     if (hand.noted != nullptr) hand.noted->store(hand.outer, std::memory_order_relaxed);
 }

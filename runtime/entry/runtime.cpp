@@ -30,6 +30,8 @@
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/sleepers.h"
 #include "runtime/scheduler/suspended.h"
+#include "runtime/signals/app_signals.h"
+#include "runtime/signals/faults.h"
 #include "runtime/signals/signals.h"
 #include "runtime/stacks/class_raising.h"
 #include "runtime/stacks/overflow.h"
@@ -256,6 +258,7 @@ void start(RuntimeState& state, const RuntimeOptions& options) {
             1);
     }
     coroscope::base::check_context() = &print_context;
+    if (!g_faults.start(state.workers_count, options.faults)) fatal("there is no memory for the reports of faults", 1);
     install_fault_handlers();
     set_order(state, options);
     const bool viewer_expected = environment.state_plane && environment.wait_for_viewer_ms != 0 &&
@@ -392,10 +395,13 @@ Runtime::~Runtime() {
     // 6. What they used goes, in reverse order, when nobody lets go of a handle any more.
     detail::g_shutdown_steps.stop();
     detail::g_late_calls.close();
-    detail::check_no_hand_stacks_left();
+    detail::stop_app_signals();
+    // One that was abandoned keeps what it has made by hand.
+    if (!detail::g_faults.anybody_abandoned()) detail::check_no_hand_stacks_left();
     detail::stop_waitables();
     detail::stop_channels();
     detail::remove_fault_handlers();
+    detail::g_faults.stop();
     coroscope::base::check_context() = nullptr;
     state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kEnded),
                                             std::memory_order_release);

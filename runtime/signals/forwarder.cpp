@@ -36,7 +36,7 @@ void forward(int number, siginfo_t* info, void* context) {
     if (getpid() != g_process.load(kRelaxed)) {
         // A forked child: there is no runtime here. What the signal does to any process, as soon as this handler returns.
         signal(number, SIG_DFL);
-        raise(number);
+        ::raise(number);
         return;
     }
     const pid_t thread = g_thread.load(kRelaxed);

@@ -25,6 +25,12 @@ wire::SignalRecord& SignalRecords::of(int number) {
     return record;
 }
 
+std::uint32_t SignalRecords::own(std::string_view name) {
+    const std::uint32_t index = segment_->allocate_records(wire::SectionKind::kSignals, 1);
+    if (index != wire::kNone) this->name(records_[index], name);
+    return index;
+}
+
 std::uint32_t SignalRecords::string_of(std::string_view text) {
     const std::uint32_t string = segment_->intern(text);
     return string == wire::kNone ? 0 : string + 1;

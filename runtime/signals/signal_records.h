@@ -29,6 +29,10 @@ public:
     // A string for a record's fields: number + 1, 0 = no room.
     std::uint32_t string_of(std::string_view text);
 
+    // A new record of a signal of the program's own; its index, or wire::kNone when there are wire::kSignalRecordsMax. Takes a lock.
+    std::uint32_t own(std::string_view name);
+    wire::SignalRecord& at(std::uint32_t index) { return records_[index]; }
+
 private:
     // Shows the record to viewers.
     void name(wire::SignalRecord& record, std::string_view name);

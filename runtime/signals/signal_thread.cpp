@@ -55,7 +55,7 @@ void die_of(int number) {
     sigset_t one;
     sigemptyset(&one);
     sigaddset(&one, number);
-    raise(number);
+    ::raise(number);
     pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
 }
 

@@ -76,11 +76,12 @@ cprime_park:
     movq    %rbx, %rdi
     movq    %rbp, %rsi
     call    cprime_sanitizer_leave_coroutine
+#endif
+.Lon_worker:
     movq    CPRIME_WORKER_STACK_TOP(%rbx), %rsp
+#ifdef CPRIME_FIBER_ANNOTATIONS
     movq    %rbx, %rdi
     call    cprime_sanitizer_on_worker
-#else
-    movq    CPRIME_WORKER_STACK_TOP(%rbx), %rsp
 #endif
     movq    %rbx, %rdi
     movl    CPRIME_WORKER_CURRENT_INDEX(%rbx), %esi
@@ -140,6 +141,19 @@ cprime_park:
     xorl    %edi, %edi
     movl    $-1, %esi
     jmp     *%rax
+
+// Where a fault handler has sent the worker whose coroutine it abandons: the same call, with nothing to save. rbx = worker, rbp = function,
+// r13 = argument, r12 = a frame that ends the stack; rsp is the worker's own already.
+    .globl  cprime_fault_landing
+    .cfi_def_cfa %r12, 64
+cprime_fault_landing:
+    movq    $0, %fs:COROSCOPE_STACK_LIMIT_TLS
+#ifdef CPRIME_FIBER_ANNOTATIONS
+    movq    %rbx, %rdi
+    movq    %rbp, %rsi
+    call    cprime_sanitizer_leave_coroutine
+#endif
+    jmp     .Lon_worker
     .cfi_endproc
     .size   cprime_park, . - cprime_park
 

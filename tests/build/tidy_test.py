@@ -16,7 +16,7 @@ LIMIT = {".h": 250, ".cpp": 450, ".c": 450, ".S": 450, ".py": 450}
 LINE_LIMIT = 150  # clang-format wraps code at 110; a comment beside an entry of a table may be longer
 LONGER = {  # "path": (lines, "why it is one thing")
     "instrumentation/emit/probes.h": (320, "a table: one function an event"),
-    "instrumentation/inspect/state_image.h": (260, "one image of one segment: a struct a section"),
+    "instrumentation/inspect/state_image.h": (265, "one image of one segment: a struct a section"),
     "runtime/include/cprime/detail/channel_handle.h": (280, "one class; the ways in which items cross are written out for code without optimisation"),
     "runtime/scheduler/work_deque.h": (280, "one class, whose fast paths are inline"),
     "runtime/include/cprime/coroutine.h": (270, "one class and what its users must know of it"),

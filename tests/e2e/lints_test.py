@@ -67,6 +67,34 @@ class Lints(unittest.TestCase):
         finding = self.trouble("ended", "lock-of-the-ended")
         self.assertRegex(finding["sentence"], r"^mutex:ledger is still locked by coroutine \d+, which has ended, and 1 coroutine waits for it$")
 
+    def test_whoever_waits_behind_those_that_wait_for_each_other_is_named(self):
+        with harness.started(TROUBLES, "orphan", 60) as program:
+            harness.wait_until(lambda: harness.attachable(program.pid), what="the program being attachable")
+
+            def look():
+                report = self.found(program)
+                return report if "orphan-wait" in self.rules(report) else None
+
+            report = harness.wait_until(look, seconds=40, what="the orphan being found")
+        self.assertEqual(sorted(self.rules(report)), ["deadlock", "orphan-wait"])
+        orphan = [lint for lint in report["lints"] if lint["rule"] == "orphan-wait"][0]
+        self.assertRegex(orphan["sentence"], r"^behind \(\d+\), spawned at troubles.cpp:\d+, waits for stuck \(\d+\) to end, and nobody")
+        with harness.started(TROUBLES, "orphan-near", 60) as program:
+            harness.wait_until(lambda: harness.attachable(program.pid), what="the program being attachable")
+            harness.wait_until(lambda: "deadlock" in self.rules(self.found(program)), seconds=40, what="the deadlock beside it")
+            self.assertEqual(self.rules(self.found(program)), ["deadlock"])
+
+    def test_a_worker_that_sleeps_beside_work_bound_to_another_is_named(self):
+        finding = self.trouble("idle", "idle-worker")
+        self.assertRegex(finding["sentence"], r"^worker 1 slept for .*, while \d+ coroutines and more that are bound to worker 0 stood in line for it$")
+        self.near_miss("idle-near")
+
+    def test_a_spawn_that_waits_for_a_slot_is_named_with_its_pool(self):
+        finding = self.trouble("pool", "pool-full")
+        self.assertRegex(finding["sentence"], r"^1 spawn has waited for .* for a slot of the class small, of which 4 are used$")
+        self.assertIn("small", [piece["text"] for piece in finding["evidence"]])
+        self.near_miss("pool-near")
+
     def test_mutes_take_findings_out_and_the_exit_code_with_them(self):
         with harness.started(harness.DEMO, "--seconds", 60, "--swarm", 50, "--deadlock") as demo:
             harness.wait_until(lambda: harness.attachable(demo.pid), what="the demo being attachable")

@@ -12,6 +12,12 @@
 //   full        a channel that is full and from which nobody receives
 //   full-near   the same, but somebody receives now and then
 //   ended       a lock whose holder has ended, and one who wants it
+//   orphan      two who wait for each other's lock, and one who waits for one of them to end
+//   orphan-near the same two, and one who waits for somebody else, who sleeps
+//   idle        six that are bound to one worker and always have something to do, beside a worker that sleeps
+//   idle-near   the same six, but each pauses between: nobody stands in line
+//   pool        a spawn that waits for a stack slot, since four that are asleep have all there are
+//   pool-near   the same, but whoever has one ends soon
 #include <cprime/cprime.h>
 
 #include <atomic>
@@ -94,6 +100,60 @@ void ended(Handles& all) {
     all.push_back(cprime::spawn("wanter", [] { const cprime::MutexLock hold(g_lock); }));
 }
 
+// Each has one lock and wants the other one's; whoever waits for the first to end is behind them, and in no ring.
+void orphan(Handles& all, bool near) {
+    static cprime::Mutex left("left"), right("right");
+    static std::atomic<int> held{0};
+    const auto takes = [](cprime::Mutex* one, cprime::Mutex* other) {
+        return [one, other] {
+            const cprime::MutexLock first(*one);
+            ++held;
+            while (held < 2 && cprime::yield()) {
+            }
+            const cprime::MutexLock second(*other);
+        };
+    };
+    auto stuck = cprime::spawn("stuck", takes(&left, &right));
+    all.push_back(cprime::spawn("stuck too", takes(&right, &left)));
+    auto sleeper = cprime::spawn("sleeper", [] { cprime::sleep_for(seconds(60)); });
+    auto waits_for = near ? std::move(sleeper) : std::move(stuck);
+    all.push_back(near ? std::move(stuck) : std::move(sleeper));
+    all.push_back(cprime::spawn("behind", [handle = std::move(waits_for)]() mutable {
+        handle.join();
+        handle.cancel();
+    }));
+}
+
+void idle(Handles& all, bool near) {
+    for (int i = 0; i < 6; ++i) {
+        all.push_back(cprime::spawn({.name = "bound", .worker = 0}, [near] {
+            while (!g_over && (near ? static_cast<bool>(cprime::sleep_for(milliseconds(100))) : static_cast<bool>(cprime::yield()))) {
+                for (const auto until = Clock::now() + milliseconds(1); Clock::now() < until;) {
+                }
+            }
+        }));
+    }
+}
+
+// The pool has four slots for those of class Small (main()).
+void pool(Handles& all, bool near) {
+    all.push_back(cprime::spawn("spawner", [near] {
+        Handles children;
+        while (!g_over && children.size() < 2000) {
+            try {
+                children.push_back(cprime::spawn({.name = "child", .size_class = cprime::size_class::small},
+                                                 [near] { cprime::sleep_for(near ? milliseconds(20) : milliseconds(60'000)); }));
+            } catch (const cprime::Cancelled&) {
+                break;
+            }
+        }
+        for (auto& child : children)
+            child.cancel();
+        for (auto& child : children)
+            child.join();
+    }));
+}
+
 int be_in_trouble(const std::string& which, int duration_s) {
     const auto until = Clock::now() + seconds(duration_s);
     const bool near = which.ends_with("-near");
@@ -106,6 +166,9 @@ int be_in_trouble(const std::string& which, int duration_s) {
     if (what == "lock") lock(all, near);
     if (what == "full") full(all, receivers, near);
     if (what == "ended") ended(all);
+    if (what == "orphan") orphan(all, near);
+    if (what == "idle") idle(all, near);
+    if (what == "pool") pool(all, near);
     cprime::sleep_for(until - Clock::now());
     g_over = true;
     for (auto& handle : all)
@@ -121,6 +184,7 @@ int be_in_trouble(const std::string& which, int duration_s) {
 int main(int argc, char** argv) {
     const std::string which = argc > 1 ? argv[1] : "none";
     const int duration_s = argc > 2 ? std::atoi(argv[2]) : 30;
-    return cprime::run({.workers = which.starts_with("hog") ? 1U : 2U},
+    return cprime::run({.workers = which.starts_with("hog") ? 1U : 2U,
+                        .pools = {.small = {.slots_max = which.starts_with("pool") ? 4U : 0U, .when_full = cprime::WhenFull::wait}}},
                        [=] { return be_in_trouble(which, duration_s); });
 }

@@ -18,7 +18,10 @@ enum LintRuleAt : std::size_t {
     kOrphanWait,
     kLockOfTheEnded,
     kLeakedCoroutine,
+    kSignalLost,
     kNeverYields,
+    kSignalHandlerBlocks,
+    kHandlerWithoutStack,
     kLockHeldWhileParked,
     kChannelFull,
     kStarvedSelectArm,
@@ -67,6 +70,11 @@ void find_nearly_full_stacks(const LintWatch& watch, std::vector<Lint>& lints);
 void find_full_pools(const LintWatch& watch, std::vector<Lint>& lints);
 void find_growth_thrash(const LintWatch& watch, std::vector<Lint>& lints);
 void find_oversized_stacks(const LintWatch& watch, std::vector<Lint>& lints);
+
+// ---- lint_signals.cpp
+void find_lost_signals(const LintWatch& watch, std::vector<Lint>& lints);
+void find_handlers_that_block(const LintWatch& watch, std::vector<Lint>& lints);
+void find_handlers_without_stack(const LintWatch& watch, std::vector<Lint>& lints);
 
 // By severity, then by rule, then the largest first.
 void order_lints(std::vector<Lint>& lints);

@@ -26,9 +26,18 @@ constexpr std::array<LintRule, kLintRulesCount> kRules = {{
      "a coroutine that waits for something which only it itself could do",
      "close the channel, or drop the coroutine's own handle for the other side of it, so that its wait can "
      "end"},
+    {"signal-lost", LintSeverity::kError,
+     "signals that came and could be handled by nobody",
+     "reserve more emergency slots (PoolConfig), or let handlers be shorter"},
     {"never-yields", LintSeverity::kWarning,
      "a coroutine that keeps a worker for 100 ms and more while others are ready to run there",
      "call cprime::yield() in its loop, or cprime::blocking() where it waits for the system"},
+    {"signal-handler-blocks", LintSeverity::kWarning,
+     "the handler of a signal that keeps its worker for 100 ms and more",
+     "call cprime::blocking() where it waits for the system, or hand the work to a coroutine of lower priority"},
+    {"handler-without-stack", LintSeverity::kWarning,
+     "a signal handler of foreign code that would run on a coroutine's stack",
+     "install it with SA_ONSTACK, or before the runtime starts and let signals().handle() take the signal"},
     {"lock-held-while-parked", LintSeverity::kWarning,
      "a lock whose holder has been parked for 200 ms and more while others wait for the lock",
      "unlock before waiting for something else, and lock again afterwards"},
@@ -57,7 +66,7 @@ constexpr std::array<const char*, 7> kKinds = {"coroutine", "channel", "lock", "
 
 // Rules that say nothing unless there is a second look, or that each coroutine's time in its state is known.
 constexpr LintRuleAt kNeedTwoLooks[] = {kIdleWorker, kGrowthThrash};
-constexpr LintRuleAt kNeedTimes[] = {kNeverYields, kLockHeldWhileParked, kChannelFull, kPoolFull};
+constexpr LintRuleAt kNeedTimes[] = {kNeverYields, kSignalHandlerBlocks, kLockHeldWhileParked, kChannelFull, kPoolFull};
 
 bool comes_first(const Lint& a, const Lint& b) {
     if (a.rule != b.rule) return a.rule < b.rule;
@@ -140,7 +149,8 @@ LintReport compute_lints(const LintLook& look) {
     for (const auto find :
          {find_deadlocks, find_orphan_waits, find_locks_of_the_ended, find_locks_held_while_parked,
           find_full_channels, find_those_who_never_yield, find_idle_workers, find_starved_arms,
-          find_nearly_full_stacks, find_full_pools, find_growth_thrash, find_oversized_stacks})
+          find_nearly_full_stacks, find_full_pools, find_growth_thrash, find_oversized_stacks, find_lost_signals,
+          find_handlers_that_block, find_handlers_without_stack})
         find(watch, report.lints);
     const bool times = look.before != nullptr ||
                        std::any_of(look.now.state.coroutines.begin(), look.now.state.coroutines.end(),

@@ -6,25 +6,30 @@
 // (to several at once), broadcast.h (to everybody), call_channel.h (ask, and be answered), spawn_after.h (make later), cancel_token.h (end many by
 // one word), nursery.h (coroutines that do not outlive a block), channel_pattern.h (stacks by what a coroutine does with channels), rights.h (views
 // of a service), snapshot.h (a state replaced as a whole), mutex.h, shared_mutex.h, condition_variable.h, semaphore.h, barrier.h, latch.h, event.h,
-// once.h (synchronise), signal.h (signals as coroutines), shutdown.h (what to finish first), scheduling_policy.h and policies.h (the order in which
+// once.h (synchronise), signal.h (signals as coroutines), app_signal.h, catch_signals.h and out_of_memory.h (the program's own), defer.h (what is
+// done however a scope is left), shutdown.h (what to finish first), scheduling_policy.h and policies.h (the order in which
 // coroutines run), schedulable.h and hand_scheduler.h (one scheduler for kinds of one's own), coroutine_view.h (what one does now), idle.h (those
 // that wait for too long), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory goes back),
 // tell.h (zones, messages, counters and notes for who looks at it). C: co.h.
 #pragma once
 
 #include "cprime/any_coroutine.h"
+#include "cprime/any_signal.h"
+#include "cprime/app_signal.h"
 #include "cprime/barrier.h"
 #include "cprime/bigger_stack.h"
 #include "cprime/blocking.h"
 #include "cprime/broadcast.h"
 #include "cprime/call_channel.h"
 #include "cprime/cancel_token.h"
+#include "cprime/catch_signals.h"
 #include "cprime/channel.h"
 #include "cprime/channel_pattern.h"
 #include "cprime/condition_variable.h"
 #include "cprime/coroutine.h"
 #include "cprime/coroutine_view.h"
 #include "cprime/deadline.h"
+#include "cprime/defer.h"
 #include "cprime/event.h"
 #include "cprime/hand_scheduler.h"
 #include "cprime/idle.h"
@@ -33,6 +38,7 @@
 #include "cprime/mutex.h"
 #include "cprime/nursery.h"
 #include "cprime/once.h"
+#include "cprime/out_of_memory.h"
 #include "cprime/place.h"
 #include "cprime/policies.h"
 #include "cprime/pool_config.h"

@@ -49,6 +49,8 @@
 
 namespace cprime {
 
+class AnySignal;
+
 // One delivered signal.
 struct SignalInfo {
     int number = 0;
@@ -65,10 +67,10 @@ enum class SignalComplexity : std::uint8_t {
 
 // What became of a signal's arrivals, since the Runtime was made: arrived = delivered + coalesced + lost + those that wait for a stack.
 struct SignalCounts {
-    std::uint64_t arrived = 0;    // taken from the kernel
-    std::uint64_t delivered = 0;  // became coroutines, or were handled on the spot
+    std::uint64_t arrived = 0;    // taken from the kernel, notified or raised: delivered + coalesced + lost + those that wait or unwind
+    std::uint64_t delivered = 0;  // became coroutines, were handled on the spot, or recovered from
     std::uint64_t finished = 0;   // of these, handlers that came to their end
-    std::uint64_t failed = 0;     // of these, by an exception
+    std::uint64_t failed = 0;     // of these, by an exception, or by another signal
     std::uint64_t coalesced = 0;  // were put together with one that waited
     std::uint64_t lost = 0;
     std::uint64_t emergency = 0;  // of delivered, on stacks that stand by
@@ -126,9 +128,17 @@ public:
     // about it before. Returns when that holds.
     Signals& reset(int number);
 
+    // The program's own signals, by type, and those of them that nobody handles or recovers: cprime/app_signal.h.
+    template <typename S, typename F>
+    Signals& handle(F handler, Place place = CPRIME_HERE);
+    Signals& on_unhandled(std::function<void(const AnySignal&)> handler, Place place = CPRIME_HERE);
+
     // How many of this number were delivered since the runtime started.
     unsigned long long delivered(int number) const;
     SignalCounts count(int number) const;
+    // The same of one of the program's own: notified and raised together.
+    template <typename S>
+    SignalCounts count() const;
 };
 
 Signals& signals();

@@ -33,7 +33,7 @@ TEST(Lints, a_program_without_anything_has_nothing_and_says_how_much_was_looked_
     EXPECT_TRUE(report.lints.empty());
     EXPECT_EQ(report.coroutines, 1U);
     EXPECT_NE(std::find(report.blind.begin(), report.blind.end(), "never-yields"), report.blind.end());
-    EXPECT_EQ(nothing_found_text(report), "nothing found: 5 rules looked at 1 coroutine");
+    EXPECT_EQ(nothing_found_text(report), "nothing found: 7 rules looked at 1 coroutine");
 }
 
 TEST(Lints, a_ring_of_two_is_a_deadlock_with_both_and_their_channels_as_evidence) {
@@ -339,6 +339,42 @@ TEST(Lints, few_samples_or_a_quarter_that_was_used_argue_for_nothing) {
     const traces::SizeRows few = rows_with(19, 500), quarter = rows_with(50, 4200);
     EXPECT_EQ(rules_of(lints_of(look, {.sizes = &few})), Ids{});
     EXPECT_EQ(rules_of(lints_of(look, {.sizes = &quarter})), Ids{});
+}
+
+// A signal handler that runs, on slots of the pool that its kind of coroutine comes from.
+struct Handling : Look {
+    std::uint32_t handler = coroutine();
+    explicit Handling(wire::PoolPurpose purpose) {
+        const auto pool = static_cast<std::uint8_t>(moment.state.pools.size());
+        moment.state.pools.emplace_back().purpose = purpose;
+        moment.state.coroutines[handler].pool = pool;
+        runs(handler, 0);
+    }
+};
+
+TEST(Lints, a_handler_that_keeps_its_worker_is_told_and_an_ordinary_coroutine_alone_is_not) {
+    Handling before(wire::PoolPurpose::kSignal);
+    Look now = before.later();
+    const LintReport report = lints_of(now, {.before = &before});
+    ASSERT_EQ(rules_of(report), Ids{"signal-handler-blocks"});
+    EXPECT_NE(report.lints[0].sentence.find("has kept worker 0 for 2.0 s without a wait"), std::string::npos) << report.lints[0].sentence;
+    Handling ordinary(wire::PoolPurpose::kOrdinary);
+    Look later = ordinary.later();
+    EXPECT_EQ(rules_of(lints_of(later, {.before = &ordinary})), Ids{});
+}
+
+TEST(Lints, signals_that_were_lost_and_foreign_handlers_on_coroutines_stacks_are_told) {
+    Look look;
+    look.moment.state.signals.push_back({.index = 10, .arrived = 9, .delivered = 6, .lost = 3});
+    look.moment.state.signals.push_back({.index = 27, .flags = wire::kSignalForeign | wire::kSignalNoAlternateStack});
+    look.moment.state.signals.push_back({.index = 12, .flags = wire::kSignalForeign, .arrived = 9, .delivered = 6});  // as it should be
+    traces::Stat stat;
+    stat.signal_rows = traces::signal_stats(look.moment.state);
+    const LintReport report = lints_of(look, {.stat = stat});
+    ASSERT_EQ(rules_of(report), (Ids{"signal-lost", "handler-without-stack"}));
+    EXPECT_EQ(report.lints[0].count, 3U);
+    EXPECT_EQ(report.lints[0].about, "SIGUSR1");
+    EXPECT_NE(report.lints[1].sentence.find("SIGPROF is handled by code of unknown origin"), std::string::npos) << report.lints[1].sentence;
 }
 
 TEST(Lints, what_is_muted_goes_by_rule_or_by_finding_and_is_counted) {

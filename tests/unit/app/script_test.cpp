@@ -42,6 +42,8 @@ TEST(Script, a_wrong_number_of_words_says_how_it_is_written) {
     EXPECT_EQ(refusal("quit now"), "my.script:1: write: quit");
     EXPECT_NE(refusal("select slot 2").find("select coroutine ID"), std::string::npos);
     EXPECT_NE(refusal("select slot two 3").find("slot POOL N"), std::string::npos);
+    EXPECT_NE(refusal("resize 10 wide").find("two numbers of pixels"), std::string::npos);
+    EXPECT_NE(refusal("resize 10 99999").find("two numbers of pixels"), std::string::npos);
     EXPECT_NE(refusal("attach me").find("number of a process"), std::string::npos);
 }
 

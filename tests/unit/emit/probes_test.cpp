@@ -1,4 +1,5 @@
 // Each probe's event, field by field, and silence where nobody listens.
+#include "instrumentation/emit/signal_probes.h"
 #include "ring_fixture.h"
 
 namespace coroscope::emit {

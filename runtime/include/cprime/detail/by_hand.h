@@ -34,6 +34,8 @@ enum class HandState : std::uint8_t {
     kComplete,   // its function has ended; nothing of it runs again
 };
 
+struct Nest;
+
 struct ByHand {
     // --- a resume's and a yield's
     void* rsp = nullptr;          // of the coroutine while it does not run
@@ -51,6 +53,7 @@ struct ByHand {
     std::atomic<ByHand*>* noted = nullptr;
     ByHand* outer = nullptr;
     std::uint64_t resumer_limit = 0;  // while it runs: the resumer's stack limit; this stack has none
+    Nest* nests = nullptr;  // its list (detail/nest.h) while it does not run, its resumer's while it runs
     // --- the rest
     std::exception_ptr failure;                // what escaped the body
     void* closure = nullptr;                   // uninitialised memory after by_hand_make()

@@ -89,6 +89,7 @@ struct JoinRequest {
     Status status = Status::ok;             // ok: the target is gone; cancelled: the caller was asked to end
     bool may_have_failed = false;           // ask take_failure
     std::exception_ptr* failure = nullptr;  // where take_failure puts what escaped the target
+    bool abandoned = false;  // out of take_failure: the target has not let go of its result
 };
 ResumePoint join_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 // The same on the caller's own stack, where the target has ended. False: nothing has happened.
@@ -101,7 +102,8 @@ ResumePoint take_failure(Worker* worker, std::uint32_t coroutine, void* request)
 struct HandleRequest {
     std::uint32_t target = kNoCoroutine;
     std::uint64_t identity = 0;
-    bool found = false;  // it was still alive
+    bool found = false;      // it was still alive
+    bool abandoned = false;  // out of drop_handle: it has not let go of its result
 };
 ResumePoint cancel_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint drop_handle(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
