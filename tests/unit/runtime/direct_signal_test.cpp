@@ -37,7 +37,7 @@ std::string answers_to(const std::string& input, const DebugOptions& options) {
     piped.input = in[0];
     piped.output = out[1];
     direct_signals().debug(SIGUSR2, piped);
-    raise(SIGUSR2);
+    ::raise(SIGUSR2);
     direct_signals().reset(SIGUSR2);
     close(out[1]);
     close(in[0]);
@@ -58,7 +58,7 @@ TEST(DirectSignals, run_a_plain_function_where_they_arrive) {
     EXPECT_EQ(g_sender, getpid());
     EXPECT_EQ(direct_signals().arrived(SIGUSR1), before + 1);
     direct_signals().ignore(SIGUSR1);
-    raise(SIGUSR1);
+    ::raise(SIGUSR1);
     EXPECT_EQ(direct_signals().arrived(SIGUSR1), before + 2);
     direct_signals().reset(SIGUSR1);
     struct sigaction now {};
@@ -71,9 +71,9 @@ TEST(DirectSignals, set_flags_that_loops_look_at) {
         SignalFlag stop(SIGINT), reload(SIGHUP);
         int rounds = 0, reloads = 0;
         while (!stop) {
-            if (++rounds == 2) raise(SIGHUP);
+            if (++rounds == 2) ::raise(SIGHUP);
             if (reload.take()) ++reloads;
-            if (rounds == 5) raise(SIGINT);
+            if (rounds == 5) ::raise(SIGINT);
         }
         EXPECT_EQ(rounds, 5);
         EXPECT_EQ(reloads, 1);
@@ -120,7 +120,7 @@ TEST(DirectSignals, are_counted_beside_a_runtime_without_a_signal_thread) {
         EXPECT_EQ(detail::g_signal_records.of(SIGUSR1).route.load(), coroscope::wire::SignalRoute::kSystem);
     }
     direct_signals().handle(SIGUSR1, &note);
-    raise(SIGUSR1);  // nobody to tell any more
+    ::raise(SIGUSR1);  // nobody to tell any more
     direct_signals().reset(SIGUSR1);
 }
 
