@@ -3,8 +3,8 @@
 //   of a signal that the signal thread waits for    it is not taken where the signal is not blocked: the library's handler runs there instead
 //   of any signal, without SA_ONSTACK               it would run on a coroutine's stack, and a signal takes 3.4 KiB of that
 //
-// Each is named (function in file), said once on stderr and flagged in its SignalRecord; nothing is taken back. The system is asked at the start, then
-// every second, more seldom while nothing changes: 62 calls of 0.1 µs. Naming takes the dynamic linker's lock, when something was found.
+// Each is named (function in file), said once on stderr and flagged in its SignalRecord; nothing is taken back. The system is asked at the start,
+// then every second, more seldom while nothing changes: 62 calls of 0.1 µs. Naming takes the dynamic linker's lock, when something was found.
 //
 // Thread: the signal thread. Tested in tests/unit/runtime/foreign_handlers_test.cpp.
 #pragma once
