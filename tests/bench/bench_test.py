@@ -42,6 +42,8 @@ ROWS = {  # name: peers that must be there
     "probe_dormant": {"no_probe"},
     "zone": {"rdtsc_store", "dormant"},
     "slices_1us": {"alone"},
+    "local_signal": {"throw_catch"},
+    "local_scope": {"try"},
     "yield_1000_conditions": {"probes_off", "no_state_plane", "recorded", "recorded_profiled"},
     "switch_histogram": {"bench_stamps"},
     "unwind": {"libunwind"},

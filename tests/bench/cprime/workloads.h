@@ -51,6 +51,10 @@ Measured busy_among_held(std::uint64_t count);          // looked_at.cpp
 Measured signal_latency(std::uint64_t count);           // signal.cpp
 Measured zones(std::uint64_t count);                    // told.cpp
 Measured slices_1us(std::uint64_t count);               // told.cpp
+Measured local_signal(std::uint64_t count);             // local_signal.cpp
+Measured local_throw(std::uint64_t count);              // local_signal.cpp
+Measured local_scope(std::uint64_t count);              // local_signal.cpp
+Measured local_try(std::uint64_t count);                // local_signal.cpp
 void release_held();                                    // looked_at.cpp
 
 // A ring of so many contexts on stacks of one class; ring.cpp. The classes by their numbers.
