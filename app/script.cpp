@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -32,7 +34,8 @@ const std::map<std::string_view, WordRow>& word_table() {
         {"select", {ScriptWord::kSelect, 1, 3, "select coroutine ID | slot POOL N | channel NAME | none"}},
         {"time", {ScriptWord::kTime, 1, 1, "time T"}},
         {"click", {ScriptWord::kClick, 1, 3, "click WIDGET [right] | click slot POOL N"}},
-        {"drag", {ScriptWord::kDrag, 2, 3, "drag WIDGET WIDGET [left|right|above|below]"}},
+        {"drag", {ScriptWord::kDrag, 2, 6, "drag WIDGET WIDGET [left|right|above|below] | drag WIDGET X0 Y0 X1 Y1 [middle|right]"}},
+        {"wheel", {ScriptWord::kWheel, 2, 3, "wheel WIDGET NOTCHES [ctrl|shift]"}},
         {"hover", {ScriptWord::kHover, 1, 3, "hover WIDGET | hover slot POOL N"}},
         {"key", {ScriptWord::kKey, 1, 1, "key CHORD"}},
         {"step", {ScriptWord::kStep, 1, 2, "step next|previous [rule]"}},
@@ -60,6 +63,41 @@ base::Error wrong(const std::string& message) {
 
 bool is_number(const std::string& text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+std::optional<double> number_of(const std::string& text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+// Within a widget, by shares of its size: takes the numbers out of the arguments.
+base::Status complete_drag(ScriptCommand& command) {
+    auto& arguments = command.arguments;
+    static const std::string kWrite = "write: drag WIDGET WIDGET [left|right|above|below] | drag WIDGET X0 Y0 X1 Y1 [middle|right]";
+    if (arguments.size() <= 3) {
+        static const std::set<std::string_view> sides = {"left", "right", "above", "below"};
+        return arguments.size() == 2 || sides.contains(arguments[2]) ? base::ok_status() : base::Status(wrong(kWrite));
+    }
+    for (std::size_t i = 1; i < std::min<std::size_t>(5, arguments.size()); ++i) {
+        const auto share = number_of(arguments[i]);
+        if (!share.has_value() || *share < 0 || *share > 1) return wrong(kWrite + "; X and Y are shares of its size, 0 to 1");
+        command.shares.push_back(*share);
+    }
+    const bool button_known = arguments.size() == 5 || arguments[5] == "middle" || arguments[5] == "right";
+    if (command.shares.size() != 4 || !button_known) return wrong(kWrite);
+    return base::ok_status();
+}
+
+base::Status complete_wheel(ScriptCommand& command) {
+    const auto& arguments = command.arguments;
+    const auto notches = number_of(arguments[1]);
+    const bool key_known = arguments.size() == 2 || arguments[2] == "ctrl" || arguments[2] == "shift";
+    if (!notches.has_value() || *notches == 0 || std::abs(*notches) > 100 || !key_known)
+        return wrong("write: wheel WIDGET NOTCHES [ctrl|shift], with at most 100 notches");
+    command.shares.push_back(*notches);
+    return base::ok_status();
 }
 
 // "a>=1" and "a >= 1" alike: operators become words of their own.
@@ -116,9 +154,10 @@ base::Status complete(ScriptCommand& command) {
     } else if (command.word == ScriptWord::kStep) {
         const bool way = arguments[0] == "next" || arguments[0] == "previous";
         if (!way || (arguments.size() == 2 && arguments[1] != "rule")) return wrong("write: step next|previous [rule]");
-    } else if (command.word == ScriptWord::kDrag && arguments.size() == 3) {
-        static const std::set<std::string_view> sides = {"left", "right", "above", "below"};
-        if (sides.find(arguments[2]) == sides.end()) return wrong("write: drag WIDGET WIDGET [left|right|above|below]");
+    } else if (command.word == ScriptWord::kDrag) {
+        return complete_drag(command);
+    } else if (command.word == ScriptWord::kWheel) {
+        return complete_wheel(command);
     } else if (command.word == ScriptWord::kMonkey) {
         const auto fits = [](const std::string& word) { return is_number(word) && word.size() <= 18; };
         if (!fits(arguments[0]) || !fits(arguments[1])) return wrong("monkey needs two numbers: how many inputs, and the seed");

@@ -5,6 +5,8 @@
 //   time T                    1500ms, 1.5s, 20000ns or "end"       theme NAME
 //   click WIDGET              by published name; "click slot POOL N" clicks into the heatmap, "click WIDGET right" the other button
 //   drag WIDGET WIDGET [left|right|above|below]   from the middle of one to the middle of the other, or to near its edge
+//   drag WIDGET X0 Y0 X1 Y1 [middle|right]   within one, from and to a share of its width and height each: drag timeline.lanes 0.2 0.5 0.6 0.5
+//   wheel WIDGET NOTCHES [ctrl|shift]   over the middle of one; up is positive
 //   hover WIDGET              key CHORD                            type TEXT           resize WIDTH HEIGHT (pixels)
 //   step next|previous [rule]  as the keys . , > < do; waits until it is there
 //   wait-for CONDITION [timeout T]     "coroutines > 100", "status == exited"; names are those of the dump's "facts".
@@ -40,6 +42,7 @@ enum class ScriptWord : std::uint8_t {
     kTime,
     kClick,
     kDrag,
+    kWheel,
     kHover,
     kKey,
     kType,
@@ -72,6 +75,7 @@ struct ScriptCommand {
     ScriptWord word = ScriptWord::kQuit;
     std::vector<std::string> arguments;
     Condition condition;      // kWaitFor, kExpect
+    std::vector<double> shares;  // kDrag within a widget: X0 Y0 X1 Y1; kWheel: the notches
     std::int64_t number = 0;  // kTime: nanoseconds, -1 = end; kWaitFor: timeout in nanoseconds
     int line = 0;
 };

@@ -92,7 +92,9 @@ ScriptDriver::Next ScriptDriver::run(const ScriptCommand& command) {
         case ScriptWord::kHover:
             return run_pointer(command);
         case ScriptWord::kDrag:
-            return run_drag(command);
+            return command.shares.empty() ? run_drag(command) : run_drag_within(command);
+        case ScriptWord::kWheel:
+            return run_wheel(command);
         case ScriptWord::kKey:
             return run_key(command);
         case ScriptWord::kStep:
@@ -206,6 +208,83 @@ ScriptDriver::Next ScriptDriver::run_drag(const ScriptCommand& command) {
             break;
         default:
             return advance();
+    }
+    ++phase_;
+    return Next::kDraw;
+}
+
+// Phases as of a drag from widget to widget.
+ScriptDriver::Next ScriptDriver::run_drag_within(const ScriptCommand& command) {
+    const std::string& name = command.arguments[0];
+    const bool middle = command.arguments.size() == 6 && command.arguments[5] == "middle";
+    const bool right = command.arguments.size() == 6 && command.arguments[5] == "right";
+    const auto share = [&](std::size_t i) { return static_cast<float>(command.shares[i]); };
+    switch (phase_) {
+        case 1: {
+            const auto rect = host_.widget({name});
+            if (!rect.has_value()) {
+                if (Clock::now() - began_ < kWidgetTime) return Next::kWait;
+                return fail(base::ErrorCode::kUnreadable, fmt::format("'{}' is not on the screen", name));
+            }
+            // The last pixel is still inside.
+            const float width = std::max(0.0F, rect->x1 - rect->x0 - 1), height = std::max(0.0F, rect->y1 - rect->y0 - 1);
+            mouse_known_ = true;
+            mouse_x_ = rect->x0 + width * share(0);
+            mouse_y_ = rect->y0 + height * share(1);
+            drag_to_x_ = rect->x0 + width * share(2);
+            drag_to_y_ = rect->y0 + height * share(3);
+            break;
+        }
+        case 3:
+            mouse_down_ = middle ? 2 : right ? 1 : 0;
+            break;
+        case 4:
+            mouse_x_ = (mouse_x_ + drag_to_x_) / 2;
+            mouse_y_ = (mouse_y_ + drag_to_y_) / 2;
+            break;
+        case 5:
+            mouse_x_ = drag_to_x_;
+            mouse_y_ = drag_to_y_;
+            break;
+        case 7:
+            mouse_down_ = -1;
+            break;
+        case 9:
+            return advance();
+        default:
+            break;
+    }
+    ++phase_;
+    return Next::kDraw;
+}
+
+// Phases: one frame; move there; one frame; the notches, with the key; one frame to see the effect.
+ScriptDriver::Next ScriptDriver::run_wheel(const ScriptCommand& command) {
+    switch (phase_) {
+        case 1: {
+            const auto rect = host_.widget({command.arguments[0]});
+            if (!rect.has_value()) {
+                if (Clock::now() - began_ < kWidgetTime) return Next::kWait;
+                return fail(base::ErrorCode::kUnreadable, fmt::format("'{}' is not on the screen", command.arguments[0]));
+            }
+            mouse_known_ = true;
+            mouse_x_ = (rect->x0 + rect->x1) / 2;
+            mouse_y_ = (rect->y0 + rect->y1) / 2;
+            break;
+        }
+        case 3:
+            wheel_ = static_cast<float>(command.shares[0]);
+            ctrl_ = command.arguments.size() == 3 && command.arguments[2] == "ctrl";
+            shift_ = command.arguments.size() == 3 && command.arguments[2] == "shift";
+            break;
+        case 4:
+            wheel_ = 0;
+            ctrl_ = shift_ = false;
+            break;
+        case 5:
+            return advance();
+        default:
+            break;
     }
     ++phase_;
     return Next::kDraw;

@@ -81,6 +81,8 @@ private:
     Next run(const ScriptCommand& command);
     Next run_pointer(const ScriptCommand& command);
     Next run_drag(const ScriptCommand& command);
+    Next run_drag_within(const ScriptCommand& command);
+    Next run_wheel(const ScriptCommand& command);
     Next run_key(const ScriptCommand& command);
     Next run_step(const ScriptCommand& command);
     Next run_wait(const ScriptCommand& command);

@@ -146,14 +146,20 @@ std::vector<std::uint32_t> order_channels(const ChannelModel& model, const std::
     return order;
 }
 
-ChannelDetail channel_detail(const traces::Moment& moment, const ChannelModel& model, std::uint64_t identity) {
+ChannelDetail channel_detail(const traces::Moment& moment, const ChannelModel& model, std::uint64_t identity, const std::string& filter) {
     const StateImage& state = moment.state;
     ChannelDetail detail;
+    const FilterMatch match = filter.empty() ? FilterMatch{} : match_filter(moment, filter);
+    const auto left_out = [&](std::uint64_t who, std::uint64_t& count) {
+        const bool out = !filter.empty() && !match.has(who);
+        count += out ? 1 : 0;
+        return out;
+    };
     const auto found = std::find_if(model.rows.begin(), model.rows.end(), [&](const ChannelRow& row) { return row.identity == identity; });
     if (found == model.rows.end()) return detail;
     detail.row = *found;
     for_each_waiter(state, [&](std::uint32_t index, const CoroutineImage& coroutine, const char* does) {
-        if (index == found->index)
+        if (index == found->index && !left_out(coroutine.identity, detail.waiters_filtered))
             detail.waiters.push_back({coroutine.identity, std::string(state.coroutine_name(coroutine)), does, in_state_ns(moment, coroutine)});
     });
     std::stable_sort(detail.waiters.begin(), detail.waiters.end(),
@@ -164,6 +170,7 @@ ChannelDetail channel_detail(const traces::Moment& moment, const ChannelModel& m
             ++detail.outside_holders;
             continue;
         }
+        if (left_out(handle.holder, detail.holders_filtered)) continue;
         const bool sends = (handle.rights & wire::kHandleSend) != 0, receives = (handle.rights & wire::kHandleReceive) != 0;
         const CoroutineImage* holder = state.coroutine_of(handle.holder);
         detail.holders.push_back({handle.holder, holder != nullptr ? std::string(state.coroutine_name(*holder)) : "has ended",
@@ -181,6 +188,13 @@ ChannelDetail channel_detail(const traces::Moment& moment, const ChannelModel& m
     detail.waiters_left_out = cut(detail.waiters);
     detail.holders_left_out = cut(detail.holders);
     return detail;
+}
+
+bool waits_at(const StateImage& state, const CoroutineImage& coroutine, std::uint32_t channel) {
+    if (waits_at_channel(coroutine)) return coroutine.wait_object == channel;
+    if (coroutine.state != wire::CoroutineState::kParked || coroutine.reason != wire::WaitReason::kSelect) return false;
+    const auto arms = state.arms_of(coroutine);
+    return std::any_of(arms.begin(), arms.end(), [&](const inspect::SelectArmImage& arm) { return arm.channel == channel; });
 }
 
 std::string channel_line(const ChannelRow& row) {
@@ -233,6 +247,8 @@ nlohmann::json to_json(const ChannelDetail& detail) {
     return {{"channel", to_json(detail.row)},
             {"waiters", parties(detail.waiters)},
             {"waiters_left_out", detail.waiters_left_out},
+            {"waiters_filtered", detail.waiters_filtered},
+            {"holders_filtered", detail.holders_filtered},
             {"holders", parties(detail.holders)},
             {"outside_holders", detail.outside_holders}};
 }

@@ -62,10 +62,14 @@ struct ChannelDetail {
     std::vector<ChannelParty> waiters;  // who waits longest first; at most kPartiesMost
     std::vector<ChannelParty> holders;  // who held or used its handles last
     std::uint64_t waiters_left_out = 0, holders_left_out = 0, outside_holders = 0;
+    std::uint64_t waiters_filtered = 0, holders_filtered = 0;  // whom the filter leaves out
     static constexpr std::size_t kPartiesMost = 200;
 };
-// Of a channel that is gone the row's identity is 0.
-ChannelDetail channel_detail(const traces::Moment& moment, const ChannelModel& model, std::uint64_t identity);
+// Of a channel that is gone the row's identity is 0. `filter`: coroutine_filter.h; of holders and waiters those who pass it.
+ChannelDetail channel_detail(const traces::Moment& moment, const ChannelModel& model, std::uint64_t identity, const std::string& filter = {});
+
+// Whether it is parked at that channel, by itself or in a select.
+bool waits_at(const inspect::StateImage& state, const inspect::CoroutineImage& coroutine, std::uint32_t channel);
 
 // "channel:rows · 12 of 128 items · 4 711 sent, 4 699 received · 3 wait to receive", for one line.
 std::string channel_line(const ChannelRow& row);

@@ -71,21 +71,21 @@ nlohmann::json ChannelView::dump(Workspace& ws) {
     }
     return {{"channels", model.rows.size()},
             {"rows", std::move(rows)},
-            {"chosen", to_json(channel_detail(*ws.moment, model, chosen_))},
+            {"chosen", to_json(channel_detail(*ws.moment, model, chosen_, ws.filter))},
             {"past", std::move(past)}};
 }
 
 // The newest rows, their rates against those before; what was read of the chosen one's past.
 void ChannelView::take(Workspace& ws) {
     computed_.want(ws.background, key(ws), [key = key(ws), before = shown_] {
-        const auto& [moment, filter, sorted, chosen] = key;
+        const auto& [moment, filter, sorted, chosen, whom] = key;
         Shown shown;
         shown.moment = moment;
         const bool same = before != nullptr && before->moment == moment;
         shown.model = same ? before->model
                            : std::make_shared<const ChannelModel>(compute_channels(*moment, before != nullptr ? before->model.get() : nullptr));
         shown.order = order_channels(*shown.model, filter, static_cast<ChannelColumn>(sorted.column), sorted.descending);
-        if (chosen != 0) shown.detail = channel_detail(*moment, *shown.model, chosen);
+        if (chosen != 0) shown.detail = channel_detail(*moment, *shown.model, chosen, whom);
         return shown;
     });
     if (const auto newest = computed_.shared(); newest != nullptr && newest != shown_) {
@@ -197,7 +197,6 @@ void ChannelView::draw_row(Workspace& ws, const ChannelRow& row, std::size_t num
     const Theme& theme = *ws.theme;
     const ImVec2 corner = ImGui::GetCursorScreenPos();
     const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x);
-    ImDrawList* list = ImGui::GetWindowDrawList();
     ImGui::PushID(static_cast<int>(number));
     if (ImGui::InvisibleButton("row", {std::max(1.0F, width), height})) {
         if (chosen_ != row.identity) trail_.clear();
@@ -206,9 +205,11 @@ void ChannelView::draw_row(Workspace& ws, const ChannelRow& row, std::size_t num
         ws.frames_wanted = std::max(ws.frames_wanted, 2);
     }
     publish_item(ws, fmt::format("channels.row.{}", number));
-    const bool hovered = ImGui::IsItemHovered(), chosen = chosen_ == row.identity;
-    if (hovered || chosen) list->AddRectFilled(corner, {corner.x + width, corner.y + height}, chosen ? theme.accent_soft : theme.hover);
-    if (hovered) ws.hovered = channel_line(row);
+    // Whoever waits there lights it up.
+    const auto* other = ws.moment->state.coroutine_of(ws.hovered_coroutine());
+    const bool lit = other != nullptr && waits_at(ws.moment->state, *other, row.index);
+    const Rect place = {corner.x, corner.y, corner.x + width, corner.y + height};
+    if (row_ground(ws, fmt::format("channels.row.{}", number), 0, place, chosen_ == row.identity, lit)) ws.hovered = channel_line(row);
     ImGui::PopID();
     const auto cell = [&](ChannelColumn column, ImU32 colour, std::string_view what) {
         draw_cell(ws, kColumns[at(column)], places[at(column)], corner, height, colour, what);
@@ -281,10 +282,14 @@ void ChannelView::draw_detail(Workspace& ws, const ChannelDetail& detail) {
     if (height < ws.px(kRowUnits)) return;
     const float half = std::floor(room.x / 2);
     ImGui::SetCursorScreenPos({corner.x, lists_y});
-    draw_parties(ws, "waits here", "channels.waiter", detail.waiters, detail.waiters_left_out, "nobody waits here", {half, height});
+    draw_parties(ws, "waits here", "channels.waiter", detail.waiters, detail.waiters_left_out,
+                 detail.waiters_filtered != 0 ? "nobody who passes the filter waits here" : "nobody waits here", {half, height});
     ImGui::SetCursorScreenPos({corner.x + half, lists_y});
     draw_parties(ws, "holds it", "channels.holder", detail.holders, detail.holders_left_out + detail.outside_holders,
-                 detail.outside_holders != 0 ? "threads outside" : "nobody holds it", {half, height});
+                 detail.outside_holders != 0    ? "threads outside"
+                 : detail.holders_filtered != 0 ? "nobody who passes the filter holds it"
+                                                : "nobody holds it",
+                 {half, height});
 }
 
 // How many items lay in it: by events where they are recorded, else what the looks have said since it was chosen.
@@ -356,10 +361,9 @@ void ChannelView::draw_parties(Workspace& ws, const char* title, const char* wid
             publish_item(ws, id);
             ImDrawList* list = ImGui::GetWindowDrawList();
             const bool selected = ws.selection().coroutine == party.identity;
-            if (selected || ImGui::IsItemHovered())
-                list->AddRectFilled(corner, {corner.x + width, corner.y + height}, selected ? theme.accent_soft : theme.hover);
+            const bool hovered = row_ground(ws, id, party.identity, {corner.x, corner.y, corner.x + width, corner.y + height}, selected);
             const std::string waited = party.waited_ns < 0 ? std::string() : format_duration(party.waited_ns);
-            if (ImGui::IsItemHovered())
+            if (hovered)
                 ws.hovered = fmt::format("{} {} {}{}", party.identity, party.name, party.does, waited.empty() ? "" : ", for " + waited);
             const float y = corner.y + std::floor((height - ws.fonts.small->FontSize) / 2), right = corner.x + width - ws.px(12);
             const float does = right - ws.px(waited.empty() ? 0 : 72), does_width = text_width(ws.fonts.small, party.does);

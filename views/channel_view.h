@@ -33,7 +33,7 @@ public:
 
 private:
     // What is shown, and what it was made of.
-    using Key = std::tuple<std::shared_ptr<const traces::Moment>, std::string, SortedBy, std::uint64_t>;
+    using Key = std::tuple<std::shared_ptr<const traces::Moment>, std::string, SortedBy, std::uint64_t, std::string>;
     struct Shown {
         std::shared_ptr<const traces::Moment> moment;
         std::shared_ptr<const ChannelModel> model;
@@ -55,7 +55,7 @@ private:
     void draw_parties(Workspace& ws, const char* title, const char* widget, const std::vector<ChannelParty>& parties, std::uint64_t left_out,
                       const char* nobody, ImVec2 size);
 
-    Key key(const Workspace& ws) const { return {ws.moment, typed_, sorted_, chosen_}; }
+    Key key(const Workspace& ws) const { return {ws.moment, typed_, sorted_, chosen_, ws.filter}; }
     Computed<Key, Shown> computed_;
     std::shared_ptr<const Shown> shown_;
     std::string typed_;

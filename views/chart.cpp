@@ -90,8 +90,11 @@ void draw_stacked(Workspace& ws, Rect area, std::span<const Layer> layers, float
     const auto flush = [&](std::size_t end) {
         float bottom = area.y1;
         for (std::size_t i = 0; i < layers.size(); ++i) {
-            if (run[i] < bottom && end > run_begin)
-                list->AddRectFilled({x0 + static_cast<float>(run_begin), run[i]}, {x0 + static_cast<float>(end), bottom}, layers[i].colour);
+            if (run[i] < bottom && end > run_begin) {
+                const float left = x0 + static_cast<float>(run_begin), right = x0 + static_cast<float>(end);
+                list->AddRectFilled({left, run[i]}, {right, bottom}, layers[i].colour);
+                if (layers[i].line != 0) list->AddRectFilled({left, run[i]}, {right, std::min(bottom, run[i] + pixel)}, layers[i].line);
+            }
             bottom = std::min(bottom, run[i]);
         }
     };

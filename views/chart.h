@@ -43,6 +43,7 @@ PartsOfColumn columns_of(std::size_t x, std::size_t pixels, std::size_t parts);
 struct Layer {
     ImU32 colour = 0;
     std::span<const float> values;
+    ImU32 line = 0;  // along its upper edge, where it has a colour
 };
 // Layers on top of each other, the first at the bottom; `highest` is the sum at the top edge. What is there at all gets a pixel.
 void draw_stacked(Workspace& ws, Rect area, std::span<const Layer> layers, float highest);

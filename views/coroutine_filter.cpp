@@ -83,6 +83,20 @@ private:
     std::unordered_map<std::uint64_t, std::uint64_t> matches_;
 };
 
+void note_who(const StateImage& state, FilterMatch& match) {
+    match.identities.reserve(match.count);
+    std::vector<bool> seen(state.sites.size());
+    for (std::size_t i = 0; i < state.coroutines.size(); ++i) {
+        if (!match.by_position[i]) continue;
+        match.identities.push_back(state.coroutines[i].identity);
+        const std::uint32_t site = state.coroutines[i].site;
+        if (site >= seen.size() || seen[site]) continue;
+        seen[site] = true;
+        match.sites.insert(state.site_text(site));
+    }
+    std::sort(match.identities.begin(), match.identities.end());
+}
+
 }  // namespace
 
 bool contains_folded(std::string_view text, std::string_view part) {
@@ -106,6 +120,7 @@ FilterMatch match_filter(const traces::Moment& moment, const std::string& filter
                 match.by_position[position] = true;
             match.count = found->size();
         }
+        note_who(moment.state, match);
         return match;
     }
     Filter words(moment.state, match.about_events ? std::string() : filter);
@@ -114,7 +129,34 @@ FilterMatch match_filter(const traces::Moment& moment, const std::string& filter
         match.by_position.push_back(words.accepts(row));
         match.count += match.by_position.back() ? 1 : 0;
     }
+    note_who(moment.state, match);
     return match;
+}
+
+bool FilterMatch::has(std::uint64_t identity) const {
+    return std::binary_search(identities.begin(), identities.end(), identity);
+}
+
+PastFilter::PastFilter(const traces::Moment& moment, const std::string& filter)
+    : text_(filter), words_(words_of(filter)), rule_(rules::reads_as_rule(filter)), passing_(match_filter(moment, filter).identities) {
+    alive_.reserve(moment.state.coroutines.size());
+    for (const CoroutineImage& coroutine : moment.state.coroutines)
+        alive_.push_back(coroutine.identity);
+    std::sort(alive_.begin(), alive_.end());
+}
+
+bool PastFilter::passes(std::uint64_t identity, std::string_view name, std::string_view site) const {
+    if (std::binary_search(passing_.begin(), passing_.end(), identity)) return true;
+    if (rule_ || identity == 0 || std::binary_search(alive_.begin(), alive_.end(), identity)) return false;
+    const std::string number = std::to_string(identity);
+    return std::all_of(words_.begin(), words_.end(), [&](const std::string& word) {
+        return contains_folded(name, word) || contains_folded(site, word) || number.find(word) != std::string::npos;
+    });
+}
+
+std::shared_ptr<const PastFilter> past_filter(const traces::Moment& moment, const std::string& filter) {
+    if (words_of(filter).empty() || rules::is_about_events(filter)) return nullptr;
+    return std::make_shared<const PastFilter>(moment, filter);
 }
 
 }  // namespace coroscope::views

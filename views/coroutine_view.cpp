@@ -175,6 +175,7 @@ void CoroutineView::draw_row(Workspace& ws, const TableModel& model, std::size_t
     ImGui::TableNextRow(0, ws.px(kRowUnits));
     if (selected || ws.lit(coroutine.identity))
         ImGui::TableSetBgColor(ImGuiTableBgTarget_RowBg0, selected ? ws.theme->accent_soft : ws.theme->hover);
+    if (ws.lit(coroutine.identity)) ws.show_lit(fmt::format("row.{}", coroutine.identity));
     for (int i = 0; i < kTableColumnsCount; ++i) {
         if (!ImGui::TableSetColumnIndex(i)) continue;
         const auto column = static_cast<TableColumn>(i);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "traces/rules/filter.h"
 #include "views/format.h"
 #include "views/widgets.h"
 
@@ -35,7 +36,7 @@ enum EventColumnAt : std::size_t { kWhen, kDelta, kWorker, kEvent, kWho, kWhat, 
 
 bool EventView::Key::wishes_as(const Key& other) const {
     return filter == other.filter && object == other.object && coroutine == other.coroutine && range == other.range &&
-           events_max == other.events_max;
+           events_max == other.events_max && whom == other.whom && steps_by == other.steps_by;
 }
 
 void EventView::reset() {
@@ -50,7 +51,7 @@ void EventView::reset() {
 
 EventView::Key EventView::key_for(Workspace& ws, std::shared_ptr<const traces::Replay> replay) const {
     const Selection& selected = ws.selection();
-    Key key{std::move(replay), anchor_, filter_, "", 0, selected.range, events_max_};
+    Key key{std::move(replay), anchor_, filter_, "", 0, selected.range, events_max_, ws.past_filter(), steps_by_};
     if (mine_ == 1) {
         key.coroutine = selected.coroutine;
         if (selected.coroutine == 0) key.object = selected.channel;
@@ -65,6 +66,10 @@ rules::EventWindowWish EventView::wish_of(const Key& key) const {
     wish.rule = rule_;
     wish.coroutine = key.coroutine;
     wish.object = key.object;
+    if (key.whom != nullptr)
+        wish.of_whom = [whom = key.whom](std::uint64_t identity, std::string_view name, std::string_view site) {
+            return whom->passes(identity, name, site);
+        };
     if (key.range) {
         wish.from = key.range->begin;
         wish.to = key.range->end;
@@ -72,13 +77,17 @@ rules::EventWindowWish EventView::wish_of(const Key& key) const {
     return wish;
 }
 
-void EventView::read_filter() {
-    if (typed_ == filter_) return;
-    auto rule = rules::event_rule(typed_);
+void EventView::read_filter(const Workspace& ws) {
+    const std::string steps_by = rules::is_about_events(ws.filter) ? ws.filter : std::string();
+    if (typed_ == filter_ && steps_by == steps_by_) return;
+    // Both must hold.
+    const std::string both = typed_.empty() ? steps_by : steps_by.empty() ? typed_ : fmt::format("({}) and ({})", steps_by, typed_);
+    auto rule = rules::event_rule(both);
     mistake_ = rule.ok() ? "" : rule.error().message;
     if (!rule.ok()) return;  // what was understood last goes on to be shown
     rule_ = *rule;
     filter_ = typed_;
+    steps_by_ = steps_by;
     events_max_ = rules::EventWindowWish().events_max;
 }
 
@@ -86,10 +95,12 @@ nlohmann::json EventView::dump(Workspace& ws) {
     if (ws.session == nullptr || ws.moment == nullptr) return nullptr;
     const auto replay = ws.session->replay();
     if (replay == nullptr) return {{"past", false}};
-    read_filter();
+    read_filter(ws);
     follow(ws);
     traces::Search search;
-    const auto window = rules::events_around(*replay, wish_of(key_for(ws, replay)), search);
+    Key asked = key_for(ws, replay);
+    asked.whom = past_filter(*ws.moment, ws.filter);
+    const auto window = rules::events_around(*replay, wish_of(asked), search);
     if (!window.ok()) return {{"past", true}, {"error", window.error().message}};
     nlohmann::json out = to_json(*window);
     out["past"] = true;
@@ -116,7 +127,7 @@ void EventView::draw(Workspace& ws) {
                     "Press E until the bottom line says always, or record the program with coroscope record.");
         return;
     }
-    read_filter();
+    read_filter(ws);
     follow(ws);
     Key key = key_for(ws, replay);
     // What grows while it is read is read to the end first.
@@ -164,6 +175,7 @@ void EventView::draw_nothing(Workspace& ws, const rules::EventWindow& window) {
     const std::string where = fmt::format("Looked through from {} to {}. ", format_time(window.known_from),
                                           format_time(window.known_to));
     const char* way_out = window.more_before || window.more_after ? "Further looks at more of the trace."
+                          : ws.past_filter() != nullptr            ? "Nobody who passes the filter has such events: Ctrl+Shift+F shows everybody's."
                           : mine_ == 1                            ? "All shows those of everybody."
                           : ws.selection().range ? "Only the selected range is shown: a click on it above drops it."
                                                  : "Esc in the field clears the filter.";
@@ -306,11 +318,8 @@ void EventView::draw_row(Workspace& ws, const rules::EventWindow& window, std::s
     publish_item(ws, fmt::format("events.row.{}", number));
     const bool mine = event.id != 0 && event.id == ws.selection().coroutine;
     const bool chosen = chosen_.has_value() && *chosen_ == spot_of(window, number);
-    if (mine) list->AddRectFilled(at, {at.x + width, at.y + height}, theme.accent_soft);
-    if (ImGui::IsItemHovered()) {
-        if (!mine) list->AddRectFilled(at, {at.x + width, at.y + height}, theme.hover);
+    if (row_ground(ws, fmt::format("events.row.{}", number), event.id, {at.x, at.y, at.x + width, at.y + height}, mine))
         ws.hovered = event_line(window, number);
-    }
     ImGui::PopID();
     if (chosen) list->AddRectFilled(at, {at.x + ws.px(3), at.y + height}, theme.accent);
     const bool later = window.rows[number].at > ws.moment->t;

@@ -1,7 +1,8 @@
 // The events around the time that is looked at, as a table: what happened, on which worker, to whom, on what. It scrolls through a trace of any
 // length, since it holds no more than some hundred rows on either side of where one looks and reads on when one comes near their end.
 //
-// A rule filters it (mistakes show a caret), so do the range that is selected and, at a key, the selected coroutine or channel. A click selects
+// The one filter says whose events are shown, or which, where it is a rule about events; a rule of its own narrows them further (mistakes show a
+// caret), so do the range that is selected and, at a key, the selected coroutine or channel. A click selects
 // whose event it is; a double click, or Enter, goes to its time. It follows the time that is looked at until one scrolls away.
 //
 // Publishes "events.filter", "events.of.0/1" (all, selected), "events.range", "events.further", "events.now" and "events.row.N", N counted within
@@ -46,6 +47,8 @@ private:
         std::uint64_t coroutine = 0;
         std::optional<TimeRange> range;
         std::uint64_t events_max = 0;
+        std::shared_ptr<const PastFilter> whom;  // the one filter; nullptr = everybody
+        std::string steps_by;                    // the same where it is a rule about events
         bool operator==(const Key&) const = default;
         // Asks the same of another, or later, past.
         bool wishes_as(const Key& other) const;
@@ -57,7 +60,7 @@ private:
     Key key_for(Workspace& ws, std::shared_ptr<const traces::Replay> replay) const;
     rules::EventWindowWish wish_of(const Key& key) const;
     void follow(Workspace& ws);
-    void read_filter();
+    void read_filter(const Workspace& ws);
     void draw_head(Workspace& ws, const Found* found);
     void draw_range(Workspace& ws);
     void draw_rows(Workspace& ws, const rules::EventWindow& window);
@@ -69,7 +72,7 @@ private:
     PastLook<Key, Found> look_;
     Key asked_;
     bool wanted_ = false;  // the session has a past, and the view was drawn
-    std::string typed_, filter_, mistake_;
+    std::string typed_, filter_, steps_by_, mistake_;
     std::shared_ptr<const rules::Rule> rule_;
     int mine_ = 0;
     std::uint64_t events_max_ = rules::EventWindowWish().events_max;

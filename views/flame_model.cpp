@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <tuple>
@@ -126,19 +127,31 @@ FlameTree make_flame(const StackProfile& profile, bool by_count) {
     return FlameMaker(profile, by_count).make();
 }
 
-std::vector<FlameBox> flame_boxes(const FlameTree& tree, std::uint32_t zoom, float width) {
+FlameWindow flame_window(const FlameTree& tree, std::uint32_t zoom) {
+    if (zoom >= tree.frames.size()) return {};
+    const FlameFrame& frame = tree.frames[zoom];
+    return {static_cast<double>(frame.begin), static_cast<double>(frame.begin + frame.total)};
+}
+
+// Lengths go by their ratio, so that each part of the way is as long for the eye; the place goes with them.
+FlameWindow flame_between(FlameWindow from, FlameWindow to, double share) {
+    const double a = from.end - from.begin, b = to.end - to.begin;
+    if (share >= 1 || a <= 0 || b <= 0) return to;
+    const double length = a * std::pow(b / a, share);
+    const double moved = std::abs(b - a) > 1e-9 * std::max(a, b) ? (length - a) / (b - a) : share;
+    const double begin = from.begin + (to.begin - from.begin) * moved;
+    return {begin, begin + length};
+}
+
+std::vector<FlameBox> flame_boxes(const FlameTree& tree, FlameWindow window, float width) {
     std::vector<FlameBox> boxes;
-    if (tree.frames.empty() || zoom >= tree.frames.size() || width < 1) return boxes;
-    const FlameFrame& whole = tree.frames[zoom];
-    for (std::uint32_t at = zoom; at != 0;) {
-        at = tree.frames[at].parent;
-        boxes.push_back({at, tree.frames[at].depth, 0, width, 0, tree.frames[at].total});
-    }
-    if (whole.total <= 0) return boxes;
-    const double scale = static_cast<double>(width) / static_cast<double>(whole.total);
-    const auto x_of = [&](std::int64_t value) { return static_cast<float>(static_cast<double>(value - whole.begin) * scale); };
-    std::vector<std::uint32_t> level = {zoom}, next;
-    boxes.push_back({zoom, whole.depth, 0, width, 0, whole.total});
+    if (tree.frames.empty() || width < 1 || window.end <= window.begin) return boxes;
+    const double scale = static_cast<double>(width) / (window.end - window.begin);
+    const auto x_of = [&](std::int64_t value) {
+        return static_cast<float>(std::clamp((static_cast<double>(value) - window.begin) * scale, 0.0, static_cast<double>(width)));
+    };
+    std::vector<std::uint32_t> level = {0}, next;
+    boxes.push_back({0, 0, 0, width, 0, tree.frames[0].total});
     while (!level.empty()) {
         next.clear();
         for (const std::uint32_t parent : level) {
@@ -151,7 +164,7 @@ std::vector<FlameBox> flame_boxes(const FlameTree& tree, std::uint32_t zoom, flo
                     next.push_back(child);
                     continue;
                 }
-                // Siblings stand by size: from the first that is too narrow on, all are.
+                if (x1 <= x0) continue;  // beside what is looked at
                 if (rest.merged++ == 0) rest = {FlameBox::kMerged, frame.depth, x0, x0, 1, 0};
                 rest.x1 = x1;
                 rest.total += frame.total;
@@ -161,6 +174,17 @@ std::vector<FlameBox> flame_boxes(const FlameTree& tree, std::uint32_t zoom, flo
         std::swap(level, next);
     }
     return boxes;
+}
+
+std::vector<FlameBox> flame_boxes(const FlameTree& tree, std::uint32_t zoom, float width) {
+    return flame_boxes(tree, flame_window(tree, zoom), width);
+}
+
+std::string flame_root(const FlameTree& tree, std::uint32_t frame) {
+    if (frame >= tree.frames.size()) return {};
+    while (frame != 0 && tree.frames[frame].kind != FlameKind::kRoot)
+        frame = tree.frames[frame].parent;
+    return frame == 0 ? std::string() : tree.frames[frame].name;
 }
 
 FlameFound find_in_flame(const FlameTree& tree, std::string_view text) {

@@ -58,8 +58,21 @@ struct FlameBox {
     std::uint32_t merged = 0;  // frames that it stands for, where it is nobody
     std::int64_t total = 0;
 };
-// `zoom` takes the whole width; its callers stand above it, as wide. Boxes of a row do not overlap, none is narrower than a pixel.
+// What of the tree takes the whole width, in its unit: a frame's own stretch, or on the way from one to another something between.
+struct FlameWindow {
+    double begin = 0, end = 0;
+    bool operator==(const FlameWindow&) const = default;
+};
+FlameWindow flame_window(const FlameTree& tree, std::uint32_t zoom);
+// A part of the way; `share` 1 is there.
+FlameWindow flame_between(FlameWindow from, FlameWindow to, double share);
+// Boxes of a row do not overlap, none is narrower than a pixel. Whoever calls what takes the whole width is as wide.
+std::vector<FlameBox> flame_boxes(const FlameTree& tree, FlameWindow window, float width);
+// The same of a frame that is zoomed into.
 std::vector<FlameBox> flame_boxes(const FlameTree& tree, std::uint32_t zoom, float width);
+
+// Who stands behind a frame: "parser (parse.cpp:12)", the root of its stacks; "" of what lies above all roots.
+std::string flame_root(const FlameTree& tree, std::uint32_t frame);
 
 struct FlameFound {
     std::vector<bool> frames;  // by number; empty: nothing was looked for

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 
@@ -10,6 +11,34 @@
 #include "traces/exports/frame_names.h"
 
 namespace coroscope::views {
+namespace {
+
+std::string name_at_root(const inspect::StateImage& state, std::uint32_t site, std::uint32_t name) {
+    inspect::CoroutineImage coroutine{};
+    coroutine.site = site;
+    coroutine.name = name;
+    const std::string_view text = state.coroutine_name(coroutine);
+    return text.empty() ? std::string("coroutine") : std::string(text);
+}
+
+}  // namespace
+
+std::string root_of(const traces::Moment& moment, const inspect::CoroutineImage& coroutine) {
+    return exports::root_text(name_at_root(moment.state, coroutine.site, coroutine.name), moment.state.site_text(coroutine.site));
+}
+
+std::vector<std::uint64_t> who_has_root(const traces::Moment& moment, const std::string& root) {
+    std::map<std::pair<std::uint32_t, std::uint32_t>, bool> known;  // by site and name: thousands share them
+    std::vector<std::uint64_t> identities;
+    for (const inspect::CoroutineImage& coroutine : moment.state.coroutines) {
+        const auto [has, fresh] = known.try_emplace({coroutine.site, coroutine.name}, false);
+        if (fresh)
+            has->second = root_of(moment, coroutine) == root;
+        if (has->second) identities.push_back(coroutine.identity);
+    }
+    std::sort(identities.begin(), identities.end());
+    return identities;
+}
 
 Flame past_flame(const std::shared_ptr<const traces::Replay>& replay, const FlameWish& wish, traces::Search& search) {
     Flame flame;
@@ -32,6 +61,10 @@ Flame past_flame(const std::shared_ptr<const traces::Replay>& replay, const Flam
     asked.coroutine = wish.coroutine;
     asked.site = wish.site;
     asked.search = &search;
+    if (wish.whom != nullptr)
+        asked.of_whom = [whom = wish.whom](std::uint64_t identity, std::string_view name, std::string_view site) {
+            return whom->passes(identity, name, site);
+        };
     auto profile = exports::make_stack_profile(**walk, asked);
     if (!profile) {
         flame.error = profile.error().message;
@@ -47,8 +80,10 @@ Flame moment_flame(traces::Session& session, const traces::Moment& moment, const
     flame.from = flame.to = moment.t;
     using Key = std::tuple<std::uint32_t, std::uint32_t, std::uint32_t, wire::WaitReason>;
     std::map<Key, std::array<std::int64_t, 2>> sums;
-    for (const inspect::CoroutineImage& coroutine : moment.state.coroutines) {
-        if (coroutine.state != wire::CoroutineState::kParked) continue;
+    const FilterMatch match = wish.whom != nullptr ? match_filter(moment, wish.whom->text()) : FilterMatch{};
+    for (std::size_t i = 0; i < moment.state.coroutines.size(); ++i) {
+        const inspect::CoroutineImage& coroutine = moment.state.coroutines[i];
+        if (coroutine.state != wire::CoroutineState::kParked || (wish.whom != nullptr && !match.by_position[i])) continue;
         if (wish.coroutine != 0 && coroutine.identity != wish.coroutine) continue;
         const inspect::StackRef* ref = moment.stack_of(coroutine);
         const std::uint32_t stack = ref != nullptr && moment.table != nullptr && ref->stack < moment.table->size() ? ref->stack
@@ -65,11 +100,7 @@ Flame moment_flame(traces::Session& session, const traces::Moment& moment, const
         exports::StackRow row;
         row.site = moment.state.site_text(site);
         if (!wish.site.empty() && row.site != wish.site) continue;
-        inspect::CoroutineImage coroutine{};
-        coroutine.site = site;
-        coroutine.name = name;
-        row.coroutine = std::string(moment.state.coroutine_name(coroutine));
-        if (row.coroutine.empty()) row.coroutine = "coroutine";
+        row.coroutine = name_at_root(moment.state, site, name);
         row.reason = inspect::reason_name(reason);
         if (stack != wire::kNone) {
             const auto& pcs = moment.table->pcs(stack);

@@ -25,6 +25,7 @@ struct FlameWish {
     std::uint64_t coroutine = 0;     // identity; 0 = all
     std::string site;                // "file:line"; "" = all
     std::optional<TimeRange> range;  // of the past; nullopt = all there is
+    std::shared_ptr<const PastFilter> whom;  // the one filter; nullptr = everybody
     bool operator==(const FlameWish&) const = default;
 };
 
@@ -38,6 +39,10 @@ struct Flame {
 // kOnCpu, kOffCpu.
 Flame past_flame(const std::shared_ptr<const traces::Replay>& replay, const FlameWish& wish, traces::Search& search);
 // kParked, kStackMemory. `wait_for_names`: frames that are not named yet are waited for (blocks), else they are shown by address.
+// The root of a coroutine's stacks, as flame_root() says it.
+std::string root_of(const traces::Moment& moment, const inspect::CoroutineImage& coroutine);
+// Identities of who lives at that moment and has that root (flame_root()), ascending.
+std::vector<std::uint64_t> who_has_root(const traces::Moment& moment, const std::string& root);
 Flame moment_flame(traces::Session& session, const traces::Moment& moment, const FlameWish& wish, bool wait_for_names);
 
 }  // namespace coroscope::views

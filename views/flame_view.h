@@ -1,9 +1,10 @@
 // The flame graph: where coroutines spend time on a worker, where they spend it off one and why, who is parked and what parked stacks hold; callers
 // above callees, each as wide as its share.
 //
-// A click, or Enter, zooms into a frame; Backspace comes back. Arrows walk through the frames. What is searched for lights up, with its share of the
-// whole. The selected range, coroutine or its spawn site narrow what is told. Of a program that runs, the past that is kept is told as of when it
-// was asked; where none is kept, its parked stacks are shown and a sentence says so.
+// A click, or Enter, zooms into a frame; Backspace comes back. A click also selects who stands behind the frame: of several, one after the
+// other. Ctrl+wheel (as in Tracy: the plain wheel) zooms towards the mouse, the right button drags. Arrows walk through the frames. What is
+// searched for lights up, with its share of the whole. The selected range, coroutine or its spawn site narrow what is told. Of a program that
+// runs, the past that is kept is told as of when it was asked; where none is kept, its parked stacks are shown and a sentence says so.
 //
 // Publishes "flame.mode.N", "flame.of.N", "flame.search", "flame.out", "flame.update", "flame.range", "flame.copy" and "flame.frame.N" (N: number in
 // the dump) of boxes that are wide enough to be clicked. Row model: flame_model.h; what it is made of: flame_source.h.
@@ -65,6 +66,11 @@ private:
     std::string about(const Workspace& ws, const Flame& flame) const;
     void draw_frames(Workspace& ws, const FlameTree& tree);
     void draw_box(Workspace& ws, const FlameTree& tree, const FlameBox& box, Rect place, bool under);
+    void move_window(Workspace& ws, const FlameTree& tree);
+    void take_wheel(Workspace& ws, const FlameTree& tree, std::uint32_t hit);
+    const std::vector<std::uint64_t>& behind(const Workspace& ws, const FlameTree& tree, std::uint32_t frame);
+    std::string who_stands_behind(Workspace& ws, const FlameTree& tree, std::uint32_t frame);
+    void select_behind(Workspace& ws, const FlameTree& tree, std::uint32_t frame);
     ImU32 colour_of(const Workspace& ws, const FlameFrame& frame) const;
 
     FlameMode mode() const { return static_cast<FlameMode>(mode_); }
@@ -88,6 +94,14 @@ private:
     std::uint64_t generation_ = 0, taken_ = 0;
     std::uint32_t zoom_ = 0, chosen_ = 0;
     std::vector<std::string> zoom_path_, chosen_path_;  // by which they are found in another tree
+    FlameWindow seen_;                   // on the way to what is zoomed into
+    std::uint64_t seen_generation_ = 0;  // whose tree it is of
+    bool moving_ = false;
+    // Who lives at the moment and has the root of the frame that was hovered or clicked last.
+    std::shared_ptr<const traces::Moment> behind_of_;
+    std::string behind_root_;
+    std::vector<std::uint64_t> behind_;
+    std::string lit_root_;  // of whom the mouse is over, in whatever view
     std::string search_, searched_;
     FlameFound found_;
     bool focus_search_ = false, bring_chosen_ = false;

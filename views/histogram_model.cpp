@@ -118,6 +118,12 @@ std::vector<double> log_axis_ticks(double low, double high) {
     return ticks;
 }
 
+std::string latency_rule(double low_ticks, double high_ticks, double ticks_per_ns) {
+    if (!(ticks_per_ns > 0) || !(high_ticks > low_ticks)) return {};
+    const double low = std::max(0.0, std::floor(low_ticks / ticks_per_ns)), high = std::ceil(high_ticks / ticks_per_ns);
+    return fmt::format("resume and ready_ns >= {:.0f} and ready_ns < {:.0f}", low, high);
+}
+
 HistogramModel compute_histograms(const inspect::StateImage& state) {
     HistogramModel model;
     model.switches = panels_of(state, wire::HistogramKind::kSwitchTicks);

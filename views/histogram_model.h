@@ -43,6 +43,10 @@ struct HistogramModel {
     double ticks_per_ns = 0;
 };
 
+// Latencies from wake-up to run within [low, high) ticks as a rule about events, in whole nanoseconds: what a range that is dragged filters by.
+// "" where ticks are not known to be so long.
+std::string latency_rule(double low_ticks, double high_ticks, double ticks_per_ns);
+
 HistogramModel compute_histograms(const inspect::StateImage& state);
 nlohmann::json to_json(const HistogramModel& model);
 

@@ -15,6 +15,7 @@ namespace {
 
 constexpr float kStripUnits = 40;
 constexpr float kAxisUnits = 32;
+constexpr float kDragUnits = 4;  // a movement of less is a click
 
 std::string axis_number(double value) {
     if (value >= 1e6) return fmt::format("{:g}M", value / 1e6);
@@ -43,6 +44,11 @@ float HistogramView::Axis::x_of(double value) const {
     const double share = (std::log2(std::max(value, 1e-9)) - std::log2(low)) /
                          (std::log2(high) - std::log2(low));
     return std::floor(x0 + (x1 - x0) * static_cast<float>(std::clamp(share, 0.0, 1.0)));
+}
+
+double HistogramView::Axis::value_at(float x) const {
+    const double share = std::clamp(static_cast<double>((x - x0) / std::max(1.0F, x1 - x0)), 0.0, 1.0);
+    return low * std::pow(high / low, share);
 }
 
 void HistogramView::reset() {
@@ -104,6 +110,7 @@ void HistogramView::draw(Workspace& ws) {
     const Rect area = {axis.x0, at.y, axis.x1, at.y + large_height};
     ws.publish("histograms.panel.large", area);
     draw_chart(ws, large, axis, area, true, model->ticks_per_ns);
+    if (&panels == &model->wake_to_run) take_drag(ws, axis, area, model->ticks_per_ns);
     draw_axis(ws, axis, area, model->ticks_per_ns);
     ImGui::SetCursorScreenPos({at.x, area.y1 + ws.px(kAxisUnits + 4)});
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
@@ -114,6 +121,25 @@ void HistogramView::draw(Workspace& ws) {
     }
     ImGui::EndChild();
     ImGui::PopStyleVar();
+}
+
+// Of latencies alone: what a switch cost is in no event.
+void HistogramView::take_drag(Workspace& ws, const Axis& axis, Rect area, double ticks_per_ns) {
+    ImGui::SetCursorScreenPos({area.x0, area.y0});
+    ImGui::InvisibleButton("range", {std::max(1.0F, area.x1 - area.x0), std::max(1.0F, area.y1 - area.y0)});
+    const ImGuiIO& io = ImGui::GetIO();
+    const float from = std::clamp(io.MouseClickedPos[0].x, area.x0, area.x1), to = std::clamp(io.MousePos.x, area.x0, area.x1);
+    const bool dragged = std::abs(to - from) >= ws.px(kDragUnits);
+    const double low = axis.value_at(std::min(from, to)), high = axis.value_at(std::max(from, to));
+    if (ImGui::IsItemActive() && dragged) {
+        ImGui::GetWindowDrawList()->AddRectFilled({std::min(from, to), area.y0}, {std::max(from, to), area.y1}, with_alpha(ws.theme->accent, 0.2F));
+        ws.hovered = latency_rule(low, high, ticks_per_ns);
+    } else if (ImGui::IsItemHovered() && ws.hovered.empty()) {
+        ws.hovered = "drag over a range of latencies to filter events by it";
+    }
+    if (!ImGui::IsItemDeactivated() || !dragged) return;
+    if (const std::string rule = latency_rule(low, high, ticks_per_ns); !rule.empty()) ws.filter = rule;
+    ws.frames_wanted = std::max(ws.frames_wanted, 3);
 }
 
 // "all workers   1 234 samples   p50 … p90 … p99 … p99.9 …   below resolution 12"

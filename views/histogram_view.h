@@ -1,6 +1,8 @@
 // The histograms: what a context switch cost, all workers together on top and one strip a worker below, on one shared axis.
 //
-// Publishes "histograms.kind.0/1" (switch, wake to run) and "histograms.panel.N". Row model: histogram_model.h.
+// A range of latencies from wake to run that is dragged over the large chart becomes the filter: a rule about the events that they end with.
+//
+// Publishes "histograms.kind.0/1" (switch, wake to run), "histograms.panel.N" and "histograms.panel.large". Row model: histogram_model.h.
 //
 // The frame's thread.
 #pragma once
@@ -29,11 +31,13 @@ private:
         double low = 1, high = 2;
         float x0 = 0, x1 = 1;
         float x_of(double value) const;
+        double value_at(float x) const;
     };
     void draw_numbers(Workspace& ws, const HistogramPanel& panel);
     void draw_chart(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area, bool large,
                     double ticks_per_ns);
     void draw_marks(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area, bool words);
+    void take_drag(Workspace& ws, const Axis& axis, Rect area, double ticks_per_ns);
     void draw_axis(Workspace& ws, const Axis& axis, Rect area, double ticks_per_ns);
     void draw_strip(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area,
                     std::size_t index);

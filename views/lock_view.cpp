@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "views/columns.h"
+#include "views/filtered_stat.h"
 #include "views/format.h"
 #include "views/widgets.h"
 
@@ -43,7 +44,7 @@ std::string row_text(const traces::WaitableStat& row) {
 
 nlohmann::json LockView::dump(Workspace& ws) {
     if (ws.moment == nullptr) return nullptr;
-    return {{"locks", to_json(traces::waitable_stats(ws.moment->state))}};
+    return {{"locks", to_json(filtered_waitables(*ws.moment, ws.filter))}};
 }
 
 void LockView::draw_row(Workspace& ws, const traces::WaitableStat& row, std::span<const PlacedColumn> places,
@@ -51,16 +52,19 @@ void LockView::draw_row(Workspace& ws, const traces::WaitableStat& row, std::spa
     const Theme& theme = *ws.theme;
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float width = ImGui::GetContentRegionAvail().x;
-    ImDrawList* list = ImGui::GetWindowDrawList();
     ImGui::PushID(static_cast<int>(number));
     if (ImGui::InvisibleButton("row", {std::max(width, 1.0F), height})) {
         if (const std::uint64_t identity = whom_to_select(row); identity != 0) ws.select_coroutine(identity);
     }
     publish_item(ws, fmt::format("locks.row.{}", number));
-    if (ImGui::IsItemHovered()) {
-        list->AddRectFilled(at, {at.x + width, at.y + height}, theme.hover);
-        ws.hovered = row_text(row);
-    }
+    const std::string name = fmt::format("locks.row.{}", number);
+    const std::uint64_t selected = ws.selection().coroutine;
+    const auto stands_for = [&](std::uint64_t identity) {
+        return identity != 0 && (row.owner == identity || std::find(row.waiters.begin(), row.waiters.end(), identity) != row.waiters.end());
+    };
+    // Who waits for it lights it up as who holds it does.
+    const bool lit = stands_for(ws.hovered_coroutine());
+    if (row_ground(ws, name, whom_to_select(row), {at.x, at.y, at.x + width, at.y + height}, stands_for(selected), lit)) ws.hovered = row_text(row);
     ImGui::PopID();
     const auto cell = [&](ColumnAt column, ImU32 colour, std::string_view what) {
         draw_cell(ws, kColumns[column], places[column], at, height, colour, what);
@@ -80,7 +84,18 @@ void LockView::draw(Workspace& ws) {
                     "Mutexes, semaphores, events and the like appear here from their first use on.");
         return;
     }
-    const std::vector<traces::WaitableStat>& rows = ws.stat->waitables;
+    const std::vector<traces::WaitableStat>* shown = &ws.stat->waitables;
+    if (!ws.filter.empty()) {
+        filtered_.want(ws.background, Key{ws.moment, ws.filter}, [at = ws.moment, filter = ws.filter] { return filtered_waitables(*at, filter); });
+        shown = filtered_.value();
+        if (shown == nullptr) return;
+    }
+    const std::vector<traces::WaitableStat>& rows = *shown;
+    if (rows.empty()) {
+        empty_state(ws, "No lock of those that pass the filter",
+                    "Nobody who passes it holds a lock or waits for one. Ctrl+Shift+F shows everybody again.");
+        return;
+    }
     const std::vector<PlacedColumn> places = place_columns(kColumns, ImGui::GetContentRegionAvail().x,
                                                            ws.scale);
     draw_column_titles(ws, kColumns, places);

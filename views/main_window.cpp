@@ -230,6 +230,7 @@ nlohmann::json MainWindow::dump() {
                           {"facts", ws_.facts()},
                           {"said", hold_sentence_},
                           {"views", std::move(shown)},
+                          {"lit", ws_.lit_widgets()},
                           {"widgets", ws_.widget_names()}};
     for (const std::string& name : ws_.widget_names())  // in pixels: for those who click from outside
         if (const auto at = ws_.published(name); at.has_value()) out["places"][name] = {at->x0, at->y0, at->x1, at->y1};

@@ -34,14 +34,18 @@ std::optional<MatrixCell> draw_matrix(Workspace& ws, const std::string& name, co
     ImDrawList* list = ImGui::GetWindowDrawList();
     draw_text(list, ws.fonts.small, {at.x + ws.px(kEdgeUnits), at.y + ws.px(5)}, theme.text_faint,
               fmt::format("{} ↓  {} →", words.rows, words.columns));
+    const auto is_lit = [&](const std::vector<std::string>& sites, std::size_t i) {
+        return !words.lit_site.empty() && i < sites.size() && sites[i] == words.lit_site;
+    };
     for (std::size_t c = 0; c < matrix.columns.size(); ++c)
-        draw_text(list, ws.fonts.small, {left + width * (static_cast<float>(c) + 0.5F), at.y + ws.px(5)}, theme.text_dim,
+        draw_text(list, ws.fonts.small, {left + width * (static_cast<float>(c) + 0.5F), at.y + ws.px(5)},
+                  is_lit(matrix.column_sites, c) ? theme.accent : theme.text_dim,
                   cut_to(ws.fonts.small, matrix.columns[c], width - ws.px(4)), 0.5F);
     std::optional<MatrixCell> clicked;
     const double scale = std::log1p(static_cast<double>(std::max<std::uint64_t>(1, matrix.most)));
     for (std::size_t r = 0; r < matrix.rows.size(); ++r) {
         const float y = top + height * static_cast<float>(r), text_y = y + std::floor((height - ws.fonts.small->FontSize) / 2);
-        draw_text(list, ws.fonts.small, {left - ws.px(8), text_y}, theme.text_dim,
+        draw_text(list, ws.fonts.small, {left - ws.px(8), text_y}, is_lit(matrix.row_sites, r) ? theme.accent : theme.text_dim,
                   cut_to(ws.fonts.small, matrix.rows[r], ws.px(label_units - 12), true), 1);
         for (std::size_t c = 0; c < matrix.columns.size(); ++c) {
             const float x = left + width * static_cast<float>(c);
@@ -56,7 +60,12 @@ std::optional<MatrixCell> draw_matrix(Workspace& ws, const std::string& name, co
             ImGui::SetCursorScreenPos(low);
             if (ImGui::InvisibleButton(id.c_str(), {std::max(1.0F, high.x - low.x), std::max(1.0F, high.y - low.y)})) clicked = MatrixCell{r, c};
             publish_item(ws, id);
+            if (is_lit(matrix.column_sites, c) || is_lit(matrix.row_sites, r)) {
+                list->AddRect(low, high, theme.accent, 0, 0, std::max(1.0F, std::floor(ws.scale)));
+                ws.show_lit(id);
+            }
             if (ImGui::IsItemHovered()) {
+                if (const std::size_t cell = matrix.at(r, c); cell < matrix.examples.size()) ws.hover_coroutine(matrix.examples[cell]);
                 list->AddRect(low, high, theme.text, 0, 0, std::max(1.0F, std::floor(ws.scale)));
                 ws.hovered = words.sentence({r, c});
             }

@@ -20,6 +20,7 @@ struct MatrixWords {
     const char* rows;     // what rows are: "stole"
     const char* columns;  // what columns are: "from"
     std::function<std::string(MatrixCell)> sentence;
+    std::string lit_site = {};  // spawn site of whom the mouse is over, in whatever view: its row and column are marked; "" = nobody's
 };
 // How many columns have room in `width` device pixels.
 std::size_t matrix_columns_fit(const Workspace& ws, float width, float cell_units, float label_units);

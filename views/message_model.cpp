@@ -25,7 +25,7 @@ std::string counter_text(const traces::CounterPast& counter) {
                         : fmt::format("{}", static_cast<std::int64_t>(counter.value));
 }
 
-MessageRows filter_messages(const traces::Said& said, const std::string& filter) {
+MessageRows filter_messages(const traces::Said& said, const std::string& filter, const PastFilter* whom, const std::optional<TimeRange>& range) {
     std::vector<std::string> words;
     std::istringstream typed(filter);
     for (std::string word; typed >> word;)
@@ -33,6 +33,8 @@ MessageRows filter_messages(const traces::Said& said, const std::string& filter)
     MessageRows rows;
     for (std::uint32_t i = 0; i < said.rows.size(); ++i) {
         const traces::SaidRow& row = said.rows[i];
+        if (range.has_value() && (row.t < range->begin || row.t > range->end)) continue;
+        if (whom != nullptr && !whom->passes(row.coroutine, row.name, "")) continue;
         const std::string speaker = words.empty() ? std::string() : speaker_text(row);
         const bool passes = std::all_of(words.begin(), words.end(), [&](const std::string& word) {
             return contains_folded(row.text, word) || contains_folded(speaker, word);

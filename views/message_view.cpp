@@ -28,6 +28,8 @@ void MessageView::reset() {
     typed_.clear();
     filter_.clear();
     rows_of_ = 0;
+    whom_ = nullptr;
+    range_.reset();
     rows_ = {};
     before_ = traces::TellLimits().before;
     scrolled_to_ = -1;
@@ -42,7 +44,7 @@ nlohmann::json MessageView::dump(Workspace& ws) {
     traces::Search search;
     const auto said = traces::said_around(*replay, ws.moment->t, limits, search);
     if (!said.ok()) return {{"past", false}, {"error", said.error().message}};
-    return to_json(*said, filter_messages(*said, typed_));
+    return to_json(*said, filter_messages(*said, typed_, past_filter(*ws.moment, ws.filter).get(), ws.selection().range));
 }
 
 void MessageView::draw(Workspace& ws) {
@@ -64,10 +66,12 @@ void MessageView::draw(Workspace& ws) {
     const traces::Said* said = look_.value();
     draw_head(ws, said);
     if (said == nullptr) return;
-    if (rows_of_ != look_.changes() || typed_ != filter_) {
+    if (rows_of_ != look_.changes() || typed_ != filter_ || whom_ != ws.past_filter() || range_ != ws.selection().range) {
         rows_of_ = look_.changes();
         filter_ = typed_;
-        rows_ = filter_messages(*said, filter_);
+        whom_ = ws.past_filter();
+        range_ = ws.selection().range;
+        rows_ = filter_messages(*said, filter_, whom_.get(), range_);
     }
     if (said->rows.empty() && said->counters.empty()) {
         empty_state(ws, "Nothing was said up to here",
@@ -134,7 +138,7 @@ void MessageView::draw_rows(Workspace& ws, const traces::Said& said, float heigh
     if (rows_.order.empty()) {
         ImGui::SetCursorPos({ws.px(12), ws.px(8)});
         text(ws.fonts.small, ws.theme->text_faint,
-             said.rows.empty() ? "No message up to here." : "All words of the filter must occur in a row.");
+             said.rows.empty() ? "No message up to here." : "No row has all words, passes the filter and lies in the range that is selected.");
     }
     ImGui::EndChild();
     ImGui::PopStyleVar();
@@ -153,11 +157,7 @@ void MessageView::draw_row(Workspace& ws, const traces::SaidRow& row, std::size_
     }
     publish_item(ws, fmt::format("messages.row.{}", number));
     const bool mine = row.coroutine != 0 && row.coroutine == ws.selection().coroutine;
-    if (mine || ws.lit(row.coroutine))
-        list->AddRectFilled(at, {at.x + width, at.y + height}, mine ? theme.accent_soft : theme.hover);
-    if (ImGui::IsItemHovered()) {
-        ws.hover_coroutine(row.coroutine);
-        if (!mine) list->AddRectFilled(at, {at.x + width, at.y + height}, theme.hover);
+    if (row_ground(ws, fmt::format("messages.row.{}", number), row.coroutine, {at.x, at.y, at.x + width, at.y + height}, mine)) {
         ws.hovered = fmt::format("{}  {}{}: {}", said_at_text(row.t), speaker_text(row),
                                  row.is_note ? " (note)" : "", row.text);
     }

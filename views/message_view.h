@@ -48,6 +48,8 @@ private:
     bool wanted_ = false;  // the session has a past, and the view was drawn
     std::size_t before_ = traces::TellLimits().before;
     std::string typed_, filter_;
+    std::shared_ptr<const PastFilter> whom_;  // the one filter, and the range, that rows_ is of
+    std::optional<TimeRange> range_;
     std::uint64_t rows_of_ = 0;  // of which of the look's values rows_ is the filtered list
     MessageRows rows_;
     traces::TimeNs scrolled_to_ = -1;  // the moment that was brought into view

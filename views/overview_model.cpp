@@ -125,6 +125,20 @@ OverviewSeries series_of(const analyses::History& history, const inspect::StateI
     return series;
 }
 
+std::vector<LegendRow> legend_of(const OverviewSeries& series, const OverviewPoint* now, const traces::TimeNs* pointed_at) {
+    const bool of_part = pointed_at != nullptr || now == nullptr;
+    const std::size_t part = pointed_at != nullptr ? series.part_at(*pointed_at) : series.parts == 0 ? 0 : series.parts - 1;
+    std::vector<LegendRow> rows;
+    for (std::size_t look = 0; look < kLooksCount; ++look) {
+        const std::vector<float>& row = series.looks[look];
+        const std::uint32_t at_moment = now != nullptr ? now->looks[look] : 0;
+        if (row.empty() && at_moment == 0) continue;
+        const double count = !of_part ? at_moment : part < row.size() ? static_cast<double>(row[part]) : 0;
+        rows.push_back({static_cast<Look>(look), count});
+    }
+    return rows;
+}
+
 void OverviewTrail::add(const OverviewPoint& point) {
     if (!points_.empty() && point.t <= points_.back().t) return;
     points_.push_back(point);

@@ -54,6 +54,14 @@ struct OverviewSeries {
 // `state`: says of which class each pool is.
 OverviewSeries series_of(const analyses::History& history, const inspect::StateImage& state);
 
+// What a legend says beside the chart: of the part in which a time lies, where one is pointed at; else of the moment itself, as the other views
+// do. In the order of Look; those of which there is nothing at any time are left out.
+struct LegendRow {
+    Look look = Look::kFree;
+    double count = 0;
+};
+std::vector<LegendRow> legend_of(const OverviewSeries& series, const OverviewPoint* now, const traces::TimeNs* pointed_at);
+
 class OverviewTrail {
 public:
     static constexpr traces::TimeNs kSpanNs = 600'000'000'000;

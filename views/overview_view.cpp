@@ -247,7 +247,7 @@ void OverviewView::draw_charts(Workspace& ws) {
     draw_states(ws, area(states), hovered_);
     draw_rates(ws, area(small), part, false);
     if (spawns) draw_rates(ws, area(small), part, true);
-    if (slots) draw_slots(ws, area(small), part);
+    if (slots) draw_slots(ws, area(small), hovered_);
     if (workers != 0) draw_workers(ws, area(worker), part);
     if (!series_.lost.empty()) {
         const Rect rect = area(small / 2);
@@ -279,36 +279,41 @@ void OverviewView::draw_label(Workspace& ws, Rect area, int line, const char* la
 
 void OverviewView::draw_states(Workspace& ws, Rect area, std::optional<traces::TimeNs> at) {
     ImDrawList* list = ImGui::GetWindowDrawList();
+    const Theme& theme = *ws.theme;
     std::vector<Layer> layers;
-    std::vector<Look> looks;
     std::vector<float> sum(series_.parts);
     for (const Look look : kStacked) {
         const std::vector<float>& row = series_.looks[static_cast<std::size_t>(look)];
         if (row.empty()) continue;
-        layers.push_back({ws.theme->area(look), row});
-        looks.push_back(look);
+        layers.push_back({theme.area(look), row, theme.look(look)});
         for (std::size_t i = 0; i < row.size(); ++i)
             sum[i] += row[i];
     }
-    const float highest = highest_of(sum, 1);
-    list->AddRectFilled({area.x0, area.y0}, {area.x1, area.y1}, ws.theme->field);
-    draw_stacked(ws, area, layers, highest);
-    const std::size_t part = series_.part_at(at.value_or(ws.moment->t));
-    draw_label(ws, area, 0, "coroutines", short_number(sum[part]), ws.theme->text);
+    list->AddRectFilled({area.x0, area.y0}, {area.x1, area.y1}, theme.field);
+    draw_stacked(ws, area, layers, highest_of(sum, 1));
+    const std::vector<LegendRow> counts = legend_of(series_, point_.value(), at.has_value() ? &*at : nullptr);
+    double alive = 0;
+    for (const LegendRow& row : counts)
+        alive += row.count;
+    draw_label(ws, area, 0, "coroutines", short_number(alive), theme.text);
     // The legend has the order of the layers, from the top.
+    std::vector<LegendRow> rows;
+    for (std::size_t i = std::size(kStacked); i-- > 0;) {
+        const auto found = std::find_if(counts.begin(), counts.end(), [&](const LegendRow& row) { return row.look == kStacked[i]; });
+        if (found != counts.end()) rows.push_back(*found);
+    }
     const float room = area.y1 - area.y0 - ws.px(18),
-                line = std::min(ws.px(18), std::max(ws.px(kLegendUnits), room / static_cast<float>(std::max<std::size_t>(1, looks.size()))));
+                line = std::min(ws.px(18), std::max(ws.px(kLegendUnits), room / static_cast<float>(std::max<std::size_t>(1, rows.size()))));
     const float side = ws.px(10), left = area.x0 - ws.px(kLabelUnits - 12);
-    for (std::size_t i = 0; i < looks.size(); ++i) {
-        const std::size_t layer = looks.size() - 1 - i;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
         const float y = area.y0 + ws.px(20) + line * static_cast<float>(i);
         if (y + side > area.y1 + ws.px(2)) break;
-        draw_swatch(ws, list, {left, y + ws.px(1)}, side, looks[layer]);
-        const std::string count = short_number(layers[layer].values[part]);
+        draw_swatch(ws, list, {left, y + ws.px(1)}, side, rows[i].look);
+        const std::string count = short_number(rows[i].count);
         const float name = left + side + ws.px(6), end = area.x0 - ws.px(12);
-        draw_text(list, ws.fonts.small, {name, y - ws.px(2)}, ws.theme->text_faint,
-                  cut_to(ws.fonts.small, look_name(looks[layer]), end - text_width(ws.fonts.mono_small, count) - ws.px(4) - name));
-        draw_text(list, ws.fonts.mono_small, {end, y - ws.px(1)}, ws.theme->text_dim, count, 1);
+        draw_text(list, ws.fonts.small, {name, y - ws.px(2)}, theme.text_faint,
+                  cut_to(ws.fonts.small, look_name(rows[i].look), end - text_width(ws.fonts.mono_small, count) - ws.px(4) - name));
+        draw_text(list, ws.fonts.mono_small, {end, y - ws.px(1)}, theme.text_dim, count, 1);
     }
 }
 
@@ -328,7 +333,7 @@ void OverviewView::draw_rates(Workspace& ws, Rect area, std::size_t at, bool spa
     draw_label(ws, area, 1, "ended /s", short_number(series_.exited[at]), theme.warn);
 }
 
-void OverviewView::draw_slots(Workspace& ws, Rect area, std::size_t at) {
+void OverviewView::draw_slots(Workspace& ws, Rect area, std::optional<traces::TimeNs> at) {
     const Theme& theme = *ws.theme;
     // One colour, lighter for each larger class.
     std::vector<Layer> layers;
@@ -336,13 +341,17 @@ void OverviewView::draw_slots(Workspace& ws, Rect area, std::size_t at) {
     for (std::size_t i = 0; i < series_.used.size(); ++i) {
         const std::vector<float>& row = series_.used[i];
         if (row.empty()) continue;
-        layers.push_back({mix(theme.accent, theme.panel, 0.2F * static_cast<float>(i)), row});
+        const ImU32 colour = mix(theme.accent, theme.panel, 0.2F * static_cast<float>(i));
+        layers.push_back({mix(colour, theme.panel, Theme::kAreaQuieter), row, colour});
         for (std::size_t p = 0; p < row.size(); ++p)
             sum[p] += row[p];
     }
     ImGui::GetWindowDrawList()->AddRectFilled({area.x0, area.y0}, {area.x1, area.y1}, theme.field);
     draw_stacked(ws, area, layers, highest_of(sum, 1));
-    draw_label(ws, area, 0, "stack slots", short_number(sum[at]), theme.text);
+    double used = at.has_value() ? static_cast<double>(sum[series_.part_at(*at)]) : 0;
+    for (const inspect::PoolImage& pool : ws.moment->state.pools)
+        used += at.has_value() ? 0 : static_cast<double>(pool.used());
+    draw_label(ws, area, 0, "stack slots", short_number(used), theme.text);
     draw_label(ws, area, 1, "at most", short_number(highest_of(sum, 0)), 0);
 }
 

@@ -38,7 +38,7 @@ private:
     void draw_states(Workspace& ws, Rect area, std::optional<traces::TimeNs> at);
     void draw_rates(Workspace& ws, Rect area, std::size_t at, bool spawns);
     void draw_workers(Workspace& ws, Rect area, std::size_t at);
-    void draw_slots(Workspace& ws, Rect area, std::size_t at);
+    void draw_slots(Workspace& ws, Rect area, std::optional<traces::TimeNs> at);
     void draw_label(Workspace& ws, Rect area, int line, const char* label, const std::string& value, ImU32 colour);
     std::string text_at(std::size_t part, traces::TimeNs t) const;
 

@@ -16,6 +16,8 @@ namespace {
 
 constexpr float kHeadUnits = 28;    // line above each grid
 constexpr float kGapUnits = 12;     // between pools
+constexpr float kWheelUnits = 48;   // that a notch scrolls
+constexpr float kDragUnits = 4;     // a movement of less is no drag
 constexpr int kLinesFromCell = 5;   // cells of this size get lines between them
 constexpr float kDimmedShare = 0.22F;  // of its colour that a slot keeps which the filter leaves out
 constexpr int kMarksFromCell = 10;  // and of this size their second mark
@@ -97,7 +99,8 @@ void PoolView::draw(Workspace& ws) {
         return;
     }
     draw_head(ws, *model);
-    ImGui::BeginChild("grids");
+    // As in Tracy the plain wheel zooms, and scrolls with Ctrl.
+    ImGui::BeginChild("grids", {0, 0}, false, ImGuiWindowFlags_NoScrollWithMouse);
     const ImVec2 room = {ImGui::GetWindowWidth(), ImGui::GetWindowHeight()};
     const float width = room.x - ws.px(12 + 20);
     FitInput fit;
@@ -110,7 +113,15 @@ void PoolView::draw(Workspace& ws) {
     }
     level_ = wanted_level_.has_value() ? *wanted_level_ : fit_level(fit);
     const ImGuiIO& io = ImGui::GetIO();
-    if (ImGui::IsWindowHovered() && io.KeyCtrl && io.MouseWheel != 0) zoom(io.MouseWheel > 0 ? 1 : -1);
+    if (ImGui::IsWindowHovered() && io.MouseWheel != 0) {
+        if (io.KeyCtrl != ws.tracy_mouse) {
+            zoom(io.MouseWheel > 0 ? 1 : -1);
+        } else {
+            ImGui::SetScrollY(std::clamp(ImGui::GetScrollY() - io.MouseWheel * ws.px(kWheelUnits), 0.0F, ImGui::GetScrollMaxY()));
+        }
+    }
+    if (ImGui::IsWindowHovered() && ImGui::IsMouseDragging(ImGuiMouseButton_Right, kDragUnits * ws.scale))
+        ImGui::SetScrollY(std::clamp(ImGui::GetScrollY() - io.MouseDelta.y, 0.0F, ImGui::GetScrollMaxY()));
     if (fit.slots.empty()) {
         empty_state(ws, "No slot has been used yet",
                     "A pool gets its first slots when the first coroutine is spawned.");
@@ -341,45 +352,6 @@ void PoolView::draw_grid_lines(Workspace& ws, const PoolRow& pool, const Drawn& 
                       size - 1, mark_of(pool.looks[position]), ink);
         }
     }
-}
-
-// A frame around the selected slot, and thinner ones around the other slots that its owner's stack is on.
-void PoolView::draw_selected(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell) {
-    if (const inspect::CoroutineImage* owner = ws.selected(); owner != nullptr) {
-        const SlotId own = {owner->pool, owner->slot};
-        if (ws.selection().slot != own) draw_frame(ws, pool, drawn, cell, own, 1);
-        for (const inspect::StackSegmentImage& segment : segments_of(ws.moment->state, *owner)) {
-            if (const SlotId slot = {segment.pool, segment.slot}; ws.selection().slot != slot)
-                draw_frame(ws, pool, drawn, cell, slot, 1);
-        }
-    }
-    if (const auto* lit = ws.moment != nullptr ? ws.moment->state.coroutine_of(ws.hovered_coroutine()) : nullptr; lit != nullptr)
-        draw_frame(ws, pool, drawn, cell, {lit->pool, lit->slot}, 1);
-    const auto& selected = ws.selection().slot;
-    if (!selected.has_value()) return;
-    const std::optional<float> y = draw_frame(ws, pool, drawn, cell, *selected, 1.5F);
-    if (y.has_value() && ws.selection().changes != seen_selection_ &&
-        (*y < drawn.visible.y0 || *y + static_cast<float>(cell) > drawn.visible.y1)) {
-        ImGui::SetScrollFromPosY(*y - ImGui::GetWindowPos().y, 0.5F);
-    }
-}
-
-// Where the slot's cell begins; nothing when it is none of this pool.
-std::optional<float> PoolView::draw_frame(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell,
-                                          SlotId slot, float thickness) {
-    if (slot.pool != pool.pool) return std::nullopt;
-    const auto position = pool.position_of(slot.slot);
-    if (!position.has_value()) return std::nullopt;
-    const auto size = static_cast<float>(cell);
-    const float x = drawn.rect.x0 + static_cast<float>(drawn.grid.column_of(*position)) * size;
-    const float y = drawn.rect.y0 + static_cast<float>(drawn.grid.row_of(*position)) * size;
-    const float grow = std::max(ws.px(2), std::floor((ws.px(9) - size) / 2));
-    ImDrawList* list = ImGui::GetWindowDrawList();
-    list->AddRect({x - grow - 1, y - grow - 1}, {x + size + grow + 1, y + size + grow + 1}, ws.theme->ground,
-                  ws.px(2), 0, ws.px(2 * thickness));
-    list->AddRect({x - grow, y - grow}, {x + size + grow, y + size + grow}, ws.theme->text, ws.px(2), 0,
-                  ws.px(thickness));
-    return y;
 }
 
 void PoolView::hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "views/filtered_stat.h"
 #include "views/format.h"
 #include "views/stack_model.h"
 #include "views/widgets.h"
@@ -25,15 +26,14 @@ constexpr Column kColumns[] = {{"arm", 40, 0},
 enum ColumnAt : std::size_t { kArm, kDoes, kChannel, kFired, kPassedOver, kLuck };
 
 // A row that can be clicked; true when it was.
-bool row_button(Workspace& ws, const std::string& name, float height, const std::string& hover) {
+bool row_button(Workspace& ws, const std::string& name, float height, const std::string& hover, std::uint64_t identity,
+                bool lit) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x);
     const bool pressed = ImGui::InvisibleButton(name.c_str(), {std::max(1.0F, width), height});
     publish_item(ws, name);
-    if (ImGui::IsItemHovered()) {
-        ImGui::GetWindowDrawList()->AddRectFilled(at, {at.x + width, at.y + height}, ws.theme->hover);
-        ws.hovered = hover;
-    }
+    const bool selected = identity != 0 && identity == ws.selection().coroutine;
+    if (row_ground(ws, name, identity, {at.x, at.y, at.x + width, at.y + height}, selected, lit)) ws.hovered = hover;
     return pressed;
 }
 
@@ -63,7 +63,7 @@ const char* luck_sentence(traces::ArmLuck luck) {
 
 nlohmann::json SelectView::dump(Workspace& ws) {
     if (ws.moment == nullptr || ws.session == nullptr) return nullptr;
-    return {{"selects", to_json(traces::select_stats(*ws.session, ws.moment->state))}};
+    return {{"selects", to_json(filtered_selects(*ws.session, *ws.moment, ws.filter))}};
 }
 
 void SelectView::draw_select(Workspace& ws, const traces::SelectStat& row, std::size_t number) {
@@ -82,7 +82,10 @@ void SelectView::draw_select(Workspace& ws, const traces::SelectStat& row, std::
     const std::string hover = fmt::format("select at {} in {} · {}", site.empty() ? "?" : site,
                                           function.empty() ? fmt::format("{:#x}", row.address) : function,
                                           counts);
-    if (row_button(ws, fmt::format("selects.{}", number), height, hover) && row.first_waiting != 0)
+    // Whoever waits in it lights it up; it lights up the first of them.
+    const auto* other = ws.moment != nullptr ? ws.moment->state.coroutine_of(ws.hovered_coroutine()) : nullptr;
+    const bool lit = other != nullptr && waits_in(*other, row);
+    if (row_button(ws, fmt::format("selects.{}", number), height, hover, row.first_waiting, lit) && row.first_waiting != 0)
         ws.select_coroutine(row.first_waiting);
     ImDrawList* list = ImGui::GetWindowDrawList();
     const float y = at.y + std::floor((height - ws.fonts.strong->FontSize) / 2) + ws.px(2);
@@ -111,7 +114,7 @@ void SelectView::draw_arm(Workspace& ws, const traces::SelectStat& row, std::siz
     std::string hover = fmt::format("arm {}: {} {} · fired {}, passed over {}", n, arm.does, arm.channel,
                                     format_count(arm.fired), format_count(arm.passed_over));
     if (const std::string why = luck_sentence(arm.luck); !why.empty()) hover += " · " + why;
-    if (row_button(ws, fmt::format("selects.{}.arm.{}", number, n), height, hover) &&
+    if (row_button(ws, fmt::format("selects.{}.arm.{}", number, n), height, hover, 0, false) &&
         arm.channel.starts_with("channel:"))
         ws.select_channel(arm.channel);
     const bool well = arm.luck == traces::ArmLuck::kFires;
@@ -146,7 +149,18 @@ void SelectView::draw(Workspace& ws) {
             "Each select of the program appears here when it has run once, with what became of its arms.");
         return;
     }
-    const std::vector<traces::SelectStat>& rows = ws.stat->selects;
+    const std::vector<traces::SelectStat>* shown = &ws.stat->selects;
+    if (!ws.filter.empty() && ws.moment != nullptr) {
+        filtered_.want(ws.background, Key{ws.moment, ws.filter},
+                       [session = ws.session, at = ws.moment, filter = ws.filter] { return filtered_selects(*session, *at, filter); });
+        shown = filtered_.value();
+        if (shown == nullptr) return;
+    }
+    const std::vector<traces::SelectStat>& rows = *shown;
+    if (rows.empty()) {
+        empty_state(ws, "No select of those that pass the filter", "Nobody who passes it waits in one. Ctrl+Shift+F shows everybody again.");
+        return;
+    }
     const std::vector<PlacedColumn> places = place_columns(kColumns, ImGui::GetContentRegionAvail().x,
                                                            ws.scale);
     draw_column_titles(ws, kColumns, places);

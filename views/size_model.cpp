@@ -252,7 +252,9 @@ SizeModel compute_size_model(std::shared_ptr<const SizeTable> now, std::shared_p
     for (std::string word; typed >> word;)
         words.push_back(word);
     std::copy_if(lines.begin(), lines.end(), std::back_inserter(model.lines),
-                 [&](const SizeLine& line) { return passes(model, line, words); });
+                 [&](const SizeLine& line) {
+                     return query.sites.contains(model.site(line).site) || (!query.is_rule && passes(model, line, words));
+                 });
     std::sort(model.lines.begin(), model.lines.end(), [&](const SizeLine& a, const SizeLine& b) {
         const int order = compared(model, a, b, query.column);
         if (order != 0) return query.descending ? order > 0 : order < 0;

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -75,7 +76,9 @@ inline constexpr std::size_t kSizeColumnsCount = 10;
 struct SizeQuery {
     SizeColumn column = SizeColumn::kSaved;
     bool descending = true;
-    std::string filter;  // words, all of which must occur in a row
+    std::string filter = {};            // words, all of which must occur in a row, or a rule; "" = everything
+    std::set<std::string> sites = {};   // "file:line", of whoever passes the filter: shown whatever their rows say
+    bool is_rule = false;               // then nothing else is shown
     bool operator==(const SizeQuery&) const = default;
 };
 

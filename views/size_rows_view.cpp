@@ -86,10 +86,10 @@ void SizeView::draw_row(Workspace& ws, const SizeModel& model, std::size_t numbe
     if (ImGui::IsItemVisible())  // what selects it: the part before the classes
         ws.publish(fmt::format("sizes.row.{}", number),
                    {corner.x, corner.y, corner.x + classes.x - ws.px(4), corner.y + height});
-    const bool hovered = ImGui::IsItemHovered(), chosen = site.site == chosen_;
-    if (chosen || hovered)
-        list->AddRectFilled(corner, {corner.x + width, corner.y + height},
-                            chosen ? theme.accent_soft : theme.hover);
+    const auto* other = ws.moment != nullptr ? ws.moment->state.coroutine_of(ws.hovered_coroutine()) : nullptr;
+    const bool lit = other != nullptr && ws.moment->state.site_text(other->site) == site.site;
+    const Rect place = {corner.x, corner.y, corner.x + width, corner.y + height};
+    const bool hovered = row_ground(ws, fmt::format("sizes.row.{}", number), 0, place, site.site == chosen_, lit);
     if (hovered) ws.hovered = size_line_text(model, line);
     if (line.now != SizeLine::kNone) {
         ImGui::SetCursorScreenPos({corner.x + classes.x - ws.px(4), corner.y});

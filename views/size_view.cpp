@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "traces/rules/filter.h"
 #include "views/format.h"
 #include "views/size_columns.h"
 #include "views/widgets.h"
@@ -25,7 +26,6 @@ std::string site_of_selected(const Workspace& ws) {
 
 void SizeView::reset() {
     book_.reset();
-    typed_.clear();
     chosen_.clear();
     detail_.reset();
     choice_of_.clear();
@@ -33,8 +33,19 @@ void SizeView::reset() {
     seen_selection_ = 0;
 }
 
+// Sites of whoever passes it, and those whose rows have all of its words: a site may have no coroutine alive.
+void SizeView::take_filter(const Workspace& ws, const FilterMatch* match) {
+    book_.query.filter.clear();
+    book_.query.sites.clear();
+    if (ws.filter.empty() || match == nullptr || match->about_events) return;
+    book_.query.filter = ws.filter;
+    book_.query.is_rule = rules::reads_as_rule(ws.filter);
+    book_.query.sites = match->sites;
+}
+
 nlohmann::json SizeView::dump(Workspace& ws) {
-    book_.query.filter = typed_;
+    const FilterMatch match = ws.moment != nullptr ? match_filter(*ws.moment, ws.filter) : FilterMatch{};
+    take_filter(ws, ws.moment != nullptr ? &match : nullptr);
     nlohmann::json out = book_.dump(ws);
     if (out.is_object()) {
         out["chosen"] = chosen_.empty() ? nlohmann::json(nullptr) : nlohmann::json(chosen_);
@@ -94,10 +105,10 @@ void SizeView::ask_before() {
 }
 
 void SizeView::draw(Workspace& ws) {
-    book_.query.filter = typed_;
+    take_filter(ws, ws.matching());
     book_.update(ws);
     const SizeModel* model = book_.model();
-    if (model == nullptr || (model->lines.empty() && typed_.empty() && model->sites == 0)) {
+    if (model == nullptr || (model->lines.empty() && ws.filter.empty() && model->sites == 0)) {
         if (book_.busy()) {
             empty_state(ws, "Reading the run",
                         "How deep the stacks of each spawn site went is read from its begin to its end.");
@@ -127,7 +138,7 @@ void SizeView::draw(Workspace& ws) {
     if (model->lines.empty()) {
         empty_state(
             ws, "No site matches",
-            "All words of the filter must occur in a row: in its site, function, classes or evidence.");
+            "Sites of whoever passes the filter are shown, and those whose rows have all of its words: in site, function, classes or evidence.");
         return;
     }
     update_detail(*model);
@@ -164,9 +175,9 @@ void SizeView::draw_tools(Workspace& ws, const SizeModel* model) {
                     2 * padding + gap + ws.px(8);
     if (compares) buttons += text_width(ws.fonts.text, "Drop") + padding + gap;
     const float field = std::clamp(width - buttons - ws.px(96), ws.px(96), ws.px(300));
-    if (text_field(ws, "sizes.filter", "Filter: words", &typed_, field))
+    if (text_field(ws, "sizes.filter", "Filter: words, or a rule", &ws.filter, field))
         ws.frames_wanted = std::max(ws.frames_wanted, 2);
-    const std::string count = typed_.empty() ? format_count(model->sites)
+    const std::string count = ws.filter.empty() ? format_count(model->sites)
                                              : fmt::format("{} of {}", format_count(model->lines.size()),
                                                            format_count(model->sites));
     if (right - buttons - ImGui::GetItemRectMax().x + ImGui::GetWindowPos().x > ws.px(56)) {

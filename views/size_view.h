@@ -26,7 +26,7 @@ public:
     const char* name() const override { return "sizes"; }
     const char* title() const override { return "Sizes"; }
     void draw(Workspace& ws) override;
-    bool busy() const override { return book_.busy() || typed_ != book_.query.filter; }
+    bool busy() const override { return book_.busy(); }
     nlohmann::json dump(Workspace& ws) override;
     void reset() override;
 
@@ -43,6 +43,7 @@ public:
     void ask_before();
 
 private:
+    void take_filter(const Workspace& ws, const FilterMatch* match);
     void draw_head(Workspace& ws, const SizeModel* model);
     void draw_tools(Workspace& ws, const SizeModel* model);
     void draw_before_field(Workspace& ws);
@@ -63,7 +64,6 @@ private:
 
     SizeBook book_;
     SizeDetailPanel detail_;
-    std::string typed_;
     std::string chosen_;
     bool scroll_to_chosen_ = false;
     std::string choice_of_;  // the site whose classes are to be chosen from

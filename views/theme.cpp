@@ -119,8 +119,7 @@ ImU32 mix(ImU32 from, ImU32 to, float share) {
 }
 
 ImU32 Theme::area(Look look) const {
-    constexpr float kQuieter = 0.2F;
-    return mix(looks[static_cast<std::size_t>(look)], panel, kQuieter);
+    return mix(looks[static_cast<std::size_t>(look)], panel, kAreaQuieter);
 }
 
 ImU32 with_alpha(ImU32 colour, float alpha) {

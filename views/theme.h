@@ -38,6 +38,7 @@ struct Theme {
     ImU32 look(Look look) const { return looks[static_cast<std::size_t>(look)]; }
     // The same where it fills much of a panel: quieter, so that a program at rest is no alarm.
     ImU32 area(Look look) const;
+    static constexpr float kAreaQuieter = 0.45F;  // of the panel in it: the line along its edge has the colour itself
 };
 
 // "dark", "light" or "contrast"; nullptr for any other name.

@@ -25,7 +25,7 @@ bool inside(const Rect& rect, ImVec2 point) {
 void TimelineView::take_mouse(Workspace& ws, const Layout& at) {
     const ImVec2 mouse = ImGui::GetIO().MousePos;
     hovered_ = ImGui::IsWindowHovered();
-    if (drag_ == Drag::kNone && hovered_) {
+    if (drag_ == Drag::kNone && hovered_ && !inside(late_box_, mouse)) {
         const bool on_lanes = inside(at.lanes, mouse), on_ruler = inside(at.ruler, mouse);
         if (ImGui::IsMouseClicked(0) && inside(at.strip, mouse)) drag_ = Drag::kStrip;
         if (ImGui::IsMouseClicked(0) && (on_lanes || on_ruler)) drag_ = Drag::kRange;
@@ -53,7 +53,7 @@ void TimelineView::take_wheel(Workspace& ws, const Layout& at) {
     const double notches = static_cast<double>(io.MouseWheel);
     if (io.KeyShift) {
         axis_.pan(-kWheelPan * notches);
-    } else if (io.KeyCtrl || scroll_max_ <= 0 || io.MousePos.y < at.lanes.y0) {
+    } else if (io.KeyCtrl != ws.tracy_mouse || scroll_max_ <= 0 || io.MousePos.y < at.lanes.y0) {
         axis_.zoom(std::clamp(io.MousePos.x, at.lanes.x0, at.lanes.x1), std::pow(kWheelFactor, notches));
     } else {
         scroll_ = std::clamp(scroll_ - static_cast<float>(notches) * ws.px(48), 0.0F, scroll_max_);
@@ -99,7 +99,7 @@ void TimelineView::release(Workspace& ws, const Layout& at) {
             if (dragged_) axis_.show(std::min(a, b), std::max(a, b));
             break;
         case Drag::kPan:
-            if (!dragged_) pin(ws);
+            if (!dragged_) open_menu();
             break;
         default:
             break;

@@ -63,7 +63,7 @@ void TimelineView::draw_lanes(Workspace& ws, const Layout& at) {
         draw_worker(ws, lane, row);
     }
     const auto has_lane = [&](const CoroutineLane& lane) {
-        return lane.busiest || lane.identity == ws.selection().coroutine || std::find(pinned_.begin(), pinned_.end(), lane.identity) != pinned_.end();
+        return lane.busiest || lane.identity == ws.selection().coroutine || ws.is_pinned(lane.identity);
     };
     bool first = true, busiest = false;
     for (const CoroutineLane& lane : plan_->coroutines) {
@@ -83,8 +83,8 @@ void TimelineView::draw_lanes(Workspace& ws, const Layout& at) {
     draw_arrows(ws, at);
     list->PopClipRect();
     scroll_max_ = std::max(0.0F, y - top + ws.px(8) - (at.lanes.y1 - at.lanes.y0));
-    if (ws.selection().coroutine == 0 && pinned_.empty() && y + ws.px(28) < at.lanes.y1) {
-        constexpr std::string_view kHint = "Click a slice to see who woke its coroutine; the right button pins it. W A S D move, F fits.";
+    if (ws.selection().coroutine == 0 && ws.pins().empty() && y + ws.px(28) < at.lanes.y1) {
+        constexpr std::string_view kHint = "Click a slice to see who woke its coroutine; the right button has more. W A S D move, F fits.";
         const std::string hint = cut_to(ws.fonts.small, kHint, at.lanes.x1 - at.lanes.x0);
         // On a ground of its own: the ruler's lines run through the lanes.
         const float end = at.lanes.x0 + text_width(ws.fonts.small, hint) + ws.px(4);
@@ -92,6 +92,7 @@ void TimelineView::draw_lanes(Workspace& ws, const Layout& at) {
         draw_text(list, ws.fonts.small, {at.lanes.x0, y + ws.px(8)}, theme.text_faint, hint);
     }
     if (!under_.sentence.empty()) ws.hovered = under_.sentence;
+    ws.hover_coroutine(under_.identity);
     if (under_.identity == under_before_.identity && under_.identity != 0) {
         ++under_frames_;
     } else {
@@ -122,7 +123,9 @@ void TimelineView::draw_columns(Workspace& ws, const WorkerLane& lane, Rect row)
         return static_cast<std::size_t>(std::clamp((ns - begin) / step, 0.0, static_cast<double>(lane.columns.size())));
     };
     const std::size_t first = column_at(axis_.begin()), last = std::min(lane.columns.size(), column_at(axis_.end()) + 1);
-    const ImU32 running = mix(theme.look(Look::kRunning), theme.panel, 0.12F), guessed = with_alpha(theme.text_faint, 0.35F);
+    // Who ran in a column is not kept apart: with a filter all of it steps back.
+    const ImU32 running = mix(theme.look(Look::kRunning), theme.panel, ws.past_filter() != nullptr ? 0.72F : 0.12F);
+    const ImU32 guessed = with_alpha(theme.text_faint, 0.35F);
     const float height = row.y1 - row.y0;
     const auto level_of = [&](const PlanColumn& column) {
         if (column.slices > 0 || column.running > 0) return std::max(1.0F, std::round(std::min(1.0F, column.running) * kLevels));
@@ -158,8 +161,9 @@ void TimelineView::draw_slices(Workspace& ws, const WorkerLane& lane, Rect row) 
         return static_cast<double>(slice.end) < axis_.begin();
     });
     const float line = std::max(1.0F, std::floor(ws.scale));
-    const std::uint64_t lit = under_before_.identity, selected = ws.selection().coroutine;
+    const std::uint64_t lit = ws.hovered_coroutine(), selected = ws.selection().coroutine;
     Rect widest;
+    bool lit_slice = false;
     for (auto slice = first; slice != lane.slices.end() && static_cast<double>(slice->begin) <= axis_.end(); ++slice) {
         const float x0 = std::max(row.x0 - 1, std::round(axis_.x_of(static_cast<double>(slice->begin))));
         const float x1 = std::min(row.x1 + 1, std::max(std::round(axis_.x_of(static_cast<double>(slice->end))), x0 + 1));
@@ -167,13 +171,16 @@ void TimelineView::draw_slices(Workspace& ws, const WorkerLane& lane, Rect row) 
         ImU32 colour = slice->identity == 0 ? theme.look(Look::kUnknown) : shade_of(theme, Look::kRunning, slice->site);
         const bool is_lit = slice->identity != 0 && slice->identity == lit, is_selected = slice->identity != 0 && slice->identity == selected;
         if (lit != 0 && !is_lit && !is_selected) colour = mix(colour, theme.panel, 0.35F);
+        const bool out = left_out(ws, slice->identity, slice->name, slice->site);
+        if (out) colour = mix(colour, theme.panel, 0.78F);  // the worker ran, whoever it was
+        lit_slice = lit_slice || is_lit;
         if (is_selected) colour = theme.accent;
         // A gap of a pixel between neighbours, where there is room for one.
         const float right = x1 - x0 >= 4 ? x1 - line : x1;
         list->AddRectFilled({x0, row.y0}, {right, row.y1}, colour, right - x0 > ws.px(6) ? ws.px(2) : 0);
         if (is_lit && right - x0 >= 4) list->AddRect({x0, row.y0}, {right, row.y1}, theme.text, ws.px(2), 0, line);
         const float from = std::max(x0, row.x0), room = std::min(right, row.x1) - from - ws.px(10);
-        if (room >= ws.px(kTextFromUnits)) {
+        if (room >= ws.px(kTextFromUnits) && !out) {
             const std::string words = cut_to(ws.fonts.small, who(ws, slice->identity, slice->name, slice->site), room);
             const float text_y = std::floor((row.y0 + row.y1 - ws.fonts.small->FontSize) / 2);
             draw_text(list, ws.fonts.small, {from + ws.px(5), text_y}, is_selected ? theme.on_accent : ink_on(colour), words);
@@ -182,20 +189,26 @@ void TimelineView::draw_slices(Workspace& ws, const WorkerLane& lane, Rect row) 
         if (row_hovered && mouse.x >= x0 && mouse.x < x1) hover_slice(ws, lane, *slice);
     }
     if (widest.x1 > widest.x0) ws.publish(fmt::format("timeline.slice.{}", lane.worker), widest);
+    if (lit_slice) ws.show_lit(fmt::format("timeline.worker.{}", lane.worker));
 }
 
 void TimelineView::draw_coroutine(Workspace& ws, const Layout& at, const CoroutineLane& lane, Rect row) {
     const Theme& theme = *ws.theme;
     ImDrawList* list = ImGui::GetWindowDrawList();
     ws.publish(fmt::format("timeline.coroutine.{}", lane.identity), row);
-    const bool pinned = std::find(pinned_.begin(), pinned_.end(), lane.identity) != pinned_.end();
+    const bool pinned = ws.is_pinned(lane.identity);
     const std::string title = lane.known ? who(ws, lane.identity, lane.name, lane.site) : fmt::format("{} · not in sight", lane.identity);
+    if (ws.lit(lane.identity)) {
+        list->AddRectFilled({at.all.x0 + ws.px(4), row.y0}, {at.gutter - ws.px(4), row.y1}, theme.hover, ws.px(3));
+        ws.show_lit(fmt::format("timeline.coroutine.{}", lane.identity));
+    }
     draw_title(ws, at, row, title, pinned ? "pinned" : "", lane.identity == ws.selection().coroutine ? theme.accent : theme.text);
     if (pinned) ws.publish(fmt::format("timeline.unpin.{}", lane.identity), {at.gutter - ws.px(56), row.y0, at.gutter - ws.px(4), row.y1});
     list->PushClipRect({row.x0, row.y0}, {row.x1, row.y1}, true);
     const ImVec2 mouse = ImGui::GetIO().MousePos;
     const bool row_hovered = hovered_ && mouse.y >= row.y0 && mouse.y < row.y1 && mouse.x >= row.x0 && mouse.x < row.x1;
     float drawn_to = -1e9F;
+    Rect widest;
     for (const TrackSlice& slice : lane.spans) {
         if (static_cast<double>(slice.end) < axis_.begin() || static_cast<double>(slice.begin) > axis_.end()) continue;
         const float x0 = std::max(row.x0 - 1, std::round(axis_.x_of(static_cast<double>(slice.begin))));
@@ -209,6 +222,8 @@ void TimelineView::draw_coroutine(Workspace& ws, const Layout& at, const Corouti
         const float right = x1 - x0 >= 4 ? x1 - 1 : x1;
         list->AddRectFilled({x0, row.y0 + inset}, {right, row.y1 - inset}, colour, right - x0 > ws.px(6) ? ws.px(2) : 0);
         if (row_hovered && mouse.x >= x0 && mouse.x < x1) hover_span(ws, lane, slice);
+        const float seen_from = std::max(x0, row.x0), seen_to = std::min(right, row.x1);
+        if (!runs && seen_to - seen_from > widest.x1 - widest.x0) widest = {seen_from, row.y0, seen_to, row.y1};
         float from = std::max(x0, row.x0) + ws.px(3);
         const float end = std::min(right, row.x1);
         if (end - from < ws.px(kMarkFromUnits)) continue;
@@ -225,6 +240,8 @@ void TimelineView::draw_coroutine(Workspace& ws, const Layout& at, const Corouti
                   cut_to(ws.fonts.small, words, end - from - ws.px(4)));
     }
     list->PopClipRect();
+    if (widest.x1 > widest.x0) ws.publish(fmt::format("timeline.span.{}", lane.identity), widest);
+    if (hovered_ && mouse.y >= row.y0 && mouse.y < row.y1 && mouse.x < row.x0) under_.identity = lane.identity;  // its title
 }
 
 // Hatched, and never thinner than can be seen.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,7 @@ using traces::LaneSlice;
 using Doing = traces::TrackSpan::Doing;
 
 constexpr std::size_t kColumnsMax = 1U << 16;
+constexpr std::size_t kLateSlicesMost = 100'000;
 
 double ns_per_tick(const traces::Replay& replay) {
     const double ticks = replay.reader().meta().clock.ticks_per_ns();
@@ -122,6 +124,7 @@ TimelinePlan make_timeline_plan(traces::LaneIndex& index, const TimelineWish& wi
         plan.workers.push_back(std::move(lane));
     }
     plan.complete &= may_read;
+    if (may_read && wish.late.has_value()) plan.late = why_late(index, *wish.late);
     for (const traces::SignalSeen& signal : index.signals())
         plan.signals.push_back({replay.time_of(signal.ticks), signal.number});
     plan.strip.resize(wish.strip_parts);
@@ -183,6 +186,51 @@ CoroutineLane make_coroutine_lane(const traces::LaneIndex& index, const traces::
     lane.begin = replay.time_of(track.spans.empty() ? track.from : track.spans.front().begin);
     lane.end = replay.time_of(track.spans.empty() ? track.to : track.spans.back().end);
     return lane;
+}
+
+LateWake why_late(traces::LaneIndex& index, const LateWish& wish) {
+    const traces::Replay& replay = index.replay();
+    LateWake late;
+    late.of = wish;
+    const std::uint64_t from = replay.ticks_of(wish.ready.begin), to = replay.ticks_of(wish.ready.end);
+    const double ns = ns_per_tick(replay);
+    for (const std::uint32_t worker : index.workers()) {
+        if (worker == wish.worker) continue;
+        late.others.emplace_back(worker, static_cast<std::int64_t>(static_cast<double>(index.total(worker, from, to).running) * ns));
+    }
+    const std::vector<LaneSlice> slices = index.slices(wish.worker, from, to, kLateSlicesMost);
+    late.known = slices.size() < kLateSlicesMost;
+    std::map<std::uint64_t, LateRunner> runners;
+    for (const LaneSlice& slice : slices) {
+        const std::uint64_t begin = std::max(from, slice.begin), end = std::min(to, slice.end);
+        if (end <= begin) continue;
+        const traces::LifeBegin* life = index.life_at(slice.coroutine, end);
+        if (life != nullptr && life->identity == wish.identity) continue;  // its own run, which begins at the end of the stretch
+        LateRunner& runner = runners[life != nullptr ? life->identity : 0];
+        if (life != nullptr) {
+            runner.identity = life->identity;
+            runner.name = life->name;
+            runner.site = life->site;
+        }
+        const auto length = static_cast<std::int64_t>(static_cast<double>(end - begin) * ns);
+        runner.ns += length;
+        ++runner.slices;
+        late.busy_ns += length;
+    }
+    for (auto& [identity, runner] : runners)
+        late.runners.push_back(runner);
+    std::stable_sort(late.runners.begin(), late.runners.end(), [](const LateRunner& a, const LateRunner& b) { return a.ns > b.ns; });
+    return late;
+}
+
+nlohmann::json to_json(const LateWake& late) {
+    nlohmann::json runners = nlohmann::json::array(), others = nlohmann::json::array();
+    for (const LateRunner& runner : late.runners)
+        runners.push_back({{"id", runner.identity}, {"ns", runner.ns}, {"slices", runner.slices}});
+    for (const auto& [worker, ns] : late.others)
+        others.push_back({{"worker", worker}, {"ns", ns}});
+    return {{"id", late.of.identity},   {"worker", late.of.worker}, {"begin_ns", late.of.ready.begin}, {"end_ns", late.of.ready.end},
+            {"busy_ns", late.busy_ns},  {"known", late.known},      {"runners", std::move(runners)},   {"others", std::move(others)}};
 }
 
 Look look_of_span(const traces::TrackSpan& span) {

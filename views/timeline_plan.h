@@ -12,7 +12,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -27,6 +29,27 @@ namespace coroscope::views {
 // Slices narrower than this become columns.
 inline constexpr double kSlicePixelsMin = 1.5;
 
+// Why somebody ran so late after it was ready: who had its worker meanwhile.
+struct LateWish {
+    std::uint64_t identity = 0;
+    std::uint32_t worker = 0;  // that ran it in the end
+    TimeRange ready;           // from being ready to running
+    bool operator==(const LateWish&) const = default;
+};
+struct LateRunner {
+    std::uint64_t identity = 0;  // 0 = not known who
+    std::uint32_t name = wire::kNone, site = wire::kNone;
+    std::int64_t ns = 0;
+    std::uint64_t slices = 0;
+};
+struct LateWake {
+    LateWish of;
+    std::vector<LateRunner> runners;  // on its worker, who ran longest first
+    std::int64_t busy_ns = 0;         // all of them together
+    std::vector<std::pair<std::uint32_t, std::int64_t>> others;  // the other workers, and for how long each ran somebody
+    bool known = false;               // all of it was read
+};
+
 struct TimelineWish {
     std::shared_ptr<const traces::Replay> replay;
     TimeRange range;      // planned: what is seen and some more on both sides
@@ -36,6 +59,8 @@ struct TimelineWish {
     std::size_t strip_parts = 0;
     std::vector<std::uint64_t> coroutines;  // identities that have a lane of their own, or are hovered
     std::size_t busiest = 0;                // how many others have a lane where few enough chunks tell of them
+    std::shared_ptr<const PastFilter> whom; // they are of those who pass it; nullptr = everybody
+    std::optional<LateWish> late;           // asked for; nullopt = nobody asks
     bool operator==(const TimelineWish&) const = default;
 };
 
@@ -88,6 +113,7 @@ struct TimelinePlan {
     std::vector<WorkerLane> workers;
     std::vector<CoroutineLane> coroutines;  // in the order of the wish, then the busiest
     std::vector<SignalMark> signals;
+    std::optional<LateWake> late;
     std::vector<float> strip;          // events, in equal parts of wish.whole
     std::vector<TimeRange> all_losses; // of all lanes
     std::size_t chunks_known = 0, chunks_count = 0;
@@ -100,6 +126,10 @@ TimelinePlan make_timeline_plan(traces::LaneIndex& index, const TimelineWish& wi
 // A coroutine's lane, of a track that covers the wish's range. `before`: what it did until the track's first span; may be null.
 CoroutineLane make_coroutine_lane(const traces::LaneIndex& index, const traces::CoroutineTrack& track, const traces::TrackSpan* before,
                                   const TimelineWish& wish);
+
+// Reads the chunks of that stretch.
+LateWake why_late(traces::LaneIndex& index, const LateWish& wish);
+nlohmann::json to_json(const LateWake& late);
 
 // What a span looks like everywhere.
 Look look_of_span(const traces::TrackSpan& span);

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <limits>
 
+#include "traces/rules/query.h"
+
 namespace coroscope::views {
 namespace {
 
@@ -15,6 +17,7 @@ constexpr auto kPlanEach = std::chrono::milliseconds(100);
 constexpr std::uint64_t kWholeQuanta = 16384;   // of a coroutine's whole life
 constexpr std::size_t kNearChunksMax = 96;     // that are read for a coroutine where it is looked at closely
 constexpr std::size_t kFollowedMax = 64;
+constexpr std::size_t kCandidatesFiltered = 4096;  // that are asked whether they pass the filter
 constexpr std::size_t kBusiestChunksMax = 32;   // that are read for a coroutine that nobody asked for
 
 }  // namespace
@@ -81,6 +84,7 @@ void TimelinePlanner::loop() {
         const std::uint64_t from = wish.replay->ticks_of(wish.range.begin), to = wish.replay->ticks_of(wish.range.end);
         // What is at hand stays on the screen meanwhile: the coroutines' lanes of the plan before are still theirs.
         TimelinePlan plan = make_timeline_plan(index_, wish, false);
+        if (const auto before = this->plan(); before != nullptr && before->wish.late == wish.late) plan.late = before->late;
         if (const auto before = this->plan(); before != nullptr && before->wish.coroutines == wish.coroutines) {
             plan.coroutines = before->coroutines;
             for (WorkerLane& lane : plan.workers) {
@@ -195,12 +199,20 @@ bool TimelinePlanner::add_busiest(const TimelinePlan& plan, std::vector<Coroutin
     const TimelineWish& wish = plan.wish;
     const traces::Replay& replay = *wish.replay;
     const std::uint64_t begin = replay.ticks_of(wish.seen.begin), end = replay.ticks_of(wish.seen.end);
+    const rules::Names names = wish.whom != nullptr ? rules::names_of(replay.reader()) : rules::Names();
+    const std::size_t candidates = wish.whom != nullptr ? kCandidatesFiltered : 4 * wish.busiest;
     std::size_t added = 0;
-    for (const std::uint32_t record : wish.busiest == 0 ? std::vector<std::uint32_t>() : index_.busiest(4 * wish.busiest)) {
+    for (const std::uint32_t record : wish.busiest == 0 ? std::vector<std::uint32_t>() : index_.busiest(candidates)) {
         const traces::LifeBegin* life = index_.life_at(record, end);
         if (added >= wish.busiest || life == nullptr || index_.life_end(*life) < begin) continue;
         const auto is_life = [&](const CoroutineLane& lane) { return lane.identity == life->identity; };
         if (std::any_of(lanes.begin(), lanes.end(), is_life)) continue;
+        if (wish.whom != nullptr) {
+            std::string_view name, site;
+            if (!names.coroutine(life->name, life->site, &name)) name = {};
+            if (!names.site(life->site, &site)) site = {};
+            if (!wish.whom->passes(life->identity, name, site)) continue;
+        }
         if (index_.chunks_about(record, replay.ticks_of(replay.begin()), replay.ticks_of(replay.end())).size() > kBusiestChunksMax) return true;
         auto lane = lane_of(life->identity, wish);
         if (!lane.has_value()) return false;

@@ -26,11 +26,12 @@ void TimelineView::reset() {
     plan_.reset();
     wish_.reset();
     axis_.reset();
-    pinned_.clear();
     wanted_ = hovered_ = moving_ = false;
     seen_time_ = -1;
     scroll_ = 0;
     drag_ = Drag::kNone;
+    menu_ = {};
+    late_.reset();
     under_ = under_before_ = {};
 }
 
@@ -62,7 +63,7 @@ void TimelineView::follow_time(Workspace& ws) {
 }
 
 std::vector<std::uint64_t> TimelineView::wanted_coroutines(Workspace& ws) const {
-    std::vector<std::uint64_t> wanted = pinned_;
+    std::vector<std::uint64_t> wanted = ws.pins();
     const auto add = [&](std::uint64_t identity) {
         if (identity != 0 && std::find(wanted.begin(), wanted.end(), identity) == wanted.end()) wanted.push_back(identity);
     };
@@ -84,6 +85,8 @@ void TimelineView::want_plan(Workspace& ws) {
     wish.whole = {ws.info.begin, std::max(ws.info.begin + 1, ws.info.end)};
     wish.strip_parts = static_cast<std::size_t>(std::max(1.0F, axis_.x1() - axis_.x0()));
     wish.busiest = kBusiest;
+    wish.whom = ws.past_filter();
+    wish.late = late_;
     wish.pixel_ns = pixel;
     wish.seen = seen;
     wish.range = {static_cast<traces::TimeNs>(std::floor(axis_.begin() - kMargin * span)),
@@ -136,6 +139,8 @@ void TimelineView::draw(Workspace& ws) {
     draw_ruler(ws, at);
     draw_lanes(ws, at);
     draw_cursor(ws, at);
+    draw_late(ws, at);
+    draw_menu(ws);
 }
 
 // "12.3 ms from 1.234 s   reading 43 %" and what the mouse can also do with buttons.
@@ -194,12 +199,25 @@ void TimelineView::show_selection(Workspace& ws) {
 void TimelineView::pin(Workspace& ws) {
     const std::uint64_t identity = under_before_.identity != 0 ? under_before_.identity : ws.selection().coroutine;
     if (identity == 0) return;
-    const auto found = std::find(pinned_.begin(), pinned_.end(), identity);
-    if (found != pinned_.end()) {
-        pinned_.erase(found);
-    } else {
-        pinned_.push_back(identity);
+    ws.toggle_pin(identity);
+}
+
+// Of a slice whose coroutine is not known that cannot be said.
+bool TimelineView::left_out(const Workspace& ws, std::uint64_t identity, std::uint32_t name, std::uint32_t site) {
+    const auto& whom = ws.past_filter();
+    if (whom == nullptr) return false;
+    if (whom != judged_by_) {
+        judged_by_ = whom;
+        judged_.clear();
     }
+    const auto [known, fresh] = judged_.try_emplace(identity, true);
+    if (fresh) {
+        inspect::CoroutineImage coroutine;
+        coroutine.name = name;
+        coroutine.site = site;
+        known->second = !whom->passes(identity, ws.moment->state.coroutine_name(coroutine), ws.moment->state.site_text(site));
+    }
+    return known->second;
 }
 
 std::string TimelineView::who(Workspace& ws, std::uint64_t identity, std::uint32_t name, std::uint32_t site) const {
@@ -229,9 +247,10 @@ nlohmann::json TimelineView::dump(Workspace& ws) {
     out["range"] = {{"begin_ns", range.begin}, {"end_ns", range.end}};
     out["seen"] = {{"begin_ns", seen.begin}, {"end_ns", seen.end}};
     out["signals"] = index.signals().size();
-    out["pinned"] = pinned_;
+    out["late"] = late_.has_value() ? to_json(why_late(index, *late_)) : nlohmann::json(nullptr);
+    out["pinned"] = ws.pins();
     out["coroutines"] = nlohmann::json::array();
-    std::vector<std::uint64_t> shown = pinned_;
+    std::vector<std::uint64_t> shown = ws.pins();
     if (const std::uint64_t selected = ws.selection().coroutine; selected != 0 && std::find(shown.begin(), shown.end(), selected) == shown.end())
         shown.push_back(selected);
     for (const std::uint64_t identity : shown)
@@ -241,6 +260,9 @@ nlohmann::json TimelineView::dump(Workspace& ws) {
         for (const WorkerLane& lane : plan_->workers)
             out["drawn"].push_back({{"worker", lane.worker}, {"slices", lane.slices.size()}, {"slices_seen", lane.slices_seen},
                                     {"running_share", lane.running_share}});
+        out["lanes"] = nlohmann::json::array();
+        for (const CoroutineLane& lane : plan_->coroutines)
+            out["lanes"].push_back({{"id", lane.identity}, {"busiest", lane.busiest}});
         out["drawn_complete"] = plan_->complete;
     }
     return out;

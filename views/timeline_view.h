@@ -5,12 +5,14 @@
 //   lanes     a worker each: its coroutines' slices. Below: a lane each for the selected coroutine and for those that are pinned
 //
 // W A S D and the wheel (with Ctrl; where nothing scrolls also without) zoom and move, the right button drags, the left one selects a range, the
-// middle one zooms into one, a double click into a slice. A click selects who runs, with Shift it also goes there; the right button pins who is
-// under it. All keys: add_timeline_actions().
+// middle one zooms into one, a double click into a slice. A click selects who runs, with Shift it also goes there; the right button opens a menu
+// of who is under it: who woke it, why it ran so late, a pin. All keys: add_timeline_actions().
 //
-// Publishes "timeline.strip", "timeline.ruler", "timeline.lanes", "timeline.worker.N", "timeline.slice.N" (the widest slice that is seen of worker
-// N), "timeline.coroutine.ID", "timeline.unpin.ID", "timeline.in", "timeline.out", "timeline.fit". What is drawn: timeline_plan.h, made off the frame
-// by timeline_planner.h; which stretch of time: timeline_axis.h. Drawing: timeline_lanes.cpp, timeline_arrows.cpp; mouse: timeline_hands.cpp.
+// Publishes "timeline.strip", "timeline.ruler", "timeline.lanes", "timeline.worker.N", "timeline.slice.N" (the widest slice that is seen of
+// worker N), "timeline.coroutine.ID", "timeline.unpin.ID", "timeline.in", "timeline.out", "timeline.fit", "timeline.span.ID" (the widest span
+// seen of a coroutine's lane), "timeline.menu.WHAT" (select, pin, zoom, waker, late), "timeline.late", "timeline.late.close" and
+// "timeline.late.N". What is drawn: timeline_plan.h, made off the frame by timeline_planner.h; which stretch of time: timeline_axis.h. Drawing:
+// timeline_lanes.cpp, timeline_arrows.cpp; mouse: timeline_hands.cpp; menu: timeline_menu.cpp.
 //
 // The frame's thread.
 #pragma once
@@ -19,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "views/timeline_axis.h"
@@ -44,7 +47,7 @@ public:
     void fit() { axis_.fit(); }
     // To the selected range; without one to where the selected coroutine is in sight.
     void show_selection(Workspace& ws);
-    // The lane of the hovered coroutine, or of the selected one, stays, or goes.
+    // Pins the hovered coroutine, or the selected one, so that its lane stays; or lets it go.
     void pin(Workspace& ws);
     const TimelineAxis& axis() const { return axis_; }
 
@@ -93,8 +96,21 @@ private:
     void hover_slice(Workspace& ws, const WorkerLane& lane, const PlanSlice& slice);
     void hover_column(const WorkerLane& lane, const PlanColumn& column, traces::TimeNs begin, traces::TimeNs end);
     void hover_span(Workspace& ws, const CoroutineLane& lane, const TrackSlice& slice);
+    // The menu of what the right button was clicked on, and what it answers (timeline_menu.cpp).
+    struct Menu {
+        std::uint64_t identity = 0;
+        traces::TimeNs begin = 0, end = 0;
+        std::optional<TrackSlice> ready, run;  // what it was made ready by, the run that this led to; nullopt = not in sight
+        bool opens = false;
+    };
+    void open_menu();
+    void draw_menu(Workspace& ws);
+    void go_to_waker(Workspace& ws, const TrackSlice& ready);
+    void ask_why_late(Workspace& ws);
+    void draw_late(Workspace& ws, const Layout& at);
     // Words.
     std::string who(Workspace& ws, std::uint64_t identity, std::uint32_t name, std::uint32_t site) const;
+    bool left_out(const Workspace& ws, std::uint64_t identity, std::uint32_t name, std::uint32_t site);
     std::string time_text(traces::TimeNs t) const;
     std::string woken_text(Workspace& ws, std::uint64_t identity, traces::TimeNs begin) const;
 
@@ -102,13 +118,18 @@ private:
     std::unique_ptr<TimelinePlanner> planner_;
     std::shared_ptr<const TimelinePlan> plan_;  // of this frame
     std::optional<TimelineWish> wish_;
-    std::vector<std::uint64_t> pinned_;
+    // Whom the one filter leaves out, as far as it was asked.
+    std::shared_ptr<const PastFilter> judged_by_;
+    std::unordered_map<std::uint64_t, bool> judged_;
     bool wanted_ = false, hovered_ = false, moving_ = false;
     traces::TimeNs seen_time_ = -1;
     float scroll_ = 0, scroll_max_ = 0;
     std::map<std::uint32_t, float> worker_y_;  // middle of each worker's lane
     Under under_, under_before_;               // of this frame, and of the one before
     int under_frames_ = 0;                     // for which the same coroutine has been under the mouse
+    Menu menu_;
+    std::optional<LateWish> late_;  // that is answered at the lower edge
+    Rect late_box_;                 // where, in the last frame
     Drag drag_ = Drag::kNone;
     float drag_x0_ = 0;
     bool dragged_ = false;  // further than a click

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "views/coroutine_filter.h"
 #include "views/coroutine_model.h"
 #include "views/describe.h"
 #include "views/format.h"
@@ -14,19 +15,6 @@ namespace coroscope::views {
 namespace {
 
 using inspect::CoroutineImage;
-
-bool matches(const inspect::StateImage& state, const CoroutineImage& coroutine, const std::string& filter) {
-    if (filter.empty()) return true;
-    const std::string where = fmt::format("{} {} {} {}", coroutine.identity, state.coroutine_name(coroutine), timer_wait_text(coroutine),
-                                          coroutine.reason == wire::WaitReason::kSleep ? std::string() : waits_on_text(state, coroutine));
-    std::size_t at = 0;
-    while (at < filter.size()) {
-        const std::size_t end = std::min(filter.find(' ', at), filter.size());
-        if (end > at && !contains_folded(where, std::string_view(filter).substr(at, end - at))) return false;
-        at = end + 1;
-    }
-    return true;
-}
 
 }  // namespace
 
@@ -68,10 +56,11 @@ TimerModel compute_timers(std::shared_ptr<const traces::Moment> moment) {
 std::vector<std::uint32_t> order_timers(const TimerModel& model, const std::string& filter, std::int64_t from_ns, std::int64_t to_ns,
                                         TimerColumn by, bool descending) {
     const inspect::StateImage& state = model.moment->state;
+    const FilterMatch match = match_filter(*model.moment, filter);
     std::vector<std::uint32_t> order;
     for (std::uint32_t i = 0; i < model.rows.size(); ++i) {
         const TimerRow& row = model.rows[i];
-        if (row.due_ns >= from_ns && row.due_ns <= to_ns && matches(state, state.coroutines[row.position], filter)) order.push_back(i);
+        if (row.due_ns >= from_ns && row.due_ns <= to_ns && match.by_position[row.position]) order.push_back(i);
     }
     const auto coroutine = [&](std::uint32_t i) -> const CoroutineImage& { return state.coroutines[model.rows[i].position]; };
     const auto less = [&](std::uint32_t a, std::uint32_t b) {

@@ -42,8 +42,7 @@ TimerModel compute_timers(std::shared_ptr<const traces::Moment> moment);
 
 enum class TimerColumn : std::uint8_t { kDue, kCoroutine, kName, kWait, kSince, kWorker };
 inline constexpr std::size_t kTimerColumnsCount = 6;
-// Positions in model.rows, in the order asked for, of those that have all words of `filter` in id, name or wait, and whose deadline lies in
-// [from_ns, to_ns].
+// Positions in model.rows, in the order asked for, of those that pass the filter (coroutine_filter.h), and whose deadline lies in [from_ns, to_ns].
 std::vector<std::uint32_t> order_timers(const TimerModel& model, const std::string& filter, std::int64_t from_ns, std::int64_t to_ns,
                                         TimerColumn by, bool descending);
 

@@ -29,7 +29,6 @@ std::size_t at(TimerColumn column) {
 
 void TimerView::reset() {
     shown_.reset();
-    typed_.clear();
     due_ = -1;
     busy_ = false;
 }
@@ -87,7 +86,7 @@ void TimerView::draw_head(Workspace& ws, const TimerModel& model) {
     const Theme& theme = *ws.theme;
     ImGui::SetCursorPos({ws.px(8), ws.px(6)});
     const float width = ImGui::GetContentRegionAvail().x;
-    if (text_field(ws, "timers.filter", "Filter: words in id, name or wait", &typed_, std::min(ws.px(240), width - ws.px(8))))
+    if (text_field(ws, "timers.filter", "Filter: words, or a rule", &ws.filter, std::min(ws.px(240), width - ws.px(8))))
         ws.frames_wanted = std::max(ws.frames_wanted, 2);
     const auto say = [&](const char* label, const std::string& value, ImU32 colour, float least) {
         if (width < ws.px(least)) return;
@@ -178,10 +177,9 @@ void TimerView::draw_row(Workspace& ws, const Shown& shown, std::size_t number, 
     ImGui::PushID(static_cast<int>(number));
     if (ImGui::InvisibleButton("row", {std::max(1.0F, width), height})) ws.select_coroutine(coroutine.identity);
     publish_item(ws, fmt::format("timers.row.{}", number));
-    const bool hovered = ImGui::IsItemHovered(), selected = ws.selection().coroutine == coroutine.identity;
-    if (hovered || selected)
-        ImGui::GetWindowDrawList()->AddRectFilled(corner, {corner.x + width, corner.y + height}, selected ? theme.accent_soft : theme.hover);
-    if (hovered) ws.hovered = timer_line(model, row);
+    const bool selected = ws.selection().coroutine == coroutine.identity;
+    const Rect place = {corner.x, corner.y, corner.x + width, corner.y + height};
+    if (row_ground(ws, fmt::format("timers.row.{}", number), coroutine.identity, place, selected)) ws.hovered = timer_line(model, row);
     ImGui::PopID();
     const auto cell = [&](TimerColumn column, ImU32 colour, std::string_view what) {
         draw_cell(ws, kColumns[at(column)], places[at(column)], corner, height, colour, what);

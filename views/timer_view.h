@@ -33,7 +33,7 @@ private:
         TimerModel model;
         std::vector<std::uint32_t> order;
     };
-    Key key(const Workspace& ws) const { return {ws.moment, typed_, sorted_, due_, ws.selection().range}; }
+    Key key(const Workspace& ws) const { return {ws.moment, ws.filter, sorted_, due_, ws.selection().range}; }
     static Shown compute(const Key& key);
     void draw_head(Workspace& ws, const TimerModel& model);
     void draw_due(Workspace& ws, const TimerModel& model);
@@ -42,7 +42,6 @@ private:
     void draw_late(Workspace& ws, const analyses::History* history);
 
     Computed<Key, Shown> shown_;
-    std::string typed_;
     SortedBy sorted_{static_cast<std::size_t>(TimerColumn::kDue), false};
     int due_ = -1;  // the field that is shown alone; -1 = all
     bool busy_ = false;

@@ -106,7 +106,8 @@ private:
         node.look = coroutine != nullptr ? look_of(*coroutine) : Look::kOther;
         node.orphan = orphans_.count(text) != 0;
         node.selected = identity == query_.selected;
-        const bool alone = cycle_members_.count(text) != 0 || node.selected || node.orphan;
+        node.pinned = std::find(query_.pins.begin(), query_.pins.end(), identity) != query_.pins.end();
+        const bool alone = cycle_members_.count(text) != 0 || node.selected || node.pinned || node.orphan;
         std::string key = "coroutine " + text;
         if (!alone && coroutine != nullptr) {
             const auto wait = waits_for_.find(text);
@@ -117,6 +118,7 @@ private:
         const std::size_t at = add_node(key, std::move(node));
         WaitNode& group = graph_.nodes[at];
         ++group.count;
+        if (group.identities.size() < kNodeIdentitiesMost) group.identities.push_back(identity);
         group.first_identity = group.first_identity == 0 ? identity : std::min(group.first_identity, identity);
         return at;
     }
@@ -191,7 +193,7 @@ private:
             core[busiest[i]] = waiters[busiest[i]] != 0;
         for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
             const WaitNode& node = graph_.nodes[i];
-            core[i] = core[i] || node.in_cycle || node.selected;
+            core[i] = core[i] || node.in_cycle || node.selected || node.pinned;
         }
         std::vector<bool> kept = core;
         std::size_t count = static_cast<std::size_t>(std::count(core.begin(), core.end(), true));
@@ -255,7 +257,8 @@ nlohmann::json to_json(const WaitGraph& graph) {
                          {"channel", node.channel},
                          {"in_cycle", node.in_cycle},
                          {"orphan", node.orphan},
-                         {"selected", node.selected}});
+                         {"selected", node.selected},
+                         {"pinned", node.pinned}});
     }
     for (const WaitLink& link : graph.links) {
         links.push_back({{"from", link.from},

@@ -33,7 +33,10 @@ struct WaitNode {
     bool in_cycle = false;
     bool orphan = false;  // waits for something that nobody can do any more
     bool selected = false;
+    bool pinned = false;
+    std::vector<std::uint64_t> identities = {};  // of the coroutines in it, the first few: for who is lit
 };
+inline constexpr std::size_t kNodeIdentitiesMost = 4096;
 
 struct WaitLink {
     std::size_t from = 0, to = 0;
@@ -57,6 +60,7 @@ struct WaitQuery {
     std::uint64_t selected = 0;  // coroutine identity; stays by itself, with its neighbourhood
     std::string channel;         // selected channel
     bool could_wake = true;
+    std::vector<std::uint64_t> pins = {};  // coroutines that stay by themselves, too, and are not left out for want of room
     std::string filter = {};  // of coroutines that wait; those of a cycle are there in any case; "" = everybody
     bool operator==(const WaitQuery&) const = default;
 };

@@ -81,7 +81,7 @@ nlohmann::json WaitView::dump(Workspace& ws) {
     if (ws.moment == nullptr) return nullptr;
     const traces::Waits waits = traces::compute_waits(*ws.moment);
     return to_json(compute_wait_graph(*ws.moment, waits,
-                                      {ws.selection().coroutine, ws.selection().channel, could_wake_, ws.filter}));
+                                      {ws.selection().coroutine, ws.selection().channel, could_wake_, ws.pins(), ws.filter}));
 }
 
 void WaitView::draw(Workspace& ws) {
@@ -91,7 +91,7 @@ void WaitView::draw(Workspace& ws) {
                     "The graph appears with the first look at the program.");
         return;
     }
-    const WaitQuery query{ws.selection().coroutine, ws.selection().channel, could_wake_, ws.filter};
+    const WaitQuery query{ws.selection().coroutine, ws.selection().channel, could_wake_, ws.pins(), ws.filter};
     drawn_.want(ws.background, Key{waits, query}, [waits, moment = ws.moment, query] {
         Placed placed;
         placed.graph = compute_wait_graph(*moment, *waits, query);
@@ -215,6 +215,19 @@ void WaitView::move_canvas(const ImVec2& at, const ImVec2& room, const Placed& p
             (io.KeyShift ? pan_.x : pan_.y) += io.MouseWheel * 48 * scale;
         }
     }
+    if (ImGui::IsItemActive() && ImGui::IsMouseDragging(ImGuiMouseButton_Middle, 4)) {
+        const ImVec2 from = io.MouseClickedPos[ImGuiMouseButton_Middle];
+        zoom_to_ = Rect{std::min(from.x, io.MousePos.x), std::min(from.y, io.MousePos.y), std::max(from.x, io.MousePos.x),
+                        std::max(from.y, io.MousePos.y)};
+    } else if (zoom_to_.has_value()) {  // let go: what was in the frame takes the room
+        const Rect frame = *std::exchange(zoom_to_, std::nullopt);
+        const float wide = std::max(4.0F, frame.x1 - frame.x0), high = std::max(4.0F, frame.y1 - frame.y0);
+        const float next = std::clamp(zoom_ * std::min(room.x / wide, room.y / high), 0.1F, 3.0F);
+        const ImVec2 middle = {(frame.x0 + frame.x1) / 2 - at.x - pan_.x, (frame.y0 + frame.y1) / 2 - at.y - pan_.y};
+        pan_ = {std::floor(room.x / 2 - middle.x * next / zoom_), std::floor(room.y / 2 - middle.y * next / zoom_)};
+        zoom_ = next;
+        fitted_ = false;
+    }
     if (fitted_) {
         const float margin = 24 * scale;
         const float across = (room.x - 2 * margin) / std::max(1.0F, placed.layout.width * scale);
@@ -230,7 +243,7 @@ void WaitView::draw_canvas(Workspace& ws, const Placed& placed) {
                       ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
     const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
     ImGui::InvisibleButton("graph", {std::max(1.0F, room.x), std::max(1.0F, room.y)},
-                           ImGuiButtonFlags_MouseButtonLeft | ImGuiButtonFlags_MouseButtonRight);
+                           ImGuiButtonFlags_MouseButtonLeft | ImGuiButtonFlags_MouseButtonRight | ImGuiButtonFlags_MouseButtonMiddle);
     const bool clicked = ImGui::IsItemHovered() && ImGui::IsMouseReleased(0) &&
                          ImGui::GetMouseDragDelta(0).x == 0;
     const bool canvas_hovered = ImGui::IsItemHovered();
@@ -276,12 +289,20 @@ void WaitView::draw_canvas(Workspace& ws, const Placed& placed) {
     }
     for (std::size_t i = 0; i < graph.nodes.size(); ++i)
         draw_node(ws, placed, i, origin, !lit[i]);
-    // Whom the mouse is over in another view.
+    // Whom the mouse is over in whatever view, and who is pinned.
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-        if (graph.nodes[i].count != 1 || !ws.lit(graph.nodes[i].first_identity)) continue;
+        const std::vector<std::uint64_t>& who = graph.nodes[i].identities;
+        const bool under = ws.hovered_coroutine() != 0 && std::find(who.begin(), who.end(), ws.hovered_coroutine()) != who.end();
+        if (!under && !graph.nodes[i].pinned) continue;
+        if (under) ws.show_lit(fmt::format("waits.node.{}", i));
         const ImVec2 corner = {origin.x + placed.layout.nodes[i].x * unit, origin.y + placed.layout.nodes[i].y * unit};
         const ImVec2 end = {corner.x + placed.sizes[i].width * unit, corner.y + placed.sizes[i].height * unit};
-        ImGui::GetWindowDrawList()->AddRect(corner, end, ws.theme->accent, ws.px(6), 0, ws.px(2));
+        ImGui::GetWindowDrawList()->AddRect(corner, end, ws.theme->accent, ws.px(6), 0, ws.px(under ? 2 : 1));
+    }
+    if (zoom_to_.has_value()) {
+        const ImVec2 low = {zoom_to_->x0, zoom_to_->y0}, high = {zoom_to_->x1, zoom_to_->y1};
+        ImGui::GetWindowDrawList()->AddRectFilled(low, high, with_alpha(ws.theme->accent, 0.14F));
+        ImGui::GetWindowDrawList()->AddRect(low, high, ws.theme->accent);
     }
     ImGui::EndChild();
 }

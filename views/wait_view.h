@@ -1,12 +1,14 @@
 // The wait graph: who waits for what, and who could end it.
 //
-// Solid lines wait for, dashed ones could wake; a cycle is red and its sentence stands beside the graph. Drag pans, Ctrl+wheel zooms at the
-// mouse, F fits. Publishes "waits.node.N", "waits.could_wake", "waits.fit" and "waits.cycle.N".
+// Solid lines wait for, dashed ones could wake; a cycle is red and its sentence stands beside the graph. Drag pans, the middle button zooms to a
+// frame, Ctrl+wheel (as in Tracy: the plain wheel) zooms at the mouse, F fits. Publishes "waits.node.N", "waits.could_wake", "waits.fit" and
+// "waits.cycle.N".
 //
 // The frame's thread; collapsing and layout run off it. Row model: wait_model.h; positions: layered_layout.h.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "views/layered_layout.h"
@@ -48,6 +50,7 @@ private:
     float zoom_ = 1;
     ImVec2 pan_ = {0, 0};  // device pixels from the canvas's left top to the graph's
     std::ptrdiff_t hovered_ = -1;
+    std::optional<Rect> zoom_to_;  // being drawn with the middle button
 };
 
 }  // namespace coroscope::views

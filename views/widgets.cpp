@@ -231,6 +231,18 @@ void head_label(Workspace& ws, const char* label, float top) {
     ImGui::SetCursorPos({ws.px(kHeadValueUnits), top});
 }
 
+bool row_ground(Workspace& ws, const std::string& name, std::uint64_t identity, Rect row, bool selected, bool also_lit) {
+    const bool hovered = ImGui::IsItemHovered();
+    const bool lit = also_lit || ws.lit(identity);
+    ImDrawList* list = ImGui::GetWindowDrawList();
+    if (selected || hovered || lit) list->AddRectFilled({row.x0, row.y0}, {row.x1, row.y1}, selected ? ws.theme->accent_soft : ws.theme->hover);
+    if (identity != 0 && ws.is_pinned(identity))
+        list->AddRectFilled({row.x0, row.y0}, {row.x0 + std::max(2.0F, ws.px(3)), row.y1}, ws.theme->accent);
+    if (lit) ws.show_lit(name);
+    if (hovered) ws.hover_coroutine(identity);
+    return hovered;
+}
+
 bool choice(Workspace& ws, const std::string& name, const char* const* words, int count, int* chosen) {
     bool changed = false;
     for (int i = 0; i < count; ++i) {

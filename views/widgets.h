@@ -57,6 +57,11 @@ void fact(Workspace& ws, const char* label, std::string_view value, ImU32 value_
 void head_label(Workspace& ws, const char* label, float top);
 inline constexpr float kHeadValueUnits = 76;
 
+// The ground of a row that stands for a coroutine (0: for nobody), after its button of that name: selected, lit because the mouse is over the
+// same coroutine in whatever view, or under the mouse itself, which is said to the others; with a bar at its left end where it is pinned.
+// `also_lit`: the row has to do with whom the mouse is over, although it stands for another. True when it is hovered.
+bool row_ground(Workspace& ws, const std::string& name, std::uint64_t identity, Rect row, bool selected, bool also_lit = false);
+
 // A toggle among few words ("State | Site"): publishes NAME.0, NAME.1 ...; true when the choice changed.
 bool choice(Workspace& ws, const std::string& name, const char* const* words, int count, int* chosen);
 

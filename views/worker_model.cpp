@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "views/coroutine_filter.h"
 #include "views/format.h"
 
 namespace coroscope::views {
@@ -70,13 +71,15 @@ Matrix theft_matrix(const analyses::History& history, const inspect::StateImage&
     return matrix;
 }
 
-std::vector<analyses::HistoryWaking> last_wakings(const inspect::StateImage& state) {
+std::vector<analyses::HistoryWaking> last_wakings(const traces::Moment& moment, const std::string& filter) {
+    const inspect::StateImage& state = moment.state;
+    const FilterMatch match = filter.empty() ? FilterMatch{} : match_filter(moment, filter);
     std::map<std::tuple<std::string, std::string, std::uint32_t>, analyses::HistoryWaking> found;
     const auto site_name = [&](std::uint32_t site) {
         return site < state.sites.size() ? std::string(state.text(state.sites[site].name)) : std::string();
     };
     for (const inspect::CoroutineImage& coroutine : state.coroutines) {
-        if (coroutine.woken_ticks == 0) continue;
+        if (coroutine.woken_ticks == 0 || (!filter.empty() && !match.has(coroutine.identity))) continue;
         std::string from, from_name;
         if (coroutine.woken_by != 0) {
             const inspect::CoroutineImage* waker = state.coroutine_of(coroutine.woken_by);
@@ -103,9 +106,22 @@ std::vector<analyses::HistoryWaking> last_wakings(const inspect::StateImage& sta
     return rows;
 }
 
+std::vector<analyses::HistoryWaking> wakings_of(const std::vector<analyses::HistoryWaking>& all, const traces::Moment& moment,
+                                                const std::string& filter) {
+    const auto past = past_filter(moment, filter);
+    if (past == nullptr) return all;
+    const FilterMatch match = match_filter(moment, filter);
+    std::vector<analyses::HistoryWaking> rows;
+    for (const analyses::HistoryWaking& row : all) {
+        // The example may live no more: then its words say.
+        if (match.sites.contains(row.to) || past->passes(row.example, row.to_name, row.to)) rows.push_back(row);
+    }
+    return rows;
+}
+
 Matrix wake_matrix(const std::vector<analyses::HistoryWaking>& wakings, std::size_t rows_most, std::size_t columns_most) {
     std::map<std::string, std::uint64_t> from_sums, to_sums;
-    std::map<std::string, std::string> shorts;
+    std::map<std::string, std::string> shorts, sites;
     const auto from_of = [](const analyses::HistoryWaking& row) { return whole_name(row.from, row.from_name); };
     const auto to_of = [](const analyses::HistoryWaking& row) { return whole_name(row.to, row.to_name); };
     for (const analyses::HistoryWaking& row : wakings) {
@@ -113,6 +129,8 @@ Matrix wake_matrix(const std::vector<analyses::HistoryWaking>& wakings, std::siz
         to_sums[to_of(row)] += row.count;
         shorts[from_of(row)] = short_name(row.from, row.from_name);
         shorts[to_of(row)] = short_name(row.to, row.to_name);
+        sites[from_of(row)] = row.from;
+        sites[to_of(row)] = row.to;
     }
     Matrix matrix;
     matrix.row_texts = first_of(from_sums, rows_most);
@@ -121,10 +139,12 @@ Matrix wake_matrix(const std::vector<analyses::HistoryWaking>& wakings, std::siz
     for (const std::string& name : matrix.row_texts) {
         row_at.emplace(name, matrix.rows.size());
         matrix.rows.push_back(shorts[name]);
+        matrix.row_sites.push_back(sites[name]);
     }
     for (const std::string& name : matrix.column_texts) {
         column_at.emplace(name, matrix.columns.size());
         matrix.columns.push_back(shorts[name]);
+        matrix.column_sites.push_back(sites[name]);
     }
     matrix.cells.resize(matrix.rows.size() * matrix.columns.size());
     matrix.examples.resize(matrix.cells.size());

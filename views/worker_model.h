@@ -22,6 +22,7 @@ struct Matrix {
     std::vector<std::string> rows, columns;            // short names
     std::vector<std::string> row_texts, column_texts;  // whole ones, for one line
     std::vector<std::uint64_t> cells, examples;  // row by row; example: identity of a coroutine that the cell counts, 0 = of nobody it is known
+    std::vector<std::string> row_sites, column_sites;  // of wake-ups: spawn sites, "file:line"
     std::uint64_t total = 0, most = 0;           // sum and largest of all that was counted, left out or not
     std::uint64_t left_out = 0;                  // counted, but in rows or columns that were left out
 
@@ -31,7 +32,11 @@ struct Matrix {
 
 Matrix theft_matrix(const inspect::StateImage& state);
 Matrix theft_matrix(const analyses::History& history, const inspect::StateImage& state);
-std::vector<analyses::HistoryWaking> last_wakings(const inspect::StateImage& state);
+// Of those alone who pass the filter (coroutine_filter.h): it is them who were woken.
+std::vector<analyses::HistoryWaking> last_wakings(const traces::Moment& moment, const std::string& filter);
+// Of those that were woken at the spawn sites of whoever passes the filter: which of them it was is not kept. All without a filter.
+std::vector<analyses::HistoryWaking> wakings_of(const std::vector<analyses::HistoryWaking>& all, const traces::Moment& moment,
+                                                const std::string& filter);
 // The rows and columns with the most wake-ups, at most so many of each.
 Matrix wake_matrix(const std::vector<analyses::HistoryWaking>& wakings, std::size_t rows_most, std::size_t columns_most);
 

@@ -75,7 +75,9 @@ nlohmann::json WorkerView::dump(Workspace& ws) {
     if (ws.moment == nullptr) return nullptr;
     const auto history = PastHistory::compute(ws);
     const bool in_range = history.has_value() && history->range.has_value();
-    const std::vector<analyses::HistoryWaking> wakings = history.has_value() ? history->wakings : last_wakings(ws.moment->state);
+    const std::vector<analyses::HistoryWaking> wakings = history.has_value()
+                                                               ? wakings_of(history->wakings, *ws.moment, ws.filter)
+                                                               : last_wakings(*ws.moment, ws.filter);
     return {{"workers", to_json(traces::worker_stats(ws.moment->state, ws.moment->t))},
             {"steals", to_json(in_range ? theft_matrix(*history, ws.moment->state) : theft_matrix(ws.moment->state))},
             {"wakes", to_json(wake_matrix(wakings, wakings.size(), wakings.size()))},
@@ -117,9 +119,7 @@ void WorkerView::draw_row(Workspace& ws, const traces::WorkerStat& row, std::spa
     if (ImGui::InvisibleButton("row", {std::max(width, 1.0F), height}) && row.current != 0) ws.select_coroutine(row.current);
     publish_item(ws, fmt::format("workers.row.{}", w.index));
     const bool selected = row.current != 0 && row.current == ws.selection().coroutine;
-    if (selected) list->AddRectFilled(at, {at.x + width, at.y + height}, theme.accent_soft);
-    if (ImGui::IsItemHovered()) {
-        if (!selected) list->AddRectFilled(at, {at.x + width, at.y + height}, theme.hover);
+    if (row_ground(ws, fmt::format("workers.row.{}", w.index), row.current, {at.x, at.y, at.x + width, at.y + height}, selected)) {
         ws.hovered = row_text(row);
         if (w.index < busy_shares_.size()) ws.hovered += fmt::format(" · {:.0f} % of the time with a coroutine", 100 * busy_shares_[w.index]);
     }
@@ -134,7 +134,8 @@ void WorkerView::draw_row(Workspace& ws, const traces::WorkerStat& row, std::spa
         cell(column, value == 0 ? theme.text_faint : colour, format_count(value));
     };
     cell(WorkerColumn::kWorker, theme.text, fmt::format("{}  {}", w.index, inspect::worker_state_name(w.state)), ws.px(20));
-    cell(WorkerColumn::kRuns, row.current == 0 ? theme.text_faint : theme.text,
+    // A worker is there whomever the filter leaves out; whom it runs then is only faint.
+    cell(WorkerColumn::kRuns, row.current == 0 || ws.left_out(row.current) ? theme.text_faint : theme.text,
          row.current == 0 ? "nobody" : fmt::format("{} {}", row.current, row.current_name));
     count(WorkerColumn::kReady, w.ready_length, theme.text);
     count(WorkerColumn::kBound, w.bound_length, theme.text);
@@ -238,11 +239,22 @@ void WorkerView::draw_wakes(Workspace& ws) {
             return;
         }
         wakings = &history_->wakings;
+        if (!ws.filter.empty()) {
+            wakings_.want(ws.background, WakingsKey{ws.moment, ws.filter, ws.history.changes()},
+                          [all = *wakings, moment = ws.moment, filter = ws.filter] { return wakings_of(all, *moment, filter); });
+            wakings = wakings_.value();
+        }
     } else {
-        wakings_.want(ws.background, ws.moment, [moment = ws.moment] { return last_wakings(moment->state); });
+        wakings_.want(ws.background, WakingsKey{ws.moment, ws.filter, 0},
+                      [moment = ws.moment, filter = ws.filter] { return last_wakings(*moment, filter); });
         wakings = wakings_.value();
     }
-    if (wakings == nullptr || wakings->empty()) {
+    if (wakings == nullptr) return;
+    if (wakings->empty() && !ws.filter.empty()) {
+        empty_state(ws, "Nobody was seen to wake those that pass the filter", "Ctrl+Shift+F shows everybody again.");
+        return;
+    }
+    if (wakings->empty()) {
         empty_state(ws, "Nobody was seen to wake somebody",
                     recorded ? "In what is looked at no coroutine was woken. Esc clears a range."
                              : "Who wakes whom is told by events: press E until the bottom line says always, or record the program.");
@@ -262,7 +274,10 @@ void WorkerView::draw_wakes(Workspace& ws) {
                                    return fmt::format("{} woke {} {} times, {} of all wake-ups", matrix.row_texts[cell.row],
                                                       matrix.column_texts[cell.column], format_count(count),
                                                       format_share(static_cast<double>(count) / static_cast<double>(matrix.total)));
-                               }};
+                               },
+                               ws.moment->state.coroutine_of(ws.hovered_coroutine()) != nullptr
+                                   ? ws.moment->state.site_text(ws.moment->state.coroutine_of(ws.hovered_coroutine())->site)
+                                   : std::string()};
     if (const auto cell = draw_matrix(ws, "workers.wakes", matrix, words, kWakeCellUnits, kWakeLabelUnits); cell.has_value()) {
         if (const std::uint64_t example = matrix.examples[matrix.at(cell->row, cell->column)]; example != 0) ws.select_coroutine(example);
     }

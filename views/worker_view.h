@@ -6,6 +6,7 @@
 // The frame's thread. The rows are those of `stat` (traces/scheduling_stat.cpp); the rest: worker_model.h, past_history.h.
 #pragma once
 
+#include <tuple>
 #include <vector>
 
 #include "views/overview_model.h"
@@ -38,7 +39,9 @@ private:
     std::vector<std::vector<float>> busy_parts_;  // by worker, by part
     std::vector<float> busy_shares_;              // by worker, of the whole
     std::uint64_t parts_of_ = 0;
-    Computed<std::shared_ptr<const traces::Moment>, std::vector<analyses::HistoryWaking>> wakings_;
+    // With the filter; of a recorded program of what was read by then.
+    using WakingsKey = std::tuple<std::shared_ptr<const traces::Moment>, std::string, std::uint64_t>;
+    Computed<WakingsKey, std::vector<analyses::HistoryWaking>> wakings_;
     const analyses::History* history_ = nullptr;  // of this frame
     bool busy_ = false;
 };

@@ -45,6 +45,8 @@ void Workspace::open(std::shared_ptr<traces::Session> next) {
     stat_.reset();
     waits_.reset();
     matching_.reset();
+    past_filtered_.reset();
+    past_filter_.reset();
     filter.clear();
     pins_.clear();
     hovering_ = hovered_coroutine_ = 0;
@@ -77,6 +79,7 @@ void Workspace::refresh_analyses() {
     waits_.want(background, moment, [at = moment] { return traces::compute_waits(*at); });
     if (!filter.empty())
         matching_.want(background, {moment, filter}, [at = moment, text = filter] { return match_filter(*at, text); });
+    refresh_past_filter();
     stat = stat_.value();
     waits = waits_.value();
     // A slot that was selected while empty finds its owner as soon as there is one; one that is reused keeps the identity chosen.
@@ -86,10 +89,27 @@ void Workspace::refresh_analyses() {
     }
 }
 
+void Workspace::refresh_past_filter() {
+    if (filter.empty()) {
+        past_filter_.reset();
+        return;
+    }
+    const bool stays = info.kind == traces::SessionKind::kLive && !session->time().has_value() && past_filter_ != nullptr &&
+                       past_filter_->text() == filter;
+    if (stays) return;
+    past_filtered_.want(background, {moment, filter}, [at = moment, text = filter] { return views::past_filter(*at, text); });
+    if (past_filtered_.current({moment, filter}) && past_filtered_.value() != nullptr) past_filter_ = *past_filtered_.value();
+}
+
+bool Workspace::left_out(std::uint64_t identity) const {
+    const FilterMatch* match = matching();
+    return match != nullptr && !match->about_events && !match->has(identity);
+}
+
 bool Workspace::settled() const {
     if (session == nullptr) return true;
     return moment != nullptr && stat_.current(moment) && waits_.current(moment) &&
-           (filter.empty() || matching_.current({moment, filter}));
+           (filter.empty() || (matching_.current({moment, filter}) && !past_filtered_.in_flight()));
 }
 
 std::shared_ptr<const traces::Waits> Workspace::shared_waits() const {
@@ -228,6 +248,7 @@ void Workspace::begin_widgets() {
     hovered.clear();
     if (hovered_coroutine_ != hovering_) frames_wanted = std::max(frames_wanted, 1);
     hovered_coroutine_ = std::exchange(hovering_, 0);
+    lit_widgets_.clear();
 }
 
 void Workspace::publish(const std::string& name, Rect rect) {

@@ -129,11 +129,21 @@ public:
     std::string filter;
     // What it matches in a Moment not much older; nullptr where nothing is filtered, or before the first answer.
     const FilterMatch* matching() const { return filter.empty() ? nullptr : matching_.value(); }
+    // Whether the filter leaves somebody out, by what it matches so far; nobody where it filters nothing.
+    bool left_out(std::uint64_t identity) const;
+    // For views of the past: whom it lets through there; nullptr = everybody, or not known yet. Of a program that runs, and is not looked at in its
+    // past, as of when it was typed: what is read would begin anew with each look otherwise.
+    const std::shared_ptr<const PastFilter>& past_filter() const { return past_filter_; }
 
     // ---- who is lit: whom the mouse is over, in whatever view. A view says so while it draws; all see it until the next frame has said.
-    void hover_coroutine(std::uint64_t identity) { hovering_ = identity; }
+    void hover_coroutine(std::uint64_t identity) {
+        if (identity != 0) hovering_ = identity;
+    }
     bool lit(std::uint64_t identity) const { return identity != 0 && (identity == hovering_ || identity == hovered_coroutine_); }
     std::uint64_t hovered_coroutine() const { return hovering_ != 0 ? hovering_ : hovered_coroutine_; }
+    // What was drawn as lit in the last frame, by the names of widgets; views say it while they draw.
+    void show_lit(const std::string& widget) { lit_widgets_.push_back(widget); }
+    const std::vector<std::string>& lit_widgets() const { return lit_widgets_; }
 
     // ---- pinned coroutines, by identity, oldest first: listed first, with lanes of their own; and the bookmarks
     const std::vector<std::uint64_t>& pins() const { return pins_; }
@@ -172,6 +182,7 @@ public:
 
 private:
     void select(Selection next);
+    void refresh_past_filter();
 
     std::function<void()> wake_;
     Selection selection_;
@@ -187,6 +198,9 @@ private:
     Computed<MomentKey, traces::Waits> waits_;
     using FilterKey = std::pair<MomentKey, std::string>;
     Computed<FilterKey, FilterMatch> matching_;
+    Computed<FilterKey, std::shared_ptr<const PastFilter>> past_filtered_;
+    std::shared_ptr<const PastFilter> past_filter_;
+    std::vector<std::string> lit_widgets_;
 };
 
 }  // namespace coroscope::views

@@ -96,6 +96,92 @@ class Timeline(unittest.TestCase):
         self.assertAlmostEqual(dump["time_ns"], middle, delta=(view["seen"]["end_ns"] - view["seen"]["begin_ns"]) * 0.01)
         self.assertIn(f"timeline.coroutine.{who}", dump["widgets"])
 
+    def test_the_menu_of_a_span_goes_to_its_waker_and_says_why_it_was_late(self):
+        # Who was ready longest after a wake-up by a coroutine, and ran then.
+        ready, longest = {}, None
+        for event in self.query("wake or resume"):
+            if event["event"] == "wake":
+                ready[event["id"]] = event["t_ns"]
+            elif event["id"] in ready:
+                late = event["t_ns"] - ready[event["id"]]
+                if longest is None or late > longest[0]:
+                    longest = (late, ready[event["id"]], event["t_ns"], event["id"], event["worker"])
+                del ready[event["id"]]
+        late, begin, end, who, worker = longest
+        to_it = [f"select coroutine {who}", f"time {begin + late // 2}ns", "wait-for settled", *["key w"] * 12, "wait-for settled"]
+        asked = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.late", "wait-for settled")
+        told = asked["views"]["timeline"]["late"]
+        self.assertEqual((told["id"], told["worker"]), (who, worker))
+        self.assertAlmostEqual(told["end_ns"] - told["begin_ns"], late, delta=1000)
+        self.assertLessEqual(told["busy_ns"], late + 1000)
+        self.assertEqual(told["busy_ns"], sum(row["ns"] for row in told["runners"]))
+        self.assertNotIn(who, [row["id"] for row in told["runners"]])
+        self.assertIn("timeline.late", asked["widgets"])
+        closed = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.late", "wait-for settled",
+                             "click timeline.late.close", "wait-for settled")
+        self.assertIsNone(closed["views"]["timeline"]["late"])
+        # The time that it goes to is that of the wake-up.
+        gone = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.waker", "wait-for settled")
+        self.assertAlmostEqual(gone["time_ns"], begin, delta=1000)
+        pinned = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.pin", "wait-for settled")
+        self.assertEqual(pinned["facts"]["pins"], 1)
+
+    def test_the_mouse_measures_pans_and_zooms_to_a_range(self):
+        def seen(*lines):
+            dump = self.script(*lines, "wait-for settled")
+            view = dump["views"]["timeline"]["seen"]
+            return view["begin_ns"], view["end_ns"], dump["facts"]["range.begin"], dump["facts"]["range.end"]
+        begin, end, _, _ = seen()
+        whole = end - begin
+        _, _, first, last = seen("drag timeline.lanes 0.25 0.5 0.75 0.5")
+        self.assertAlmostEqual(first, begin + whole * 0.25, delta=whole * 0.01)
+        self.assertAlmostEqual(last, begin + whole * 0.75, delta=whole * 0.01)
+        closer = seen("drag timeline.lanes 0.25 0.5 0.75 0.5 middle")
+        self.assertEqual(closer[2], 0, "the middle button selects nothing")
+        self.assertLess(closer[1] - closer[0], whole * 0.6)
+        self.assertGreater(closer[1] - closer[0], whole * 0.4)
+        panned = seen("drag timeline.lanes 0.25 0.5 0.75 0.5 middle", "wait-for settled", "drag timeline.lanes 0.75 0.5 0.5 0.5 right")
+        self.assertGreater(panned[0], closer[0])
+        self.assertAlmostEqual(panned[1] - panned[0], closer[1] - closer[0], delta=4)
+        wheel = seen("wheel timeline.strip 3")
+        self.assertLess(wheel[1] - wheel[0], whole * 0.7)
+        self.assertLess(seen("wheel timeline.lanes 3 ctrl")[1] - begin, end - begin)
+
+    def test_the_filter_is_that_of_the_coroutines_also_in_the_past(self):
+        dump = self.script("time end", "key /", "type swarm", "key enter", "view events", "view timeline", "wait-for settled")
+        lanes = [lane for lane in dump["views"]["timeline"]["lanes"] if lane["busiest"]]
+        self.assertEqual(dump["facts"]["filter"], "swarm")
+        names = {event["id"]: event["name"] for event in self.query("spawn or resume")}
+        self.assertTrue(lanes)
+        self.assertEqual({names[lane["id"]] for lane in lanes}, {"swarm"})
+        self.assertGreater(len({names[lane["id"]] for lane in self.script()["views"]["timeline"]["lanes"]}), 0)
+        path, out = os.path.join(self.folder, "events.script"), os.path.join(self.folder, "events.json")
+        with open(path, "w") as file:
+            file.write("\n".join(["wait-for moment", "key /", "type swarm", "key enter", "view events", "wait-for settled", f"dump {out}",
+                                  "quit"]) + "\n")
+        harness.coroscope("replay", self.trace, "--offscreen", "--size", "1280x800", "--script", path, check=0, timeout=240)
+        with open(out) as file:
+            rows = json.load(file)["views"]["events"]["rows"]
+        self.assertTrue(rows)
+        self.assertEqual({row["name"] for row in rows}, {"swarm"})
+
+    def test_a_range_of_latencies_that_is_dragged_filters_the_events(self):
+        path, out = os.path.join(self.folder, "latency.script"), os.path.join(self.folder, "latency.json")
+        with open(path, "w") as file:
+            file.write("\n".join(["wait-for moment", "view histograms", "wait-for settled", "click histograms.kind.1", "wait-for settled",
+                                  "drag histograms.panel.large 0.5 0.5 0.9 0.5", "view events", "wait-for settled", f"dump {out}", "quit"]) + "\n")
+        harness.coroscope("replay", self.trace, "--offscreen", "--size", "1280x800", "--script", path, check=0, timeout=240)
+        with open(out) as file:
+            dump = json.load(file)
+        rule = dump["facts"]["filter"]
+        self.assertTrue(rule.startswith("resume and ready_ns >= "), rule)
+        rows = dump["views"]["events"]["rows"]
+        self.assertTrue(rows)
+        self.assertEqual({row["event"] for row in rows}, {"resume"})
+        matching = {(row["t_ns"], row["id"]) for row in self.query(rule)}
+        self.assertLessEqual({(row["t_ns"], row["id"]) for row in rows}, matching)
+        self.assertIn("chip.filter", dump["widgets"])
+
     def test_a_live_program_has_a_timeline_that_grows(self):
         path = os.path.join(self.folder, "live.script")
         dumps = [os.path.join(self.folder, f"live{n}.json") for n in range(4)]

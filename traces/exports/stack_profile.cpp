@@ -125,6 +125,11 @@ private:
     };
     bool is_asked_for(const Life& life) {
         if (wish_.coroutine != 0 && life.identity != wish_.coroutine) return false;
+        if (wish_.of_whom) {
+            const auto [found, fresh] = whom_asked_.try_emplace(life.identity, false);
+            if (fresh) found->second = wish_.of_whom(life.identity, walk_.directory().name(life), walk_.directory().site(life.site));
+            if (!found->second) return false;
+        }
         if (wish_.site.empty()) return true;
         const auto [found, fresh] = site_asked_.try_emplace(life.site, false);
         if (fresh) found->second = walk_.directory().site(life.site) == wish_.site;
@@ -149,6 +154,7 @@ private:
     StackBook book_;
     const analyses::TraceWalk& walk_;
     const StackProfileWish& wish_;
+    std::map<std::uint64_t, bool> whom_asked_;  // by identity
     std::map<std::uint32_t, bool> site_asked_;  // whether it is the one that is asked for
     traces::SparseTable<Running> running_;
     Sums sums_;

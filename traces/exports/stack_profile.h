@@ -13,7 +13,9 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "instrumentation/base/result.h"
@@ -50,6 +52,8 @@ struct StackProfileWish {
     std::optional<std::int64_t> at_ns;   // stack-memory; nothing = the last moment with coroutines
     std::uint64_t coroutine = 0;         // identity; 0 = of all
     std::string site;                    // "file:line"; "" = of all
+    // cpu, blocked: of whom alone, by identity, name and spawn site; null = of anybody. Asked once a life.
+    std::function<bool(std::uint64_t, std::string_view, std::string_view)> of_whom = {};
     traces::Search* search = nullptr;    // ends early, with what adds up by then, when it is not wanted any more
 };
 

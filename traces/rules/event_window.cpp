@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
 #include <utility>
 
 #include "traces/event_feed.h"
@@ -103,6 +104,7 @@ private:
         const auto match = [&](const EventFacts& facts) {
             if (traces::is_bookkeeping(facts.event->type)) return;
             if (wish_.coroutine != 0 && facts.identity != wish_.coroutine) return;
+            if (!is_of_whom(facts)) return;
             if (!wish_.object.empty() && objects.of(*facts.event) != wish_.object) return;
             take(facts, objects);
         };
@@ -142,6 +144,18 @@ private:
         return base::ok_status();
     }
 
+    bool is_of_whom(const EventFacts& facts) {
+        if (!wish_.of_whom) return true;
+        const auto [known, fresh] = of_whom_.try_emplace(facts.identity, false);
+        if (fresh) {
+            std::string_view name, site;
+            if (!names_.coroutine(facts.name, facts.site, &name)) name = {};
+            if (!names_.site(facts.site, &site)) site = {};
+            known->second = wish_.of_whom(facts.identity, name, site);
+        }
+        return known->second;
+    }
+
     void add(const EventFacts& facts, const ObjectNames& objects, std::vector<WindowRow>* rows) {
         WindowRow row{row_of(facts, names_, objects), facts.event->tsc, replay_.time_with(facts.event->tsc)};
         const auto after = std::upper_bound(rows->begin(), rows->end(), row.ticks,
@@ -155,6 +169,7 @@ private:
     const std::shared_ptr<const Rule> rule_;
     traces::Search& search_;
     const Names names_;
+    std::unordered_map<std::uint64_t, bool> of_whom_;  // by identity
     std::uint64_t scanned_ = 0, gaps_ = 0;
 };
 

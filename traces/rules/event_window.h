@@ -12,10 +12,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "instrumentation/base/result.h"
@@ -34,6 +36,8 @@ struct EventWindowWish {
     std::uint64_t coroutine = 0;             // identity; 0: of anybody
     std::string object;                      // "channel:jobs"; "": about anything
     std::optional<traces::TimeNs> from, to;  // nothing outside of it is told
+    // Of whom alone there is told, by identity, name and spawn site; null: of anybody. Called on the thread that asks, once a coroutine.
+    std::function<bool(std::uint64_t, std::string_view, std::string_view)> of_whom;
 };
 
 struct WindowRow {

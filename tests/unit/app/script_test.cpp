@@ -70,6 +70,20 @@ TEST(Script, a_wait_has_a_condition_and_a_time_out) {
     EXPECT_NE(refusal("wait-for > 3").find("no condition"), std::string::npos);
 }
 
+TEST(Script, a_drag_within_a_widget_and_the_wheel_have_numbers) {
+    const auto commands = parse("drag timeline.lanes 0.25 0.5 1 0\ndrag a b left\nwheel timeline.lanes -3 ctrl\ndrag a 0 0 1 1 middle");
+    ASSERT_EQ(commands.size(), 4U);
+    EXPECT_EQ(commands[0].shares, (std::vector<double>{0.25, 0.5, 1, 0}));
+    EXPECT_TRUE(commands[1].shares.empty());
+    EXPECT_EQ(commands[2].shares, std::vector<double>{-3});
+    EXPECT_EQ(commands[3].arguments.back(), "middle");
+    EXPECT_NE(refusal("drag a 0 0 1 2").find("0 to 1"), std::string::npos);
+    EXPECT_NE(refusal("drag a 0 0 1").find("write: drag"), std::string::npos);
+    EXPECT_NE(refusal("drag a 0 0 1 1 sideways").find("write: drag"), std::string::npos);
+    EXPECT_NE(refusal("wheel a up").find("write: wheel"), std::string::npos);
+    EXPECT_NE(refusal("wheel a 1 alt").find("write: wheel"), std::string::npos);
+}
+
 TEST(Script, chords_are_checked) {
     EXPECT_EQ(parse("key Ctrl+Shift+P")[0].arguments[0], "ctrl+shift+p");
     EXPECT_NE(refusal("key ctrl").find("chord"), std::string::npos);

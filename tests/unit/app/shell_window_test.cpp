@@ -169,6 +169,46 @@ TEST_F(ShellTest, whom_the_mouse_is_over_is_lit_in_the_other_views) {
     EXPECT_EQ(dump("hover time")["facts"]["hovered"], 0);
 }
 
+TEST_F(ShellTest, every_view_of_the_moment_marks_whom_the_mouse_is_over_in_another) {
+    open();
+    const auto lit_in = [&](const std::string& script, const std::string& prefix) {
+        const nlohmann::json shown = dump(script);
+        for (const auto& name : shown["lit"]) {
+            if (name.get<std::string>().starts_with(prefix)) return true;
+        }
+        return false;
+    };
+    dump("wait-for moment\npreset memory\nwait-for settled");
+    EXPECT_TRUE(lit_in("hover row.4", "pools.grid."));
+    EXPECT_TRUE(lit_in("hover slot 2 1", "row.3"));
+    dump("preset waits\nwait-for settled");
+    EXPECT_TRUE(lit_in("hover row.4", "waits.node."));
+    EXPECT_FALSE(lit_in("hover time", "waits.node.")) << "nobody is under the mouse";
+    dump("view channels\nwait-for settled");
+    EXPECT_TRUE(lit_in("hover row.4", "channels.row."));
+    dump("view timers\nwait-for settled");
+    EXPECT_TRUE(lit_in("hover timers.row.0", "timers.row.0"));
+}
+
+TEST_F(ShellTest, the_plain_wheel_zooms_where_that_is_chosen) {
+    open();
+    const auto cell = [&](const std::string& script) {
+        const auto rect = [&] {
+            dump(script);
+            return *loop_->main().workspace().published("pools.grid.2");
+        }();
+        return (rect.x1 - rect.x0) * (rect.y1 - rect.y0);
+    };
+    views::Workspace& ws = loop_->main().workspace();
+    const float before = cell("wait-for moment\npreset memory\nview pools\nwait-for settled\nclick pools.smaller");
+    EXPECT_EQ(cell("wheel pools.grid.2 1"), before) << "it scrolls";
+    EXPECT_GT(cell("wheel pools.grid.2 1 ctrl"), before);
+    const float larger = cell("wait-for settled");
+    ws.tracy_mouse = true;
+    EXPECT_EQ(cell("wheel pools.grid.2 -1 ctrl"), larger) << "with Ctrl it scrolls";
+    EXPECT_LT(cell("wheel pools.grid.2 -1"), larger);
+}
+
 TEST_F(ShellTest, a_bookmark_takes_a_note_and_is_gone_back_to) {
     views::FakeOptions options;
     options.recorded = true;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "synthetic_program.h"
@@ -123,6 +124,23 @@ TEST_F(Windows, whom_and_what_it_is_about_can_be_asked_for) {
     wish.coroutine = 0;
     wish.object = what->event.object;
     EXPECT_EQ(look(wish).rows.size(), of([&](const WindowRow& row) { return row.event.object == wish.object; }));
+}
+
+TEST_F(Windows, of_whom_is_told_is_asked_with_name_and_site) {
+    const EventWindow all = look(wish_for("", middle_, 100'000));
+    EventWindowWish wish = wish_for("", middle_, 100'000);
+    std::map<std::uint64_t, std::pair<std::string, std::string>> asked;
+    wish.of_whom = [&](std::uint64_t identity, std::string_view name, std::string_view site) {
+        asked[identity] = {name, site};
+        return identity % 2 == 1;
+    };
+    const EventWindow odd = look(wish);
+    const auto is_odd = [](const WindowRow& row) { return row.event.id % 2 == 1; };
+    EXPECT_TRUE(std::all_of(odd.rows.begin(), odd.rows.end(), is_odd));
+    EXPECT_EQ(odd.rows.size(), static_cast<std::size_t>(std::count_if(all.rows.begin(), all.rows.end(), is_odd)));
+    ASSERT_FALSE(odd.rows.empty());
+    for (const WindowRow& row : odd.rows)
+        EXPECT_EQ(asked[row.event.id].first, row.event.name);
 }
 
 TEST_F(Windows, nothing_outside_of_a_range_is_told) {

@@ -108,5 +108,22 @@ TEST(ChannelDetail, whoever_waits_in_a_select_waits_at_each_of_its_channels) {
     }
 }
 
+TEST(ChannelDetail, has_of_waiters_and_holders_those_who_pass_the_filter) {
+    const auto moment = make_fake_moment({});
+    const ChannelModel model = compute_channels(*moment, nullptr);
+    const auto rows = std::find_if(model.rows.begin(), model.rows.end(), [](const ChannelRow& row) { return row.name == "channel:rows"; });
+    ASSERT_NE(rows, model.rows.end());
+    const ChannelDetail all = channel_detail(*moment, model, rows->identity);
+    ASSERT_GE(all.holders.size(), 2U);
+    const ChannelDetail some = channel_detail(*moment, model, rows->identity, "producer");
+    ASSERT_EQ(some.holders.size(), 1U);
+    EXPECT_EQ(some.holders.front().identity, kFakeProducer);
+    EXPECT_EQ(some.holders_filtered, all.holders.size() - 1);
+    EXPECT_EQ(channel_detail(*moment, model, rows->identity, "nobody at all").waiters_filtered, all.waiters.size());
+    const inspect::StateImage& state = moment->state;
+    EXPECT_TRUE(waits_at(state, *state.coroutine_of(kFakeProducer), rows->index));
+    EXPECT_FALSE(waits_at(state, *state.coroutine_of(kFakeConsumer), rows->index)) << "it waits at parsed";
+}
+
 }  // namespace
 }  // namespace coroscope::views

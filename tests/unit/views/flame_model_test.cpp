@@ -93,6 +93,24 @@ TEST(Flame, a_zoom_takes_the_whole_width_and_its_callers_stand_above) {
         EXPECT_FLOAT_EQ(box.x1 - box.x0, 500);
 }
 
+TEST(Flame, the_way_between_two_zooms_begins_at_one_and_ends_at_the_other) {
+    const FlameWindow from = {0, 1000}, to = {200, 210};
+    EXPECT_EQ(flame_between(from, to, 1), to);
+    const FlameWindow begun = flame_between(from, to, 0);
+    EXPECT_NEAR(begun.begin, from.begin, 1e-9);
+    EXPECT_NEAR(begun.end, from.end, 1e-9);
+    double before = from.end - from.begin;
+    for (double share = 0.1; share < 1; share += 0.1) {
+        const FlameWindow window = flame_between(from, to, share);
+        EXPECT_LT(window.end - window.begin, before) << "closer and closer";
+        EXPECT_LE(window.begin, to.begin);
+        EXPECT_GE(window.end, to.end) << "what is gone to stays in sight";
+        before = window.end - window.begin;
+    }
+    const FlameWindow aside = flame_between({0, 10}, {90, 100}, 0.5);
+    EXPECT_NEAR(aside.begin, 45, 1e-6) << "as long as before: it slides";
+}
+
 TEST(Flame, what_is_narrower_than_a_pixel_stands_together) {
     exports::StackProfile narrow = profile();
     narrow.rows.clear();

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fake_session.h"
+#include "traces/rules/event_window.h"
 
 namespace coroscope::views {
 namespace {
@@ -87,6 +88,14 @@ TEST(Histogram, nothing_measured_is_said_and_never_shown_as_zero) {
     const nlohmann::json json = to_json(model);
     EXPECT_TRUE(json["switch"][0]["p50"].is_null());
     EXPECT_FALSE(json["switch"][0]["measured"].get<bool>());
+}
+
+TEST(Histogram, a_range_of_latencies_is_a_rule_about_events) {
+    const std::string rule = latency_rule(2500, 20'000, 2.5);
+    EXPECT_EQ(rule, "resume and ready_ns >= 1000 and ready_ns < 8000");
+    EXPECT_TRUE(rules::event_rule(rule).ok());
+    EXPECT_EQ(latency_rule(10, 20, 0), "") << "how long a tick is is not known";
+    EXPECT_EQ(latency_rule(20, 20, 1), "");
 }
 
 TEST(Histogram, axis_ticks_are_one_two_five_and_lie_inside) {

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "fake_session.h"
+
 namespace coroscope::views {
 namespace {
 
@@ -46,6 +48,20 @@ TEST(Messages, all_words_must_occur_in_text_name_or_identity) {
     EXPECT_EQ(passing("reader"), (std::vector<std::uint32_t>{1}));
     EXPECT_EQ(passing("a thread"), (std::vector<std::uint32_t>{2}));
     EXPECT_TRUE(passing("cellar").empty());
+}
+
+TEST(Messages, the_one_filter_and_the_range_leave_out) {
+    const traces::Said all = said();
+    FakeOptions options;
+    options.swarm = 0;  // nobody of those who spoke lives any more
+    const auto moment = make_fake_moment(options);
+    const PastFilter librarian(*moment, "librarian");
+    for (const std::uint32_t at : filter_messages(all, "", &librarian).order)
+        EXPECT_EQ(all.rows[at].name, "librarian");
+    EXPECT_FALSE(filter_messages(all, "", &librarian).order.empty());
+    EXPECT_LT(filter_messages(all, "", &librarian).order.size(), all.rows.size());
+    const TimeRange first = {all.rows[0].t, all.rows[0].t + 1};
+    EXPECT_EQ(filter_messages(all, "", nullptr, first).order, std::vector<std::uint32_t>{0});
 }
 
 TEST(Messages, the_moment_lies_behind_the_rows_that_were_said_by_then) {

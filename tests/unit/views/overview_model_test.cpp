@@ -140,5 +140,31 @@ TEST(OverviewAlarms, a_healthy_program_has_none) {
     EXPECT_TRUE(alarms_of(point_of(*moment), *moment, {}, &waits).empty());
 }
 
+TEST(OverviewLegend, says_the_moment_unless_a_part_of_the_chart_is_pointed_at) {
+    OverviewSeries series;
+    series.begin = 0;
+    series.end = 1000;
+    series.parts = 10;
+    series.looks[static_cast<std::size_t>(Look::kChannel)] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    OverviewPoint now;
+    now.t = 999;
+    now.looks[static_cast<std::size_t>(Look::kChannel)] = 4711;  // more than the last part has
+    now.looks[static_cast<std::size_t>(Look::kReady)] = 2;       // nobody was ever seen to be
+    const auto count_of = [&](const std::vector<LegendRow>& rows, Look look) {
+        for (const LegendRow& row : rows)
+            if (row.look == look) return row.count;
+        return -1.0;
+    };
+    const auto moment = legend_of(series, &now, nullptr);
+    EXPECT_EQ(count_of(moment, Look::kChannel), 4711);
+    EXPECT_EQ(count_of(moment, Look::kReady), 2);
+    EXPECT_EQ(count_of(moment, Look::kLock), -1) << "nobody, at no time";
+    const traces::TimeNs there = 350;
+    const auto part = legend_of(series, &now, &there);
+    EXPECT_EQ(count_of(part, Look::kChannel), 3);
+    EXPECT_EQ(count_of(part, Look::kReady), 0);
+    EXPECT_EQ(count_of(legend_of(series, nullptr, nullptr), Look::kChannel), 9) << "before the first look is counted: the last part";
+}
+
 }  // namespace
 }  // namespace coroscope::views

@@ -72,6 +72,20 @@ const SizeLine& line_of(const SizeModel& model, const std::string& site) {
     return model.lines.front();
 }
 
+TEST(SizeModel, the_filter_shows_rows_with_its_words_and_sites_of_whom_it_lets_through) {
+    const std::string other = sites(model_of()).front();
+    SizeQuery query;
+    query.filter = "no row has this";
+    EXPECT_TRUE(model_of({}, query).lines.empty());
+    query.sites = {other};
+    EXPECT_EQ(sites(model_of({}, query)), std::vector<std::string>{other});
+    query.filter = other;  // its own words
+    query.sites.clear();
+    EXPECT_EQ(sites(model_of({}, query)), std::vector<std::string>{other});
+    query.is_rule = true;
+    EXPECT_TRUE(model_of({}, query).lines.empty()) << "a rule is no words";
+}
+
 TEST(SizeModel, says_of_each_site_what_the_table_says) {
     const traces::SizeRows rows = three_sites();
     const json written = rows.to_json();

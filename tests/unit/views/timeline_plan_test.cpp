@@ -105,6 +105,7 @@ TEST(TimelinePlan, slices_and_columns_of_every_zoom_add_up_to_what_ran) {
             wish.strip_parts = 100;
             const TimelinePlan plan = make_timeline_plan(index, wish, true);
             EXPECT_TRUE(plan.complete);
+            EXPECT_FALSE(plan.late.has_value()) << "nobody asks";
             const TimelineSums in_range = sum_timeline(index, wish.range);
             ASSERT_EQ(plan.workers.size(), in_range.workers.size());
             for (std::size_t w = 0; w < plan.workers.size(); ++w) {
@@ -123,6 +124,43 @@ TEST(TimelinePlan, slices_and_columns_of_every_zoom_add_up_to_what_ran) {
                 EXPECT_NEAR(drawn, ran, ran * 1e-3 + 2 * pixel);
             }
         }
+    }
+}
+
+TEST(WhyLate, who_ran_on_the_worker_meanwhile_adds_up_to_what_ran) {
+    std::mt19937 random(7);
+    traces::SyntheticProgram program(2, false);
+    std::vector<inspect::StateImage> keyframes = {program.truth()};
+    for (int i = 0; i < 3000; ++i)
+        program.step(static_cast<std::uint16_t>(random()));
+    keyframes.push_back(program.truth());
+    const traces::TemporaryPath file("late");
+    traces::write_synthetic_trace(file.path(), program, keyframes, 61);
+    auto reader = traces::TraceReader::open(file.path());
+    ASSERT_TRUE(reader.ok());
+    auto replay = traces::Replay::make(std::shared_ptr<const traces::TraceReader>(std::move(*reader)));
+    ASSERT_TRUE(replay.ok());
+    const std::shared_ptr<const traces::Replay> made(std::move(*replay));
+    traces::LaneIndex index;
+    index.follow(made);
+    const traces::TimeNs length = made->end() - made->begin();
+    const TimeRange range = {made->begin() + length / 4, made->begin() + length / 2};
+    const TimelineSums sums = sum_timeline(index, range);
+    ASSERT_GE(sums.workers.size(), 2U);
+    for (const TimelineSums::Worker& worker : sums.workers) {
+        const LateWake all = why_late(index, {0, worker.worker, range});
+        EXPECT_TRUE(all.known);
+        std::int64_t sum = 0;
+        for (const LateRunner& runner : all.runners)
+            sum += runner.ns;
+        EXPECT_EQ(sum, all.busy_ns);
+        EXPECT_NEAR(static_cast<double>(sum), static_cast<double>(worker.running_ns), static_cast<double>(worker.running_ns) * 1e-3 + 1000);
+        EXPECT_EQ(all.others.size(), sums.workers.size() - 1);
+        EXPECT_TRUE(std::is_sorted(all.runners.begin(), all.runners.end(), [](const LateRunner& a, const LateRunner& b) { return a.ns > b.ns; }));
+        if (all.runners.empty()) continue;
+        // Whoever was late is not among those who made it so.
+        const LateWake without = why_late(index, {all.runners.front().identity, worker.worker, range});
+        EXPECT_EQ(without.busy_ns, all.busy_ns - all.runners.front().ns);
     }
 }
 

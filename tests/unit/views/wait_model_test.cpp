@@ -188,5 +188,24 @@ TEST(WaitGraph, the_dump_carries_the_sentence_of_a_cycle) {
     EXPECT_EQ(json["cycles"][0]["sentence"], "6 and 7 wait for each other");
 }
 
+TEST(WaitGraph, who_is_pinned_stands_alone_and_a_group_knows_who_is_in_it) {
+    const Fixture fixture = fake_waits(500, false);
+    const WaitGraph before = compute_wait_graph(*fixture.moment, fixture.waits, {});
+    const std::uint64_t member = [&] {
+        for (const WaitNode& node : before.nodes)
+            if (node.title == "swarm" && node.count > 2) return node.identities.back();
+        return std::uint64_t{0};
+    }();
+    ASSERT_NE(member, 0U);
+    WaitQuery query;
+    query.pins = {member};
+    const WaitGraph graph = compute_wait_graph(*fixture.moment, fixture.waits, query);
+    const auto pinned = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const WaitNode& node) { return node.pinned; });
+    ASSERT_NE(pinned, graph.nodes.end());
+    EXPECT_EQ(pinned->count, 1U);
+    EXPECT_EQ(pinned->identities, std::vector<std::uint64_t>{member});
+    EXPECT_EQ(graph.nodes.size(), before.nodes.size() + 1);
+}
+
 }  // namespace
 }  // namespace coroscope::views

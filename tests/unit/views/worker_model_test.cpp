@@ -62,7 +62,7 @@ TEST(LastWakings, are_those_of_who_lives_and_was_seen_to_be_woken) {
         coroutine.woken_cause = coroutine.identity % 3 == 0 ? wire::WakeCause::kCoroutine : wire::WakeCause::kTimer;
         ++seen;
     }
-    const auto wakings = last_wakings(moment->state);
+    const auto wakings = last_wakings(*moment, "");
     ASSERT_EQ(wakings.size(), 2U);
     EXPECT_EQ(wakings[0].count + wakings[1].count, seen);
     EXPECT_EQ(wakings[0].from, "timer") << "two of three";
