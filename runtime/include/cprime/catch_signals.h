@@ -80,7 +80,8 @@ template <detail::Signal S>
 [[noreturn, gnu::noinline]] void raise(S signal, Place place = CPRIME_HERE) {
     auto held = std::make_shared<detail::HeldAs<S>>(std::move(signal), place);
     detail::begin_raise(*held, __builtin_return_address(0), false);
-    throw detail::Raised<S>(std::move(held));  // nothing to clean up here, which would cost the unwinder another round
+    throw detail::Raised<S>(
+        std::move(held));  // nothing to clean up here, which would cost the unwinder another round
 }
 
 // The signal that is being recovered from, or handled, the innermost one; empty when there is none.
