@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -31,6 +32,7 @@
 namespace coroscope::app {
 namespace {
 
+constexpr auto kCaretTime = std::chrono::seconds(10);
 constexpr traces::TimeNs kYoungNs = 1'500'000'000;
 
 // What this thread takes from its making on.
@@ -140,13 +142,18 @@ base::Status WindowLoop::run() {
         for (const std::string& chord : platform_.take_chords())
             main_.press(chord);
         bool draw = session_.tick() || at_once || (behind && main_.may_take()) || frames_drawn_ == 0;
+        const auto now = std::chrono::steady_clock::now();
         if (platform_.take_input_seen()) {
+            input_at_ = now;
             // Hover, layout and scrolling settle within three frames of an input.
             ws.frames_wanted = std::max(ws.frames_wanted, 3);
             draw = true;
         }
-        // A text field's caret blinks.
-        if (ImGui::GetIO().WantTextInput && script_ == nullptr) draw = true;
+        // A text field's caret blinks as long as somebody is there.
+        ImGuiIO& io = ImGui::GetIO();
+        const bool blinks = io.WantTextInput && script_ == nullptr && now - input_at_ < kCaretTime;
+        if (blinks || io.ConfigInputTextCursorBlink != blinks) draw = true;
+        io.ConfigInputTextCursorBlink = blinks;
         if (changed_.exchange(false, std::memory_order_acq_rel)) draw = true;
         if (session_.wants_quit()) return base::ok_status();
         if (!draw) continue;

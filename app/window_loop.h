@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -67,6 +68,7 @@ private:
     std::unique_ptr<ScriptDriver> script_;
     bool interactive_ = true;
     std::uint64_t frames_drawn_ = 0;
+    std::chrono::steady_clock::time_point input_at_ = std::chrono::steady_clock::now();  // the last
     FrameCost last_frame_;
     std::string title_;
 };

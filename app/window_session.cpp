@@ -10,7 +10,7 @@
 namespace coroscope::app {
 namespace {
 
-constexpr auto kListInterval = std::chrono::milliseconds(1000);
+constexpr auto kListInterval = std::chrono::milliseconds(2000);  // reading /proc of a few hundred processes takes ten
 
 LaunchSpec to_app(const views::LaunchSpec& spec) {
     return {spec.program, spec.arguments, spec.environment, spec.directory, spec.paused};
@@ -29,10 +29,17 @@ std::vector<views::AttachCandidate> find_candidates() {
     return candidates;
 }
 
+bool same_list(const std::vector<views::AttachCandidate>& a, const std::vector<views::AttachCandidate>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const auto& x, const auto& y) { return x.pid == y.pid && x.attachable == y.attachable && x.why_not == y.why_not; });
+}
+
 }  // namespace
 
 WindowSession::WindowSession(views::MainWindow& main, std::function<void()> wake)
-    : main_(main), saved_(load_saved_state()), opener_(std::move(wake)) {
+    : main_(main), saved_(load_saved_state()), opener_(wake), lister_([this, wake] {
+          if (list_news_.exchange(false)) wake();
+      }) {
     views::StartLists& lists = main_.workspace().lists;
     lists.traces = recent_traces(saved_);
     lists.launches = saved_.launches;
@@ -179,16 +186,15 @@ bool WindowSession::refresh_lists() {
         ++candidates_asked_;
         candidates_at_ = now;
     }
-    candidates_.want(ws.background, candidates_asked_, find_candidates);
+    candidates_.want(lister_, candidates_asked_, [this, before = candidates_.shared()] {
+        std::vector<views::AttachCandidate> found = find_candidates();
+        list_news_ = before == nullptr || !same_list(*before, found);
+        return found;
+    });
     if (candidates_.value() == candidates_shown_ || candidates_.value() == nullptr) return false;
     candidates_shown_ = candidates_.value();
     const bool first = !std::exchange(ws.lists.candidates_known, true);
-    const auto same = [](const auto& a, const auto& b) {
-        return a.pid == b.pid && a.attachable == b.attachable && a.why_not == b.why_not;
-    };
-    if (!first && std::equal(ws.lists.candidates.begin(), ws.lists.candidates.end(),
-                             candidates_shown_->begin(), candidates_shown_->end(), same))
-        return false;
+    if (!first && same_list(ws.lists.candidates, *candidates_shown_)) return false;
     ws.lists.candidates = *candidates_shown_;
     return true;
 }

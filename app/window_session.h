@@ -6,6 +6,7 @@
 // Thread: the frame's. Nothing blocks but the launch itself (posix_spawn).
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -60,6 +61,9 @@ private:
     bool opening_launched_ = false;
     bool wants_quit_ = false;
     std::string refusal_;
+    // Lists programs; wakes the window only with another list than before, so that a start page at which nothing happens draws nothing.
+    std::atomic<bool> list_news_{false};  // by the lister's thread alone
+    views::Background lister_;
     views::Computed<std::uint64_t, std::vector<views::AttachCandidate>> candidates_;
     std::uint64_t candidates_asked_ = 0;
     const std::vector<views::AttachCandidate>* candidates_shown_ = nullptr;

@@ -23,6 +23,9 @@ constexpr auto kMarkInterval = milliseconds(250);
 constexpr auto kPollInterval = milliseconds(3);
 constexpr auto kDrainPause = std::chrono::microseconds(300);
 constexpr auto kIdlePause = milliseconds(1);
+// A ring of 4 MiB takes 60 million events a second for so long. Not for a recording, which loses nothing.
+constexpr auto kQuietPause = milliseconds(4);
+constexpr auto kQuietAfter = std::chrono::seconds(1);
 constexpr auto kWithheldInterval = milliseconds(50);  // so often a loss that goes on is told
 constexpr int kQuietRounds = 4;  // without a slot, before the rings count as quiet
 constexpr auto kQuietMax = milliseconds(500);
@@ -210,6 +213,7 @@ void EventPump::drain_loop() {
     auto next_mark = Clock::now() + kMarkInterval;
     auto next_poll = Clock::now();
     std::uint64_t slots_since_mark = 0;
+    auto came_at = Clock::now();  // the last event
     while (!stop_.load(std::memory_order_acquire)) {
         std::uint64_t slots = 0;
         listen_as_wished();
@@ -222,6 +226,7 @@ void EventPump::drain_loop() {
         }
         std::uint64_t number = 0;
         slots_since_mark += slots;
+        if (slots > 0) came_at = now;
         // Where nothing can be taken marks would only pile up.
         const bool mark_due = now >= next_mark || slots_since_mark * sizeof(wire::EventSlot) >= limits_.mark_bytes;
         bool mark_wanted = mark_due && room;
@@ -237,7 +242,8 @@ void EventPump::drain_loop() {
             next_mark = now + kMarkInterval;
             slots_since_mark = 0;
         }
-        std::this_thread::sleep_for(slots > 0 ? kDrainPause : std::chrono::microseconds(kIdlePause));
+        const bool quiet = !withheld_.has_value() && now - came_at > kQuietAfter;
+        std::this_thread::sleep_for(slots > 0 ? kDrainPause : std::chrono::microseconds(quiet ? kQuietPause : kIdlePause));
     }
     // The end: no more events, then what the rings still hold. A refusal (somebody else decides what is listened to) changes nothing here.
     if (target_.alive()) static_cast<void>(target_.listen(0, wire::RingMode::kOff).ok());

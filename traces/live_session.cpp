@@ -1,4 +1,4 @@
-// A session over a running program: one thread looks at it every refresh_ms.
+// A session over a running program: one thread looks at it every refresh_ms, more rarely while nothing happens in it (look_pace.h).
 //
 // Other times are answered from what is kept: while events are listened to a trace in memory (or the file, where it is recorded), from which any
 // time is rebuilt exactly (past.h); else the Moments of the last looks, of which the last one before the time is shown.
@@ -17,6 +17,7 @@
 #include "instrumentation/inspect/proc.h"
 #include "traces/event_budget.h"
 #include "traces/hold_desk.h"
+#include "traces/look_pace.h"
 #include "traces/moment_history.h"
 #include "traces/observation.h"
 #include "traces/past.h"
@@ -31,8 +32,7 @@ using std::chrono::milliseconds;
 
 constexpr std::uint64_t kHistoryBytesMax = 128ULL << 20;  // of looks
 constexpr std::uint64_t kPastBytesMax = 128ULL << 20;     // of events and looks, packed
-constexpr auto kKeyframeInterval = milliseconds(500);
-constexpr auto kRateInterval = milliseconds(500);
+constexpr auto kKeyframeInterval = milliseconds(500), kRateInterval = milliseconds(500);
 constexpr auto kEndLookOut = milliseconds(10);
 
 class LiveSession final : public Session {
@@ -40,6 +40,7 @@ public:
     LiveSession(std::uint32_t pid, const LiveOptions& options, std::unique_ptr<Observation> observation)
         : pid_(pid),
           options_(options),
+          pace_(milliseconds(options.refresh_ms)),
           observation_(std::move(observation)),
           desk_(pid, [this] { look_soon(); }),
           wish_(options.listening),
@@ -228,10 +229,11 @@ private:
 
     // Once a look: whether events are worth what they cost.
     void decide_listening(const inspect::StateImage& state) {
-        if (observation_->recording()) return;
         EventBudget::Counts counts;
         for (const inspect::WorkerImage& worker : state.workers)
             counts.switches += worker.switches;
+        switches_seen_ = counts.switches;
+        if (observation_->recording()) return;
         counts.events = observation_->pump().events_total();
         const auto now = Clock::now().time_since_epoch();
         counts.now_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
@@ -318,11 +320,18 @@ private:
         return true;
     }
 
+    Activity activity() const { return {switches_seen_, observation_->pump().events_total(), inspect::proc::cpu_time_ns(pid_).value_or(0)}; }
+
     bool sleep_until(Clock::time_point until) {  // false: stop
+        const auto begin = Clock::now();
         std::unique_lock lock(lock_);
+        auto ask_next = begin + pace_.least();
         while (!stop_ && !look_now_ && Clock::now() < until && observation_->pump().target_alive() &&
                !observation_->pump().end_announced()) {
             changed_.wait_until(lock, std::min(until, Clock::now() + kEndLookOut));
+            const bool asks = Clock::now() >= ask_next;
+            if (asks && pace_.stirred(activity(), Clock::now() - begin)) break;
+            if (asks) ask_next = Clock::now() + pace_.least();
             if (past_wanted_) {
                 lock.unlock();
                 serve_past();
@@ -344,7 +353,7 @@ private:
                                                ? "running"
                                                : "running; " + observation_->listening_refused());
         if (listening_) keep_what_is_heard(true);
-        auto next_keyframe = Clock::now();
+        auto next_keyframe = Clock::now(), looked_at = next_keyframe;
         bool going = true;
         while (going && observation_->pump().target_alive() && !observation_->pump().end_announced()) {
             const auto now = Clock::now();
@@ -352,9 +361,10 @@ private:
             if (keyframe) next_keyframe = now + kKeyframeInterval;
             measure_rate(now);
             if (!look(options_.with_stacks, keyframe)) break;
+            milliseconds interval = pace_.after_look(activity(), now - std::exchange(looked_at, now));
+            if (observation_->recording()) interval = pace_.least();  // a file's keyframes come by the clock
             // A look at many coroutines takes longer than its interval: leave the processor to others half of the time.
-            going = sleep_until(
-                std::max(now + milliseconds(options_.refresh_ms), Clock::now() + (Clock::now() - now)));
+            going = sleep_until(std::max(now + interval, Clock::now() + (Clock::now() - now)));
         }
         end(going);
         // What was kept is asked about afterwards, too.
@@ -412,7 +422,8 @@ private:
     std::function<void()> notify_;
     RawStackWatch words_;
     Clock::time_point rate_since_ = Clock::now();     // the session's thread alone
-    std::uint64_t rate_events_ = 0;                   // the same
+    std::uint64_t rate_events_ = 0, switches_seen_ = 0;  // the same; of the last look
+    LookPace pace_;                                   // the same
     const std::unique_ptr<Observation> observation_;  // its threads call notify(): gone before what that uses
     HoldDesk desk_;                                   // the same
     std::shared_ptr<const TraceMemory> past_of_;      // what past_ is over; the session's thread alone

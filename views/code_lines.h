@@ -6,6 +6,7 @@
 #include <imgui.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <utility>
 
@@ -14,6 +15,11 @@
 namespace coroscope::views {
 
 inline constexpr float kCodeLineUnits = 20;
+
+// How much of a line's length can be seen, from the window's left edge: without the bar that scrolls lines, under which nothing is.
+inline float seen_width() {
+    return ImGui::GetWindowContentRegionMax().x + ImGui::GetScrollX();
+}
 
 // Calls draw(i) with the cursor at the left of line i. Scrolls so that line `centre` (negative: none) can be seen well when `scroll` is set, or when
 // the window's height is not `last_height` any more.
@@ -27,7 +33,7 @@ void draw_lines(Workspace& ws, std::size_t count, std::ptrdiff_t centre, bool sc
         // A step of the cursor that stays in view moves nothing.
         const float seen = at - ImGui::GetScrollY();
         if (seen < 2 * height || seen > room - 2 * height)
-            ImGui::SetScrollY(std::max(0.0F, at - room * 0.45F));
+            ImGui::SetScrollY(std::max(0.0F, std::floor((at - room * 0.45F) / height) * height));
         ws.frames_wanted = std::max(ws.frames_wanted, 2);
     }
     ImGuiListClipper clipper;

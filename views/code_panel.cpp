@@ -215,7 +215,7 @@ void CodePanel::draw_source_line(Workspace& ws, const Subject& shown, std::size_
     ImDrawList* list = ImGui::GetWindowDrawList();
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float height = ws.px(kCodeLineUnits), left = ImGui::GetWindowPos().x;
-    const float width = ImGui::GetWindowWidth();
+    const float width = seen_width();
     const auto number = static_cast<std::uint32_t>(index + 1);
     const bool here = number == shown.line && followed_.empty();
     const bool has_code = model_stands() && model_.value()->row_of_line(number) != kNoRow;

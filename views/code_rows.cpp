@@ -61,7 +61,7 @@ void CodePanel::draw_row(Workspace& ws, std::size_t index, float gutter) {
     ImFont* mono = ws.fonts.mono;
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float height = ws.px(kCodeLineUnits), left = ImGui::GetWindowPos().x,
-                width = ImGui::GetWindowWidth();
+                width = seen_width();
     const bool lit = lit_line_ != 0 && row.line == lit_line_;
     const bool of_line = cursor_ < model_.value()->rows.size() && row.line != 0 &&
                          row.line == model_.value()->rows[cursor_].line;

@@ -26,6 +26,15 @@ constexpr Column kSiteColumns[] = {{"site", 150, 2},     {"coroutines", 116, 0, 
 enum SiteColumnAt : std::size_t { kSite, kCoroutines, kRunning, kRunningRatio, kBlocked, kMemory, kMemoryRatio };
 constexpr Column kTotalColumns[] = {{"", 150, 1}, {"before", 100, 0, true}, {"after", 100, 0, true}, {"", 70, 0, true}};
 
+// "5 µs", where a measured value would be "5.00 µs".
+std::string short_duration(std::int64_t ns) {
+    std::string text = format_duration(ns);
+    const std::size_t point = text.find('.'), space = text.find(' ');
+    if (point == std::string::npos || space == std::string::npos || point > space) return text;
+    const std::size_t last = text.find_last_not_of("0", space - 1);
+    return text.erase(last == point ? point : last + 1, space - (last == point ? point : last + 1));
+}
+
 ImU32 verdict_colour(const Theme& theme, Verdict verdict) {
     return verdict == Verdict::kBetter ? theme.good : verdict == Verdict::kWorse ? theme.bad : theme.text_faint;
 }
@@ -281,7 +290,7 @@ void CompareView::draw_axis(Workspace& ws, const DistributionChange& change, Rec
     for (const double value : log_axis_ticks(low, high)) {
         const float x = std::floor(area.x0 +
                                    (area.x1 - area.x0) * static_cast<float>(std::log2(value / low) / std::max(octaves, 1e-9)));
-        const std::string number = format_duration(std::llround(value));
+        const std::string number = short_duration(std::llround(value));
         const float width = text_width(ws.fonts.mono_small, number);
         if (x - width / 2 < free_from || x + width / 2 > area.x1) continue;
         free_from = x + width / 2 + ws.px(16);

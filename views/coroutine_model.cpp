@@ -172,9 +172,9 @@ std::string table_cell(const traces::Moment& moment, const CoroutineImage& corou
 }
 
 const char* column_title(TableColumn column) {
-    static constexpr const char* kTitles[kTableColumnsCount] = {"State",    "Id",    "Name",  "Waits on",
-                                                                "In state", "Class", "Stack", "High water",
-                                                                "Worker",   "Site",  "Woken"};
+    static constexpr const char* kTitles[kTableColumnsCount] = {"state",    "id",    "name",  "waits on",
+                                                                "in state", "class", "stack", "high water",
+                                                                "worker",   "site",  "woken"};
     return kTitles[static_cast<std::size_t>(column)];
 }
 

@@ -148,9 +148,11 @@ void CoroutineView::draw_headers(Workspace& ws) {
         const auto column = static_cast<TableColumn>(i);
         const ImVec2 at = ImGui::GetCursorScreenPos();
         const float width = ImGui::GetContentRegionAvail().x;
+        ImGui::PushStyleColor(ImGuiCol_Text, 0);  // its own arrow stands on no line of ours
         ImGui::TableHeader(fmt::format("##header{}", i).c_str());
+        ImGui::PopStyleColor();
         publish_item(ws, fmt::format("table.header.{}", i));
-        const float arrow = i == sorted ? ws.px(14) : 0;
+        const float arrow = i == sorted ? ws.px(kSortArrowUnits + 4) : 0;
         const float y = std::floor(at.y + (ws.px(kRowUnits) - ws.px(4) - ws.fonts.small->FontSize) / 2);
         const ImU32 colour = i == sorted ? ws.theme->text : ws.theme->text_faint;
         ImDrawList* list = ImGui::GetWindowDrawList();
@@ -159,6 +161,10 @@ void CoroutineView::draw_headers(Workspace& ws) {
         } else {
             draw_text(list, ws.fonts.small, {at.x, y}, colour, column_title(column));
         }
+        if (i != sorted) continue;
+        const float left = column_is_number(column) ? at.x + width - ws.px(kSortArrowUnits)
+                                                    : at.x + text_width(ws.fonts.small, column_title(column)) + ws.px(4);
+        draw_sort_arrow(ws, list, {left, y}, specs->Specs[0].SortDirection == ImGuiSortDirection_Descending, colour);
     }
 }
 
@@ -200,7 +206,7 @@ void CoroutineView::draw_row(Workspace& ws, const TableModel& model, std::size_t
         const ImVec2 at = ImGui::GetCursorScreenPos();
         ImDrawList* list = ImGui::GetWindowDrawList();
         if (column_is_number(column)) {
-            draw_text(list, ws.fonts.mono_small, {at.x + width, at.y + ws.px(1)},
+            draw_text(list, ws.fonts.mono_small, {at.x + width, at.y + onto_line_of(ws.fonts.text, ws.fonts.mono_small)},
                       column == TableColumn::kIdentity ? ws.theme->text : ws.theme->text_dim, cell, 1);
         } else {
             const bool name = column == TableColumn::kName;
@@ -250,7 +256,7 @@ void CoroutineView::draw_table(Workspace& ws, const TableModel& model) {
         const float height = ws.px(kRowUnits), view = ImGui::GetWindowHeight() - 2 * height;
         const float y = static_cast<float>(row) * height;
         if (row >= 0 && (y < ImGui::GetScrollY() || y + height > ImGui::GetScrollY() + view)) {
-            ImGui::SetScrollY(std::max(0.0F, y - view / 2));
+            ImGui::SetScrollY(scroll_to_middle(y, height, view));
             ws.frames_wanted = std::max(ws.frames_wanted, 2);
         }
     }

@@ -20,6 +20,15 @@ constexpr std::uint64_t kFurtherTimes = 4;
 constexpr Column kEventColumns[] = {
     {"time", 120, 0, true}, {"since the last", 92, 0, true, 3}, {"worker", 76, 0, false, 4}, {"event", 132, 0},
     {"coroutine", 124, 2},  {"what", 132, 3, false, 1},         {"took", 120, 0, true, 2}};
+
+// With a thin space after each three decimals, so that micro- and nanoseconds are found at a glance; what is copied has none.
+std::string grouped(std::string time) {
+    constexpr const char* kThinSpace = "\xE2\x80\x89";
+    const std::size_t point = time.find('.');
+    if (point == std::string::npos || point + 9 >= time.size()) return time;
+    return time.insert(point + 7, kThinSpace).insert(point + 4, kThinSpace);
+}
+
 enum EventColumnAt : std::size_t { kWhen, kDelta, kWorker, kEvent, kWho, kWhat, kTook };
 
 }  // namespace
@@ -248,7 +257,7 @@ void EventView::keep_place(Workspace& ws, const rules::EventWindow& window, floa
         if (top_.ticks != 0) y = static_cast<float>(row_of(window, top_)) * row + top_offset_;
         if (bring_now_) {
             const float now = static_cast<float>(window.until_now) * row;
-            if (now - row < y || now > y + view || top_.ticks == 0) y = now - std::floor(view / 2);
+            if (now - row < y || now > y + view || top_.ticks == 0) y = scroll_to_middle(now, row, view);
             bring_now_ = false;
         }
     }
@@ -311,7 +320,7 @@ void EventView::draw_row(Workspace& ws, const rules::EventWindow& window, std::s
         draw_cell(ws, kEventColumns[column], places[column], at, height, colour, what);
     };
     const ImU32 dim = later ? theme.text_faint : theme.text_dim;
-    cell(kWhen, dim, event_time_text(event.t));
+    cell(kWhen, dim, grouped(event_time_text(event.t)));
     cell(kDelta, theme.text_faint, event_delta_text(window, number));
     cell(kWorker, theme.text_faint, event_worker_text(event));
     const Look look = event_look(event);

@@ -263,7 +263,7 @@ void FlameView::draw_frames(Workspace& ws, const FlameTree& tree) {
     if (bring_chosen_ && chosen_ < tree.frames.size()) {
         const float y = row * static_cast<float>(tree.frames[chosen_].depth);
         if (y < ImGui::GetScrollY() || y + row > ImGui::GetScrollY() + (y1 - y0))
-            ImGui::SetScrollY(std::max(0.0F, y - (y1 - y0) / 2));
+            ImGui::SetScrollY(scroll_to_middle(y, row, y1 - y0));
         bring_chosen_ = false;
     }
     std::uint32_t hit = FlameBox::kMerged;

@@ -67,7 +67,7 @@ void HistogramView::draw(Workspace& ws) {
     }
     if (!model->wake_to_run.empty()) {
         static constexpr const char* kKinds[] = {"Switch", "Wake to run"};
-        ImGui::SetCursorPos({ImGui::GetWindowContentRegionMax().x - ws.px(176), ws.px(6)});
+        place_head_buttons(ws, {kKinds[0], kKinds[1]});
         choice(ws, "histograms.kind", kKinds, 2, &kind_);
     }
     const auto& panels = kind_ == 0 || model->wake_to_run.empty() ? model->switches : model->wake_to_run;
@@ -119,7 +119,7 @@ void HistogramView::draw(Workspace& ws) {
 // "all workers   1 234 samples   p50 … p90 … p99 … p99.9 …   below resolution 12"
 void HistogramView::draw_numbers(Workspace& ws, const HistogramPanel& panel) {
     const Theme& theme = *ws.theme;
-    ImGui::SetCursorPos({ws.px(12), ws.px(8)});
+    ImGui::SetCursorPos({ws.px(12), ws.px(10)});
     text(ws.fonts.strong, theme.text, panel.title);
     ImGui::SameLine(0, ws.px(12));
     text(ws.fonts.mono_small, theme.text_dim, format_count(panel.samples));
@@ -127,7 +127,7 @@ void HistogramView::draw_numbers(Workspace& ws, const HistogramPanel& panel) {
     std::string sampled = "samples";
     if (panel.sample_period > 1) sampled += fmt::format(", one switch in {}", panel.sample_period);
     text(ws.fonts.small, theme.text_faint, sampled);
-    ImGui::SetCursorPos({ws.px(12), ws.px(30)});
+    ImGui::SetCursorPos({ws.px(12), ws.px(34)});
     bool first = true;
     for (const QuantileMark& mark : marks_of(panel)) {
         if (!first) ImGui::SameLine(0, ws.px(16));
@@ -140,7 +140,7 @@ void HistogramView::draw_numbers(Workspace& ws, const HistogramPanel& panel) {
         fact(ws, fmt::format("below resolution (≤ {:g})", panel.resolution).c_str(),
              format_count(panel.below_resolution), theme.warn);
     }
-    ImGui::SetCursorPos({0, ws.px(56)});
+    ImGui::SetCursorPos({0, ws.px(58)});
 }
 
 void HistogramView::draw_marks(Workspace& ws, const HistogramPanel& panel, const Axis& axis, Rect area,

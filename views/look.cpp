@@ -60,15 +60,15 @@ Look look_of(const inspect::CoroutineImage& coroutine) {
 const char* look_name(Look look) {
     static constexpr const char* kNames[kLooksCount] = {
         "free",
-        "sleeps",
+        "sleeping",
         "running",
         "ready",
-        "waits for a signal",
-        "waits for I/O",
+        "on a signal",
+        "on I/O",
         "other",
         "lock or join",
         "in a select",
-        "waits on channel",
+        "on a channel",
         "being handed over",
         "unknown",
     };

@@ -123,7 +123,10 @@ void MainWindow::draw_time_bar(Rect bar) {
     const float right = bar.x1 - ws_.px(16);
     const traces::TimeNs t = ws_.moment != nullptr ? ws_.moment->t : ws_.info.end;
     const std::string text_now = format_time(t);
-    float x1 = right - text_width(ws_.fonts.mono, text_now) - ws_.px(16);
+    // Room for the longest time that has the same number of digits at the end: the line keeps its length while the time runs.
+    const float time_width = std::max({text_width(ws_.fonts.mono, text_now), text_width(ws_.fonts.mono, format_time(ws_.info.end)),
+                                       text_width(ws_.fonts.mono, "000.000 s")});
+    float x1 = right - time_width - ws_.px(16);
     const bool live = is_live(ws_);
     const bool follows = live && !ws_.session->time().has_value();
     if (ws_.info.kind == traces::SessionKind::kRecorded && !live) {
@@ -140,7 +143,7 @@ void MainWindow::draw_time_bar(Rect bar) {
         draw_text(list, ws_.fonts.small, {right, text_y + ws_.px(1)}, live ? theme.good : theme.text_faint, word, 1);
         x1 -= ws_.px(52) + ws_.px(8);
     }
-    draw_text(list, ws_.fonts.mono, {x1 + ws_.px(16) + text_width(ws_.fonts.mono, text_now), text_y}, theme.text, text_now, 1);
+    draw_text(list, ws_.fonts.mono, {x1 + ws_.px(16) + time_width, text_y}, theme.text, text_now, 1);
     const float x0 = std::max(bar.x0 + ws_.px(kTimeLineFromUnits), bar.x0 + (bar.x1 - bar.x0) * 0.34F);
     if (ws_.info.kind != traces::SessionKind::kCore) draw_time_line(x0, x1, bar, follows);
 }
@@ -306,7 +309,10 @@ void MainWindow::draw_status_line(Rect bar) {
                                                             : "? shows all keys";
     std::vector<StatusItem> items = status_items();
     const auto width_of = [&](const StatusItem& item) {
-        return text_width(ws_.fonts.mono_small, item.value) + text_width(ws_.fonts.small, item.label) + ws_.px(26);
+        // As wide as it has been in this session: what is measured grows and shrinks, and its neighbours stand still.
+        float& value = status_widths_[item.label];
+        value = std::max(value, text_width(ws_.fonts.mono_small, item.value));
+        return value + text_width(ws_.fonts.small, item.label) + ws_.px(26);
     };
     // What is hovered changes with every movement of the mouse, and may be long: it moves nothing.
     const float wanted = text_width(ws_.fonts.small, ws_.hovered.empty() ? left : "? shows all keys") + ws_.px(36);
@@ -319,10 +325,10 @@ void MainWindow::draw_status_line(Rect bar) {
     }
     float x = bar.x1 - ws_.px(12);
     for (const StatusItem& item : items) {
-        draw_text(list, ws_.fonts.mono_small, {x, y}, item.colour, item.value, 1);
-        x -= text_width(ws_.fonts.mono_small, item.value) + ws_.px(6);
-        draw_text(list, ws_.fonts.small, {x, y}, theme.text_faint, item.label, 1);
-        x -= text_width(ws_.fonts.small, item.label) + ws_.px(20);
+        const float begin = x - width_of(item) + ws_.px(20), value = begin + text_width(ws_.fonts.small, item.label) + ws_.px(6);
+        draw_text(list, ws_.fonts.small, {begin, y}, theme.text_faint, item.label);
+        draw_text(list, ws_.fonts.mono_small, {value, y + onto_line_of(ws_.fonts.small, ws_.fonts.mono_small)}, item.colour, item.value);
+        x = begin - ws_.px(20);
     }
     const float room = x - bar.x0 - ws_.px(24);
     if (room > ws_.px(40)) {

@@ -14,15 +14,19 @@ void MainWindow::draw_key_sheet() {
     const ImVec2 size = ImGui::GetIO().DisplaySize;
     const float width = std::min(ws_.px(880), size.x - ws_.px(48)),
                 height = std::min(ws_.px(640), size.y - ws_.px(48));
-    ImGui::GetWindowDrawList()->AddRectFilled({0, 0}, size, with_alpha(theme.ground, 0.7F));
-    ImGui::SetNextWindowPos({std::floor((size.x - width) / 2), std::floor((size.y - height) / 2)});
+    const ImVec2 corner = {std::floor((size.x - width) / 2), std::floor((size.y - height) / 2)};
+    ImGui::SetNextWindowPos(corner);
     ImGui::SetNextWindowSize({width, height});
     ImGui::SetNextWindowFocus();
-    ImGui::PushStyleColor(ImGuiCol_WindowBg, theme.raised);
-    ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, ws_.px(8));
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {ws_.px(24), ws_.px(20)});
     ImGui::Begin("key sheet", nullptr,
-                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings);
+                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoBackground);
+    // What lies under it steps back, panels and all: they are drawn over what holds them, so this is drawn here.
+    ImDrawList* ground = ImGui::GetWindowDrawList();
+    ground->PushClipRectFullScreen();
+    ground->AddRectFilled({0, 0}, size, with_alpha(theme.ground, 0.7F));
+    ground->AddRectFilled(corner, {corner.x + width, corner.y + height}, theme.raised, ws_.px(8));
+    ground->PopClipRect();
     text(ws_.fonts.title, theme.text, "Keys and actions");
     ImGui::SameLine();
     ImGui::SetCursorPosX(width - ws_.px(24 + 240));
@@ -80,15 +84,14 @@ void MainWindow::draw_key_sheet() {
         const float room = column - ws_.px(20) - text_width(ws_.fonts.mono_small, keys);
         draw_text(list, ws_.fonts.text, {at.x + ws_.px(4), at.y + ws_.px(4)},
                   possible ? theme.text : theme.text_faint, cut_to(ws_.fonts.text, action.title, room));
-        draw_text(list, ws_.fonts.mono_small, {at.x + column - ws_.px(4), at.y + ws_.px(5)}, theme.text_dim,
-                  keys, 1);
+        const float keys_y = at.y + ws_.px(4) + onto_line_of(ws_.fonts.text, ws_.fonts.mono_small);
+        draw_text(list, ws_.fonts.mono_small, {at.x + column - ws_.px(4), keys_y}, theme.text_dim, keys, 1);
         y += ws_.px(24);
     }
     if (shown.empty()) text(ws_.fonts.text, theme.text_faint, "No action is called that.");
     ImGui::EndChild();
     ImGui::End();
-    ImGui::PopStyleVar(2);
-    ImGui::PopStyleColor();
+    ImGui::PopStyleVar();
     if (!to_run.empty()) {
         key_sheet_open_ = false;
         key_sheet_filter_.clear();

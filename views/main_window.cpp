@@ -47,6 +47,7 @@ void MainWindow::set_up(const Theme& theme, float scale, TextureStore& textures)
     ws_.scale = scale;
     ws_.textures = &textures;
     ws_.fonts = load_fonts(scale);
+    status_widths_.clear();
     set_theme(theme);
 }
 
@@ -66,6 +67,7 @@ void MainWindow::open(std::shared_ptr<traces::Session> session) {
     held_ = false;
     hold_said_ = hold_steps_ = 0;
     hold_sentence_.clear();
+    status_widths_.clear();
     palette_.close();
     (void)ws_.notes.open("");  // nowhere: nothing is read
 }

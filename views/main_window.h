@@ -139,6 +139,7 @@ private:
     Stepper stepper_;
     PastSaver saver_;
     std::string hold_sentence_;  // what came of the last wish
+    std::map<std::string, float> status_widths_;  // of each value in the status line, at most
     std::uint64_t hold_said_ = 0, hold_steps_ = 0;  // of the session's HoldState, as taken last
     std::chrono::steady_clock::time_point taken_at_{}, idle_since_{};
     std::chrono::steady_clock::duration worked_{};  // that the present Moment took

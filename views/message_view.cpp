@@ -119,7 +119,7 @@ void MessageView::draw_rows(Workspace& ws, const traces::Said& said, float heigh
         scrolled_to_ = said.t;
         const float y = static_cast<float>(rows_.until_now) * row;
         if (y - row < ImGui::GetScrollY() || y > ImGui::GetScrollY() + view) {
-            ImGui::SetScrollY(std::max(0.0F, y - std::max(view - 3 * row, row)));
+            ImGui::SetScrollY(std::max(0.0F, y - row * std::max(1.0F, std::floor(view / row) - 3)));
             ws.frames_wanted = std::max(ws.frames_wanted, 2);
         }
     }

@@ -20,7 +20,7 @@ constexpr std::size_t kAlarmsShown = 4, kAlarmsShownCompact = 1;
 constexpr float kCompactUnits = 420;  // panels that are lower have no room for all of it
 constexpr float kLabelUnits = 156, kGapUnits = 8, kAxisUnits = 24;
 constexpr float kStatesUnits = 132, kRateUnits = 44, kWorkerUnits = 14;
-constexpr float kStatesCompactUnits = 64, kRateCompactUnits = 20;
+constexpr float kStatesCompactUnits = 64, kLegendUnits = 13, kRateCompactUnits = 20;
 constexpr std::size_t kWorkersShown = 32;
 
 // As they are stacked, the first at the bottom: who works, who could, and who waits for what.
@@ -30,7 +30,7 @@ constexpr Look kStacked[] = {Look::kRunning, Look::kReady,  Look::kChannel, Look
 std::string short_number(double value) {
     if (value >= 1e9) return fmt::format("{:.2f} G", value * 1e-9);
     if (value >= 1e6) return fmt::format("{:.2f} M", value * 1e-6);
-    if (value >= 1e4) return fmt::format("{:.1f} k", value * 1e-3);
+    if (value >= 1e5) return fmt::format("{:.1f} k", value * 1e-3);
     if (value >= 10 || value == std::floor(value)) return format_count(static_cast<std::uint64_t>(value + 0.5));
     return fmt::format("{:.1f}", value);
 }
@@ -138,6 +138,8 @@ void OverviewView::draw_numbers(Workspace& ws) {
     const float width = ImGui::GetContentRegionAvail().x - ws.px(24), height = ws.px(kNumberHeightUnits);
     const auto columns = std::max<std::size_t>(1, std::min(all.size(), static_cast<std::size_t>(width / ws.px(kNumberUnits))));
     if (compact_ && all.size() > columns) all.resize(columns);
+    // That nothing is lost stands in the bottom line, too: it alone opens no second row.
+    if (all.size() == columns + 1 && ws.moment->events_lost == 0) all.pop_back();
     const float each = std::floor(width / static_cast<float>(columns));
     const ImVec2 at = ImGui::GetCursorScreenPos();
     ImDrawList* list = ImGui::GetWindowDrawList();
@@ -216,11 +218,18 @@ void OverviewView::draw_charts(Workspace& ws) {
     const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
     const std::size_t workers = std::min(series_.busy.size(), kWorkersShown);
     const float worker = ws.px(kWorkerUnits) * static_cast<float>(workers), gap = ws.px(kGapUnits);
-    const bool slots = std::any_of(series_.used.begin(), series_.used.end(), [](const auto& row) { return !row.empty(); });
+    bool spawns = true, slots = std::any_of(series_.used.begin(), series_.used.end(), [](const auto& row) { return !row.empty(); });
     const float small = ws.px(compact_ ? kRateCompactUnits : kRateUnits);
-    const float fixed = 2 * (small + gap) + (slots ? small + gap : 0) + (series_.lost.empty() ? 0 : small / 2 + gap) + worker + gap +
-                        ws.px(kAxisUnits + 8);
-    const float states = std::max(ws.px(compact_ ? kStatesCompactUnits : kStatesUnits), room.y - fixed - gap);
+    const auto fixed = [&] {
+        return (1.0F + (spawns ? 1.0F : 0.0F) + (slots ? 1.0F : 0.0F)) * (small + gap) + (series_.lost.empty() ? 0 : small / 2 + gap) + worker +
+               gap + ws.px(kAxisUnits + 8);
+    };
+    // All states that there are have a line in the legend; where it is narrow, charts that matter less make room.
+    const auto looks = std::count_if(series_.looks.begin(), series_.looks.end(), [](const auto& row) { return !row.empty(); });
+    const float states_min = std::max(ws.px(compact_ ? kStatesCompactUnits : kStatesUnits), ws.px(20 + kLegendUnits * static_cast<float>(looks)));
+    if (fixed() + states_min + gap > room.y) slots = false;
+    if (fixed() + states_min + gap > room.y) spawns = false;
+    const float states = std::max(states_min, room.y - fixed() - gap);
     TimeAxis axis;
     axis.begin = series_.begin;
     axis.end = series_.end;
@@ -237,7 +246,7 @@ void OverviewView::draw_charts(Workspace& ws) {
     };
     draw_states(ws, area(states), hovered_);
     draw_rates(ws, area(small), part, false);
-    draw_rates(ws, area(small), part, true);
+    if (spawns) draw_rates(ws, area(small), part, true);
     if (slots) draw_slots(ws, area(small), part);
     if (workers != 0) draw_workers(ws, area(worker), part);
     if (!series_.lost.empty()) {
@@ -276,7 +285,7 @@ void OverviewView::draw_states(Workspace& ws, Rect area, std::optional<traces::T
     for (const Look look : kStacked) {
         const std::vector<float>& row = series_.looks[static_cast<std::size_t>(look)];
         if (row.empty()) continue;
-        layers.push_back({ws.theme->look(look), row});
+        layers.push_back({ws.theme->area(look), row});
         looks.push_back(look);
         for (std::size_t i = 0; i < row.size(); ++i)
             sum[i] += row[i];
@@ -288,7 +297,7 @@ void OverviewView::draw_states(Workspace& ws, Rect area, std::optional<traces::T
     draw_label(ws, area, 0, "coroutines", short_number(sum[part]), ws.theme->text);
     // The legend has the order of the layers, from the top.
     const float room = area.y1 - area.y0 - ws.px(18),
-                line = std::min(ws.px(18), std::max(ws.px(13), room / static_cast<float>(std::max<std::size_t>(1, looks.size()))));
+                line = std::min(ws.px(18), std::max(ws.px(kLegendUnits), room / static_cast<float>(std::max<std::size_t>(1, looks.size()))));
     const float side = ws.px(10), left = area.x0 - ws.px(kLabelUnits - 12);
     for (std::size_t i = 0; i < looks.size(); ++i) {
         const std::size_t layer = looks.size() - 1 - i;

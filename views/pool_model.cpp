@@ -49,7 +49,7 @@ PoolRow empty_row(std::uint8_t number, const inspect::PoolImage& pool) {
     row.size_class = inspect::size_class_name(pool.size_class);
     row.purpose = purpose_name(pool.purpose);
     row.slot_bytes = pool.slot_bytes;
-    row.high_water_slots = pool.high_water_slots;
+    row.high_water_slots = std::max<std::uint64_t>(pool.high_water_slots, pool.used());  // the former may be that of a keyframe before
     row.guarded_slots = pool.guarded_slots();
     row.guards = traces::guards_text(pool);
     row.trimmed_bytes = pool.trimmed_bytes;

@@ -125,9 +125,8 @@ void PoolView::draw(Workspace& ws) {
 // The legend: what each colour and mark means, and how many slots have it now.
 void PoolView::draw_head(Workspace& ws, const PoolModel& model) {
     const Theme& theme = *ws.theme;
-    const float right = ImGui::GetWindowContentRegionMax().x - ws.px(8);
-    ImGui::SetCursorPos({ws.px(12), ws.px(8)});
-    const float buttons = right - ws.px(116);
+    const float buttons = head_buttons_begin(ws, {"−", "Fit", "+"}) - ws.px(12);
+    ImGui::SetCursorPos({ws.px(12), ws.px(9)});
     bool first = true;
     for (std::size_t i = 1; i < kLooksCount; ++i) {
         if (model.counts[i] == 0) continue;
@@ -153,7 +152,7 @@ void PoolView::draw_head(Workspace& ws, const PoolModel& model) {
     }
     if (first) text(ws.fonts.small, theme.text_faint, "every slot is free");
     const float below = ImGui::GetCursorPosY();
-    ImGui::SetCursorPos({right - ws.px(104), ws.px(4)});
+    place_head_buttons(ws, {"−", "Fit", "+"});
     if (button(ws, "pools.smaller", "−", ButtonKind::kQuiet, "Smaller cells (Ctrl+wheel)")) zoom(-1);
     ImGui::SameLine(0, ws.px(2));
     if (button(ws, "pools.fit", "Fit", ButtonKind::kQuiet, "Show all pools at once")) wanted_level_.reset();

@@ -30,9 +30,7 @@ std::string zones_text(const traces::SaidBy& said) {
 void line(Workspace& ws, const std::string& name, const char* label, const std::string& what,
           const std::string& when, float top) {
     const Theme& theme = *ws.theme;
-    ImGui::SetCursorPos({ws.px(12), top});
-    text(ws.fonts.small, theme.text_faint, label);
-    ImGui::SameLine(0, ws.px(6));
+    head_label(ws, label, top);
     const float end = ImGui::GetWindowContentRegionMax().x - ws.px(12);
     const float room = end - ImGui::GetCursorPosX() - text_width(ws.fonts.small, when) - ws.px(6);
     text(ws.fonts.small, theme.text, cut_to(ws.fonts.small, what, std::max(room, ws.px(24))));

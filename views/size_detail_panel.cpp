@@ -90,7 +90,7 @@ void SizeDetailPanel::draw(Workspace& ws, float height) {
     if (std::exchange(scroll_, false)) {
         const float y = has_frames() && chosen_ != 0 ? static_cast<float>(detail_.frames[chosen_]) * row : 0;
         const float view = ImGui::GetWindowHeight();
-        if (y < ImGui::GetScrollY() || y + row > ImGui::GetScrollY() + view) ImGui::SetScrollY(std::max(0.0F, y - std::floor(view / 2)));
+        if (y < ImGui::GetScrollY() || y + row > ImGui::GetScrollY() + view) ImGui::SetScrollY(scroll_to_middle(y, row, view));
     }
     ImGuiListClipper clipper;
     clipper.Begin(static_cast<int>(detail_.lines.size()), row);

@@ -56,7 +56,7 @@ void SizeView::draw_rows(Workspace& ws, const SizeModel& model, std::span<const 
                     view = ImGui::GetWindowHeight();
         if (found != model.lines.end() &&
             (y < ImGui::GetScrollY() || y + height > ImGui::GetScrollY() + view)) {
-            ImGui::SetScrollY(std::max(0.0F, y - std::floor(view / 2)));
+            ImGui::SetScrollY(scroll_to_middle(y, height, view));
             ws.frames_wanted = std::max(ws.frames_wanted, 2);
         }
     }

@@ -14,7 +14,7 @@ bool draw_sort_titles(Workspace& ws, const std::string& name, std::span<const Co
                       SortedBy* sorted) {
     const Theme& theme = *ws.theme;
     const ImVec2 at = ImGui::GetCursorScreenPos();
-    const float height = ws.px(30), gap = ws.px(12), side = ws.px(6);
+    const float height = ws.px(30), gap = ws.px(12);
     ImDrawList* list = ImGui::GetWindowDrawList();
     bool changed = false;
     for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -29,15 +29,13 @@ bool draw_sort_titles(Workspace& ws, const std::string& name, std::span<const Co
         publish_item(ws, id);
         const bool by_this = sorted->column == i, number = columns[i].number;
         const ImU32 colour = by_this ? theme.text : ImGui::IsItemHovered() ? theme.text_dim : theme.text_faint;
-        const float room = places[i].width - gap, arrow = by_this ? side + ws.px(4) : 0;
+        const float room = places[i].width - gap, arrow = by_this ? ws.px(kSortArrowUnits + 4) : 0;
         const float x = at.x + places[i].x, y = at.y + ws.px(8);
         const std::string title = cut_to(ws.fonts.small, columns[i].title, room - arrow);
         draw_text(list, ws.fonts.small, {number ? x + room - arrow : x, y}, colour, title, number ? 1.0F : 0.0F);
         if (!by_this) continue;
-        const float left = number ? x + room - side : x + text_width(ws.fonts.small, title) + ws.px(4);
-        const float top = y + std::round((ws.fonts.small->FontSize - side) / 2) + ws.px(1), low = top + side * 0.8F;
-        const float base = sorted->descending ? top : low, tip = sorted->descending ? low : top;
-        list->AddTriangleFilled({left, base}, {left + side, base}, {left + side / 2, tip}, colour);
+        const float left = number ? x + room - ws.px(kSortArrowUnits) : x + text_width(ws.fonts.small, title) + ws.px(4);
+        draw_sort_arrow(ws, list, {left, y}, sorted->descending, colour);
     }
     ImGui::SetCursorScreenPos({at.x, at.y + height});
     return changed;

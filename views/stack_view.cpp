@@ -52,12 +52,10 @@ void StackView::draw(Workspace& ws) {
     }
     const Selection& selection = ws.selection();
     const inspect::CoroutineImage* coroutine = ws.selected();
-    static constexpr const char* kModes[] = {"One", "All"};
     const ImVec2 origin = ImGui::GetCursorPos();
-    const float right = ImGui::GetWindowContentRegionMax().x;
     const bool nothing = selection.coroutine == 0;
     if (!nothing) {
-        ImGui::SetCursorPos({right - ws.px(96), ws.px(8)});
+        place_head_buttons(ws, {kModes[0], kModes[1]});
         choice(ws, "stack.mode", kModes, 2, &mode_);
         ImGui::SetCursorPos(origin);
     }
@@ -184,7 +182,7 @@ void StackView::draw_frames(Workspace& ws, const std::vector<inspect::Frame>& fr
     const float top = static_cast<float>(frame_chosen_) * ws.px(kRowUnits);
     if (std::exchange(frame_scrolled_to_, frame_chosen_) != frame_chosen_ &&
         (top < ImGui::GetScrollY() || top + ws.px(kRowUnits) > ImGui::GetScrollY() + height)) {
-        ImGui::SetScrollY(std::max(0.0F, top - height / 2));
+        ImGui::SetScrollY(scroll_to_middle(top, ws.px(kRowUnits), height));
         ws.frames_wanted = std::max(ws.frames_wanted, 2);
     }
     const float width = ImGui::GetContentRegionAvail().x;
@@ -266,9 +264,12 @@ void StackView::draw_all(Workspace& ws) {
     text(ws.fonts.small, ws.theme->text_faint, line);
     ImGui::SetCursorPosY(ws.px(56));
     if (merged->stacks.empty() || merged->table == nullptr) {
-        empty_state(
-            ws, "No stack was captured yet",
-            "Stacks are unwound when coroutines park. Select a coroutine in the table to see more about it.");
+        if (merged->all == 0 && !ws.filter.empty()) {
+            empty_state(ws, "No coroutine matches", "None passes the filter. Ctrl+Shift+F shows everybody again.");
+        } else {
+            empty_state(ws, "No stack was captured yet",
+                        "Stacks are unwound when coroutines park. Select a coroutine in the table to see more about it.");
+        }
         return;
     }
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});

@@ -35,6 +35,8 @@ public:
     void toggle_merged() { mode_ = 1 - mode_; }
 
 private:
+    static constexpr const char* kModes[] = {"One", "All"};
+
     bool draw_running_look(Workspace& ws, const inspect::CoroutineImage& coroutine);
     void draw_one(Workspace& ws, const inspect::CoroutineImage& coroutine);
     void draw_who(Workspace& ws, const inspect::CoroutineImage& coroutine, const inspect::StackRef* stack);

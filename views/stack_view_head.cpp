@@ -87,6 +87,10 @@ void StackView::draw_who(Workspace& ws, const inspect::CoroutineImage& coroutine
     const ConsistencyLabel label = consistency_label(coroutine, stack);
     ImGui::SetCursorPosY(ws.px(8));
     pill(ws, label.word, label.good ? theme.good : theme.warn, label.sentence);
+    ImGui::SameLine(0, ws.px(12));
+    ImGui::SetCursorPosY(ws.px(10));
+    const float room = head_buttons_begin(ws, {kModes[0], kModes[1]}) - ws.px(12) - ImGui::GetCursorPosX();
+    if (room > ws.px(40)) text_cut(ws.fonts.small, theme.text_faint, stack_classes_text(state, coroutine), room);
 }
 
 // What it does, since when, where it comes from, who woke it. Returns where the next line begins.
@@ -115,9 +119,7 @@ float StackView::draw_links(Workspace& ws, const inspect::CoroutineImage& corout
     }
     float top = ws.px(56);
     if (selects) top = draw_arms(ws, coroutine, top);
-    ImGui::SetCursorPos({ws.px(12), top});
-    text(ws.fonts.small, theme.text_faint, "spawned at");
-    ImGui::SameLine(0, ws.px(6));
+    head_label(ws, "spawned", top);
     text(ws.fonts.small, theme.text_dim, short_path(state.site_text(coroutine.site)));
     ImGui::SameLine(0, ws.px(6));
     text(ws.fonts.small, theme.text_faint, "by");
@@ -172,9 +174,7 @@ float StackView::draw_waker(Workspace& ws, const inspect::CoroutineImage& corout
     const inspect::StateImage& state = ws.moment->state;
     if (coroutine.woken_ticks == 0) return top;
     const Theme& theme = *ws.theme;
-    ImGui::SetCursorPos({ws.px(12), top});
-    text(ws.fonts.small, theme.text_faint, "woken last");
-    ImGui::SameLine(0, ws.px(6));
+    head_label(ws, "woken", top);
     if (coroutine.woken_by != 0 && state.coroutine_of(coroutine.woken_by) != nullptr) {
         text(ws.fonts.small, theme.text_faint, "by");
         ImGui::SameLine(0, ws.px(6));
@@ -199,10 +199,10 @@ float StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutin
                           const inspect::StackRef* stack, float top) {
     const Theme& theme = *ws.theme;
     const std::uint64_t slot = slot_bytes_of(ws.moment->state, coroutine);
-    ImGui::SetCursorPos({ws.px(12), top});
-    text(ws.fonts.small, theme.text_faint, "stack");
+    head_label(ws, "stack", top);
     const float width = ws.px(120), height = ws.px(6);
-    const float x0 = ImGui::GetItemRectMax().x + ws.px(8), y = ImGui::GetItemRectMin().y + ws.px(5);
+    const ImVec2 value = ImGui::GetCursorScreenPos();
+    const float x0 = value.x, y = value.y + std::round((ws.fonts.text->FontSize - height) / 2);
     ImDrawList* list = ImGui::GetWindowDrawList();
     list->AddRectFilled({x0, y}, {x0 + width, y + height}, theme.look(Look::kFree), height / 2);
     const auto share = [&](std::uint64_t bytes) {
@@ -220,15 +220,10 @@ float StackView::draw_use(Workspace& ws, const inspect::CoroutineImage& coroutin
         list->AddRectFilled({at, y - ws.px(2)}, {at + ws.px(2), y + height + ws.px(2)}, theme.text_dim);
         numbers += fmt::format(", at most {}", format_bytes(deepest));
     }
-    const float x = x0 + width + ws.px(8), line = ImGui::GetItemRectMin().y;
-    draw_text(list, ws.fonts.mono_small, {x, line}, theme.text_dim, numbers);
-    const std::string classes = stack_classes_text(ws.moment->state, coroutine);
-    const float beside = x + text_width(ws.fonts.mono_small, numbers) + ws.px(8);
-    const float end = ImGui::GetWindowPos().x + ImGui::GetWindowContentRegionMax().x - ws.px(12);
-    const bool fits = beside + text_width(ws.fonts.small, classes) <= end;
-    draw_text(list, ws.fonts.small, fits ? ImVec2{beside, line} : ImVec2{x0, line + ws.px(20)},
-              theme.text_faint, cut_to(ws.fonts.small, classes, end - (fits ? beside : x0)));
-    return top + (fits ? ws.px(20) : ws.px(40));
+    const float x = x0 + width + ws.px(8), end = ImGui::GetWindowPos().x + ImGui::GetWindowContentRegionMax().x - ws.px(12);
+    draw_text(list, ws.fonts.mono_small, {x, value.y + onto_line_of(ws.fonts.text, ws.fonts.mono_small)}, theme.text_dim,
+              cut_to(ws.fonts.mono_small, numbers, end - x));
+    return top + ws.px(20);
 }
 
 // What was seen of all stacks of its site, and how the last of them grew. Returns where the next line begins.
@@ -238,9 +233,7 @@ float StackView::draw_site_use(Workspace& ws, const inspect::CoroutineImage& cor
     const inspect::StackRef* stack = ws.moment->stack_of(coroutine);
     const std::string use = site_use_text(state, coroutine.site, stack != nullptr ? stack->used_bytes : 0);
     if (use.empty()) return top;
-    ImGui::SetCursorPos({ws.px(12), top});
-    text(ws.fonts.small, theme.text_faint, "site");
-    ImGui::SameLine(0, ws.px(8));
+    head_label(ws, "site", top);
     const float indent = ImGui::GetCursorPosX(), end = ImGui::GetWindowContentRegionMax().x - ws.px(12);
     text_cut(ws.fonts.small, theme.text_dim, use, end - indent);
     top += ws.px(20);
@@ -250,10 +243,9 @@ float StackView::draw_site_use(Workspace& ws, const inspect::CoroutineImage& cor
     if (frames == nullptr) waiting_ = true;
     const std::string last = "last " + last_migration(*grown, frames);
     ImGui::SameLine(0, ws.px(16));
-    const bool fits = ImGui::GetCursorPosX() + text_width(ws.fonts.small, last) <= end;
-    if (!fits) ImGui::SetCursorPos({indent, top});
-    text_cut(ws.fonts.small, theme.text_faint, last, end - ImGui::GetCursorPosX());
-    return fits ? top : top + ws.px(20);
+    const float room = end - ImGui::GetCursorPosX();  // how it grew changes all the time: cut, never wrapped, so that the frames stand still
+    if (room > ws.px(48)) text_cut(ws.fonts.small, theme.text_faint, last, room);
+    return top;
 }
 
 }  // namespace coroscope::views

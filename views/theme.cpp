@@ -47,7 +47,7 @@ constexpr Theme kLight = {
     rgb(0xeceef2),
     rgb(0xfbfcfd),
     rgb(0xf1f3f6),
-    rgb(0xffffff),
+    rgb(0xf3f5f8),
     rgb(0xdde1e7),
     rgb(0xbcc3cd),
     rgb(0x1b2028),
@@ -118,6 +118,11 @@ ImU32 mix(ImU32 from, ImU32 to, float share) {
     return channel(0) | channel(8) | channel(16) | channel(24);
 }
 
+ImU32 Theme::area(Look look) const {
+    constexpr float kQuieter = 0.2F;
+    return mix(looks[static_cast<std::size_t>(look)], panel, kQuieter);
+}
+
 ImU32 with_alpha(ImU32 colour, float alpha) {
     const float own = static_cast<float>((colour >> IM_COL32_A_SHIFT) & 0xff);
     return (colour & ~IM_COL32_A_MASK) | (static_cast<ImU32>(own * alpha + 0.5F) << IM_COL32_A_SHIFT);
@@ -140,7 +145,7 @@ void apply_theme(const Theme& theme, float scale) {
     style.IndentSpacing = 16;
     style.ScrollbarSize = 10;
     style.ScrollbarRounding = 5;
-    style.GrabMinSize = 10;
+    style.GrabMinSize = 24;
     style.GrabRounding = 4;
     style.TabRounding = 4;
     style.AntiAliasedLinesUseTex = true;

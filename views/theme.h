@@ -36,6 +36,8 @@ struct Theme {
     ImU32 code_word, code_number, code_name;
 
     ImU32 look(Look look) const { return looks[static_cast<std::size_t>(look)]; }
+    // The same where it fills much of a panel: quieter, so that a program at rest is no alarm.
+    ImU32 area(Look look) const;
 };
 
 // "dark", "light" or "contrast"; nullptr for any other name.

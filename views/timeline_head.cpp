@@ -42,7 +42,8 @@ void TimelineView::draw_strip(Workspace& ws, const Layout& at) {
                 ++end;
             const float x0 = std::round(strip.x0 + pixel * static_cast<float>(i)), x1 = std::round(strip.x0 + pixel * static_cast<float>(end));
             const bool seen = x1 > seen_x0 && x0 < seen_x1;
-            if (level > 0) list->AddRectFilled({x0, strip.y1 - level}, {x1, strip.y1}, seen ? theme.accent : theme.line_strong);
+            const ImU32 colour = seen ? mix(theme.accent, theme.raised, 0.45F) : theme.line_strong;
+            if (level > 0) list->AddRectFilled({x0, strip.y1 - level}, {x1, strip.y1}, colour);
             i = end;
         }
         for (const TimeRange& loss : plan_->all_losses) {

@@ -84,8 +84,12 @@ void TimelineView::draw_lanes(Workspace& ws, const Layout& at) {
     list->PopClipRect();
     scroll_max_ = std::max(0.0F, y - top + ws.px(8) - (at.lanes.y1 - at.lanes.y0));
     if (ws.selection().coroutine == 0 && pinned_.empty() && y + ws.px(28) < at.lanes.y1) {
-        draw_text(list, ws.fonts.small, {at.lanes.x0, y + ws.px(8)}, theme.text_faint,
-                  "Click a slice to see who woke its coroutine; the right button pins it. W A S D move, F fits, drag selects a time range.");
+        constexpr std::string_view kHint = "Click a slice to see who woke its coroutine; the right button pins it. W A S D move, F fits.";
+        const std::string hint = cut_to(ws.fonts.small, kHint, at.lanes.x1 - at.lanes.x0);
+        // On a ground of its own: the ruler's lines run through the lanes.
+        const float end = at.lanes.x0 + text_width(ws.fonts.small, hint) + ws.px(4);
+        list->AddRectFilled({at.lanes.x0, y + ws.px(6)}, {end, y + ws.px(26)}, theme.panel);
+        draw_text(list, ws.fonts.small, {at.lanes.x0, y + ws.px(8)}, theme.text_faint, hint);
     }
     if (!under_.sentence.empty()) ws.hovered = under_.sentence;
     if (under_.identity == under_before_.identity && under_.identity != 0) {
@@ -101,8 +105,7 @@ void TimelineView::draw_worker(Workspace& ws, const WorkerLane& lane, Rect row) 
     ImDrawList* list = ImGui::GetWindowDrawList();
     ws.publish(fmt::format("timeline.worker.{}", lane.worker), row);
     list->PushClipRect({row.x0, row.y0}, {row.x1, row.y1}, true);
-    const float x0 = std::max(row.x0, axis_.x_of(axis_.bounds_begin())), x1 = std::min(row.x1, axis_.x_of(axis_.bounds_end()));
-    list->AddRectFilled({x0, row.y0}, {x1, row.y1}, mix(ws.theme->panel, ws.theme->look(Look::kFree), 0.55F));
+    list->AddRectFilled({row.x0, row.y0}, {row.x1, row.y1}, mix(ws.theme->panel, ws.theme->look(Look::kFree), 0.55F));
     draw_columns(ws, lane, row);
     draw_slices(ws, lane, row);
     draw_losses(ws, lane.losses, row);

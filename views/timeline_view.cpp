@@ -126,6 +126,11 @@ void TimelineView::draw(Workspace& ws) {
         return;
     }
     plan_ = planner_->plan();
+    if (ws.moment->events_total == 0 && !ws.info.listening && ws.info.kind == traces::SessionKind::kLive) {
+        empty_state(ws, "No events are known",
+                    "A timeline is made of events, and nobody listens to them. Press E to listen while they are cheap, or always.");
+        return;
+    }
     draw_head(ws);
     draw_strip(ws, at);
     draw_ruler(ws, at);
@@ -154,8 +159,7 @@ void TimelineView::draw_head(Workspace& ws) {
         text(ws.fonts.small, theme.bad, "not all of the trace can be read");
         if (ImGui::IsItemHovered()) ws.hovered = plan_->problem;
     }
-    const float right = ImGui::GetWindowWidth() - ws.px(12);
-    ImGui::SetCursorPos({right - ws.px(88), ws.px(6)});
+    place_head_buttons(ws, {"−", "Fit", "+"});
     if (button(ws, "timeline.out", "−", ButtonKind::kQuiet, "Zoom out (S)")) axis_.zoom((axis_.x0() + axis_.x1()) / 2, 2);
     ImGui::SameLine(0, ws.px(2));
     if (button(ws, "timeline.fit", "Fit", ButtonKind::kQuiet, "Show all of it (F)")) axis_.fit();

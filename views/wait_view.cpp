@@ -14,7 +14,9 @@ namespace coroscope::views {
 namespace {
 
 // Below it the second line of a node would be specks: 11 units times this.
-constexpr float kDetailScaleMin = 0.55F;
+constexpr float kDetailScaleMin = 0.75F;
+// Whatever is written is at least so large, in units: what does not fit at that size is cut, and what has no room at all is not written.
+constexpr float kTypeUnitsMin = 10;
 // Sizes at scale 1. Titles are measured roughly (by their characters), for the layout runs off the frame, where no font may be asked.
 constexpr float kNodeHeight = 44;
 constexpr float kNodeWidthMin = 96, kNodeWidthMax = 220;
@@ -136,13 +138,12 @@ void WaitView::draw_head(Workspace& ws, const Placed& placed) {
         ImGui::SameLine(0, ws.px(16));
         fact(ws, "orphans", format_count(graph.orphans), ws.theme->bad);
     }
-    const float right = ImGui::GetWindowContentRegionMax().x;
-    ImGui::SetCursorPos({right - ws.px(160), ws.px(4)});
     const std::string label = could_wake_ ? "Could wake: on" : "Could wake: off";
+    place_head_buttons(ws, {"Could wake: off", "Fit"});
     if (button(ws, "waits.could_wake", label.c_str(), ButtonKind::kQuiet,
                "Dashed lines: who could end a wait"))
         could_wake_ = !could_wake_;
-    ImGui::SetCursorPos({right - ws.px(44), ws.px(4)});
+    place_head_buttons(ws, {"Fit"});
     if (button(ws, "waits.fit", "Fit", ButtonKind::kQuiet, "Show the whole graph (F)")) fitted_ = true;
     ImGui::SetCursorPos({0, ws.px(36)});
 }
@@ -365,8 +366,8 @@ void WaitView::draw_node(Workspace& ws, const Placed& placed, std::size_t index,
                   round, 0, node.selected || node.in_cycle ? ws.px(2) : ws.px(1));
     if (zoom_ < 0.3F) return;
     const float pad = (channel ? 16 : 10) * unit;
-    // Text is drawn at its own size down to the zoom at which it would not fit any more, then scaled.
-    const float text_scale = std::min(1.0F, zoom_ * 1.05F);
+    // Text is drawn at its own size down to the zoom at which it would not fit any more, then scaled, as far as it can be read.
+    const float text_scale = std::max(std::min(1.0F, zoom_ * 1.05F), kTypeUnitsMin * ws.scale / ws.fonts.small->FontSize);
     const auto write = [&](ImFont* font, float dy, ImU32 colour, const std::string& what, float left,
                            float room) {
         const std::string shown = cut_to(font, what, room / text_scale);

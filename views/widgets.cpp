@@ -5,6 +5,7 @@
 #include <imgui_stdlib.h>
 
 #include <cmath>
+#include <cstring>
 
 namespace coroscope::views {
 namespace {
@@ -68,6 +69,8 @@ bool text_field(Workspace& ws, const std::string& name, const char* placeholder,
 }
 
 void text(ImFont* font, ImU32 colour, std::string_view what) {
+    // Smaller type stands on the line of its neighbours, not under their top.
+    if (const float drop = onto_line_of(ImGui::GetIO().FontDefault, font); drop > 0) ImGui::SetCursorPosY(ImGui::GetCursorPosY() + drop);
     ImGui::PushFont(font);
     ImGui::PushStyleColor(ImGuiCol_Text, colour);
     ImGui::TextUnformatted(what.data(), end_of(what));
@@ -82,6 +85,10 @@ void text_ending_at(ImFont* font, ImU32 colour, std::string_view what, float x) 
 
 float text_width(ImFont* font, std::string_view what) {
     return size_of(font, what).x;
+}
+
+float onto_line_of(const ImFont* beside, const ImFont* font) {
+    return std::round(beside->Ascent) - std::round(font->Ascent);
 }
 
 std::string cut_to(ImFont* font, std::string_view what, float width, bool cut_left) {
@@ -201,16 +208,27 @@ void empty_state(Workspace& ws, const char* headline, const char* advice) {
     const ImVec2 advice_size = ws.fonts.text->CalcTextSizeA(line, FLT_MAX, width, advice);
     const float top = at.y + std::max(ws.px(16), std::floor((room.y - line * 2 - advice_size.y) * 0.42F));
     const float centre = at.x + room.x / 2;
-    draw_text(list, ws.fonts.strong, {centre, top}, ws.theme->text_dim, headline, 0.5F);
-    const float left = std::floor(centre - std::min(width, advice_size.x) / 2);
-    list->AddText(ws.fonts.text, line, {left, std::floor(top + line * 1.6F)}, ws.theme->text_faint, advice,
-                  nullptr, width);
+    draw_text(list, ws.fonts.strong, {centre, top}, ws.theme->text, headline, 0.5F);
+    float y = std::floor(top + line * 1.6F);
+    for (const char *word = advice, *end = advice + std::strlen(advice); word < end; y += line) {
+        const char* stop = ws.fonts.text->CalcWordWrapPositionA(1, word, end, width);
+        if (stop == word) ++stop;  // a letter wider than the panel
+        draw_text(list, ws.fonts.text, {centre, y}, ws.theme->text_dim, {word, static_cast<std::size_t>(stop - word)}, 0.5F);
+        for (word = stop; word < end && *word == ' ';)
+            ++word;
+    }
 }
 
 void fact(Workspace& ws, const char* label, std::string_view value, ImU32 value_colour) {
     text(ws.fonts.small, ws.theme->text_faint, label);
     ImGui::SameLine(0, ws.px(6));
     text(ws.fonts.mono_small, value_colour != 0 ? value_colour : ws.theme->text_dim, value);
+}
+
+void head_label(Workspace& ws, const char* label, float top) {
+    ImGui::SetCursorPos({ws.px(12), top});
+    text(ws.fonts.small, ws.theme->text_faint, label);
+    ImGui::SetCursorPos({ws.px(kHeadValueUnits), top});
 }
 
 bool choice(Workspace& ws, const std::string& name, const char* const* words, int count, int* chosen) {
@@ -231,6 +249,30 @@ bool choice(Workspace& ws, const std::string& name, const char* const* words, in
         publish_item(ws, id);
     }
     return changed;
+}
+
+float head_buttons_begin(const Workspace& ws, std::initializer_list<const char*> words) {
+    constexpr float kEdgeUnits = 8, kBetweenUnits = 2;
+    float width = -ws.px(kBetweenUnits);
+    for (const char* word : words)
+        width += std::ceil(text_width(ws.fonts.text, word)) + 2 * ImGui::GetStyle().FramePadding.x + ws.px(kBetweenUnits);
+    return std::floor(ImGui::GetWindowContentRegionMax().x - ws.px(kEdgeUnits) - width);
+}
+
+void place_head_buttons(Workspace& ws, std::initializer_list<const char*> words) {
+    constexpr float kTopUnits = 6;
+    ImGui::SetCursorPos({head_buttons_begin(ws, words), ws.px(kTopUnits)});
+}
+
+float scroll_to_middle(float row_y, float row_height, float view_height) {
+    return std::max(0.0F, row_y - std::floor(view_height / row_height / 2) * row_height);
+}
+
+void draw_sort_arrow(Workspace& ws, ImDrawList* list, ImVec2 at, bool descending, ImU32 colour) {
+    const float side = ws.px(kSortArrowUnits), half = std::floor(side / 2);
+    const float top = std::floor(at.y + (ws.fonts.small->FontSize - half) / 2) + ws.px(1), low = top + half, x = std::floor(at.x);
+    const float base = descending ? top : low, tip = descending ? low : top;
+    list->AddTriangleFilled({x, base}, {x + 2 * half, base}, {x + half, tip}, colour);
 }
 
 void begin_tooltip(Workspace& ws) {

@@ -7,6 +7,7 @@
 
 #include <imgui.h>
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,8 @@ void text_cut(ImFont* font, ImU32 colour, std::string_view what, float width, bo
 // The string that text_cut would draw.
 std::string cut_to(ImFont* font, std::string_view what, float width, bool cut_left = false);
 float text_width(ImFont* font, std::string_view what);
+// By how much text in `font` is drawn lower than text in `beside` so that both stand on one line: what is added to the top of the first.
+float onto_line_of(const ImFont* beside, const ImFont* font);
 // Text into a draw list with its left top at `at`; `align` 0 = starts, 0.5 = centred on, 1 = ends at `at`.
 void draw_text(ImDrawList* list, ImFont* font, ImVec2 at, ImU32 colour, std::string_view what,
                float align = 0);
@@ -50,8 +53,24 @@ void empty_state(Workspace& ws, const char* headline, const char* advice);
 // "label   value" pairs in one line of a panel's head; the value in the mono font.
 void fact(Workspace& ws, const char* label, std::string_view value, ImU32 value_colour = 0);
 
+// A line of a panel's head at `top`: its label, and the cursor where its value begins, which is the same for all of them.
+void head_label(Workspace& ws, const char* label, float top);
+inline constexpr float kHeadValueUnits = 76;
+
 // A toggle among few words ("State | Site"): publishes NAME.0, NAME.1 ...; true when the choice changed.
 bool choice(Workspace& ws, const std::string& name, const char* const* words, int count, int* chosen);
+
+// Buttons with these words, one after the other (SameLine of 2 units), end at the right edge of a panel's head: where they begin, for what
+// stands left of them; and the same with the cursor moved there.
+float head_buttons_begin(const Workspace& ws, std::initializer_list<const char*> words);
+void place_head_buttons(Workspace& ws, std::initializer_list<const char*> words);
+
+// Where a list is scrolled to so that the row that begins at `row_y` is in its middle and no row is cut at its top.
+float scroll_to_middle(float row_y, float row_height, float view_height);
+
+// The triangle beside the title by which a table is sorted, `left` of it and its line's top given; as wide as kSortArrowUnits.
+inline constexpr float kSortArrowUnits = 8;
+void draw_sort_arrow(Workspace& ws, ImDrawList* list, ImVec2 at, bool descending, ImU32 colour);
 
 // A tooltip at the mouse with the theme's padding; between begin and end ordinary widgets may be drawn.
 void begin_tooltip(Workspace& ws);

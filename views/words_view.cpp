@@ -98,9 +98,9 @@ void WordsView::draw_head(Workspace& ws, const inspect::RawStack& stack,
     const bool older = exact && (coroutine == nullptr || coroutine->sequence != stack.sequence);
     label_ = inspect::consistency_name(stack.consistency);
     const float right = ImGui::GetWindowContentRegionMax().x;
-    ImGui::SetCursorPos({right - ws.px(156), ws.px(8)});
+    place_head_buttons(ws, {kChoices[0], kChoices[1]});
     choice(ws, "words.all", kChoices, 2, &all_);
-    ImGui::SetCursorPos({ws.px(12), ws.px(12)});
+    ImGui::SetCursorPos({ws.px(12), ws.px(10)});
     text(ws.fonts.text, exact ? theme.good : theme.warn, label_);
     std::string line;
     if (const WordsModel* model = model_.value()) {
@@ -128,7 +128,7 @@ void WordsView::draw_rows(Workspace& ws) {
     if (std::exchange(scroll_cursor_, false) && cursor_ != kNoRow) {
         const float at = static_cast<float>(cursor_) * height;
         if (at < ImGui::GetScrollY() || at + height > ImGui::GetScrollY() + room)
-            ImGui::SetScrollY(std::max(0.0F, at - room / 2));
+            ImGui::SetScrollY(scroll_to_middle(at, height, room));
     }
     const float width = ImGui::GetContentRegionAvail().x;
     ImGuiListClipper clipper;

@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <new>
 #include <utility>
 
 #include "runtime/by_hand/hand_stacks.h"
 #include "runtime/by_hand/whereabouts.h"
 #include "runtime/signals/nests.h"
+#include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
 #include "runtime/switch/valgrind.h"
@@ -36,7 +36,7 @@ thread_local constinit EhGlobals* eh_globals __attribute__((tls_model("initial-e
 [[noreturn]] void die(const ByHand& hand, const char* sentence) {
     std::fprintf(stderr, "cprime: Coroutine \"%.*s\" %s\n", static_cast<int>(hand.name.size()),
                  hand.name.data(), sentence);
-    std::abort();
+    end_program();
 }
 
 // Only from functions that are not inlined and make no switch, so that the address of the thread's own is never kept over one.

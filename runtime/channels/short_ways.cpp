@@ -16,6 +16,7 @@
 
 #include "runtime/channels/access.h"
 #include "runtime/scheduler/short_ways.h"
+#include "runtime/scheduler/short_ways_section.h"
 
 // To the linker these functions keep to the room that growable code has below its limit (64 bytes): it need not ask for more.
 asm(".section .note.GNU-split-stack, \"\", @progbits\n"
@@ -111,7 +112,7 @@ template <Side kSide, Call kCall>
 
 // Not one of the buffer alone. In the section, which it leaves, or wait_shortly does. Jumped to.
 template <Side kSide, Call kCall>
-[[gnu::noinline]] Answer<kCall> hand_over_or_wait(ChannelRequest* request, Worker* worker, HandleId id,
+[[gnu::noinline]] CPRIME_SHORT_WAY Answer<kCall> hand_over_or_wait(ChannelRequest* request, Worker* worker, HandleId id,
                                                   wire::ChannelRecord& channel, ChannelState& state) {
     constexpr bool kReceives = kSide == Side::receive;
     const bool closed = (channel.flags.load(kRelaxed) & wire::kChannelClosed) != 0;
@@ -170,20 +171,20 @@ template <Side kSide, Call kCall>
 
 }  // namespace
 
-extern "C" bool cprime_send_shortly(ChannelRequest* request) noexcept {
+extern "C" CPRIME_SHORT_WAY bool cprime_send_shortly(ChannelRequest* request) noexcept {
     return call_shortly<Side::send, Call::never_waits>(request);
 }
-extern "C" bool cprime_receive_shortly(ChannelRequest* request) noexcept {
+extern "C" CPRIME_SHORT_WAY bool cprime_receive_shortly(ChannelRequest* request) noexcept {
     return call_shortly<Side::receive, Call::never_waits>(request);
 }
-extern "C" void cprime_send(ChannelRequest* request) noexcept {
+extern "C" CPRIME_SHORT_WAY void cprime_send(ChannelRequest* request) noexcept {
     call_shortly<Side::send, Call::may_wait>(request);
 }
-extern "C" void cprime_receive(ChannelRequest* request) noexcept {
+extern "C" CPRIME_SHORT_WAY void cprime_receive(ChannelRequest* request) noexcept {
     call_shortly<Side::receive, Call::may_wait>(request);
 }
 
-HandleId copy_handle_shortly(HandleId id, std::uint32_t rights) noexcept {
+CPRIME_SHORT_WAY HandleId copy_handle_shortly(HandleId id, std::uint32_t rights) noexcept {
     Worker* worker = usual_worker();
     if (worker == nullptr || generation_of(id) != g_channels.generation()) return 0;
     const std::uint32_t index = channel_of(id);
@@ -202,7 +203,7 @@ HandleId copy_handle_shortly(HandleId id, std::uint32_t rights) noexcept {
     return (id & ~std::uint64_t{kHandleMask}) | handle;
 }
 
-extern "C" void cprime_release_handle(HandleId id) noexcept {
+extern "C" CPRIME_SHORT_WAY void cprime_release_handle(HandleId id) noexcept {
     if (id == 0) return;
     Worker* worker = usual_worker();
     if (worker == nullptr || generation_of(id) != g_channels.generation() ||

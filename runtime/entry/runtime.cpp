@@ -31,6 +31,7 @@
 #include "runtime/scheduler/sleepers.h"
 #include "runtime/scheduler/suspended.h"
 #include "runtime/signals/app_signals.h"
+#include "runtime/signals/faults.h"
 #include "runtime/signals/signals.h"
 #include "runtime/stacks/class_raising.h"
 #include "runtime/stacks/overflow.h"
@@ -250,13 +251,14 @@ void start(RuntimeState& state, const RuntimeOptions& options) {
     start_channels(*state.segment);
     start_waitables(*state.segment);
     g_shutdown_steps.start();
-    if (!start_signals()) {
+    if (!start_signals(options)) {
         fatal(
             "there is no descriptor or no thread to be had for signals; raise those limits (ulimit -n, "
             "ulimit -u)",
             1);
     }
     coroscope::base::check_context() = &print_context;
+    if (!g_faults.start(state.workers_count, options.faults)) fatal("there is no memory for the reports of faults", 1);
     install_fault_handlers();
     set_order(state, options);
     const bool viewer_expected = environment.state_plane && environment.wait_for_viewer_ms != 0 &&
@@ -386,6 +388,7 @@ Runtime::~Runtime() {
     detail::g_hold.end();
     state.scheduler.stop();
     detail::join_workers(state);
+    detail::end_signals();
     detail::g_chaos.begin(std::nullopt, false);
     state.blocking.stop();
     detail::finish_learning(state);
@@ -393,10 +396,12 @@ Runtime::~Runtime() {
     detail::g_shutdown_steps.stop();
     detail::g_late_calls.close();
     detail::stop_app_signals();
-    detail::check_no_hand_stacks_left();
+    // One that was abandoned keeps what it has made by hand.
+    if (!detail::g_faults.anybody_abandoned()) detail::check_no_hand_stacks_left();
     detail::stop_waitables();
     detail::stop_channels();
     detail::remove_fault_handlers();
+    detail::g_faults.stop();
     coroscope::base::check_context() = nullptr;
     state.segment->header().lifecycle.store(static_cast<std::uint32_t>(detail::wire::Lifecycle::kEnded),
                                             std::memory_order_release);

@@ -11,9 +11,12 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "runtime/entry/spare_workers.h"
 #include "runtime/scheduler/futex.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/switch_histogram.h"
+#include "runtime/signals/fault_ending.h"
+#include "runtime/signals/faults.h"
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
@@ -64,31 +67,45 @@ void wake_on_time() {
     prctl(PR_SET_TIMERSLACK, kSlackNs);  // refused nowhere; 50 us otherwise
 }
 
-void run_worker(Worker& worker) {
-    const AlternateStack alternate;
+void name_thread(pthread_t thread, std::uint32_t worker) {
+    char name[24];
+    std::snprintf(name, sizeof name, "cprime-%u", worker % wire::kWorkersMax);
+    pthread_setname_np(thread, name);
+}
+
+// What belongs to the thread, in the worker's and in its record.
+void settle(Worker& worker) {
     wake_on_time();
     describe_stack(worker);
     sanitizer_start(worker);
     worker.eh_globals = reinterpret_cast<EhGlobals*>(abi::__cxa_get_globals());
+    worker.record->thread_id.store(static_cast<std::uint32_t>(syscall(SYS_gettid)), std::memory_order_relaxed);
+    warm_up();
+    cprime_current_worker = &worker;
+}
+
+// Runs coroutines until the runtime stops.
+void work(Worker& worker, wire::CoroutineRecord* first) {
+    if (first != &worker.home) cprime_enter(&worker, first);
+    cprime_current_worker = nullptr;
+    worker.record->state.store(wire::WorkerState::kEnded, std::memory_order_relaxed);
+    if (worker.ring != nullptr) g_runtime->rings->unregister_thread(worker.ring);
+}
+
+void run_worker(Worker& worker) {
+    const AlternateStack alternate;
+    settle(worker);
     worker.ring = g_runtime->rings->register_thread(wire::RingOwner::kWorker, worker.index,
                                                     &worker.record->current);
     worker.record->ring.store(worker.ring != nullptr ? worker.ring->index() : wire::kNone,
                               std::memory_order_relaxed);
-    worker.record->thread_id.store(static_cast<std::uint32_t>(syscall(SYS_gettid)), std::memory_order_relaxed);
     worker.record->state.store(wire::WorkerState::kScheduling, std::memory_order_relaxed);
-    warm_up();
     calibrate_stamps(worker);
-    cprime_current_worker = &worker;
     worker.current = &worker.home;
     worker.ready_to_run.store(1, std::memory_order_release);  // [worker.ready]
     futex_wake(worker.ready_to_run, 1);
 
-    auto* first = static_cast<wire::CoroutineRecord*>(pick_next(worker));
-    if (first != &worker.home) cprime_enter(&worker, first);
-
-    cprime_current_worker = nullptr;
-    worker.record->state.store(wire::WorkerState::kEnded, std::memory_order_relaxed);
-    if (worker.ring != nullptr) g_runtime->rings->unregister_thread(worker.ring);
+    work(worker, static_cast<wire::CoroutineRecord*>(pick_next(worker)));
 }
 
 void* thread_main(void* argument) {
@@ -98,9 +115,7 @@ void* thread_main(void* argument) {
 
 }  // namespace
 
-void start_workers(RuntimeState& state) {
-    static const int registered = pthread_atfork(nullptr, nullptr, &forget_worker_in_child);
-    CHECK(registered == 0);
+bool make_worker_thread(pthread_t* thread, void* (*main)(void*), void* argument) {
     sigset_t blocked;
     sigset_t before;
     sigfillset(&blocked);
@@ -110,19 +125,32 @@ void start_workers(RuntimeState& state) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, kWorkerStackBytes);
+    const bool made = pthread_create(thread, &attributes, main, argument) == 0;
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return made;
+}
+
+void take_over_worker(Worker& worker) {
+    const AlternateStack alternate;
+    name_thread(pthread_self(), worker.index);
+    settle(worker);
+    work(worker, static_cast<wire::CoroutineRecord*>(
+                     end_faulted(&worker, worker.current_index, &g_faults.seen(worker))));
+}
+
+void start_workers(RuntimeState& state) {
+    static const int registered = pthread_atfork(nullptr, nullptr, &forget_worker_in_child);
+    CHECK(registered == 0);
     for (std::uint32_t i = 0; i < state.workers_count; ++i) {
         Worker& worker = state.workers[i];
-        if (pthread_create(&worker.thread, &attributes, &thread_main, &worker) != 0) {
+        if (!make_worker_thread(&worker.thread, &thread_main, &worker)) {
             fatal("the system gives no thread for worker " + std::to_string(i) +
                       "; use fewer workers (CPRIME_WORKERS)",
                   1);
         }
-        char name[24];
-        std::snprintf(name, sizeof name, "cprime-%u", i % wire::kWorkersMax);
-        pthread_setname_np(worker.thread, name);
+        name_thread(worker.thread, i);
     }
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     for (std::uint32_t i = 0; i < state.workers_count; ++i) {
         std::atomic<std::uint32_t>& ready = state.workers[i].ready_to_run;
         while (ready.load(std::memory_order_acquire) == 0)
@@ -133,6 +161,7 @@ void start_workers(RuntimeState& state) {
 void join_workers(RuntimeState& state) {
     for (std::uint32_t i = 0; i < state.workers_count; ++i)
         pthread_join(state.workers[i].thread, nullptr);
+    g_spare_workers.stop();
 }
 
 }  // namespace cprime::detail

@@ -151,7 +151,7 @@ ResumePoint joined_at_once(Worker*, std::uint32_t, void* argument) noexcept {
 ResumePoint take_failure(Worker* worker, std::uint32_t, void* argument) noexcept {
     auto& request = *static_cast<JoinRequest*>(argument);
     if (worker == nullptr) runtime("join");
-    *request.failure = g_runtime->failures.take(request.identity);
+    *request.failure = g_runtime->failures.take(request.identity, &request.abandoned);
     return worker != nullptr ? keep_running(*worker) : nullptr;
 }
 
@@ -164,7 +164,7 @@ ResumePoint cancel_coroutine(Worker* worker, std::uint32_t, void* argument) noex
 
 namespace {
 
-void let_go(const HandleRequest& request) {
+void let_go(HandleRequest& request) {
     {
         const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[request.target]);
         if (still_alive(request.target, request.identity)) {
@@ -173,7 +173,7 @@ void let_go(const HandleRequest& request) {
                                  std::memory_order_relaxed);
         }
     }
-    g_runtime->failures.drop(request.identity);
+    request.abandoned = g_runtime->failures.drop(request.identity);
 }
 
 void describe(DescribeRequest& request) {
@@ -192,7 +192,7 @@ void describe(DescribeRequest& request) {
 }  // namespace
 
 ResumePoint drop_handle(Worker* worker, std::uint32_t, void* argument) noexcept {
-    const auto& request = *static_cast<HandleRequest*>(argument);
+    auto& request = *static_cast<HandleRequest*>(argument);
     if (worker != nullptr) {
         let_go(request);
         return keep_running(*worker);

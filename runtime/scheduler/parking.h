@@ -41,11 +41,12 @@
 namespace cprime::detail {
 
 // CoroutineDetail::private_word, touched only by the worker that runs the coroutine (or spawns it): the identity whose
-// slot a closure is being moved into (0 = none; see holder_identity), and two bits.
+// slot a closure is being moved into (0 = none; see holder_identity), and a few bits.
 inline constexpr std::uint64_t kPrivateAdopting = wire::kIdentityMask;
 inline constexpr std::uint64_t kPrivatePainted = 1ULL << 48;  // its stack was painted at spawn
 inline constexpr std::uint64_t kPrivateScanned = 1ULL << 50;  // and is looked through at each park (stacks/high_water.h)
 inline constexpr std::uint64_t kPrivateFailed = 1ULL << 49;   // an exception escaped it
+inline constexpr std::uint64_t kPrivateEndsBare = 1ULL << 51;  // it faulted again while it was ending by a fault
 
 // Somebody of higher priority is ready: the running coroutine goes on, or, once its slice is over, lets it run first. In chaos by chance.
 ResumePoint make_way(Worker& worker);

@@ -5,6 +5,7 @@
 
 #include "cprime/detail/spawn_request.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/scheduler/short_ways_section.h"
 
 // To the linker these functions keep to the room that growable code has below its limit (64 bytes): it need not ask for more.
 asm(".section .note.GNU-split-stack, \"\", @progbits\n"
@@ -22,7 +23,7 @@ ResumePoint tell_others(Worker* worker, std::uint32_t, void*) noexcept {
 }
 
 // What spawn_commit does for a coroutine of normal priority that may run anywhere.
-extern "C" void cprime_spawn_commit(SpawnRequest* request) noexcept {
+extern "C" CPRIME_SHORT_WAY void cprime_spawn_commit(SpawnRequest* request) noexcept {
     Worker* worker = usual_worker();
     if (worker == nullptr || (request->flags & kSpawnChildFirst) != 0 || !worker->queue.has_room())
         return cprime_park(&spawn_commit, request);
@@ -42,7 +43,7 @@ extern "C" void cprime_spawn_commit(SpawnRequest* request) noexcept {
 }
 
 // Without the lock of its target: who has an identity keeps it until it has ended, and gets no second one. With several workers as well.
-extern "C" bool cprime_join_shortly(JoinRequest* request) noexcept {
+extern "C" CPRIME_SHORT_WAY bool cprime_join_shortly(JoinRequest* request) noexcept {
     const Worker* worker = cprime_current_worker;
     if (worker == nullptr || request->identity == 0) return false;
     // [join.ended] acquire: what the coroutine did before its record was given back.

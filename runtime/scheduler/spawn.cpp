@@ -16,6 +16,7 @@
 #include "runtime/scheduler/child_first.h"
 #include "runtime/scheduler/enqueue.h"
 #include "runtime/scheduler/parking.h"
+#include "runtime/signals/fault_ending.h"
 #include "runtime/signals/out_of_memory.h"
 #include "runtime/stacks/high_water.h"
 #include "runtime/stacks/overflow.h"
@@ -67,7 +68,8 @@ std::uint8_t declared_class(const SpawnRequest& request, const coro_metadata& sa
 
 // What the ladder of evidence says, or the smallest class above it in which the closure leaves room.
 std::uint8_t choose_pool(const SpawnRequest& request, std::uint32_t site, const Pools& pools) {
-    if ((request.flags & kSpawnSignal) != 0) return kPoolSignal;
+    if ((request.flags & kSpawnSignal) != 0)
+        return (request.flags & kSpawnSmallSignal) != 0 ? kPoolSignalSmall : kPoolSignal;
     const bool plain = request.stack_bytes == 0 && request.metadata == nullptr &&
                        request.place.unoptimised == 0;
     Sites& sites = g_runtime->sites;
@@ -197,7 +199,7 @@ ResumePoint spawn_begin(Worker* worker, std::uint32_t index, void* argument) noe
         if ((request.flags & kSpawnSignal) == 0) raise_out_of_stacks(pool);
         return back_to_caller(worker);
     }
-    if (pool <= kPoolSmall || pool == kPoolLocal) warn_if_binding_is_lazy();
+    if (pool <= kPoolSmall || pool == kPoolLocal || pool == kPoolSignalSmall) warn_if_binding_is_lazy();
     const std::uint32_t child = state.records.allocate(worker);
     void* result = request.type->result_bytes != 0 ? std::malloc(request.type->result_bytes) : nullptr;
     if (child == wire::kNone || (request.type->result_bytes != 0 && result == nullptr)) {
@@ -312,11 +314,12 @@ ResumePoint keep_failure(Worker* worker, std::uint32_t index, void* argument) no
                                    : g_runtime->sites.record(site).name;
     std::string text(g_runtime->segment->string(name));
     bool held = false;
+    const bool abandoned = (record(index).flags.load(std::memory_order_relaxed) & wire::kCoroutineAbandoned) != 0;
     {
         // Under the join lock: a handle is dropped either before, and is not held any more, or after, and finds the failure.
         const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[index]);
         held = (record(index).flags.load(std::memory_order_relaxed) & wire::kCoroutineHandleHeld) != 0;
-        if (held) g_runtime->failures.add(identity, exception, text);
+        if (held) g_runtime->failures.add(identity, exception, text, abandoned);
     }
     if (!held) report_failure(text, identity, exception);
     return keep_running(*worker);
@@ -333,7 +336,9 @@ extern "C" ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t index
     const std::uint8_t flags = self.flags.load(std::memory_order_relaxed);
     if (__builtin_expect((flags & wire::kCoroutineSegments) != 0, 0))
         g_runtime->segments.release(*worker, index);
-    const auto status = (about.private_word & kPrivateFailed) != 0       ? wire::ExitStatus::kFailed
+    const bool abandoned = (flags & wire::kCoroutineAbandoned) != 0;
+    const auto status = abandoned                                        ? wire::ExitStatus::kAbandoned
+                        : (about.private_word & kPrivateFailed) != 0       ? wire::ExitStatus::kFailed
                         : (flags & wire::kCoroutineCancelRequested) != 0 ? wire::ExitStatus::kCancelled
                                                                          : wire::ExitStatus::kFinished;
     const std::uint64_t stamp = emit::stamp();
@@ -344,20 +349,25 @@ extern "C" ResumePoint cprime_exit_coroutine(Worker* worker, std::uint32_t index
     emit::probe::pool_free(worker->ring, stamp, self.slot, self.pool);
     worker->record->current.store(wire::kNone, std::memory_order_relaxed);
     worker->record->state.store(wire::WorkerState::kScheduling, std::memory_order_relaxed);
+    const std::uint8_t pool = self.pool;
+    const std::uint32_t slot = self.slot;
     TakenJoiners joiners;
     {
         const std::lock_guard<SpinLock> hold(g_runtime->joiners.locks[index]);  // [join.lock]
         joiners = take_joiners(index);
+        if (__builtin_expect(abandoned, 0)) leave_in_grave(index);
         self.state.store(CoroutineState::kExited, std::memory_order_relaxed);
         self.sequence.store(sequence, std::memory_order_release);
     }
     sanitizer_destroy(index);
-    wake_joiners(*worker, joiners, status == wire::ExitStatus::kFailed, stamp);
-    const std::uint8_t pool = self.pool;
-    g_runtime->gates.give_back(worker, pool, self.slot);
-    self.state.store(CoroutineState::kFree, std::memory_order_release);
-    g_runtime->records.free(worker, index);
-    if (status == wire::ExitStatus::kFailed) add(worker->record->failed, 1);
+    const bool failed = status == wire::ExitStatus::kFailed || abandoned;
+    wake_joiners(*worker, joiners, failed, stamp);
+    g_runtime->gates.give_back(worker, pool, slot);
+    if (__builtin_expect(!abandoned, 1)) {  // else the record stays, on the stack that nobody uses again
+        self.state.store(CoroutineState::kFree, std::memory_order_release);
+        g_runtime->records.free(worker, index);
+    }
+    if (failed) add(worker->record->failed, 1);
     if (status == wire::ExitStatus::kCancelled) add(worker->record->cancelled, 1);
     // [scheduler.finished] release, and last: who sees it counted sees everything it did.
     worker->record->exited.store(worker->record->exited.load(std::memory_order_relaxed) + 1,

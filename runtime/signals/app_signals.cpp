@@ -349,7 +349,7 @@ void handle_application_signal(const std::type_info* type, HeldHandler handler, 
 }
 
 SignalCounts signal_counts_of(const std::type_info& type) {
-    runtime("signal_counts");
+    runtime("signals().count");
     const std::uint32_t index = g_app_signals.record_of(type);
     if (index == wire::kNone) return {};
     const Record& record = g_signal_records.at(index);
@@ -359,6 +359,7 @@ SignalCounts signal_counts_of(const std::type_info& type) {
     counts.delivered = record.delivered.load(kRelaxed);
     counts.coalesced = record.coalesced.load(kRelaxed);
     counts.lost = record.lost.load(kRelaxed);
+    counts.emergency = record.emergency.load(kRelaxed);
     counts.arrived = record.arrived.load(kRelaxed);
     return counts;
 }

@@ -7,10 +7,16 @@ namespace cprime::detail {
 
 SignalRecords g_signal_records;
 
-bool SignalRecords::start(coroscope::emit::StateSegment& segment) {
+bool SignalRecords::start(coroscope::emit::StateSegment& segment, std::uint32_t workers_count) {
     segment_ = &segment;
     records_ = segment.records<wire::SignalRecord>(wire::SectionKind::kSignals);
-    return segment.ensure_records(wire::SectionKind::kSignals, wire::kSignalsMax);
+    if (!segment.ensure_records(wire::SectionKind::kSignals, wire::kSignalsMax) ||
+        !segment.ensure_records(wire::SectionKind::kHistograms, workers_count + 1))
+        return false;
+    latency_ = segment.records<wire::HistogramRecord>(wire::SectionKind::kHistograms) + workers_count;
+    latency_->worker = wire::kNone;
+    latency_->kind = wire::HistogramKind::kSignalTicks;
+    return true;
 }
 
 wire::SignalRecord& SignalRecords::of(int number) {
@@ -25,9 +31,13 @@ std::uint32_t SignalRecords::own(std::string_view name) {
     return index;
 }
 
+std::uint32_t SignalRecords::string_of(std::string_view text) {
+    const std::uint32_t string = segment_->intern(text);
+    return string == wire::kNone ? 0 : string + 1;
+}
+
 void SignalRecords::name(wire::SignalRecord& record, std::string_view name) {
-    const std::uint32_t string = segment_->intern(name);
-    record.name.store(string == wire::kNone ? 0 : string + 1, std::memory_order_release);  // [signal.named]
+    record.name.store(string_of(name), std::memory_order_release);  // [signal.named]
 }
 
 }  // namespace cprime::detail

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "instrumentation/emit/state_segment.h"
+#include "instrumentation/wire/histogram.h"
 #include "instrumentation/wire/signal.h"
 
 namespace cprime::detail {
@@ -15,11 +16,18 @@ namespace wire = coroscope::wire;
 
 class SignalRecords {
 public:
-    // False when the segment has no room for them. The records of the system's signals exist from now on; none is in use.
-    bool start(coroscope::emit::StateSegment& segment);
+    // False when the segment has no room for them. The records of the system's signals exist from now on; none is in use. The histogram of
+    // latencies lies behind those of the workers.
+    bool start(coroscope::emit::StateSegment& segment, std::uint32_t workers_count);
 
     // The record of a signal of the system, 0 < number < wire::kSignalsMax, named from now on.
     wire::SignalRecord& of(int number);
+    // Whether nobody has named that one yet.
+    bool is_unused(int number) const { return records_[number].name.load(std::memory_order_relaxed) == 0; }
+    // Arrival to first instruction, of all signals. Writers: workers, by fetch_add.
+    wire::HistogramRecord& latency() { return *latency_; }
+    // A string for a record's fields: number + 1, 0 = no room.
+    std::uint32_t string_of(std::string_view text);
 
     // A new record of a signal of the program's own; its index, or wire::kNone when there are wire::kSignalRecordsMax. Takes a lock.
     std::uint32_t own(std::string_view name);
@@ -31,6 +39,7 @@ private:
 
     coroscope::emit::StateSegment* segment_ = nullptr;
     wire::SignalRecord* records_ = nullptr;
+    wire::HistogramRecord* latency_ = nullptr;
 };
 
 extern SignalRecords g_signal_records;  // writer: start of the runtime

@@ -4,20 +4,30 @@
 //                   the signal thread
 //   stop_signals    runtime's end, before the last workers stop: no further coroutine is made; joins the thread, gives the
 //                   calling thread its old mask back
+//   end_signals     when no worker is left that could tell the signal thread anything
 //
 // What users call is in cprime/signal.h.
 //
-// Thread: the one that makes and destroys the Runtime.
+// Thread: the one that makes and destroys the Runtime, but for what is marked.
 #pragma once
+
+#include "cprime/runtime.h"
 
 namespace cprime::detail {
 
-// After pools and scheduler stand, before workers run. False, with nothing changed, when there is no thread to be had.
-bool start_signals();
+// After pools and scheduler stand, before workers run. False, with nothing changed, when there is no thread to be had. What cannot be handled, or
+// is said twice, ends the process with a sentence.
+bool start_signals(const RuntimeOptions& options);
 
 void stop_signals();
+void end_signals();
 
 // Whether the program has handlers of its own, which may wake coroutines. Any thread.
 bool signals_are_handled();
+
+// The handler of a signal that the system sent has had its first turn. Workers.
+void signal_handler_has_begun();
+// A slot for handlers has been given back. Workers, under no lock of the pools.
+void signal_slot_is_back();
 
 }  // namespace cprime::detail

@@ -140,6 +140,21 @@ void say_backtrace(std::uint64_t rip, bool faulted) {
     }
 }
 
+bool walk_guarded(void (*walk)(void*), void* argument) {
+    static sigset_t before;  // outlives the jump
+    if (sigsetjmp(way_back, 1) != 0) {
+        walker.store(0, std::memory_order_relaxed);
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        return false;
+    }
+    walker.store(gettid(), std::memory_order_relaxed);
+    allow_faults(&before);
+    walk(argument);
+    walker.store(0, std::memory_order_relaxed);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return true;
+}
+
 void backtrace_faulted() {
     const pid_t walking = walker.load(std::memory_order_relaxed);
     if (__builtin_expect(walking != 0, 0) && walking == gettid()) siglongjmp(way_back, 1);

@@ -19,7 +19,10 @@ namespace cprime::detail {
 // innermost address: of the instruction that faulted, else the one its call into the runtime returns to (`faulted` tells them apart).
 void say_backtrace(std::uint64_t rip, bool faulted);
 
-// First thing in a handler of SIGSEGV and SIGBUS: does not return when the calling thread is in say_backtrace().
+// Runs walk(argument), which may fault: then it is left where it stands, and the answer is false. By who may say a backtrace.
+bool walk_guarded(void (*walk)(void*), void* argument);
+
+// First thing in a handler of SIGSEGV and SIGBUS: does not return when the calling thread is in one of these.
 void backtrace_faulted();
 
 }  // namespace cprime::detail

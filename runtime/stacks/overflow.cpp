@@ -3,16 +3,19 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 
 #include "instrumentation/base/tsc.h"
 #include "instrumentation/emit/probes.h"
 #include "runtime/learning/unheld_rows.h"
+#include "runtime/signals/faults.h"
 #include "runtime/stacks/backtrace.h"
 #include "runtime/stacks/overflow_report.h"
 #include "runtime/stacks/say.h"
@@ -22,11 +25,12 @@ namespace cprime::detail {
 namespace {
 
 constexpr std::size_t kAlternateStackBytes = 64U << 10;
-struct sigaction old_segv;
-struct sigaction old_bus;
+struct sigaction old_actions[coroscope::wire::kSignalsMax];  // by number, of kFaultNumbers
+// Writer: start and end of the runtime; readers: end_program(), relaxed: whoever makes a mistake with a runtime has seen it start.
+std::atomic<bool> installed{false};
 
 void hand_on(int number, siginfo_t* info, void* context) {
-    const struct sigaction& old = number == SIGBUS ? old_bus : old_segv;
+    const struct sigaction& old = old_actions[number];
     if ((old.sa_flags & SA_SIGINFO) != 0 && old.sa_sigaction != nullptr) {
         old.sa_sigaction(number, info, context);
         return;
@@ -35,10 +39,14 @@ void hand_on(int number, siginfo_t* info, void* context) {
         old.sa_handler(number);
         return;
     }
-    // The default action: the faulting instruction runs again and ends the process with this signal.
+    const bool was_sent = info->si_code <= 0;
+    if (old.sa_handler == SIG_IGN && was_sent) return;
+    // The default action: the faulting instruction runs again and ends the process with this signal. What was sent is sent again; so is a
+    // breakpoint, which has been passed. Blocked until the handler returns.
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
     sigaction(number, &standard, nullptr);
+    if (was_sent || number == SIGTRAP) syscall(SYS_tgkill, getpid(), gettid(), number);
 }
 
 // Whether a fault at `address` means that the running coroutine has run out of stack: it hit the guard of its own slot, or some
@@ -89,34 +97,31 @@ bool grow_in_place(const Worker& worker, std::uint64_t address, const ucontext_t
     return true;
 }
 
-// The lowest address that the running coroutine's code asked for.
-OverflowSeen seen_in_guard(std::uint64_t address, const ucontext_t* context) {
-    const auto& registers = context->uc_mcontext.gregs;
-    return {.sign = "it ran into a guard page",
-            .lowest = std::min(address, static_cast<std::uint64_t>(registers[REG_RSP])),
-            .rip = static_cast<std::uint64_t>(registers[REG_RIP]),
-            .faulted = true};
-}
-
 // On the alternate stack. Touches only memory that is never unmapped while the runtime lives.
-void on_fault(int number, siginfo_t* info, void* context) {
-    backtrace_faulted();
+void on_fault(int number, siginfo_t* info, void* context_of) {
+    auto* context = static_cast<ucontext_t*>(context_of);
+    const bool of_memory = (number == SIGSEGV || number == SIGBUS) && info->si_code > 0;
+    if (of_memory) backtrace_faulted();
     const auto address = reinterpret_cast<std::uint64_t>(info->si_addr);
-    if (emit::forked_child() && g_runtime != nullptr && g_runtime->segment->contains(info->si_addr)) {
+    if (of_memory && emit::forked_child() && g_runtime != nullptr &&
+        g_runtime->segment->contains(info->si_addr)) {
         say("cprime: a forked child used the runtime of its parent; a child may only exec or exit\n");
         _exit(134);
     }
-    const Worker* worker = cprime_current_worker;
-    if (g_runtime != nullptr && worker != nullptr && worker->current_index != wire::kNone &&
-        (grow_in_place(*worker, address, static_cast<const ucontext_t*>(context)) ||
-         grow_by_hand_at(worker->current_index, address))) {
+    Worker* worker = cprime_current_worker;
+    if (g_runtime == nullptr || worker == nullptr || worker->current_index == wire::kNone ||
+        emit::forked_child()) {
+        hand_on(number, info, context);
         return;
     }
-    if (g_runtime != nullptr && worker != nullptr && worker->current_index != wire::kNone &&
-        !say_by_hand_overflow(worker->current_index, address) &&
-        is_overflow(*worker, address, static_cast<const ucontext_t*>(context))) {
-        say_overflow(worker->current_index, worker->index,
-                     seen_in_guard(address, static_cast<const ucontext_t*>(context)));
+    if (of_memory &&
+        (grow_in_place(*worker, address, context) || grow_by_hand_at(worker->current_index, address)))
+        return;
+    const bool by_hand = of_memory && say_by_hand_overflow(worker->current_index, address);
+    if (!by_hand && g_faults.answer(*worker, number, *info, *context,
+                                    of_memory && is_overflow(*worker, address, context))) {
+        g_faults.rewrite(*worker, *context);
+        return;
     }
     hand_on(number, info, context);
 }
@@ -151,13 +156,20 @@ void install_fault_handlers() {
     action.sa_sigaction = &on_fault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGSEGV, &action, &old_segv);
-    sigaction(SIGBUS, &action, &old_bus);
+    for (const int number : kFaultNumbers)
+        sigaction(number, &action, &old_actions[number]);
+    installed.store(true, std::memory_order_relaxed);
 }
 
 void remove_fault_handlers() {
-    sigaction(SIGSEGV, &old_segv, nullptr);
-    sigaction(SIGBUS, &old_bus, nullptr);
+    for (const int number : kFaultNumbers)
+        sigaction(number, &old_actions[number], nullptr);
+    installed.store(false, std::memory_order_relaxed);
+}
+
+void end_program() noexcept {
+    if (installed.load(std::memory_order_relaxed)) sigaction(SIGABRT, &old_actions[SIGABRT], nullptr);
+    std::abort();
 }
 
 AlternateStack::AlternateStack() {

@@ -32,9 +32,13 @@ void check_stack_place(const Worker& worker, std::uint32_t index, std::uint64_t 
         report_damaged_canary(worker, index);
 }
 
-// Installs the handlers of SIGSEGV and SIGBUS (SA_ONSTACK), keeping those that were there for faults that are none of ours.
+// Installs the handlers of all faults (SA_ONSTACK), keeping those that were there for faults that are none of ours, and for those that are not
+// survived (signals/faults.h).
 void install_fault_handlers();
 void remove_fault_handlers();
+
+// abort() after a sentence about a mistake of the program, on whatever stack: no policy of faults makes the program go on after it.
+[[noreturn]] void end_program() noexcept;
 
 // An alternate signal stack for the calling thread, so that a fault on a coroutine's stack can be reported at all.
 class AlternateStack {

@@ -18,10 +18,7 @@ namespace {
 
 constexpr const char* kClassNames[] = {"micro", "small", "medium", "large"};
 
-struct Identified {
-    char name[64];
-    char place[224];
-    unsigned long long identity;
+struct Identified : ReportedCoroutine {
     std::uint8_t pool;
     unsigned size_class;
     unsigned slot_bytes;
@@ -37,19 +34,8 @@ void copy(char* to, std::size_t bytes, std::string_view from) {
 
 Identified identify(std::uint32_t index) {
     Identified who{};
+    static_cast<ReportedCoroutine&>(who) = reported_coroutine(index);
     const wire::CoroutineRecord& self = record(index);
-    const std::uint32_t site = detail(index).site.load(std::memory_order_relaxed);
-    const std::uint32_t name = detail(index).name.load(std::memory_order_relaxed);
-    who.identity = detail(index).identity.load(std::memory_order_relaxed);
-    if (site != wire::kNone) {
-        const wire::SiteRecord& place = g_runtime->sites.record(site);
-        char file[192];
-        copy(who.name, sizeof who.name, g_runtime->segment->string(name != wire::kNone ? name : place.name));
-        copy(file, sizeof file, g_runtime->segment->string(place.file));
-        std::snprintf(who.place, sizeof who.place, "%s:%u", file, place.line);
-    } else {
-        copy(who.place, sizeof who.place, "an unknown site");
-    }
     who.pool = self.pool;
     who.size_class = static_cast<unsigned>(g_runtime->pools.size_class(self.pool));
     const Pools& pools = g_runtime->pools;
@@ -70,14 +56,16 @@ void say_what(const Identified& who, std::uint32_t worker, const OverflowSeen& s
     }
     say("cprime: stack overflow in coroutine %llu \"%s\" spawned at %s on worker %u: %s; its class is %s "
         "(%u bytes%s): %s\n",
-        who.identity, who.name, who.place, worker, seen.sign, kClassNames[who.size_class], who.slot_bytes,
-        grown, wanted);
+        static_cast<unsigned long long>(who.identity), who.name, who.place, worker, seen.sign,
+        kClassNames[who.size_class], who.slot_bytes, grown, wanted);
 }
 
 void say_ways(const Identified& who) {
     say("  to mend it, one of:\n");
     if (who.pool == kPoolLarge) {
         say("    no class is larger: reduce its recursion or its frames\n");
+    } else if (who.pool == kPoolSignalSmall) {
+        say("    a larger one at the handler: cprime::SignalComplexity::complex\n");
     } else if (who.pool == kPoolSignal) {
         say("    the deep work in a coroutine of its own: {.size_class = cprime::size_class::large}\n");
     } else {
@@ -96,6 +84,8 @@ void say_ways(const Identified& who) {
 // release, since the frames' walk keeps its state in static memory.
 std::atomic<pid_t> reporter{0};
 
+}  // namespace
+
 bool begin_report() {
     const pid_t self = gettid();
     for (pid_t nobody = 0; !reporter.compare_exchange_weak(nobody, self, std::memory_order_acquire);
@@ -106,17 +96,40 @@ bool begin_report() {
     return true;
 }
 
-}  // namespace
+void end_report() {
+    reporter.store(0, std::memory_order_release);
+}
+
+ReportedCoroutine reported_coroutine(std::uint32_t index) {
+    ReportedCoroutine who{};
+    const std::uint32_t site = detail(index).site.load(std::memory_order_relaxed);
+    const std::uint32_t name = detail(index).name.load(std::memory_order_relaxed);
+    who.identity = detail(index).identity.load(std::memory_order_relaxed);
+    if (site == wire::kNone) {
+        copy(who.place, sizeof who.place, "an unknown site");
+        return who;
+    }
+    const wire::SiteRecord& place = g_runtime->sites.record(site);
+    char file[192];
+    copy(who.name, sizeof who.name, g_runtime->segment->string(name != wire::kNone ? name : place.name));
+    copy(file, sizeof file, g_runtime->segment->string(place.file));
+    std::snprintf(who.place, sizeof who.place, "%s:%u", file, place.line);
+    return who;
+}
 
 void say_overflow(std::uint32_t index, std::uint32_t worker, const OverflowSeen& seen) {
     if (!begin_report()) return;
+    say_overflow_in_turn(index, worker, seen);
+    end_report();
+}
+
+void say_overflow_in_turn(std::uint32_t index, std::uint32_t worker, const OverflowSeen& seen) {
     const Identified who = identify(index);
     say_what(who, worker, seen);
     const bool knows = seen.lowest != 0 && seen.lowest < who.bounds.low;
     say_unheld_overflow(index, knows ? who.bounds.high - seen.lowest : who.bounds.high - who.bounds.low);
     say_ways(who);
     say_backtrace(seen.rip, seen.faulted);
-    reporter.store(0, std::memory_order_release);
 }
 
 }  // namespace cprime::detail

@@ -29,5 +29,19 @@ struct OverflowSeen {
 // Writes the report of coroutine `index`, which runs on `worker`. Several workers take turns; a second report from within
 // the first is left out.
 void say_overflow(std::uint32_t index, std::uint32_t worker, const OverflowSeen& seen);
+// The same by who has the turn.
+void say_overflow_in_turn(std::uint32_t index, std::uint32_t worker, const OverflowSeen& seen);
+
+// The turn to report: waits while another thread has it. False: the caller has it already.
+bool begin_report();
+void end_report();
+
+// `coroutine 7 "deep" spawned at src/work.cpp:88`, in the words of all reports.
+struct ReportedCoroutine {
+    char name[64];
+    char place[224];
+    std::uint64_t identity;
+};
+ReportedCoroutine reported_coroutine(std::uint32_t index);
 
 }  // namespace cprime::detail

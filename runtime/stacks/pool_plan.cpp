@@ -31,6 +31,10 @@ constexpr PoolGeometry window(std::uint32_t window_bytes, std::uint32_t deep_byt
             .deep_bytes = deep_bytes,
             .colour_steps = 16};
 }
+// A Small slot has a line between it and the next instead of a colour, and 256-byte slots never aliased.
+constexpr PoolGeometry kSmall = {.stride_bytes = kSmallBytes + 64,
+                                 .slot_bytes = kSmallBytes,
+                                 .canary_bytes = kCanaryBytes};
 constexpr PoolGeometry kMedium = window(kMediumWindow, 0);
 constexpr PoolGeometry kWide = window(kWideWindow, kWideWindow / 2);
 constexpr PoolGeometry kLarge = {.stride_bytes = kLargeBytes + kGuardBytes,
@@ -51,16 +55,12 @@ static_assert(kPoolMicro == CPRIME_MICRO_POOL && (kSanitizerSlots || kMicroBytes
 
 }  // namespace
 
-// A Small slot has a line between it and the next instead of a colour, and 256-byte slots never aliased.
 const PoolPlan kPoolPlans[kPoolsCount] = {
     {"micro",
      SizeClass::kMicro,
      PoolPurpose::kOrdinary,
      {.stride_bytes = kMicroBytes, .slot_bytes = kMicroBytes, .canary_bytes = kCanaryBytes}},
-    {"small",
-     SizeClass::kSmall,
-     PoolPurpose::kOrdinary,
-     {.stride_bytes = kSmallBytes + 64, .slot_bytes = kSmallBytes, .canary_bytes = kCanaryBytes}},
+    {"small", SizeClass::kSmall, PoolPurpose::kOrdinary, kSmall},
     {"medium", SizeClass::kMedium, PoolPurpose::kOrdinary, kMedium},
     {"large", SizeClass::kLarge, PoolPurpose::kOrdinary, kLarge},
     {"signal", SizeClass::kMedium, PoolPurpose::kSignal, kMedium},
@@ -70,6 +70,7 @@ const PoolPlan kPoolPlans[kPoolsCount] = {
      SizeClass::kMicro,
      PoolPurpose::kLocal,
      {.stride_bytes = kMicroBytes, .slot_bytes = kMicroBytes, .canary_bytes = kCanaryBytes}},
+    {"signal-small", SizeClass::kSmall, PoolPurpose::kSignal, kSmall},
 };
 
 }  // namespace cprime::detail

@@ -8,6 +8,7 @@
 //   wide       as medium       top of a window of 256 KiB, for sites whose stacks have grown once. It is lifted in two steps: who needs the
 //                              second one has used half of the window, and its site is better off in Large
 //   local      as micro        in memory of the program: MicroPool
+//   signal-small  as small     the same, for handlers that say they need no more
 //   emergency  as medium       for signals when the signal pool is full or memory is refused
 //
 //   one slot of a window, low addresses on the left; deep_bytes is 0 where the reserve is lifted at once
@@ -36,7 +37,8 @@ inline constexpr std::uint8_t kPoolSignal = 4;
 inline constexpr std::uint8_t kPoolWide = 5;
 inline constexpr std::uint8_t kPoolEmergency = 6;
 inline constexpr std::uint8_t kPoolLocal = 7;  // memory of MicroPools: see local_pools.h
-inline constexpr std::uint8_t kPoolsCount = 8;
+inline constexpr std::uint8_t kPoolSignalSmall = 8;
+inline constexpr std::uint8_t kPoolsCount = 9;
 
 inline constexpr std::uint32_t kGuardBytes = coroscope::wire::kPageBytes;
 
@@ -68,6 +70,7 @@ extern const PoolPlan kPoolPlans[kPoolsCount];
 // The class as users know it: 0..3.
 inline constexpr std::uint8_t class_of(std::uint8_t pool) {
     if (pool == kPoolLocal) return kPoolMicro;
+    if (pool == kPoolSignalSmall) return kPoolSmall;
     return pool <= kPoolLarge ? pool : kPoolMedium;
 }
 

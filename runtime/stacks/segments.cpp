@@ -268,6 +268,21 @@ void Segments::release(Worker& worker, std::uint32_t index) {
     cut_after(worker, own);
 }
 
+std::uint32_t Segments::forget(std::uint32_t index) {
+    if ((record(index).flags.load(std::memory_order_relaxed) & wire::kCoroutineSegments) == 0) return 0;
+    blocks_[index] = nullptr;
+    std::uint32_t had = 0;
+    const std::uint32_t count = segment_->header()
+                                    .sections[static_cast<std::uint32_t>(SectionKind::kStackSegments)]
+                                    .records_used.load(std::memory_order_acquire);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (records_[i].coroutine.load(std::memory_order_relaxed) != index) continue;
+        records_[i].coroutine.store(kNone, std::memory_order_relaxed);
+        ++had;
+    }
+    return had;
+}
+
 // Called by grow_x86_64.S.
 extern "C" std::uint64_t cprime_new_segment(std::uint64_t limit, std::uint64_t bytes, std::uint64_t wanter,
                                             std::uint64_t rsp) noexcept {

@@ -75,6 +75,9 @@ public:
     // It has ended: gives back everything.
     void release(Worker& worker, std::uint32_t index);
 
+    // It was abandoned: its segments are never used again, nor anything it has written in them believed. How many it had.
+    std::uint32_t forget(std::uint32_t index);
+
 private:
     struct Block;
 

@@ -7,6 +7,7 @@
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/parking.h"
 #include "runtime/scheduler/tables.h"
+#include "runtime/signals/signals.h"
 
 namespace cprime::detail {
 
@@ -31,10 +32,9 @@ void SlotGates::start(Pools& pools, const PoolConfig& config) {
         if (classes[i]->slots_max != 0) gate.max = classes[i]->slots_max;
         gate.closed = classes[i]->slots_max != 0 || gate.when_full == WhenFull::wait;
     }
-    if (config.signal_slots_max != 0) {
-        gates_[kGateSignal].max = config.signal_slots_max;
-        gates_[kGateSignal].closed = true;
-    }
+    // Both always: the signal thread may wait for what comes back.
+    if (config.signal_slots_max != 0) gates_[kGateSignal].max = config.signal_slots_max;
+    gates_[kGateSignal].closed = true;
     gates_[kGateEmergency].max = config.emergency_slots;
     gates_[kGateEmergency].closed = true;
 }
@@ -72,7 +72,9 @@ SlotGrant SlotGates::take_slowly(Worker* worker, std::uint8_t pool) {
     while (true) {
         SlotGrant grant = take_from(worker, pool);
         if (grant.slot != kNone || pool == kPoolEmergency) return grant;
-        if (pool == kPoolSignal) {
+        if (pool == kPoolSignalSmall) {
+            pool = kPoolSignal;
+        } else if (pool == kPoolSignal) {
             pool = kPoolEmergency;
         } else if (pool == kPoolWide) {
             pool = kPoolMedium;  // a narrower window is better than none
@@ -130,8 +132,11 @@ void SlotGates::give_back_at(Worker* worker, std::uint8_t pool, std::uint32_t sl
         if (taken.request == nullptr) {
             pools_->free(worker, pool, slot);
             --gate.in_use;
-            return;
         }
+    }
+    if (taken.request == nullptr) {
+        if (gate_of(pool) >= kGateSignal) signal_slot_is_back();
+        return;
     }
     taken.request->slot_given(pool, slot);
     if (emit::listening(wire::kCategoryPool)) emit::probe::pool_allocate(ring_of(worker), 0, slot, pool);

@@ -101,7 +101,7 @@ private:
     static constexpr std::uint8_t kGatesCount = 6;
 
     static constexpr std::uint8_t gate_of(std::uint8_t pool) {
-        if (pool == kPoolSignal) return kGateSignal;
+        if (pool == kPoolSignal || pool == kPoolSignalSmall) return kGateSignal;
         return pool == kPoolEmergency ? kGateEmergency : class_of(pool);
     }
     static bool enter(Gate& gate);

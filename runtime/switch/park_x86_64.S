@@ -31,7 +31,6 @@
 //
 // Sampling: the scheduler sets worker->sampling to 1. The next entry takes a fenced time stamp and makes it 2, the exit of the same
 // call takes another and makes it 0. One branch at either end while nothing is sampled.
-//
 // The bare switch, which knows no worker, is in bare_switch_x86_64.S.
 #include "instrumentation/wire/stack_segment_offsets.h"
 #include "runtime/stacks/canary_words.h"
@@ -76,11 +75,12 @@ cprime_park:
     movq    %rbx, %rdi
     movq    %rbp, %rsi
     call    cprime_sanitizer_leave_coroutine
+#endif
+.Lon_worker:
     movq    CPRIME_WORKER_STACK_TOP(%rbx), %rsp
+#ifdef CPRIME_FIBER_ANNOTATIONS
     movq    %rbx, %rdi
     call    cprime_sanitizer_on_worker
-#else
-    movq    CPRIME_WORKER_STACK_TOP(%rbx), %rsp
 #endif
     movq    %rbx, %rdi
     movl    CPRIME_WORKER_CURRENT_INDEX(%rbx), %esi
@@ -140,6 +140,17 @@ cprime_park:
     xorl    %edi, %edi
     movl    $-1, %esi
     jmp     *%rax
+// Where a fault handler sends a worker (signals/faults.h): rbx = worker, rbp = function, r13 = argument, r12 = a frame; rsp is its own.
+    .globl  cprime_fault_landing
+    .cfi_def_cfa %r12, 64
+cprime_fault_landing:
+    movq    $0, %fs:COROSCOPE_STACK_LIMIT_TLS
+#ifdef CPRIME_FIBER_ANNOTATIONS
+    movq    %rbx, %rdi
+    movq    %rbp, %rsi
+    call    cprime_sanitizer_leave_coroutine
+#endif
+    jmp     .Lon_worker
     .cfi_endproc
     .size   cprime_park, . - cprime_park
 

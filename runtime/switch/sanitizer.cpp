@@ -11,6 +11,7 @@
 
 #include "runtime/by_hand/whereabouts.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/signals/fault_ending.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -99,7 +100,8 @@ void sanitizer_destroy(std::uint32_t) {}
 extern "C" {
 CPRIME_UNINSTRUMENTED void cprime_sanitizer_leave_coroutine(Worker* worker, ParkFunction function) {
     // Without a place to save it to, the fake stack of a coroutine that ends is given back.
-    void** save = function == &cprime_exit_coroutine ? nullptr : &all_tags[worker->current_index];
+    const bool ends = function == &cprime_exit_coroutine || function == &end_faulted;
+    void** save = ends ? nullptr : &all_tags[worker->current_index];
     __sanitizer_start_switch_fiber(save, reinterpret_cast<void*>(worker->stack_low),
                                    worker->stack_high - worker->stack_low);
 }

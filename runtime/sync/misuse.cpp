@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/entry/runtime_state.h"
+#include "runtime/signals/faults.h"
 
 namespace cprime::detail {
 namespace {
@@ -69,7 +70,7 @@ void check_unused(const wire::WaitableRecord& object) {
                                       : 0;
     const std::uint32_t waiting = object.waiting.load(kRelaxed);
     const std::uint32_t threads = object.threads_waiting.load(kRelaxed);
-    if (owner != 0) {
+    if (owner != 0 && !g_faults.was_abandoned(owner)) {
         why = party(owner) + " holds it";
     } else if (readers != 0) {
         why = counted(readers, "reader") + (readers == 1 ? " holds it" : " hold it");

@@ -124,7 +124,8 @@ void StallWatch::judge(const Worker& worker, Seen& seen) {
     // Acquire: its record and its name were written before it was made ready, or parked last.
     static_cast<void>(record(seen.coroutine).sequence.load(std::memory_order_acquire));
     const std::uint32_t site = detail(seen.coroutine).site.load(std::memory_order_acquire);
-    const std::string who = coroutine_and_site_text(seen.coroutine);
+    const bool is_handler = detail(seen.coroutine).priority.load(kRelaxed) == wire::Priority::kSignal;
+    const std::string who = (is_handler ? "signal handler " : "") + coroutine_and_site_text(seen.coroutine);
     if (worker.record->switches.load(kRelaxed) != seen.switches) return;
     seen.judged = true;
     const auto told_end = told_.begin() + static_cast<std::ptrdiff_t>(told_count_);

@@ -6,6 +6,7 @@
 #include "runtime/channels/arms.h"
 #include "runtime/channels/channel_tables.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/signals/faults.h"
 #include "runtime/sync/waitable_tables.h"
 
 namespace cprime::detail {
@@ -130,6 +131,7 @@ void WaitPicture::add_owners() {
         const std::uint64_t owner = g_waitables.record(index).owner.load(kRelaxed);
         const std::uint32_t holder = owner == 0 || wire::owner_is_thread(owner) ? wire::kNone
                                                                                 : index_of(owner);
+        if (g_faults.was_abandoned(owner)) continue;  // nobody will ever unlock it
         if (holder == wire::kNone) {
             marks_[node] |= kAnyone;
         } else {

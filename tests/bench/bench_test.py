@@ -30,6 +30,7 @@ ROWS = {  # name: peers that must be there
     "channel_buffered_128": {"go", "boost_fiber", "asio"},
     "select_2": {"go", "asio"},
     "fan_in_10k": {"go", "boost_fiber", "asio"},
+    "signal": {"sigaction", "go"},
     "timer_1m": {"go", "boost_fiber", "asio"},
     "timer_1m_cancelled": {"go", "asio"},
     "skynet_1m_1_worker": {"go", "boost_fiber", "asio"},

@@ -137,6 +137,7 @@ class Export(unittest.TestCase):
         self.assertEqual(set(zones), {"parse", "expression"})
         self.assertEqual(sum(zones.values()), self.events["zone-begin"])
         self.assertEqual(sum(e["ph"] == "C" and e["name"] == "spread" for e in events), self.events["counter"])
+        self.assertEqual(sum(e["ph"] == "i" and e["cat"] == "signal" and e["name"].startswith("signal ") for e in events), self.events["signal"])
         told = [e["name"] for e in events if e["ph"] == "i" and e["cat"] == "told"]
         self.assertTrue(told)
         for text in told:
@@ -223,6 +224,12 @@ class Export(unittest.TestCase):
         self.assertEqual(sorted(row[1:] for row in said), sorted(row[1:] for row in texts))
         for ours, theirs in zip(sorted(said), sorted(texts)):
             self.nearly(ours[0], theirs[0], 1)
+        signals = tables("signals")
+        self.assertGreater(len(signals), 0)
+        for kind in ("signal", "signal-handled"):
+            ours = [(row["signal"], row["detail"]) for row in signals if row["event"] == kind]
+            theirs = [(event["object"].removeprefix("signal:"), event["detail"]) for event in self.query(kind)]
+            self.assertEqual(sorted(ours), sorted(theirs))
         zones = tables("zones")
         self.assertGreater(len(zones), 10)
         self.assertEqual(len(zones), self.events["zone-begin"])

@@ -1,13 +1,14 @@
-// What a frame of the window costs with a pool of a million slots: CPU time of the frame's thread, between NewFrame and Render.
+// What a frame of the window costs: CPU time of the frame's thread, between NewFrame and Render. ./dev frames
 //
-//   frame_cost [--slots N] [--frames N] [--json]
+//   frame_cost [--slots N] [--swarm N] [--frames N] [--gl] [--json]
 //
-// The window is the real one (views::MainWindow, 1600 x 1000), its session synthetic (crowd.h). Textures are OpenGL's where this machine has
-// an EGL, else a copy in memory. Three kinds of frame are told apart:
+// The window is the real one (views::MainWindow, 1600 x 1000), its sessions synthetic: a pool of a million slots (crowd.h), a program of 100,000
+// coroutines (fake_session.h) in each preset and in each view that lists them, and one with a wait graph of 500 nodes. Textures are a copy in
+// memory, with --gl OpenGL's where this machine has an EGL. Three kinds of frame are told apart:
 //
 //   still     nothing changed since the frame before
-//   takes     the frame that takes a newer Moment, 2 % of whose coroutines are in another state, and lets go of the old one
-//   shows     the frame in which the model of that Moment has arrived from the background and reaches the screen
+//   takes     the frame that takes a newer Moment, and lets go of the old one; in the crowd 2 % of the coroutines are in another state
+//   shows     the frame in which the models of that Moment have arrived from the background and reach the screen
 //
 // What the graphics driver does after Render is not counted: with a graphics card it is not this processor's. What the background thread
 // computes a Moment is printed apart.
@@ -16,12 +17,14 @@
 #include <time.h>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -37,6 +40,7 @@ namespace {
 using namespace coroscope;
 
 constexpr int kWidth = 1600, kHeight = 1000;
+constexpr int kSettleFramesMax = 100;
 
 double thread_cpu_ms() {
     timespec now{};
@@ -65,21 +69,26 @@ public:
 
 struct Times {
     std::vector<double> ms;
-    double min() const { return *std::min_element(ms.begin(), ms.end()); }
-    double median() const {
+    // Of the sorted times, the one below which this share of them lies.
+    double quantile(double share) const {
         std::vector<double> sorted = ms;
         std::sort(sorted.begin(), sorted.end());
-        return sorted[sorted.size() / 2];
+        return sorted[std::min(sorted.size() - 1, static_cast<std::size_t>(share * static_cast<double>(sorted.size())))];
     }
-    double max() const { return *std::max_element(ms.begin(), ms.end()); }
+    double min() const { return quantile(0); }
+    double median() const { return quantile(0.5); }
+    double p99() const { return quantile(0.99); }
 };
 
 struct Level {
-    const char* name;
-    const char* preset;  // "" = the heatmap alone
-    int cell;            // 0 = all visible
-    bool middle;         // scrolled to the middle slot
+    std::string name;
+    std::string preset;   // "" = one view alone
+    std::string view;     // that one
+    int cell = 0;         // of the heatmap; 0 = all visible
+    bool middle = false;  // scrolled to the middle slot
 };
+
+using MomentPtr = std::shared_ptr<const traces::Moment>;
 
 struct Row {
     std::string name;
@@ -88,12 +97,15 @@ struct Row {
 
 class Stage {
 public:
-    explicit Stage(std::uint32_t slots) : window_([this] { wake(); }) {
+    // Between `first` and `second` the session goes to and fro.
+    Stage(MomentPtr first, MomentPtr second, bool gl) : window_([this] { wake(); }), first_(std::move(first)), second_(std::move(second)) {
         ImGui::GetIO().IniFilename = nullptr;
         app::PlatformOptions options;
         options.width = kWidth;
         options.height = kHeight;
-        if (auto made = app::make_offscreen_platform(options); made.ok()) platform_ = std::move(made).value();
+        if (gl) {
+            if (auto made = app::make_offscreen_platform(options); made.ok()) platform_ = std::move(made).value();
+        }
         ImGui::GetIO().DisplaySize = {kWidth, kHeight};
         window_.set_up(*views::find_theme("dark"), 1, platform_ != nullptr ? platform_->textures() : memory_);
         if (platform_ == nullptr) {
@@ -101,10 +113,6 @@ public:
             int width = 0, height = 0;
             ImGui::GetIO().Fonts->GetTexDataAsRGBA32(&pixels, &width, &height);
         }
-        views::CrowdOptions crowd;
-        crowd.slots = slots;
-        first_ = views::make_crowd(crowd);
-        second_ = views::next_crowd(*first_, 0.02, 2);
         session_ = std::make_shared<views::FakeSession>(views::FakeOptions{});
         session_->publish(first_);
         window_.open(session_);
@@ -119,7 +127,7 @@ public:
         show(level);
         for (int i = 0; i < frames; ++i)
             row.still.ms.push_back(frame());
-        for (int i = 0; i < frames; ++i) {
+        for (int i = 0; i < std::max(3, frames / 10); ++i) {
             // A copy of its own, so that the window holds the last reference to the Moment before, as with a live session.
             session_->publish(std::make_shared<const traces::Moment>(i % 2 == 0 ? *second_ : *first_));
             wait_idle();
@@ -154,16 +162,18 @@ private:
         }
         return cost;
     }
-    // Frames until one takes the newer Moment: its cost. The window waits as long as its background worked before it takes another.
+    // The frame that takes the newer Moment: its cost. The window waits as long as its background worked before it takes another.
     double take() {
         const traces::Moment* before = window_.workspace().moment.get();
-        double cost = 0;
-        while (window_.workspace().moment.get() == before)
+        double cost = frame();
+        while (window_.workspace().moment.get() == before) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
             cost = frame();
+        }
         return cost;
     }
     void settle() {
-        for (int i = 0; i < 8 || !window_.settled(); ++i) {
+        for (int i = 0; i < 8 || (i < kSettleFramesMax && !window_.settled()); ++i) {
             wait_idle();
             frame();
             window_.workspace()
@@ -172,15 +182,22 @@ private:
     }
     void show(const Level& level) {
         if (!window_.panels().maximised().empty()) window_.panels().maximise(window_.panels().maximised());
-        window_.use_preset(*level.preset != '\0' ? level.preset : "overview");
-        if (*level.preset == '\0') window_.panels().maximise("pools");
+        window_.use_preset(!level.preset.empty() ? level.preset : "overview");
+        if (level.preset.empty()) {
+            window_.show(level.view);
+            window_.panels().maximise(level.view);
+        }
         static_cast<views::PoolView*>(window_.view("pools"))
             ->set_level(level.cell != 0 ? std::optional<int>(level.cell) : std::nullopt);
         settle();
         window_.workspace().clear_selection();
         settle();
-        const auto slots = static_cast<std::uint32_t>(first_->state.pools[0].slots());
-        window_.workspace().select_slot({0, level.middle ? slots / 2 : 0});
+        if (level.view == "pools") {
+            const auto slots = static_cast<std::uint32_t>(first_->state.pools[0].slots());
+            window_.workspace().select_slot({0, level.middle ? slots / 2 : 0});
+        } else {
+            window_.workspace().select_coroutine(views::kFakeConsumer);  // who has words
+        }
         settle();
     }
 
@@ -190,8 +207,39 @@ private:
     MemoryTextures memory_;
     views::MainWindow window_;
     std::shared_ptr<views::FakeSession> session_;
-    std::shared_ptr<const traces::Moment> first_, second_;
+    MomentPtr first_, second_;
 };
+
+MomentPtr program_at(std::uint32_t swarm, traces::TimeNs t) {
+    views::FakeOptions options;
+    options.swarm = swarm;
+    return views::make_fake_moment(options, t);
+}
+
+// The same program, in which each of the first 250 of the swarm waits for a channel of its own: 500 nodes that do not look alike.
+MomentPtr with_wait_graph(const traces::Moment& from) {
+    constexpr std::uint32_t kPairs = 250;
+    auto moment = std::make_shared<traces::Moment>(from);
+    inspect::StateImage& state = moment->state;
+    std::uint32_t made = 0;
+    for (inspect::CoroutineImage& coroutine : state.coroutines) {
+        if (made == kPairs || coroutine.identity < views::kFakeSwarmFirst) continue;
+        inspect::ChannelImage channel = state.channels.front();
+        channel.index = static_cast<std::uint32_t>(state.channels.size());
+        channel.identity = channel.index + 1;
+        channel.name = 0;
+        channel.length = 0;
+        channel.senders_waiting = 0;
+        channel.receivers_waiting = 1;
+        coroutine.state = wire::CoroutineState::kParked;
+        coroutine.reason = wire::WaitReason::kChannelReceive;
+        coroutine.wait_object = channel.index;
+        state.channels.push_back(channel);
+        ++made;
+    }
+    state.index();
+    return moment;
+}
 
 // What the background computes for one Moment of the heatmap.
 Times model_cost(const traces::Moment& moment, int frames) {
@@ -205,69 +253,113 @@ Times model_cost(const traces::Moment& moment, int frames) {
     return times;
 }
 
-int run(std::uint32_t slots, int frames, bool json) {
-    static constexpr Level kLevels[] = {{"heatmap, all visible", "", 0, false},
-                                        {"heatmap, 1 px a slot", "", 1, true},
-                                        {"heatmap, 4 px, in the middle", "", 4, true},
-                                        {"heatmap, 24 px, in the middle", "", 24, true},
-                                        {"window, preset overview", "overview", 0, false}};
-    Stage stage(slots);
+struct Report {
     std::vector<Row> rows;
-    for (const Level& level : kLevels)
-        rows.push_back(stage.measure(level, frames));
-    const Times model = model_cost(stage.moment(), frames);
-    double worst = 0;
-    for (const Row& row : rows)
-        worst = std::max({worst, row.still.median(), row.takes.median(), row.shows.median()});
-    if (json) {
-        nlohmann::json out = {{"slots", slots}, {"textures", stage.textures()}, {"frame_build_ms", worst}};
-        for (const Row& row : rows) {
-            for (const auto& [kind, times] :
-                 {std::pair{"still", &row.still}, {"takes", &row.takes}, {"shows", &row.shows}})
-                out["rows"][row.name][kind] = {{"min", times->min()}, {"median", times->median()}};
-        }
-        out["background_ms"] = {{"min", model.min()}, {"median", model.median()}};
-        std::puts(out.dump(1).c_str());
-        return 0;
+    const char* textures = "";
+
+    void measure(Stage& stage, const std::vector<Level>& levels, int frames) {
+        textures = stage.textures();
+        for (const Level& level : levels)
+            rows.push_back(stage.measure(level, frames));
     }
-    fmt::print("CPU of the frame's thread in ms, {} slots, {} frames each, textures: {}\n\n", slots, frames,
-               stage.textures());
-    fmt::print("{:<32}{:>18}{:>18}{:>18}\n{:<32}", "", "still", "takes a Moment", "shows it", "");
+    double worst_median() const {
+        double worst = 0;
+        for (const Row& row : rows)
+            worst = std::max({worst, row.still.median(), row.takes.median(), row.shows.median()});
+        return worst;
+    }
+};
+
+std::vector<Level> program_levels() {
+    std::vector<Level> levels;
+    for (const views::Preset& preset : views::presets())
+        levels.push_back({fmt::format("preset {}", preset.name), preset.name, ""});
+    for (const char* view : {"coroutines", "stack", "waits", "channels", "histograms", "workers", "timeline", "sizes", "lints"})
+        levels.push_back({fmt::format("{} alone", view), "", view});
+    return levels;
+}
+
+void print(const Report& report, int frames) {
+    fmt::print("CPU of the frame's thread in ms, {} still frames each and a tenth of the others, textures: {}\n\n", frames, report.textures);
+    fmt::print("{:<36}{:>18}{:>18}{:>18}\n{:<36}", "", "still", "takes a Moment", "shows it", "");
     for (int i = 0; i < 3; ++i)
-        fmt::print("{:>9}{:>9}", "min", "median");
+        fmt::print("{:>9}{:>9}", "median", "p99");
     fmt::print("\n");
-    for (const Row& row : rows) {
-        fmt::print("{:<32}", row.name);
+    for (const Row& row : report.rows) {
+        fmt::print("{:<36}", row.name);
         for (const Times* times : {&row.still, &row.takes, &row.shows})
-            fmt::print("{:>9.2f}{:>9.2f}", times->min(), times->median());
+            fmt::print("{:>9.2f}{:>9.2f}", times->median(), times->p99());
         fmt::print("\n");
     }
-    fmt::print("\nmodel of a Moment, off the frame: min {:.2f}, median {:.2f}\n", model.min(), model.median());
-    fmt::print("worst median of a frame: {:.2f} ms\n", worst);
+}
+
+int run(std::uint32_t slots, std::uint32_t swarm, int frames, bool gl, bool json) {
+    Report report;
+    views::CrowdOptions options;
+    options.slots = slots;
+    MomentPtr crowd = views::make_crowd(options);
+    const Times model = model_cost(*crowd, std::min(frames, 10));
+    {
+        Stage stage(crowd, views::next_crowd(*crowd, 0.02, 2), gl);
+        report.measure(stage,
+                       {{fmt::format("{} slots, all visible", slots), "", "pools"},
+                        {"the same, 1 px a slot", "", "pools", 1, true},
+                        {"the same, 4 px, in the middle", "", "pools", 4, true},
+                        {"the same, 24 px, in the middle", "", "pools", 24, true},
+                        {"the same, preset overview", "overview", "pools"}},
+                       frames);
+    }
+    crowd = nullptr;
+    const MomentPtr first = program_at(swarm, 1'500'000'000), second = program_at(swarm, 1'600'000'000);
+    {
+        Stage stage(first, second, gl);
+        report.measure(stage, program_levels(), frames);
+    }
+    {
+        Stage stage(with_wait_graph(*first), with_wait_graph(*second), gl);
+        report.measure(stage, {{"wait graph of 500 nodes", "", "waits"}}, frames);
+    }
+    if (!json) {
+        print(report, frames);
+        fmt::print("\nheatmap's model of a Moment, off the frame: min {:.2f}, median {:.2f}\n", model.min(), model.median());
+        fmt::print("worst median of a frame: {:.2f} ms\n", report.worst_median());
+        return 0;
+    }
+    nlohmann::json out = {{"slots", slots}, {"swarm", swarm}, {"textures", report.textures}, {"frame_build_ms", report.worst_median()}};
+    for (const Row& row : report.rows) {
+        for (const auto& [kind, times] : {std::pair{"still", &row.still}, {"takes", &row.takes}, {"shows", &row.shows}})
+            out["rows"][row.name][kind] = {{"min", times->min()}, {"median", times->median()}, {"p99", times->p99()}};
+    }
+    out["background_ms"] = {{"min", model.min()}, {"median", model.median()}};
+    std::puts(out.dump(1).c_str());
     return 0;
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-    std::uint32_t slots = 1U << 20;
-    int frames = 10;  // of each kind; a software renderer takes minutes for all
-    bool json = false;
+    std::uint32_t slots = 1U << 20, swarm = 100'000;
+    int frames = 100;  // that are still; a tenth of the others
+    bool json = false, gl = false;
     for (int i = 1; i < count; ++i) {
         const std::string argument = arguments[i];
         if (argument == "--json") {
             json = true;
+        } else if (argument == "--gl") {
+            gl = true;
+        } else if (argument == "--swarm" && i + 1 < count) {
+            swarm = std::max(1000U, static_cast<std::uint32_t>(std::strtoul(arguments[++i], nullptr, 10)));
         } else if (argument == "--slots" && i + 1 < count) {
             slots = static_cast<std::uint32_t>(std::strtoul(arguments[++i], nullptr, 10)) / 512 * 512;
         } else if (argument == "--frames" && i + 1 < count) {
             frames = std::max(1, std::atoi(arguments[++i]));
         } else {
-            std::fprintf(stderr, "usage: frame_cost [--slots N] [--frames N] [--json]\n");
+            std::fprintf(stderr, "usage: frame_cost [--slots N] [--swarm N] [--frames N] [--gl] [--json]\n");
             return 2;
         }
     }
     ImGui::CreateContext();
-    const int code = run(std::max(slots, 512U), frames, json);
+    const int code = run(std::max(slots, 512U), swarm, frames, gl, json);
     ImGui::DestroyContext();
     return code;
 }

@@ -1,6 +1,8 @@
 // See directory.h.
 #include "traces/analyses/directory.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace coroscope::analyses {
@@ -93,6 +95,13 @@ std::string Directory::site_name(std::uint32_t site) const {
 std::string Directory::string(std::uint32_t string) const {
     const std::string_view text = end_->text(string);
     return text.empty() ? "?" : std::string(text);
+}
+
+std::string Directory::signal(std::uint32_t index) const {
+    inspect::SignalImage unknown;
+    unknown.index = index;
+    const auto known = std::find_if(end_->signals.begin(), end_->signals.end(), [&](const inspect::SignalImage& s) { return s.index == index; });
+    return end_->signal_text(known == end_->signals.end() ? unknown : *known);
 }
 
 std::string Directory::name(const Life& life) const {

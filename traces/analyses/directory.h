@@ -31,6 +31,8 @@ public:
     std::string text(const Awaited& awaited) const;
     // Interned text; "?" when not known.
     std::string string(std::uint32_t string) const;
+    // "SIGUSR1", "NetworkDown".
+    std::string signal(std::uint32_t index) const;
     // Its own name, else its site's, else "coroutine".
     std::string name(const Life& life) const;
     // "file:line"; "?" when not known.

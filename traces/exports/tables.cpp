@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "traces/exports/told_rows.h"
+#include "traces/signal_words.h"
 
 namespace coroscope::exports {
 
@@ -118,6 +119,13 @@ const std::array<Table, kTablesCount>& tables() {
           {"end_ns", kInteger, ""},
           {"depth", kInteger, "how many zones it lies in"},
           {"ended", kInteger, "1: at end_ns; 0: its end is missing: it lasted until another one's, its coroutine's or the trace's"}}},
+        {"signals",
+         {{"at_ns", kInteger, ""},
+          {"event", kText, "signal: it came, or was raised; signal-handled: its handler ended; signal-dropped; fault; raise; recover"},
+          {"signal", kText, "SIGUSR1, or the type of one of the program's own"},
+          {"coroutine", kInteger, "id: who handles it, or whose fault or raise it is; missing: none, or not known"},
+          {"worker", kInteger, "on which; missing: another thread"},
+          {"detail", kText, "who sent it, how long its handler had to wait and took, what became of it"}}},
         {"losses",
          {{"since_ns", kInteger, "the first event that is missing"},
           {"until_ns", kInteger, "the first that is not"}}},
@@ -150,6 +158,7 @@ public:
         counters_.event(ordered);
         const wire::DecodedEvent& event = ordered.event;
         if (traces::ToldReader::concerns(event.type)) told_.event(ordered);
+        if (traces::is_of_signals(event.type)) signal(ordered);
         switch (event.type) {
             case EventType::kChannelCreate:
                 if (channels_.contains(event.object)) end_channel(event.object, Value());
@@ -284,6 +293,15 @@ private:
             {identity(channel.id), text_value(walk_.end().state.text(channel.name)), number(channel.capacity),
              channel.begin, end, number(channel.sent), number(channel.received)});
         channels_.erase(index);
+    }
+    void signal(const analyses::OrderedEvent& ordered) {
+        const wire::DecodedEvent& event = ordered.event;
+        const std::string name = walk_.directory().signal(event.object),
+                          detail = traces::signal_detail(event, walk_.reader().meta().clock);
+        row(TableName::kSignals,
+            {time(ordered.ticks), std::string_view(wire::event_name(event.type)), std::string_view(name),
+             ordered.current == nullptr ? Value() : identity(ordered.current->identity),
+             ordered.owner == wire::RingOwner::kWorker ? number(ordered.owner_index) : Value(), text_value(detail)});
     }
     void sites() {
         const inspect::StateImage& state = walk_.end().state;

@@ -11,6 +11,7 @@
 //   counters     numbers over time: counted from events, and those that the program tells itself
 //   messages     what it said: messages, and notes of what a coroutine is about
 //   zones        stretches of a coroutine's (or thread's) time that it named
+//   signals      what was sent to it, what it raised, faults, and what became of them
 //   losses       where events are missing
 //
 // Times are nanoseconds since the program's runtime started (`*_ns`), or lengths of time in them; `id`s of coroutines and channels are never
@@ -52,9 +53,10 @@ enum class TableName : std::uint8_t {
     kCounters,
     kMessages,
     kZones,
+    kSignals,
     kLosses
 };
-inline constexpr std::size_t kTablesCount = 11;
+inline constexpr std::size_t kTablesCount = 12;
 struct Table {
     const char* name;
     std::vector<Column> columns;

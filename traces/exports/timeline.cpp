@@ -1,5 +1,6 @@
 // See timeline.h.
 #include "traces/exports/timeline.h"
+#include "traces/signal_words.h"
 
 #include <fmt/format.h>
 
@@ -82,6 +83,7 @@ void Timeline::event(const analyses::OrderedEvent& ordered) {
             break;
         default:
             if (traces::ToldReader::concerns(ordered.event.type)) told_.event(ordered);
+            if (traces::is_of_signals(ordered.event.type)) told_.signal(ordered);
             break;
     }
 }

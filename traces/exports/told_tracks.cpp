@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "traces/signal_words.h"
+
 namespace coroscope::exports {
 
 using traces::Told;
@@ -82,6 +84,17 @@ void ToldTracks::event(const analyses::OrderedEvent& ordered) {
     reader_.take(ordered.event, static_cast<std::uint32_t>(ordered.owner) << 24 | ordered.owner_index, told_);
     for (const Told& told : told_)
         tell(told, speaker);
+}
+
+void ToldTracks::signal(const analyses::OrderedEvent& ordered) {
+    const std::string detail = traces::signal_detail(ordered.event, walk_.reader().meta().clock);
+    Instant instant;
+    instant.track = speaker_of(ordered).track;
+    instant.name = fmt::format("{} {}{}{}", wire::event_name(ordered.event.type), walk_.directory().signal(ordered.event.object),
+                               detail.empty() ? "" : ": ", detail);
+    instant.category = "signal";
+    instant.at_ns = walk_.time_ns(ordered.ticks);
+    sink_.instant(instant);
 }
 
 void ToldTracks::finish() {

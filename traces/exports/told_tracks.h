@@ -29,6 +29,8 @@ public:
 
     // Takes an event of which ToldReader::concerns().
     void event(const analyses::OrderedEvent& event);
+    // Takes an event of which traces::is_of_signals(): an instant on the track of whom it happened to.
+    void signal(const analyses::OrderedEvent& event);
     void finish();
 
 private:

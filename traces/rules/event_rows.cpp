@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "instrumentation/base/signal_name.h"
-#include "traces/rules/signal_words.h"
+#include "traces/signal_words.h"
 #include "traces/told.h"
 
 namespace coroscope::rules {
@@ -30,7 +30,7 @@ std::string said_in(const wire::DecodedEvent& event, const Names& names) {
 
 std::string detail_of(const wire::DecodedEvent& event, const Names& names, const base::ClockCalibration& clock) {
     if (traces::ToldReader::concerns(event.type)) return said_in(event, names);
-    if (is_of_signals(event.type)) return signal_detail(event, clock);
+    if (traces::is_of_signals(event.type)) return traces::signal_detail(event, clock);
     const std::uint8_t code = wire::high8(event.argument);
     switch (event.type) {
         case EventType::kSuspend:
@@ -76,7 +76,7 @@ std::string ObjectNames::of(const wire::DecodedEvent& event) const {
         return channel(event.object);
     if (event.type >= EventType::kLockAcquire && event.type <= EventType::kWaitableDestroy)
         return lock(event.object);
-    if (is_of_signals(event.type)) return signal(event.object);
+    if (traces::is_of_signals(event.type)) return signal(event.object);
     if (event.type != EventType::kSuspend) return {};
     const auto reason = static_cast<wire::WaitReason>(wire::high8(event.argument));
     if (reason == wire::WaitReason::kChannelSend || reason == wire::WaitReason::kChannelReceive)

@@ -39,22 +39,12 @@ bool notify_held(std::shared_ptr<HeldSignal> signal);
 
 }  // namespace detail
 
-// What became of the signals of one type since the Runtime was made, raise() and notify() together. Read one by one while they change.
-struct SignalCounts {
-    unsigned long long arrived = 0;  // notified or raised: delivered + coalesced + lost + those that wait or unwind
-    unsigned long long delivered = 0;  // handled by a coroutine, or recovered from
-    unsigned long long finished = 0;   // of these, to the end
-    unsigned long long failed = 0;     // of these, left by an exception or another signal
-    unsigned long long coalesced = 0;  // put together with one that was being answered (OutOfMemory)
-    unsigned long long lost = 0;       // nobody handled them
-};
-
 namespace detail {
 SignalCounts signal_counts_of(const std::type_info& type);
 }
 
 template <typename S>
-SignalCounts signal_counts() {
+SignalCounts Signals::count() const {
     static_assert(detail::Signal<S>);
     return detail::signal_counts_of(typeid(S));
 }

@@ -77,6 +77,9 @@ public:
         if (!detail::cprime_join_shortly(&request)) detail::park<&detail::join_coroutine>(&request);
         if (request.status != Status::ok) return request.status;
         if (request.may_have_failed) detail::park<&detail::take_failure>(&request);
+        if constexpr (!std::is_void_v<T>) {
+            if (__builtin_expect(request.abandoned, 0)) result_->release();
+        }
         if (__builtin_expect(std::exchange(identity_, 0) != request.identity, 0))
             detail::park<&detail::joined_at_once>(&request);
         return take(failure);
@@ -118,7 +121,10 @@ public:
         if (identity_ == 0) return;
         detail::HandleRequest request{coroutine_, std::exchange(identity_, 0), false};
         detail::park<&detail::drop_handle>(&request);
-        if constexpr (!std::is_void_v<T>) result_->release();
+        if constexpr (!std::is_void_v<T>) {
+            if (__builtin_expect(request.abandoned, 0)) result_->release();
+            result_->release();
+        }
     }
 
     // Never reused; 0 when the handle is empty.

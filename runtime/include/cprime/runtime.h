@@ -26,9 +26,9 @@
 //                            abstract socket NAME can be connected to; 'coroscope' sets it for what it launches
 // A value that cannot be used is one sentence on stderr and exit code 2.
 //
-// While a Runtime lives SIGSEGV and SIGBUS are handled on alternate stacks, to name a coroutine that ran out of stack; other faults go
-// to whoever handled them before. Workers block all signals but faults. A forked child may exec or exit: any call into the
-// runtime ends it with one sentence.
+// While a Runtime lives faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT) are handled on alternate stacks, to name the coroutine
+// (cprime/fault.h); those of other threads go to whoever handled them before. Workers block all signals but faults. A forked child may exec or
+// exit: any call into the runtime ends it with one sentence.
 //
 // Thread: make, run and destroy a Runtime on one thread that is no worker. Tested in tests/unit/runtime/runtime_test.cpp.
 #pragma once
@@ -41,8 +41,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "cprime/fault.h"
 #include "cprime/pool_config.h"
 #include "cprime/scheduling_policy.h"
+#include "cprime/signal.h"
 #include "cprime/spawn.h"
 
 namespace cprime {
@@ -88,7 +90,12 @@ struct RuntimeOptions {
     // A coroutine that has been idle for so long (cprime/idle.h says what that is) is asked to end, by a thread that looks four times in that time.
     // 0: nobody looks by himself.
     std::chrono::milliseconds reap_idle_after{0};
+    FaultOptions faults = {};  // what to do about faults of coroutines (cprime/fault.h)
     PoolConfig pools = {};  // how many stacks there are, ready or at most
+    SignalHandlers signals = {};  // that are there before the first signal can come (cprime/signal.h)
+    // False: no thread waits for signals, and the runtime takes none: each does what the system or a plain handler does about it
+    // (cprime/direct_signal.h). Nobody looks for coroutines that keep their worker then, stall_report_ms is without effect.
+    bool signal_thread = true;
 };
 
 namespace detail {

@@ -10,6 +10,7 @@ constexpr Workload kWorkloads[] = {
     {"yield_1000", yield_1000},
     {"spawn_join", spawn_join},
     {"spawn_join_1000", spawn_join_1000},
+    {"signal", plain_signal_latency},
 };
 }  // namespace
 

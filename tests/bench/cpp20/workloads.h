@@ -11,5 +11,6 @@ Measured yield_2(std::uint64_t count);          // yield.cpp
 Measured yield_1000(std::uint64_t count);       // yield.cpp
 Measured spawn_join(std::uint64_t count);       // spawn_join.cpp
 Measured spawn_join_1000(std::uint64_t count);  // spawn_join.cpp
+Measured plain_signal_latency(std::uint64_t count);  // signal.cpp
 
 }  // namespace coroscope::bench::cpp20_peer

@@ -26,6 +26,7 @@ constexpr Workload kWorkloads[] = {
     {"timers_fire", timers_fire},
     {"timers_cancelled", timers_cancelled},
     {"skynet", skynet},
+    {"signal", signal_latency},
     {"slot_lifo_1k", slot_lifo_1k},
     {"slot_lifo_small", slot_lifo_small},
     {"slot_lifo_medium", slot_lifo_medium},

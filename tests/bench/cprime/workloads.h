@@ -48,6 +48,7 @@ Measured cold_micro(std::uint64_t count);               // cold.cpp
 Measured cold_medium(std::uint64_t count);              // cold.cpp
 Measured hold_chains(std::uint64_t count);              // looked_at.cpp: they stay parked until release_held()
 Measured busy_among_held(std::uint64_t count);          // looked_at.cpp
+Measured signal_latency(std::uint64_t count);           // signal.cpp
 Measured zones(std::uint64_t count);                    // told.cpp
 Measured slices_1us(std::uint64_t count);               // told.cpp
 Measured local_signal(std::uint64_t count);             // local_signal.cpp

@@ -99,6 +99,13 @@ std::vector<Row> crowds() {
          Measure::kTime,
          0,
          {ours("fan_in_10k"), go("fan_in_10k"), boost_fiber("fan_in_10k"), asio("fan_in_10k")}},
+        {"signal",
+         "ns",
+         "from kill() to the first instruction of the handler, a coroutine; of a plain handler on the same thread; of the goroutine that "
+         "signal.Notify tells",
+         Measure::kTime,
+         0,
+         {ours("signal"), {"sigaction", "bench_cpp20", "signal", kPlain}, go("signal")}},
         {"timer_1m",
          "ms",
          "make a million coroutines that sleep (Go: timers) and wake them all, within 10 ms in no order, "

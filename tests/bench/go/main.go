@@ -31,6 +31,7 @@ var workloads = map[string]func(count uint64) measured{
 	"timers_fire":          timersFire,
 	"timers_cancelled":     timersCancelled,
 	"skynet":               skynet,
+	"signal":               signalLatency,
 	"parked":               parked,
 	"grow_first":           growFirst,
 	"cold":                 cold,

@@ -43,7 +43,7 @@ TEST_F(WindowTest, the_heatmap_shows_as_many_cells_of_a_colour_as_there_are_slot
     const auto side = static_cast<std::size_t>(cell->x1 - cell->x0);
     ASSERT_LT(side, 5U) << "no lines between cells at this size";
     const auto& pool = dumped["views"]["pools"]["pools"][2];
-    const auto channel = pool["looks"]["waits on channel"].get<std::size_t>();
+    const auto channel = pool["looks"]["on a channel"].get<std::size_t>();
     const std::size_t drawn = pixels_of(*picture, views::find_theme("dark")->look(views::Look::kChannel)) /
                               (side * side);
     EXPECT_NEAR(static_cast<double>(drawn), static_cast<double>(channel), static_cast<double>(channel) * 0.01);
@@ -79,7 +79,7 @@ TEST_F(WindowTest, what_is_typed_filters_the_table_and_is_no_shortcut) {
 TEST_F(WindowTest, a_header_sorts) {
     open();
     const nlohmann::json down = dump("wait-for moment\nclick table.header.1");
-    EXPECT_EQ(down["views"]["coroutines"]["sorted_by"], "Id");
+    EXPECT_EQ(down["views"]["coroutines"]["sorted_by"], "id");
     EXPECT_TRUE(down["views"]["coroutines"]["descending"].get<bool>());
     EXPECT_EQ(down["views"]["coroutines"]["rows"][0]["id"], 1099);
 }

@@ -40,7 +40,7 @@ TEST_P(AppSignals, become_coroutines_that_may_do_anything) {
         });
         EXPECT_TRUE(notify(NetworkDown{"db1"}));
         EXPECT_EQ(*in.receive(), "db1");
-        while (signal_counts<NetworkDown>().finished != 1)
+        while (signals().count<NetworkDown>().finished != 1)
             yield();
         signals().handle<NetworkDown>([] {});  // lets go of the channel
     });
@@ -82,11 +82,11 @@ TEST_P(AppSignals, from_threads_and_coroutines_at_once_are_all_counted) {
             EXPECT_TRUE(notify(Tick{i}));
             yield();
         }
-        while (!threads_over || signal_counts<Tick>().finished != 2 * kEach)
+        while (!threads_over || signals().count<Tick>().finished != 2 * kEach)
             yield();
         other.join();
         EXPECT_EQ(handled.load(), 2 * kEach);
-        const SignalCounts counts = signal_counts<Tick>();
+        const SignalCounts counts = signals().count<Tick>();
         EXPECT_EQ(counts.arrived, 2U * kEach);
         EXPECT_EQ(counts.delivered, 2U * kEach);
         EXPECT_EQ(counts.lost, 0U);
@@ -107,11 +107,11 @@ TEST_P(AppSignals, wait_for_a_handler_that_ends_when_all_stacks_are_taken) {
         for (int i = 0; i < kAll; ++i)
             EXPECT_TRUE(notify(Tick{i}));
         go = true;
-        while (signal_counts<Tick>().finished != kAll)
+        while (signals().count<Tick>().finished != kAll)
             yield();
         EXPECT_EQ(handled.load(), kAll);
-        EXPECT_EQ(signal_counts<Tick>().lost, 0U);
-        EXPECT_EQ(signal_counts<Tick>().delivered, static_cast<unsigned>(kAll));
+        EXPECT_EQ(signals().count<Tick>().lost, 0U);
+        EXPECT_EQ(signals().count<Tick>().delivered, static_cast<unsigned>(kAll));
     });
 }
 
@@ -120,8 +120,8 @@ TEST_P(AppSignals, that_nobody_handles_are_counted_as_lost_and_said_when_their_n
     run([] {
         for (int i = 0; i < 50; ++i)
             EXPECT_FALSE(notify(Tick{i}));
-        EXPECT_EQ(signal_counts<Tick>().lost, 50U);
-        EXPECT_EQ(signal_counts<Tick>().arrived, 50U);
+        EXPECT_EQ(signals().count<Tick>().lost, 50U);
+        EXPECT_EQ(signals().count<Tick>().arrived, 50U);
     });
     const std::string said = testing::internal::GetCapturedStderr();
     EXPECT_NE(said.find("signal cprime::Tick is lost (1 so far): nobody handles it"), std::string::npos)
@@ -156,7 +156,7 @@ TEST_P(AppSignals, raised_where_nobody_recovers_or_joins_are_handled_the_same_wa
         dropped.detach();
         while (handled != 42)
             yield();
-        EXPECT_EQ(signal_counts<Tick>().arrived, 2U);
+        EXPECT_EQ(signals().count<Tick>().arrived, 2U);
     });
 }
 
@@ -170,9 +170,9 @@ TEST_P(AppSignals, a_handler_that_fails_is_counted_and_what_it_raises_reaches_no
         signals().handle<NetworkDown>([] { ADD_FAILURE() << "handed on from a handler"; });
         EXPECT_TRUE(notify(Tick{1}));
         EXPECT_TRUE(notify(Tick{2}));
-        while (signal_counts<Tick>().failed != 2 || signal_counts<NetworkDown>().lost != 1)
+        while (signals().count<Tick>().failed != 2 || signals().count<NetworkDown>().lost != 1)
             yield();
-        EXPECT_EQ(signal_counts<Tick>().finished, 0U);
+        EXPECT_EQ(signals().count<Tick>().finished, 0U);
     });
     const std::string said = testing::internal::GetCapturedStderr();
     EXPECT_NE(said.find("NetworkDown: in handler"), std::string::npos) << said;

@@ -66,8 +66,8 @@ TEST_P(LocalSignals, pass_scopes_that_name_others) {
         }).recover([&](const ParseError& signal) { outer = signal.line; });
         EXPECT_EQ(inner, 0);
         EXPECT_EQ(outer, 7);
-        EXPECT_EQ(signal_counts<ParseError>().delivered, 1U);
-        EXPECT_EQ(signal_counts<ParseError>().finished, 1U);
+        EXPECT_EQ(signals().count<ParseError>().delivered, 1U);
+        EXPECT_EQ(signals().count<ParseError>().finished, 1U);
     });
 }
 
@@ -80,7 +80,7 @@ TEST_P(LocalSignals, a_body_that_raises_nothing_is_just_called) {
         bool ran = false;
         catch_signals<IoError>([&] { ran = true; }).recover([](const IoError&) { FAIL(); });
         EXPECT_TRUE(ran);
-        EXPECT_EQ(signal_counts<IoError>().arrived, 0U);
+        EXPECT_EQ(signals().count<IoError>().arrived, 0U);
     });
 }
 
@@ -105,8 +105,8 @@ TEST_P(LocalSignals, that_are_transformed_keep_what_caused_them) {
                       std::string::npos)
                 << text;
         });
-        EXPECT_EQ(signal_counts<IoError>().failed, 1U) << "its recovery was left by another signal";
-        EXPECT_EQ(signal_counts<FileError>().finished, 1U);
+        EXPECT_EQ(signals().count<IoError>().failed, 1U) << "its recovery was left by another signal";
+        EXPECT_EQ(signals().count<FileError>().finished, 1U);
     });
 }
 
@@ -125,7 +125,7 @@ TEST_P(LocalSignals, that_are_raised_again_are_the_same_ones) {
             ++recovered;
         });
         EXPECT_EQ(recovered, 1);
-        const SignalCounts counts = signal_counts<IoError>();
+        const SignalCounts counts = signals().count<IoError>();
         EXPECT_EQ(counts.arrived, 2U);
         EXPECT_EQ(counts.delivered, 2U);
         EXPECT_EQ(counts.failed, 1U);
@@ -164,8 +164,8 @@ TEST_P(LocalSignals, that_escape_a_coroutine_are_raised_at_its_join) {
             return signal.line;
         });
         EXPECT_EQ(line, 12);
-        EXPECT_EQ(signal_counts<ParseError>().arrived, 1U);
-        EXPECT_EQ(signal_counts<ParseError>().delivered, 1U);
+        EXPECT_EQ(signals().count<ParseError>().arrived, 1U);
+        EXPECT_EQ(signals().count<ParseError>().delivered, 1U);
     });
 }
 
@@ -191,8 +191,8 @@ TEST_P(LocalSignals, that_nobody_recovers_or_joins_fail_the_coroutine_and_reach_
         EXPECT_NE(text.find("IoError: errno 9, raised at local_signal_test.cpp:"), std::string::npos) << text;
         EXPECT_NE(text.find("\"careless\" spawned at "), std::string::npos) << text;
         EXPECT_FALSE(frames.empty());
-        EXPECT_EQ(signal_counts<IoError>().delivered, 1U);
-        EXPECT_EQ(signal_counts<IoError>().lost, 0U);
+        EXPECT_EQ(signals().count<IoError>().delivered, 1U);
+        EXPECT_EQ(signals().count<IoError>().lost, 0U);
     });
 }
 
@@ -200,9 +200,9 @@ TEST_P(LocalSignals, that_nobody_handles_at_all_are_lost_by_one_sentence) {
     testing::internal::CaptureStderr();
     run([] {
         spawn("loses", [] { raise(IoError{4}); }).detach();
-        while (signal_counts<IoError>().lost == 0)
+        while (signals().count<IoError>().lost == 0)
             yield();
-        EXPECT_EQ(signal_counts<IoError>().lost, 1U);
+        EXPECT_EQ(signals().count<IoError>().lost, 1U);
     });
     const std::string said = testing::internal::GetCapturedStderr();
     EXPECT_NE(said.find("\"loses\" failed and nobody joins it: cprime::IoError: errno 4, raised at "),
@@ -218,8 +218,8 @@ TEST_P(LocalSignals, an_ordinary_catch_recovers_them_too) {
             EXPECT_TRUE(std::string(caught.what()).starts_with("cprime::FileError: a, raised at "))
                 << caught.what();
         }
-        EXPECT_EQ(signal_counts<FileError>().delivered, 1U);
-        EXPECT_EQ(signal_counts<FileError>().finished, 1U);
+        EXPECT_EQ(signals().count<FileError>().delivered, 1U);
+        EXPECT_EQ(signals().count<FileError>().finished, 1U);
     });
 }
 

@@ -53,7 +53,7 @@ TEST_P(OutOfMemoryTest, is_raised_by_a_spawn_without_a_stack_and_its_handler_rea
         receiver.reset();
         sender.reset();
         shutdown();
-        const SignalCounts counts = signal_counts<OutOfMemory>();
+        const SignalCounts counts = signals().count<OutOfMemory>();
         EXPECT_EQ(counts.arrived, counts.delivered + counts.coalesced);
         EXPECT_EQ(counts.lost, 0U);
     });
@@ -65,7 +65,7 @@ TEST_P(OutOfMemoryTest, without_a_handler_a_spawn_fails_as_ever) {
     runtime.run([] {
         auto first = spawn({.size_class = size_class::medium}, [] { static_cast<void>(suspend()); });
         EXPECT_THROW(spawn_detached({.size_class = size_class::medium}, [] {}), std::bad_alloc);
-        EXPECT_EQ(signal_counts<OutOfMemory>().arrived, 0U);
+        EXPECT_EQ(signals().count<OutOfMemory>().arrived, 0U);
         first.cancel();
         first.join();
     });

@@ -7,12 +7,15 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "instrumentation/wire/coroutine.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/signals/signal_records.h"
 #include "runtime/stacks/pools.h"
 
 namespace cprime::test {
@@ -29,6 +32,13 @@ void yield_until(Condition condition) {
 // Sleeps until somebody cancels; true when that was how it ended.
 bool sleep_until_cancelled() {
     return cprime::sleep_for(60s).status() == Status::cancelled;
+}
+
+// What became of them adds up.
+void expect_all_accounted(int number) {
+    const SignalCounts counts = signals().count(number);
+    EXPECT_EQ(counts.arrived, counts.delivered + counts.coalesced + counts.lost);
+    EXPECT_LE(counts.finished, counts.delivered);
 }
 
 TEST(Signals, become_coroutines_that_know_who_sent_what) {
@@ -136,8 +146,12 @@ TEST(Signals, that_reach_a_thread_from_before_the_runtime_are_passed_on) {
         std::atomic<int> handled{0};
         runtime.run([&] {
             signals().handle(SIGUSR1, [&] { ++handled; });
-            pthread_kill(before.native_handle(), SIGUSR1);
-            yield_until([&] { return handled == 1; });
+            for (int round = 1; round <= 3; ++round) {
+                pthread_kill(before.native_handle(), SIGUSR1);
+                yield_until([&] { return handled == round; });
+            }
+            expect_all_accounted(SIGUSR1);
+            EXPECT_EQ(signals().count(SIGUSR1).arrived, 3U);
         });
     }
     over = true;
@@ -206,6 +220,146 @@ TEST(Signals, are_the_programs_own_again_after_the_runtime) {
         EXPECT_EQ(now.sa_handler, SIG_DFL) << number;
         EXPECT_EQ(sigismember(&mask_before, number), sigismember(&mask_after, number)) << number;
     }
+}
+
+TEST(Signals, get_the_stack_that_their_handler_says_it_needs) {
+    Runtime runtime({.workers = 1});
+    std::atomic<int> pool[2] = {-1, -1};
+    const auto pool_of_this = [] {
+        for (std::uint32_t i = 0; i < 64; ++i) {
+            if (detail::detail(i).identity == this_id()) return static_cast<int>(detail::record(i).pool);
+        }
+        return -1;
+    };
+    runtime.run([&] {
+        signals()
+            .handle(SIGRTMIN + 1, [&] { pool[0] = pool_of_this(); }, SignalComplexity::micro)
+            .handle(SIGRTMIN + 2, [&] { pool[1] = pool_of_this(); }, SignalComplexity::complex);
+        sigqueue(getpid(), SIGRTMIN + 1, {});
+        sigqueue(getpid(), SIGRTMIN + 2, {});
+        yield_until([&] { return pool[0] != -1 && pool[1] != -1; });
+    });
+#ifdef __OPTIMIZE__
+    EXPECT_EQ(pool[0], detail::kPoolSignalSmall);
+#endif
+    EXPECT_EQ(pool[1], detail::kPoolSignal);
+    EXPECT_EQ(detail::g_runtime->pools.used(detail::kPoolSignalSmall), 0U);
+}
+
+TEST(Signals, are_counted_from_their_arrival_to_their_end) {
+    Runtime runtime({.workers = 2});
+    runtime.run([] {
+        signals()
+            .handle(SIGRTMIN, [](const SignalInfo& info) {
+                if (info.value % 2 != 0) throw std::runtime_error("odd");
+            })
+            .handle(SIGUSR2, [] { check_cancelled(); });
+        for (int i = 0; i < 10; ++i)
+            ASSERT_EQ(sigqueue(getpid(), SIGRTMIN, {.sival_int = i}), 0);
+        kill(getpid(), SIGUSR2);
+        yield_until([] { return signals().count(SIGRTMIN).finished == 10 && signals().count(SIGUSR2).finished == 1; });
+    });
+    const SignalCounts counts = signals().count(SIGRTMIN);
+    EXPECT_EQ(counts.arrived, 10U);
+    EXPECT_EQ(counts.delivered, 10U);
+    EXPECT_EQ(counts.failed, 5U);
+    EXPECT_EQ(counts.coalesced + counts.lost + counts.emergency, 0U);
+    EXPECT_EQ(signals().count(SIGUSR2).failed, 0U);
+    coroscope::wire::SignalRecord& record = detail::g_signal_records.of(SIGRTMIN);
+    EXPECT_GT(record.latency_ticks.load(), 0U);
+    EXPECT_LE(record.latency_ticks_most.load(), record.latency_ticks.load());
+    EXPECT_EQ(detail::g_signal_records.latency().samples.load(), 11U);
+    EXPECT_NE(record.site.load(), 0U);
+}
+
+TEST(Signals, can_be_handled_before_the_runtime_runs) {
+    std::atomic<int> handled{0};
+    Runtime runtime({.workers = 1, .signals = SignalHandlers().handle(SIGHUP, [&] { ++handled; }).ignore(SIGUSR2)});
+    kill(getpid(), SIGHUP);
+    kill(getpid(), SIGUSR2);
+    runtime.run([&] { yield_until([&] { return handled == 1 && signals().delivered(SIGUSR2) == 1; }); });
+}
+
+TEST(Signals, that_are_ignored_are_taken_and_counted) {
+    Runtime runtime({.workers = 1});
+    runtime.run([] {
+        signals().ignore(SIGTERM).ignore(SIGRTMIN + 3);
+        kill(getpid(), SIGTERM);
+        for (int i = 0; i < 5; ++i)
+            ASSERT_EQ(sigqueue(getpid(), SIGRTMIN + 3, {}), 0);
+        yield_until([] { return signals().delivered(SIGRTMIN + 3) == 5 && signals().delivered(SIGTERM) == 1; });
+        EXPECT_NE(cprime::yield().status(), Status::cancelled);
+        expect_all_accounted(SIGRTMIN + 3);
+    });
+}
+
+std::atomic<int> g_before{0};
+
+TEST(Signals, that_are_reset_do_what_they_did_before) {
+    struct sigaction mine {}, old {};
+    mine.sa_handler = [](int) { ++g_before; };
+    mine.sa_flags = SA_ONSTACK;
+    sigaction(SIGUSR2, &mine, &old);
+    {
+        Runtime runtime({.workers = 1});
+        runtime.run([] {
+            std::atomic<int> handled{0};
+            signals().handle(SIGUSR2, [&] { ++handled; });
+            kill(getpid(), SIGUSR2);
+            yield_until([&] { return handled == 1; });
+            for (int round = 1; round <= 3; ++round) {
+                signals().reset(SIGUSR2);
+                kill(getpid(), SIGUSR2);
+                yield_until([&] { return g_before == round; });
+                signals().handle(SIGUSR2, [&] { ++handled; });
+                kill(getpid(), SIGUSR2);
+                yield_until([&] { return handled == round + 1; });
+            }
+            signals().ignore(SIGTERM).reset(SIGTERM);
+            spawn_detached("sleeper", [] { static_cast<void>(sleep_until_cancelled()); });
+            kill(getpid(), SIGTERM);
+            EXPECT_TRUE(sleep_until_cancelled());
+        });
+    }
+    sigaction(SIGUSR2, &old, nullptr);
+}
+
+TEST(SignalsDeathTest, two_handlers_before_the_run_are_refused) {
+    testing::GTEST_FLAG(death_test_style) = "threadsafe";
+    EXPECT_EXIT(
+        {
+            Runtime runtime({.workers = 1, .signals = SignalHandlers().handle(SIGUSR1, [] {}).handle(SIGUSR1, [] {})});
+        },
+        testing::ExitedWithCode(1), "SIGUSR1 has two handlers in RuntimeOptions::signals, from .*signal_test.cpp:");
+    EXPECT_EXIT({ Runtime runtime({.workers = 1, .signals = SignalHandlers().handle(SIGKILL, [] {})}); },
+                testing::ExitedWithCode(1), "SIGKILL cannot be handled by a coroutine.*the kernel lets nobody catch it");
+    EXPECT_EXIT({ Runtime runtime({.workers = 1, .signals = SignalHandlers().ignore(SIGUSR1), .signal_thread = false}); },
+                testing::ExitedWithCode(1), "signal_thread is false");
+    EXPECT_DEATH(
+        {
+            Runtime runtime({.workers = 1, .signal_thread = false});
+            signals().handle(SIGUSR1, [] {});
+        },
+        "without a signal thread; use cprime::direct_signals");
+}
+
+TEST(SignalsDeathTest, whoever_blocks_its_thread_in_a_handler_is_named) {
+    testing::GTEST_FLAG(death_test_style) = "threadsafe";
+    EXPECT_EXIT(
+        {
+            Runtime runtime({.workers = 1, .stall_report_ms = 50});
+            runtime.run([] {
+                signals().handle(SIGUSR1, [] { std::this_thread::sleep_for(600ms); });
+                spawn_detached("other", [] {
+                    while (signals().count(SIGUSR1).finished == 0)
+                        static_cast<void>(cprime::yield());
+                });
+                kill(getpid(), SIGUSR1);
+                yield_until([] { return signals().count(SIGUSR1).finished == 1; });
+            });
+            std::_Exit(0);
+        },
+        testing::ExitedWithCode(0), "signal handler .*SIGUSR1.* has kept worker 0");
 }
 
 TEST(SignalsDeathTest, faults_and_nonsense_cannot_be_handled) {

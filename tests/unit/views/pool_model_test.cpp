@@ -66,6 +66,14 @@ TEST(PoolModel, coroutines_with_a_pool_or_slot_out_of_bounds_are_passed_over) {
     EXPECT_EQ(model.counts[static_cast<std::size_t>(Look::kFree)], 512U);
 }
 
+TEST(PoolModel, a_peak_is_never_less_than_what_is_used_though_it_may_be_that_of_a_keyframe_before) {
+    inspect::StateImage state = make_fake_moment({})->state;
+    for (inspect::PoolImage& pool : state.pools)
+        pool.high_water_slots = 0;
+    for (const PoolRow& pool : compute_pools(state).pools)
+        EXPECT_EQ(pool.high_water_slots, state.pools[pool.pool].used());
+}
+
 TEST(CellGrid, slots_share_cells_only_when_rows_would_not_suffice) {
     EXPECT_EQ(make_grid(1000, 100, 100), (CellGrid{100, 10, 1}));
     EXPECT_EQ(make_grid(1001, 100, 100), (CellGrid{100, 11, 1}));

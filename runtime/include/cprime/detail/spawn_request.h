@@ -35,6 +35,7 @@ enum SpawnFlag : std::uint8_t {
     kSpawnHandle = 1U << 0,      // a join handle will be held
     kSpawnSignal = 1U << 1,      // made by the signal thread: own pool, runs before others
     kSpawnChildFirst = 1U << 2,  // it runs at once, and the spawner becomes ready
+    kSpawnSmallSignal = 1U << 3,  // with kSpawnSignal: a small slot will do
 };
 
 // How the caller of spawn_begin goes on. A spawn may have to wait for a stack, and is then begun a second time.
@@ -88,6 +89,7 @@ struct JoinRequest {
     Status status = Status::ok;             // ok: the target is gone; cancelled: the caller was asked to end
     bool may_have_failed = false;           // ask take_failure
     std::exception_ptr* failure = nullptr;  // where take_failure puts what escaped the target
+    bool abandoned = false;  // out of take_failure: the target has not let go of its result
 };
 ResumePoint join_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 // The same on the caller's own stack, where the target has ended. False: nothing has happened.
@@ -100,7 +102,8 @@ ResumePoint take_failure(Worker* worker, std::uint32_t coroutine, void* request)
 struct HandleRequest {
     std::uint32_t target = kNoCoroutine;
     std::uint64_t identity = 0;
-    bool found = false;  // it was still alive
+    bool found = false;      // it was still alive
+    bool abandoned = false;  // out of drop_handle: it has not let go of its result
 };
 ResumePoint cancel_coroutine(Worker* worker, std::uint32_t coroutine, void* request) noexcept;
 ResumePoint drop_handle(Worker* worker, std::uint32_t coroutine, void* request) noexcept;

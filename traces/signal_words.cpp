@@ -1,13 +1,12 @@
 // See signal_words.h.
-#include "traces/rules/signal_words.h"
+#include "traces/signal_words.h"
 
 #include <fmt/format.h>
 
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/signal.h"
-#include "traces/rules/vocabulary.h"
 
-namespace coroscope::rules {
+namespace coroscope::traces {
 namespace {
 
 using wire::EventType;
@@ -30,8 +29,8 @@ std::string handled_text(const wire::DecodedEvent& event, const base::ClockCalib
     std::string text = fmt::format("first instruction after {}, end after {}", length_text(event.ext48[0], clock),
                                    length_text(event.ext64[0], clock));
     if (event.argument == static_cast<std::uint32_t>(wire::ExitStatus::kFinished)) return text;
-    const std::string_view status = word_of(WordSet::kStatuses, event.argument);
-    return fmt::format("{}, {}", text, status.empty() ? "ended in an unknown way" : status);
+    static constexpr const char* kStatuses[] = {"finished", "failed", "cancelled", "abandoned"};
+    return fmt::format("{}, {}", text, event.argument < std::size(kStatuses) ? kStatuses[event.argument] : "ended in an unknown way");
 }
 
 std::string fault_text(const wire::DecodedEvent& event) {
@@ -82,4 +81,4 @@ std::string signal_detail(const wire::DecodedEvent& event, const base::ClockCali
     }
 }
 
-}  // namespace coroscope::rules
+}  // namespace coroscope::traces

@@ -1,12 +1,12 @@
 // Events of signals in words.
-#include "traces/rules/signal_words.h"
+#include "traces/signal_words.h"
 
 #include <gtest/gtest.h>
 
 #include "instrumentation/wire/coroutine.h"
 #include "instrumentation/wire/signal.h"
 
-namespace coroscope::rules {
+namespace coroscope::traces {
 namespace {
 
 using wire::EventType;
@@ -54,4 +54,4 @@ TEST(SignalWords, say_what_faulted_and_who_recovers) {
 }
 
 }  // namespace
-}  // namespace coroscope::rules
+}  // namespace coroscope::traces
