@@ -132,12 +132,16 @@ void run_list(Nest* nest, RanDefers& so_far) {
     not_in_list();
 }
 
-}  // namespace
-
-[[gnu::noinline]] Nest*& running_nests() {
+inline Nest*& own_nests() {
     const Worker* worker = cprime_current_worker;
     if (worker == nullptr || worker->current_index == wire::kNone) return g_of_thread;
     return nests_of(worker->current_index);
+}
+
+}  // namespace
+
+[[gnu::noinline]] Nest*& running_nests() {
+    return own_nests();
 }
 
 void map_nests() {
@@ -149,14 +153,14 @@ void map_nests() {
 }
 
 extern "C" void cprime_nest_enter(Nest* nest) noexcept {
-    Nest*& first = running_nests();
+    Nest*& first = own_nests();
     nest->outer = first;
     nest->seal = seal_of(*nest, nest);
     first = nest;
 }
 
 extern "C" void cprime_nest_leave(Nest* nest) noexcept {
-    Nest*& first = running_nests();
+    Nest*& first = own_nests();
     if (__builtin_expect(first == nest, 1)) {
         first = nest->outer;
     } else {

@@ -154,24 +154,24 @@ void take_cause(HeldSignal& signal) {
     signal.causes_count = cause->causes_count + 1;
 }
 
-void begin_raise(const std::shared_ptr<HeldSignal>& signal, const void* caller, bool again) {
-    if (!again) take_cause(*signal);
+void begin_raise(HeldSignal& signal, const void* caller, bool again) {
+    if (!again) take_cause(signal);
     std::uint32_t scopes = 0;
     bool caught = false, in_handler = false;
     walk_nests([&](const Nest& at) {
         if (at.kind == NestKind::kHandling) in_handler = true;
         if (at.kind != NestKind::kScope) return true;
-        caught = at.catches(*signal->type);
+        caught = at.catches(*signal.type);
         if (!caught) ++scopes;
         return !caught;
     });
-    signal->in_handler = !caught && in_handler;
-    if (!caught && signal->frames.empty()) note_raiser(*signal, caller);
+    signal.in_handler = !caught && in_handler;
+    if (!caught && signal.frames.empty()) note_raiser(signal, caller);
     const WhileItStands runtime;
     if (!runtime) return;
-    g_app_signals.arrive(*signal);
-    signal->pending.store(true, kRelaxed);
-    RaiseRequest request{signal.get(), caller, caught ? scopes : wire::kNone};
+    g_app_signals.arrive(signal);
+    signal.pending.store(true, kRelaxed);
+    RaiseRequest request{&signal, caller, caught ? scopes : wire::kNone};
     park<&tell_raise>(&request);
 }
 
@@ -224,7 +224,7 @@ void reraise() {
         std::abort();
     }
     const std::shared_ptr<detail::HeldSignal> held = found->shared_from_this();
-    detail::begin_raise(held, __builtin_return_address(0), true);
+    detail::begin_raise(*held, __builtin_return_address(0), true);
     held->raise_held(held);
     __builtin_unreachable();  // it throws: g++ does not believe it of virtual functions
 }

@@ -9,7 +9,7 @@
 // What it throws is one sentence on stderr, and the next one runs. After a fault it runs on another stack than its own, while that still stands: it
 // may read and write what it captured, not trust that the coroutine left it whole.
 //
-// Thread: made and ended by the same coroutine, or thread that is no worker; it lives on a stack. 2 ns. Tested in tests/unit/runtime/defer_test.cpp.
+// Thread: made and ended by the same coroutine, or thread that is no worker; it lives on a stack. Tested in tests/unit/runtime/defer_test.cpp.
 #pragma once
 
 #include <concepts>
