@@ -301,12 +301,11 @@ void SignalView::draw_event(Workspace& ws, const rules::EventWindow& window, std
     const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x);
     ImGui::PushID(static_cast<int>(number));
     if (ImGui::InvisibleButton("event", {width, height}) && event.id != 0) ws.select_coroutine(event.id);
-    const bool hovered = ImGui::IsItemHovered(), mine = event.id != 0 && event.id == ws.selection().coroutine;
-    if (hovered && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) ws.session->set_time(window.rows[row].at);
-    publish_item(ws, fmt::format("signals.event.{}", number));
-    if (hovered || mine)
-        ImGui::GetWindowDrawList()->AddRectFilled(corner, {corner.x + width, corner.y + height}, mine ? theme.accent_soft : theme.hover);
-    if (hovered) ws.hovered = event_line(window, row);
+    if (ImGui::IsItemHovered() && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) ws.session->set_time(window.rows[row].at);
+    const std::string name = fmt::format("signals.event.{}", number);
+    publish_item(ws, name);
+    const bool mine = event.id != 0 && event.id == ws.selection().coroutine;
+    if (row_ground(ws, name, event.id, {corner.x, corner.y, corner.x + width, corner.y + height}, mine)) ws.hovered = event_line(window, row);
     ImGui::PopID();
     const auto cell = [&](EventColumnAt column, ImU32 colour, std::string_view what) {
         draw_cell(ws, kEventColumns[column], places[column], corner, height, colour, what);
@@ -347,11 +346,10 @@ void SignalView::draw_handlers(Workspace& ws, const SignalModel& model) {
             const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x), height = ws.px(kRowUnits);
             ImGui::PushID(i);
             if (ImGui::InvisibleButton("handler", {width, height})) ws.select_coroutine(coroutine.identity);
-            publish_item(ws, fmt::format("signals.handler.{}", i));
-            const bool hovered = ImGui::IsItemHovered(), mine = coroutine.identity == ws.selection().coroutine;
-            if (hovered || mine)
-                ImGui::GetWindowDrawList()->AddRectFilled(corner, {corner.x + width, corner.y + height}, mine ? theme.accent_soft : theme.hover);
-            if (hovered)
+            const std::string name = fmt::format("signals.handler.{}", i);
+            publish_item(ws, name);
+            const bool mine = coroutine.identity == ws.selection().coroutine;
+            if (row_ground(ws, name, coroutine.identity, {corner.x, corner.y, corner.x + width, corner.y + height}, mine))
                 ws.hovered = fmt::format("{} {} · {}{}", coroutine.identity, state.coroutine_name(coroutine), inspect::state_name(coroutine.state),
                                          row.emergency ? " · on an emergency slot" : "");
             ImGui::PopID();
