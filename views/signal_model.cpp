@@ -35,7 +35,7 @@ bool matches(const SignalStat& row, const std::string& filter) {
     return true;
 }
 
-constexpr std::uint64_t bit(int number) {
+constexpr std::uint64_t signal_bit(int number) {
     return 1ULL << (number - 1);
 }
 
@@ -137,7 +137,7 @@ std::string signal_line(const SignalStat& row) {
 std::string signal_set_text(std::uint64_t set) {
     constexpr int kNumbers = 64;
     // The C library keeps two for itself, which say nothing of a program; two cannot be blocked: a set of all others is "all".
-    const std::uint64_t library = bit(32) | bit(33), never = bit(SIGKILL) | bit(SIGSTOP) | library;
+    const std::uint64_t library = signal_bit(32) | signal_bit(33), never = signal_bit(SIGKILL) | signal_bit(SIGSTOP) | library;
     set &= ~library;
     if (set == 0) return "none";
     const std::uint64_t missing = ~set & ~never;
@@ -146,7 +146,7 @@ std::string signal_set_text(std::uint64_t set) {
     std::string text = mostly ? "all but" : "";
     const std::uint64_t named = mostly ? missing : set;
     for (int number = 1; number <= kNumbers; ++number) {
-        if ((named & bit(number)) == 0) continue;
+        if ((named & signal_bit(number)) == 0) continue;
         if (!text.empty()) text += ' ';
         text += base::signal_name(number);
     }

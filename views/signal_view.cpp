@@ -17,9 +17,9 @@
 namespace coroscope::views {
 namespace {
 
-constexpr float kRowUnits = 24, kHeadUnits = 40, kPartHeadUnits = 40, kPartLeastUnits = 150;
-constexpr std::size_t kEventsShown = 300;
-constexpr Column kColumns[kSignalColumnsCount] = {
+constexpr float kSignalRowUnits = 24, kSignalHeadUnits = 40, kSignalPartHeadUnits = 40, kSignalPartLeastUnits = 150;
+constexpr std::size_t kSignalEventsShown = 300;
+constexpr Column kSignalColumns[kSignalColumnsCount] = {
     {"signal", 116, 1},
     {"handled by", 84, 0.2F, false, 2},
     {"arrived", 80, 0.2F, true},
@@ -31,13 +31,13 @@ constexpr Column kColumns[kSignalColumnsCount] = {
     {"latency", 84, 0.2F, true, 1},
     {"longest", 84, 0.2F, true, 4},
     {"handler from", 120, 1.2F, false, 7}};
-constexpr Column kEventColumns[] = {
+constexpr Column kSignalEventColumns[] = {
     {"time", 120, 0, true}, {"event", 124, 0}, {"signal", 112, 0.6F}, {"coroutine", 112, 1}, {"what", 160, 3, false, 1}};
-enum EventColumnAt : std::size_t { kWhen, kEvent, kSignal, kWho, kWhat };
-constexpr Column kHandlerColumns[] = {
+enum SignalEventColumnAt : std::size_t { kSignalWhen, kSignalWhat, kSignalOf, kSignalWho, kSignalDetail };
+constexpr Column kSignalHandlerColumns[] = {
     {"coroutine", 84, 0.2F, true}, {"signal", 112, 1}, {"state", 84, 0.4F}, {"waits in", 132, 1.4F, false, 1}, {"since", 92, 0.3F, true, 2}};
-enum HandlerColumnAt : std::size_t { kId, kOf, kState, kWaits, kSince };
-constexpr Column kThreadColumns[] = {{"threads", 148, 1}, {"blocked", 200, 2.4F}, {"pending", 96, 0.6F, false, 1}};
+enum HandlerColumnAt : std::size_t { kHandlerId, kHandlerOf, kHandlerState, kHandlerWaits, kHandlerSince };
+constexpr Column kSignalThreadColumns[] = {{"threads", 148, 1}, {"blocked", 200, 2.4F}, {"pending", 96, 0.6F, false, 1}};
 
 std::size_t at(SignalColumn column) {
     return static_cast<std::size_t>(column);
@@ -65,7 +65,7 @@ SignalView::Shown SignalView::compute(const Key& key) {
 rules::EventWindowWish SignalView::wish_of(const PastKey& key) {
     rules::EventWindowWish wish;
     wish.t = key.t;
-    wish.before = kEventsShown;
+    wish.before = kSignalEventsShown;
     wish.after = 0;
     wish.rule = *rules::event_rule("signal or signal-handled or signal-dropped or fault or raise or recover");
     if (!key.signal.empty()) wish.object = "signal:" + key.signal;
@@ -123,8 +123,8 @@ void SignalView::draw(Workspace& ws) {
     }
     draw_head(ws, shown->model);
     const float room = ImGui::GetContentRegionAvail().y;
-    const float table = ws.px(kRowUnits) * static_cast<float>(shown->order.size() + 1) + ws.px(10);
-    const bool shows_part = room > ws.px(kPartLeastUnits) + ws.px(3 * kRowUnits);
+    const float table = ws.px(kSignalRowUnits) * static_cast<float>(shown->order.size() + 1) + ws.px(10);
+    const bool shows_part = room > ws.px(kSignalPartLeastUnits) + ws.px(3 * kSignalRowUnits);
     draw_rows(ws, *shown, shows_part ? std::min(table, std::max(room * 0.45F, room - ws.px(320))) : room);
     if (shows_part) draw_part(ws, shown->model);
 }
@@ -152,20 +152,20 @@ void SignalView::draw_head(Workspace& ws, const SignalModel& model) {
         say(fmt::format("pool {}", pool.name).c_str(), use, theme.text_dim, least);
         least += 150;
     }
-    ImGui::SetCursorPos({0, ws.px(kHeadUnits)});
+    ImGui::SetCursorPos({0, ws.px(kSignalHeadUnits)});
 }
 
 void SignalView::draw_rows(Workspace& ws, const Shown& shown, float height) {
     const float top = ImGui::GetCursorPosY();
-    const std::vector<PlacedColumn> places = place_columns(kColumns, ImGui::GetContentRegionAvail().x, ws.scale);
-    draw_sort_titles(ws, "signals", kColumns, places, &sorted_);
+    const std::vector<PlacedColumn> places = place_columns(kSignalColumns, ImGui::GetContentRegionAvail().x, ws.scale);
+    draw_sort_titles(ws, "signals", kSignalColumns, places, &sorted_);
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
-    ImGui::BeginChild("rows", {0, std::max(ws.px(kRowUnits), height - (ImGui::GetCursorPosY() - top))});
+    ImGui::BeginChild("rows", {0, std::max(ws.px(kSignalRowUnits), height - (ImGui::GetCursorPosY() - top))});
     ImGuiListClipper clipper;
-    clipper.Begin(static_cast<int>(shown.order.size()), ws.px(kRowUnits));
+    clipper.Begin(static_cast<int>(shown.order.size()), ws.px(kSignalRowUnits));
     while (clipper.Step()) {
         for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i)
-            draw_row(ws, shown, static_cast<std::size_t>(i), places, ws.px(kRowUnits));
+            draw_row(ws, shown, static_cast<std::size_t>(i), places, ws.px(kSignalRowUnits));
     }
     if (shown.order.empty()) {
         ImGui::SetCursorPos({ws.px(12), ws.px(8)});
@@ -192,7 +192,7 @@ void SignalView::draw_row(Workspace& ws, const Shown& shown, std::size_t number,
     if (hovered) ws.hovered = signal_line(row);
     ImGui::PopID();
     const auto cell = [&](SignalColumn column, ImU32 colour, std::string_view what) {
-        draw_cell(ws, kColumns[at(column)], places[at(column)], corner, height, colour, what);
+        draw_cell(ws, kSignalColumns[at(column)], places[at(column)], corner, height, colour, what);
     };
     const auto count = [&](SignalColumn column, std::uint64_t value, ImU32 colour) {
         cell(column, value == 0 ? theme.text_faint : colour, format_count(value));
@@ -229,7 +229,7 @@ void SignalView::draw_part(Workspace& ws, const SignalModel& model) {
                               : of != nullptr     ? fmt::format("of {}; a second click on its row shows all", of->name)
                                                   : std::string("of all signals; a click on a row shows one");
     text_cut(ws.fonts.small, theme.text_faint, whose, ImGui::GetContentRegionAvail().x - ws.px(8));
-    ImGui::SetCursorPos({0, top + ws.px(kPartHeadUnits)});
+    ImGui::SetCursorPos({0, top + ws.px(kSignalPartHeadUnits)});
     ImGui::BeginChild("part");
     switch (part_) {
         case kHandlers:
@@ -278,15 +278,15 @@ void SignalView::draw_came(Workspace& ws) {
                                        : "Signals, faults and what is raised are listed here.");
         return;
     }
-    const std::vector<PlacedColumn> places = place_columns(kEventColumns, ImGui::GetContentRegionAvail().x, ws.scale);
-    draw_column_titles(ws, kEventColumns, places);
+    const std::vector<PlacedColumn> places = place_columns(kSignalEventColumns, ImGui::GetContentRegionAvail().x, ws.scale);
+    draw_column_titles(ws, kSignalEventColumns, places);
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
     ImGui::BeginChild("events");
     ImGuiListClipper clipper;
-    clipper.Begin(static_cast<int>(window.rows.size()), ws.px(kRowUnits));
+    clipper.Begin(static_cast<int>(window.rows.size()), ws.px(kSignalRowUnits));
     while (clipper.Step()) {
         for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i)
-            draw_event(ws, window, static_cast<std::size_t>(i), places, ws.px(kRowUnits));
+            draw_event(ws, window, static_cast<std::size_t>(i), places, ws.px(kSignalRowUnits));
     }
     ImGui::EndChild();
     ImGui::PopStyleVar();
@@ -307,17 +307,17 @@ void SignalView::draw_event(Workspace& ws, const rules::EventWindow& window, std
     const bool mine = event.id != 0 && event.id == ws.selection().coroutine;
     if (row_ground(ws, name, event.id, {corner.x, corner.y, corner.x + width, corner.y + height}, mine)) ws.hovered = event_line(window, row);
     ImGui::PopID();
-    const auto cell = [&](EventColumnAt column, ImU32 colour, std::string_view what) {
-        draw_cell(ws, kEventColumns[column], places[column], corner, height, colour, what);
+    const auto cell = [&](SignalEventColumnAt column, ImU32 colour, std::string_view what) {
+        draw_cell(ws, kSignalEventColumns[column], places[column], corner, height, colour, what);
     };
     const bool bad = event.type == wire::EventType::kFault || event.type == wire::EventType::kSignalDropped;
     constexpr std::string_view kPrefix = "signal:";
     const std::string_view of = event.object;
-    cell(kWhen, theme.text_dim, event_time_text(event.t));
-    cell(kEvent, bad ? theme.bad : theme.text, wire::event_name(event.type));
-    cell(kSignal, theme.text, of.starts_with(kPrefix) ? of.substr(kPrefix.size()) : of);
-    cell(kWho, theme.text_dim, event_who_text(event));
-    cell(kWhat, theme.text_dim, event.detail);
+    cell(kSignalWhen, theme.text_dim, event_time_text(event.t));
+    cell(kSignalWhat, bad ? theme.bad : theme.text, wire::event_name(event.type));
+    cell(kSignalOf, theme.text, of.starts_with(kPrefix) ? of.substr(kPrefix.size()) : of);
+    cell(kSignalWho, theme.text_dim, event_who_text(event));
+    cell(kSignalDetail, theme.text_dim, event.detail);
 }
 
 void SignalView::draw_handlers(Workspace& ws, const SignalModel& model) {
@@ -331,19 +331,19 @@ void SignalView::draw_handlers(Workspace& ws, const SignalModel& model) {
         empty_state(ws, "No handler runs now", "While a coroutine handles a signal it stands here, with what it waits for.");
         return;
     }
-    const std::vector<PlacedColumn> places = place_columns(kHandlerColumns, ImGui::GetContentRegionAvail().x, ws.scale);
-    draw_column_titles(ws, kHandlerColumns, places);
+    const std::vector<PlacedColumn> places = place_columns(kSignalHandlerColumns, ImGui::GetContentRegionAvail().x, ws.scale);
+    draw_column_titles(ws, kSignalHandlerColumns, places);
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
     ImGui::BeginChild("handlers");
     ImGuiListClipper clipper;
-    clipper.Begin(static_cast<int>(rows.size()), ws.px(kRowUnits));
+    clipper.Begin(static_cast<int>(rows.size()), ws.px(kSignalRowUnits));
     while (clipper.Step()) {
         for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i) {
             const SignalHandlerRow& row = *rows[static_cast<std::size_t>(i)];
             const inspect::StateImage& state = model.moment->state;
             const inspect::CoroutineImage& coroutine = state.coroutines[row.position];
             const ImVec2 corner = ImGui::GetCursorScreenPos();
-            const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x), height = ws.px(kRowUnits);
+            const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x), height = ws.px(kSignalRowUnits);
             ImGui::PushID(i);
             if (ImGui::InvisibleButton("handler", {width, height})) ws.select_coroutine(coroutine.identity);
             const std::string name = fmt::format("signals.handler.{}", i);
@@ -354,14 +354,14 @@ void SignalView::draw_handlers(Workspace& ws, const SignalModel& model) {
                                          row.emergency ? " · on an emergency slot" : "");
             ImGui::PopID();
             const auto cell = [&](HandlerColumnAt column, ImU32 colour, std::string_view what) {
-                draw_cell(ws, kHandlerColumns[column], places[column], corner, height, colour, what);
+                draw_cell(ws, kSignalHandlerColumns[column], places[column], corner, height, colour, what);
             };
             const std::int64_t since = in_state_ns(*model.moment, coroutine);
-            cell(kId, theme.text_dim, std::to_string(coroutine.identity));
-            cell(kOf, row.emergency ? theme.warn : theme.text, state.coroutine_name(coroutine));
-            cell(kState, theme.text_dim, inspect::state_name(coroutine.state));
-            cell(kWaits, theme.text_dim, coroutine.state == wire::CoroutineState::kParked ? waits_on_text(state, coroutine) : std::string());
-            cell(kSince, since < 0 ? theme.text_faint : theme.text_dim, since < 0 ? std::string("not known") : format_duration(since));
+            cell(kHandlerId, theme.text_dim, std::to_string(coroutine.identity));
+            cell(kHandlerOf, row.emergency ? theme.warn : theme.text, state.coroutine_name(coroutine));
+            cell(kHandlerState, theme.text_dim, inspect::state_name(coroutine.state));
+            cell(kHandlerWaits, theme.text_dim, coroutine.state == wire::CoroutineState::kParked ? waits_on_text(state, coroutine) : std::string());
+            cell(kHandlerSince, since < 0 ? theme.text_faint : theme.text_dim, since < 0 ? std::string("not known") : format_duration(since));
         }
     }
     ImGui::EndChild();
@@ -401,18 +401,18 @@ void SignalView::draw_threads(Workspace& ws) {
         return;
     }
     const Theme& theme = *ws.theme;
-    const std::vector<PlacedColumn> places = place_columns(kThreadColumns, ImGui::GetContentRegionAvail().x, ws.scale);
-    draw_column_titles(ws, kThreadColumns, places);
+    const std::vector<PlacedColumn> places = place_columns(kSignalThreadColumns, ImGui::GetContentRegionAvail().x, ws.scale);
+    draw_column_titles(ws, kSignalThreadColumns, places);
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
     ImGui::BeginChild("threads");
     const auto line = [&](std::string_view threads, const std::string& blocked, const std::string& pending, ImU32 colour) {
         const ImVec2 corner = ImGui::GetCursorScreenPos();
-        const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x), height = ws.px(kRowUnits);
+        const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x), height = ws.px(kSignalRowUnits);
         ImGui::Dummy({width, height});
         if (ImGui::IsItemHovered()) ws.hovered = fmt::format("{}: blocked {} · pending {}", threads, blocked, pending);
-        draw_cell(ws, kThreadColumns[0], places[0], corner, height, colour, threads);
-        draw_cell(ws, kThreadColumns[1], places[1], corner, height, theme.text_dim, blocked);
-        draw_cell(ws, kThreadColumns[2], places[2], corner, height, pending == "none" ? theme.text_faint : theme.warn, pending);
+        draw_cell(ws, kSignalThreadColumns[0], places[0], corner, height, colour, threads);
+        draw_cell(ws, kSignalThreadColumns[1], places[1], corner, height, theme.text_dim, blocked);
+        draw_cell(ws, kSignalThreadColumns[2], places[2], corner, height, pending == "none" ? theme.text_faint : theme.warn, pending);
     };
     for (const MaskGroup& group : group_masks(*found->masks))
         line(group.count == 1 ? group.threads : fmt::format("{} threads: {}", group.count, group.threads), signal_set_text(group.blocked),
