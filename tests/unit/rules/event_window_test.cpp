@@ -131,7 +131,7 @@ TEST_F(Windows, of_whom_is_told_is_asked_with_name_and_site) {
     EventWindowWish wish = wish_for("", middle_, 100'000);
     std::map<std::uint64_t, std::pair<std::string, std::string>> asked;
     wish.of_whom = [&](std::uint64_t identity, std::string_view name, std::string_view site) {
-        asked[identity] = {name, site};
+        asked[identity] = {std::string(name), std::string(site)};
         return identity % 2 == 1;
     };
     const EventWindow odd = look(wish);

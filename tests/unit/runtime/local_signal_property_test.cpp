@@ -225,9 +225,9 @@ void check_many(const RuntimeOptions& options) {
                 runners.push_back(spawn("runner", [&, i] { got[i] = by_runtime(programs[i]); }));
             for (auto& runner : runners)
                 runner.join();
-            all[0] = signal_counts<Alarm<0>>();
-            all[1] = signal_counts<Alarm<1>>();
-            all[2] = signal_counts<Alarm<2>>();
+            all[0] = signals().count<Alarm<0>>();
+            all[1] = signals().count<Alarm<1>>();
+            all[2] = signals().count<Alarm<2>>();
         });
         for (int i = 0; i < kAtOnce; ++i)
             RC_ASSERT(got[i] == by_model(programs[i]));
@@ -271,8 +271,8 @@ TEST(LocalSignalProperty, a_million_raises_leave_nothing_behind) {
         raise_some(kRaises / 2);
         const std::size_t after = mallinfo2().uordblks;
         EXPECT_LT(after, before + 4096) << "bytes that the allocator has given out";
-        EXPECT_EQ(signal_counts<Alarm<0>>().failed, kRaises / 2 + 1000U);
-        EXPECT_EQ(signal_counts<Alarm<1>>().finished, kRaises / 2 + 1000U);
+        EXPECT_EQ(signals().count<Alarm<0>>().failed, kRaises / 2 + 1000U);
+        EXPECT_EQ(signals().count<Alarm<1>>().finished, kRaises / 2 + 1000U);
     });
 }
 
