@@ -289,7 +289,7 @@ std::string to_text(const Stat& stat) {
     out += to_text(stat.signal_rows) + pools_text(stat.pools) + sites_text(stat.sites) + to_text(stat.waitables) + to_text(stat.selects);
     out += line("switch      ", stat.switch_cycles, "ticks");
     out += line("wake to run ", stat.wake_to_run_ns, "ns");
-    out += line("signal      ", stat.signal_latency_ns, "ns");
+    if (stat.signal_latency_ns.samples != 0) out += line("signal      ", stat.signal_latency_ns, "ns");
     out += fmt::format("{:<20} {:>14} {:>10} {:>14}\n", "event", "read", "lost", "emitted");
     for (const auto& [name, row] : stat.events_by_type) {
         out += fmt::format("{:<20} {:>14} {:>10} {:>14}\n", name, row.accepted, row.lost, row.emitted);

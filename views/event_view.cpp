@@ -269,7 +269,8 @@ void EventView::keep_place(Workspace& ws, const rules::EventWindow& window, floa
         if (top_.ticks != 0) y = static_cast<float>(row_of(window, top_)) * row + top_offset_;
         if (bring_now_) {
             const float now = static_cast<float>(window.until_now) * row;
-            if (now - row < y || now > y + view || top_.ticks == 0) y = scroll_to_middle(now, row, view);
+            const float margin = std::floor(view / 4);  // there is something to be seen before and after it
+            if (now - margin < y || now + margin > y + view || top_.ticks == 0) y = scroll_to_middle(now, row, view);
             bring_now_ = false;
         }
     }

@@ -60,7 +60,7 @@ class SignalsView(unittest.TestCase):
             self.assertTrue(handled)
             self.assertTrue(all(re.match(r"first instruction after [\d.]+ \w+, end after", event["detail"]) for event in handled), handled[:3])
 
-            shown = self.window(folder, "replay", trace, lines=["wait-for moment", "view signals", "wait-for settled"])
+            shown = self.window(folder, "replay", trace, lines=["wait-for moment", "time end", "view signals", "wait-for settled"])
             self.assertEqual(signals_of(shown)["SIGUSR1"], row)
             self.assertEqual(shown["latency_samples"], stat["signal_latency_ns"]["samples"])
             self.assertIsNone(shown["masks"])
