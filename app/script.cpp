@@ -80,14 +80,14 @@ base::Status complete_drag(ScriptCommand& command) {
         static const std::set<std::string_view> sides = {"left", "right", "above", "below"};
         return arguments.size() == 2 || sides.contains(arguments[2]) ? base::ok_status() : base::Status(wrong(kWrite));
     }
-    for (std::size_t i = 1; i < std::min<std::size_t>(5, arguments.size()); ++i) {
+    if (arguments.size() < 5) return wrong(kWrite);
+    for (std::size_t i = 1; i < 5; ++i) {
         const auto share = number_of(arguments[i]);
         if (!share.has_value() || *share < 0 || *share > 1) return wrong(kWrite + "; X and Y are shares of its size, 0 to 1");
         command.shares.push_back(*share);
     }
     const bool button_known = arguments.size() == 5 || arguments[5] == "middle" || arguments[5] == "right";
-    if (command.shares.size() != 4 || !button_known) return wrong(kWrite);
-    return base::ok_status();
+    return button_known ? base::ok_status() : base::Status(wrong(kWrite));
 }
 
 base::Status complete_wheel(ScriptCommand& command) {
