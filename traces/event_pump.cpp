@@ -23,8 +23,8 @@ constexpr auto kMarkInterval = milliseconds(250);
 constexpr auto kPollInterval = milliseconds(3);
 constexpr auto kDrainPause = std::chrono::microseconds(300);
 constexpr auto kIdlePause = milliseconds(1);
-// A ring of 4 MiB takes 60 million events a second for so long. Not for a recording, which loses nothing.
-constexpr auto kQuietPause = milliseconds(4);
+// A ring of 4 MiB takes 25 million events a second for so long. Not for a recording, which loses nothing.
+constexpr auto kQuietPause = milliseconds(10);
 constexpr auto kQuietAfter = std::chrono::seconds(1);
 constexpr auto kWithheldInterval = milliseconds(50);  // so often a loss that goes on is told
 constexpr int kQuietRounds = 4;  // without a slot, before the rings count as quiet
