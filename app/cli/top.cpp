@@ -56,10 +56,12 @@ int print_once(traces::Session& session, TopFollower& follower, const TopWish& w
                const Interrupt* interrupt) {
     if (interrupt != nullptr) {
         (void)follower.table();  // what rates are differences to
-        // A lint's second look lies further off than any rule asks for.
-        const auto until = Clock::now() +
-                           std::max(milliseconds(1100), milliseconds(wish.every_ns / 1'000'000));
-        while (Clock::now() < until && session.info().status == traces::TargetStatus::kRunning &&
+        // A lint's second look lies further off than any rule asks for; a program at which nothing happens is looked at ever more rarely.
+        const milliseconds apart = std::max(milliseconds(1100), milliseconds(wish.every_ns / 1'000'000));
+        const auto until = Clock::now() + apart;
+        const auto first = session.moment();
+        const auto apart_yet = [&] { return session.moment()->t - first->t >= std::chrono::nanoseconds(apart).count(); };
+        while ((Clock::now() < until || !apart_yet()) && session.info().status == traces::TargetStatus::kRunning &&
                !interrupt->wait(look_ms(wish)))
             follower.poll();
         follower.poll();
