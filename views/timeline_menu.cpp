@@ -85,7 +85,9 @@ void TimelineView::draw_menu(Workspace& ws) {
         axis_.show(static_cast<double>(menu_.begin), static_cast<double>(menu_.end));
     if (row("waker", "Go to who woke it", waker, menu_.ready.has_value() && menu_.ready->span.woken)) go_to_waker(ws, *menu_.ready);
     const bool ran = menu_.ready.has_value() && menu_.run.has_value();
-    const std::string late = ran ? fmt::format("ready for {}", format_duration(menu_.run->begin - menu_.ready->begin)) : "it did not run";
+    // Where its next run is outside of the stretch that is seen, nothing is known of it here.
+    const std::string late = ran ? fmt::format("ready for {}", format_duration(menu_.run->begin - menu_.ready->begin))
+                                 : std::string("its run is not in sight");
     if (row("late", "Why was it late?", late, ran)) ask_why_late(ws);
     ImGui::EndPopup();
 }

@@ -26,8 +26,8 @@ constexpr std::string_view kMetadata = "_ZN6cprime11metadata_ofI";  // cprime::m
 constexpr std::string_view kSpawnOfC = "co_spawn_at";  // runtime/include/cprime/co.h
 // cprime::Signals::handle() with a std::function (runtime/include/cprime/signal.h), and what the runtime spawns for each signal that comes.
 constexpr std::string_view
-    kHandle = "_ZN6cprime7Signals6handleEiSt8functionIFvRKNS_10SignalInfoEEENS_5PlaceE";
-constexpr std::string_view kOfSignal = "SignalThread7deliver";
+    kHandle = "_ZN6cprime7Signals6handleEiSt8functionIFvRKNS_10SignalInfoEEENS_16SignalComplexityENS_5PlaceE";
+constexpr std::string_view kOfSignal = "SignalThread8Handling";
 
 struct ClosureType {
     NodeId entry = 0;

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <new>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "cprime/spawn.h"
 #include "instrumentation/base/signal_name.h"
@@ -45,14 +47,31 @@ void spawn_handler(const std::shared_ptr<const FaultInfo>& info) {
                  name.c_str(), static_cast<unsigned long long>(info->coroutine));
 }
 
+// Endings under way, by coroutine: one that faults again while it ends leaves nobody to free the first.
+std::mutex g_endings_lock;  // guards g_endings
+std::unordered_map<std::uint32_t, std::unique_ptr<Ending>> g_endings;
+
+Ending* keep_ending(std::unique_ptr<Ending> ending) {
+    const std::lock_guard<std::mutex> hold(g_endings_lock);
+    std::unique_ptr<Ending>& kept = g_endings[ending->index];
+    kept = std::move(ending);
+    return kept.get();
+}
+void forget_ending(std::uint32_t index) {
+    const std::lock_guard<std::mutex> hold(g_endings_lock);
+    g_endings.erase(index);
+}
+
 // The coroutine's last function, on its fresh stack.
 void finish_faulted(void* argument) {
-    const std::unique_ptr<Ending> ending(static_cast<Ending*>(argument));
-    if (!ending->bare) {
-        run_defers(ending->index);
-        spawn_handler(ending->info);
+    const Ending& ending = *static_cast<const Ending*>(argument);
+    if (!ending.bare) {
+        run_defers(ending.index);
+        spawn_handler(ending.info);
     }
-    throw Fault(ending->info);
+    const Fault fault(ending.info);
+    forget_ending(ending.index);
+    throw fault;
 }
 
 Ending* make_ending(const Worker& worker, std::uint32_t index, const FaultSeen& seen, bool bare) {
@@ -69,7 +88,7 @@ Ending* make_ending(const Worker& worker, std::uint32_t index, const FaultSeen& 
     if (site != wire::kNone) info->site = g_runtime->sites.text(site);
     info->worker = worker.index;
     info->report.assign(seen.text, seen.text_bytes);
-    return new Ending{std::move(info), index, bare};
+    return keep_ending(std::make_unique<Ending>(Ending{std::move(info), index, bare}));
 }
 
 // The coroutine leaves its stack, segments and all, and goes on at the beginning of another one.

@@ -1,5 +1,6 @@
 """The timeline: its sums against `profile` and `query` of the same trace, and what keys and clicks do to it."""
 import json
+import math
 import os
 import unittest
 
@@ -99,7 +100,8 @@ class Timeline(unittest.TestCase):
     def test_the_menu_of_a_span_goes_to_its_waker_and_says_why_it_was_late(self):
         # Who was ready longest after a wake-up by a coroutine, and ran then.
         ready, longest = {}, None
-        for event in self.query("wake or resume"):
+        events = self.query("wake or resume")
+        for event in events:
             if event["event"] == "wake":
                 ready[event["id"]] = event["t_ns"]
             elif event["id"] in ready:
@@ -108,7 +110,9 @@ class Timeline(unittest.TestCase):
                     longest = (late, ready[event["id"]], event["t_ns"], event["id"], event["worker"])
                 del ready[event["id"]]
         late, begin, end, who, worker = longest
-        to_it = [f"select coroutine {who}", f"time {begin + late // 2}ns", "wait-for settled", *["key w"] * 12, "wait-for settled"]
+        # As close as leaves the run after it in sight; each step shows 0.6 of the one before.
+        steps = max(0, int(math.log((events[-1]["t_ns"] - events[0]["t_ns"]) / (6 * late)) / math.log(1 / 0.6)))
+        to_it = [f"select coroutine {who}", f"time {begin + late // 2}ns", "wait-for settled", *["key w"] * steps, "wait-for settled"]
         asked = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.late", "wait-for settled")
         told = asked["views"]["timeline"]["late"]
         self.assertEqual((told["id"], told["worker"]), (who, worker))

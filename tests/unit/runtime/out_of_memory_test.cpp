@@ -48,7 +48,8 @@ TEST_P(OutOfMemoryTest, is_raised_by_a_spawn_without_a_stack_and_its_handler_rea
             }
         }
         EXPECT_EQ(made, 50);
-        EXPECT_GE(answered.load(), 2);
+        while (answered.load() < 2)
+            yield();  // 20 stacks for 50 take two reapings; the second may not have come to its end yet
         EXPECT_EQ(pool, "medium");
         receiver.reset();
         sender.reset();
