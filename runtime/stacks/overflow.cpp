@@ -46,7 +46,9 @@ void hand_on(int number, siginfo_t* info, void* context) {
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
     sigaction(number, &standard, nullptr);
-    if (was_sent || number == SIGTRAP) syscall(SYS_tgkill, getpid(), gettid(), number);
+    // With what it said of its sender: a core tells that.
+    if ((was_sent || number == SIGTRAP) && syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), number, info) != 0)
+        syscall(SYS_tgkill, getpid(), gettid(), number);
 }
 
 // Whether a fault at `address` means that the running coroutine has run out of stack: it hit the guard of its own slot, or some
