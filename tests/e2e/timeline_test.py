@@ -1,6 +1,5 @@
 """The timeline: its sums against `profile` and `query` of the same trace, and what keys and clicks do to it."""
 import json
-import math
 import os
 import unittest
 
@@ -96,39 +95,6 @@ class Timeline(unittest.TestCase):
         middle = (view["seen"]["begin_ns"] + view["seen"]["end_ns"]) / 2
         self.assertAlmostEqual(dump["time_ns"], middle, delta=(view["seen"]["end_ns"] - view["seen"]["begin_ns"]) * 0.01)
         self.assertIn(f"timeline.coroutine.{who}", dump["widgets"])
-
-    def test_the_menu_of_a_span_goes_to_its_waker_and_says_why_it_was_late(self):
-        # Who was ready longest after a wake-up by a coroutine, and ran then.
-        ready, longest = {}, None
-        events = self.query("wake or resume")
-        for event in events:
-            if event["event"] == "wake":
-                ready[event["id"]] = event["t_ns"]
-            elif event["id"] in ready:
-                late = event["t_ns"] - ready[event["id"]]
-                if longest is None or late > longest[0]:
-                    longest = (late, ready[event["id"]], event["t_ns"], event["id"], event["worker"])
-                del ready[event["id"]]
-        late, begin, end, who, worker = longest
-        # As close as leaves the run after it in sight; each step shows 0.6 of the one before.
-        steps = max(0, int(math.log((events[-1]["t_ns"] - events[0]["t_ns"]) / (6 * late)) / math.log(1 / 0.6)))
-        to_it = [f"select coroutine {who}", f"time {begin + late // 2}ns", "wait-for settled", *["key w"] * steps, "wait-for settled"]
-        asked = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.late", "wait-for settled")
-        told = asked["views"]["timeline"]["late"]
-        self.assertEqual((told["id"], told["worker"]), (who, worker))
-        self.assertAlmostEqual(told["end_ns"] - told["begin_ns"], late, delta=1000)
-        self.assertLessEqual(told["busy_ns"], late + 1000)
-        self.assertEqual(told["busy_ns"], sum(row["ns"] for row in told["runners"]))
-        self.assertNotIn(who, [row["id"] for row in told["runners"]])
-        self.assertIn("timeline.late", asked["widgets"])
-        closed = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.late", "wait-for settled",
-                             "click timeline.late.close", "wait-for settled")
-        self.assertIsNone(closed["views"]["timeline"]["late"])
-        # The time that it goes to is that of the wake-up.
-        gone = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.waker", "wait-for settled")
-        self.assertAlmostEqual(gone["time_ns"], begin, delta=1000)
-        pinned = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.pin", "wait-for settled")
-        self.assertEqual(pinned["facts"]["pins"], 1)
 
     def test_the_mouse_measures_pans_and_zooms_to_a_range(self):
         def seen(*lines):
