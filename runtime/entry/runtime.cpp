@@ -33,6 +33,7 @@
 #include "runtime/signals/app_signals.h"
 #include "runtime/signals/faults.h"
 #include "runtime/signals/signals.h"
+#include "runtime/signals/waiting_threads.h"
 #include "runtime/stacks/class_raising.h"
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
@@ -413,7 +414,9 @@ Runtime::~Runtime() {
 
 void Runtime::wait() {
     RuntimeState& state = *state_;
-    if (state.scheduler.wait_finished(0, &state.shutting_down)) {
+    detail::WaitingThread thread;
+    const auto follow = [&thread] { thread.follow(); };
+    if (state.scheduler.wait_finished(0, &state.shutting_down, follow)) {
         if (detail::g_chaos.on()) detail::g_chaos.settle();
         return;
     }
@@ -423,7 +426,7 @@ void Runtime::wait() {
     bool named = false;
     for (std::uint64_t waited_ms = 0;; waited_ms += kAskAgainMs) {
         detail::cancel_everybody(nullptr);
-        if (state.scheduler.wait_finished(kAskAgainMs * 1'000'000, nullptr)) return;
+        if (state.scheduler.wait_finished(kAskAgainMs * 1'000'000, nullptr, follow)) return;
         if (!named && waited_ms + kAskAgainMs >= options_.shutdown_grace_ms) {
             detail::name_the_living(options_.shutdown_grace_ms);
             named = true;

@@ -308,7 +308,8 @@ std::uint32_t Scheduler::shared_length() const {
     return sum;
 }
 
-bool Scheduler::wait_finished(std::uint64_t timeout_ns, const std::atomic<bool>* give_up) {
+bool Scheduler::wait_finished(std::uint64_t timeout_ns, const std::atomic<bool>* give_up,
+                              const std::function<void()>& each_look) {
     struct Counted {
         std::atomic<std::uint32_t>& threads;
         explicit Counted(std::atomic<std::uint32_t>& counter) : threads(counter) {
@@ -321,6 +322,7 @@ bool Scheduler::wait_finished(std::uint64_t timeout_ns, const std::atomic<bool>*
     while (true) {
         // Acquire: what the coroutines did is visible to whoever learns that they are gone.
         const std::uint32_t epoch = finished_epoch_.load(std::memory_order_acquire);
+        each_look();
         if (alive() == 0) return true;
         if (give_up != nullptr && give_up->load(kRelaxed)) return false;
         std::uint64_t left_ns = 0;

@@ -32,6 +32,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -110,8 +111,11 @@ public:
     std::uint32_t shared_length() const;
 
     // Blocks until no coroutine is alive, for timeout_ns (0 = for ever), or until *give_up (may be null) is true and
-    // wake_waiters() was called. True: nobody is alive. Threads that are no workers.
-    bool wait_finished(std::uint64_t timeout_ns, const std::atomic<bool>* give_up);
+    // wake_waiters() was called. Calls each_look before it looks, thus after every wake_waiters(). True: nobody is alive.
+    // Threads that are no workers.
+    bool wait_finished(std::uint64_t timeout_ns, const std::atomic<bool>* give_up,
+                       const std::function<void()>& each_look);
+    // Any thread.
     void wake_waiters();
     // Makes idle() return false from now on. Threads that are no workers.
     void stop();

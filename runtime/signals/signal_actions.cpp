@@ -14,6 +14,7 @@
 #include "runtime/signals/forwarder.h"
 #include "runtime/signals/signal_records.h"
 #include "runtime/signals/signal_thread.h"
+#include "runtime/signals/waiting_threads.h"
 #include "runtime/stacks/pool_plan.h"
 
 namespace cprime::detail {
@@ -113,11 +114,15 @@ void SignalThread::take(int number, Signals::Handler handler, SignalComplexity c
     wire::SignalRecord& record = g_signal_records.of(number);
     auto action = std::make_shared<const Action>(
         Action{std::move(handler), complexity, place, signal_name(number), &record, route});
-    const std::lock_guard<std::mutex> hold(lock_);
+    std::unique_lock<std::mutex> hold(lock_);
     record.pool.store(complexity == SignalComplexity::micro ? kPoolSignalSmall : kPoolSignal, kRelaxed);
     record.route.store(route, kRelaxed);
     actions_[static_cast<std::size_t>(number)] = std::move(action);
-    if (sigismember(&taken_, number) != 1) install(number);
+    if (sigismember(&taken_, number) == 1) return;
+    install(number);
+    const sigset_t taken = taken_;
+    hold.unlock();
+    block_in_waiting_threads(taken);
 }
 
 // Under lock_. First the descriptor, then the handler, then the masks: wherever the signal arrives in between, it is taken.

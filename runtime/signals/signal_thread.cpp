@@ -23,6 +23,7 @@
 #include "runtime/signals/signal_records.h"
 #include "runtime/signals/signal_run.h"
 #include "runtime/signals/signals.h"
+#include "runtime/signals/waiting_threads.h"
 #include "runtime/watch/stall_watch.h"
 
 namespace cprime::detail {
@@ -122,6 +123,7 @@ void signal_slot_is_back() {
 
 std::unique_ptr<SignalThread> SignalThread::start() {
     std::unique_ptr<SignalThread> made(new SignalThread);
+    forget_blocked_signals();
     for (sigset_t* set : {&made->taken_, &made->ours_, &made->to_release_})
         sigemptyset(set);
     made->wake_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

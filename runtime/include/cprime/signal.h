@@ -26,9 +26,9 @@
 //   counts none. Those that the runtime itself puts together are `coalesced`.
 //   Of SIGRTMIN to SIGRTMAX none is. When stacks for handlers run out, or a thousand handlers have not had their turn, the signal thread stops
 //   taking signals and the kernel keeps them in order, as many as RLIMIT_SIGPENDING allows; beyond that sigqueue() fails with EAGAIN: the
-//   sender is told. While it has stopped, SIGINT and SIGTERM are still taken unless they are handled otherwise. A thread from before the
-//   Runtime that does not block such a signal sends it on, which the kernel may refuse when its queue is full: then it is `lost`. Block in
-//   main() what you handle.
+//   sender is told. While it has stopped, SIGINT and SIGTERM are still taken unless they are handled otherwise. All threads of the runtime and
+//   the one in run() block what is handled. A thread of your own that does not sends such a signal on, which the kernel may refuse when its
+//   queue is full: then it is `lost`. Start your threads with signals blocked.
 //   `lost`: those that nobody could be made for. Said on stderr, too.
 //
 // A handler that keeps its worker's thread keeps it from everybody else: the runtime says who it is (RuntimeOptions::stall_report_ms).
