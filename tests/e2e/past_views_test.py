@@ -76,8 +76,14 @@ class PastViews(unittest.TestCase):
         self.assertEqual(after["views"]["events"]["rows"][after["views"]["events"]["until_now"] - 1]["t_ns"], row["t_ns"])
 
     def test_only_those_of_the_selected_coroutine_can_be_shown(self):
-        resumes = self.query("resume")
-        who = resumes[len(resumes) // 2]["id"]
+        # Somebody who lives at that time: of those that had run and not ended, one that ran again.
+        latest, who = {}, None
+        for event in self.query("resume or exit"):
+            if event["t_ns"] <= 1_000_000_000:
+                latest[event["id"]] = event["event"]
+            elif event["event"] == "resume" and latest.get(event["id"]) == "resume":
+                who = event["id"]
+                break
         shown = self.script(*self.AT_ONE_SECOND, "view events", f"select coroutine {who}", "click events.of.1", "wait-for settled")["views"]["events"]
         self.assertGreater(len(shown["rows"]), 1)
         self.assertEqual({row["id"] for row in shown["rows"]}, {who})
