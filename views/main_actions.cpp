@@ -248,6 +248,12 @@ void MainWindow::add_view_actions() {
         {"pools.larger", "Larger cells", "Pools", {"+"}, [&pools] { pools.zoom(1); }, has_session, false});
     actions_.add(
         {"pools.smaller", "Smaller cells", "Pools", {"-"}, [&pools] { pools.zoom(-1); }, has_session, false});
+    actions_.add({"pools.mode", "Colours: state, age, high water, site, worker, growth", "Pools", {"alt+p"}, [&pools] { pools.next_mode(); },
+                  has_session, false, "pools"});
+    actions_.add({"pools.ranked", "Colours by place among all, or by size", "Pools", {"ctrl+alt+p"}, [&pools] { pools.toggle_ranked(); },
+                  [this, &pools] { return ws_.session != nullptr && pools.can_be_ranked(); }, false, "pools"});
+    actions_.add({"pools.band", "List the owners of a pool's slots, or no more", "Pools", {"alt+b"},
+                  [this, &pools] { pools.toggle_band(ws_); }, has_session, false, "pools"});
     actions_.add({"fit",
                   "Fit pools and graph",
                   "Pools",

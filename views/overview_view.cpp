@@ -13,7 +13,6 @@
 namespace coroscope::views {
 namespace {
 
-constexpr std::size_t kTrailParts = 240;
 constexpr float kNumberUnits = 128, kNumberHeightUnits = 56;
 constexpr float kAlarmUnits = 26;
 constexpr std::size_t kAlarmsShown = 4, kAlarmsShownCompact = 1;
@@ -38,18 +37,15 @@ std::string short_number(double value) {
 }  // namespace
 
 void OverviewView::reset() {
-    point_.reset();
-    trail_.reset();
-    series_ = {};
-    series_of_ = 0;
+    point_ = nullptr;
+    series_ = nullptr;
     busy_ = false;
     hovered_.reset();
 }
 
 nlohmann::json OverviewView::dump(Workspace& ws) {
     if (ws.moment == nullptr || ws.session == nullptr) return nullptr;
-    OverviewSeries series = trail_.series(kTrailParts);
-    if (const auto history = PastHistory::compute(ws); history.has_value()) series = series_of(*history, ws.moment->state);
+    const OverviewSeries series = ws.run_series.compute(ws);
     const traces::Stat stat = traces::compute_stat(*ws.session, *ws.moment);
     const traces::Waits waits = traces::compute_waits(*ws.moment);
     nlohmann::json range = nullptr;
@@ -60,31 +56,15 @@ nlohmann::json OverviewView::dump(Workspace& ws) {
             {"series", to_json(series)}};
 }
 
-// Of a trace the whole of it; of a program that runs what the looks have said so far.
-void OverviewView::take(Workspace& ws) {
-    point_.want(ws.background, ws.moment, [moment = ws.moment] { return point_of(*moment); });
-    if (ws.info.kind == traces::SessionKind::kRecorded) {
-        const analyses::History* history = ws.history.want(ws);
-        busy_ = ws.history.busy();
-        if (history == nullptr || series_of_ == ws.history.changes()) return;
-        series_ = series_of(*history, ws.moment->state);
-        series_of_ = ws.history.changes();
-        return;
-    }
-    busy_ = false;
-    if (const OverviewPoint* point = point_.value(); point != nullptr && !ws.session->time().has_value()) trail_.add(*point);
-    const auto newest = static_cast<std::uint64_t>(trail_.newest() + 1);
-    if (newest == series_of_) return;
-    series_ = trail_.series(kTrailParts);
-    series_of_ = newest;
-}
-
 void OverviewView::draw(Workspace& ws) {
     if (ws.moment == nullptr || ws.session == nullptr) {
         empty_state(ws, "Nothing to see yet", "The first look at the program is on its way.");
         return;
     }
-    take(ws);
+    ws.run_series.want(ws);
+    point_ = ws.run_series.point();
+    busy_ = ws.run_series.busy();
+    series_ = &ws.run_series.series();
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
     compact_ = ImGui::GetContentRegionAvail().y < ws.px(kCompactUnits);
     ImGui::BeginChild("overview");
@@ -97,10 +77,10 @@ void OverviewView::draw(Workspace& ws) {
 
 std::vector<OverviewView::Number> OverviewView::numbers(const Workspace& ws) const {
     const Theme& theme = *ws.theme;
-    const OverviewPoint* point = point_.value();
+    const OverviewPoint* point = point_;
     std::vector<Number> all;
     if (point == nullptr) return all;
-    const std::size_t part = series_.part_at(ws.moment->t);
+    const std::size_t part = series_->part_at(ws.moment->t);
     const auto of_part = [&](const std::vector<float>& row) { return part < row.size() ? static_cast<double>(row[part]) : 0.0; };
     std::uint64_t alive = 0, slots = 0, used = 0, bytes = 0;
     for (const std::uint32_t count : point->looks)
@@ -117,10 +97,10 @@ std::vector<OverviewView::Number> OverviewView::numbers(const Workspace& ws) con
                    fmt::format("{} workers of {} run a coroutine now", running, point->running.size())});
     all.push_back({"ready", format_count(ready), "", fmt::format("{} coroutines could run and wait for a worker", ready),
                    ready > 4 * point->running.size() ? theme.warn : 0});
-    all.push_back({"switches", series_.empty() ? "–" : short_number(of_part(series_.switches)), "/s",
+    all.push_back({"switches", series_->empty() ? "–" : short_number(of_part(series_->switches)), "/s",
                    fmt::format("{} switches so far; the rate is that of this part of time", point->switches)});
     all.push_back(
-        {"spawned", series_.empty() ? "–" : short_number(of_part(series_.spawned)), "/s", fmt::format("{} spawned so far", point->spawned)});
+        {"spawned", series_->empty() ? "–" : short_number(of_part(series_->spawned)), "/s", fmt::format("{} spawned so far", point->spawned)});
     all.push_back({"stack slots", format_count(used), format_bytes(bytes), fmt::format("{} of {} stack slots are in use", used, slots)});
     if (ws.stat != nullptr && ws.stat->wake_to_run_ns.samples != 0)
         all.push_back({"wake to run", format_duration(static_cast<std::int64_t>(ws.stat->wake_to_run_ns.p99)), "p99",
@@ -165,9 +145,9 @@ void OverviewView::draw_numbers(Workspace& ws) {
 }
 
 void OverviewView::draw_alarms(Workspace& ws) {
-    if (ws.stat == nullptr || point_.value() == nullptr) return;
+    if (ws.stat == nullptr || point_ == nullptr) return;
     const Theme& theme = *ws.theme;
-    const std::vector<OverviewAlarm> alarms = alarms_of(*point_.value(), *ws.moment, *ws.stat, ws.waits);
+    const std::vector<OverviewAlarm> alarms = alarms_of(*point_, *ws.moment, *ws.stat, ws.waits);
     const std::size_t shown = compact_ ? kAlarmsShownCompact : kAlarmsShown;
     ImDrawList* list = ImGui::GetWindowDrawList();
     const float width = ImGui::GetContentRegionAvail().x, height = ws.px(kAlarmUnits);
@@ -202,7 +182,7 @@ void OverviewView::draw_alarms(Workspace& ws) {
 }
 
 void OverviewView::draw_charts(Workspace& ws) {
-    if (series_.empty()) {
+    if (series_->empty()) {
         const std::string& error = ws.history.error();
         const std::string reading = fmt::format("{:.0f} % of the trace is read.", 100 * ws.history.share());
         if (ws.info.kind == traces::SessionKind::kCore) {
@@ -216,27 +196,27 @@ void OverviewView::draw_charts(Workspace& ws) {
         return;
     }
     const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
-    const std::size_t workers = std::min(series_.busy.size(), kWorkersShown);
+    const std::size_t workers = std::min(series_->busy.size(), kWorkersShown);
     const float worker = ws.px(kWorkerUnits) * static_cast<float>(workers), gap = ws.px(kGapUnits);
-    bool spawns = true, slots = std::any_of(series_.used.begin(), series_.used.end(), [](const auto& row) { return !row.empty(); });
+    bool spawns = true, slots = std::any_of(series_->used.begin(), series_->used.end(), [](const auto& row) { return !row.empty(); });
     const float small = ws.px(compact_ ? kRateCompactUnits : kRateUnits);
     const auto fixed = [&] {
-        return (1.0F + (spawns ? 1.0F : 0.0F) + (slots ? 1.0F : 0.0F)) * (small + gap) + (series_.lost.empty() ? 0 : small / 2 + gap) + worker +
+        return (1.0F + (spawns ? 1.0F : 0.0F) + (slots ? 1.0F : 0.0F)) * (small + gap) + (series_->lost.empty() ? 0 : small / 2 + gap) + worker +
                gap + ws.px(kAxisUnits + 8);
     };
     // All states that there are have a line in the legend; where it is narrow, charts that matter less make room.
-    const auto looks = std::count_if(series_.looks.begin(), series_.looks.end(), [](const auto& row) { return !row.empty(); });
+    const auto looks = std::count_if(series_->looks.begin(), series_->looks.end(), [](const auto& row) { return !row.empty(); });
     const float states_min = std::max(ws.px(compact_ ? kStatesCompactUnits : kStatesUnits), ws.px(20 + kLegendUnits * static_cast<float>(looks)));
     if (fixed() + states_min + gap > room.y) slots = false;
     if (fixed() + states_min + gap > room.y) spawns = false;
     const float states = std::max(states_min, room.y - fixed() - gap);
     TimeAxis axis;
-    axis.begin = series_.begin;
-    axis.end = series_.end;
+    axis.begin = series_->begin;
+    axis.end = series_->end;
     axis.x0 = at.x + ws.px(kLabelUnits);
     axis.x1 = at.x + room.x - ws.px(16);
     const traces::TimeNs shown = hovered_.value_or(ws.moment->t);
-    const std::size_t part = series_.part_at(shown);
+    const std::size_t part = series_->part_at(shown);
     float y = at.y + ws.px(4);
     const float top = y;
     const auto area = [&](float height) {
@@ -249,10 +229,10 @@ void OverviewView::draw_charts(Workspace& ws) {
     if (spawns) draw_rates(ws, area(small), part, true);
     if (slots) draw_slots(ws, area(small), hovered_);
     if (workers != 0) draw_workers(ws, area(worker), part);
-    if (!series_.lost.empty()) {
+    if (!series_->lost.empty()) {
         const Rect rect = area(small / 2);
-        draw_line(ws, rect, series_.lost, highest_of(series_.lost, 1), ws.theme->bad);
-        draw_label(ws, rect, 0, "events lost", format_count(static_cast<std::uint64_t>(series_.lost[part])), ws.theme->bad);
+        draw_line(ws, rect, series_->lost, highest_of(series_->lost, 1), ws.theme->bad);
+        draw_label(ws, rect, 0, "events lost", format_count(static_cast<std::uint64_t>(series_->lost[part])), ws.theme->bad);
     }
     const Rect all = {axis.x0, top, axis.x1, y - gap};
     draw_time_axis(ws, axis, all);
@@ -262,7 +242,7 @@ void OverviewView::draw_charts(Workspace& ws) {
         const float x = axis.x_of(*hovered_);
         ImGui::GetWindowDrawList()->AddRectFilled({x, all.y0}, {x + std::max(1.0F, std::floor(ws.scale)), all.y1},
                                                   with_alpha(ws.theme->text, 0.35F));
-        ws.hovered = text_at(series_.part_at(*hovered_), *hovered_);
+        ws.hovered = text_at(series_->part_at(*hovered_), *hovered_);
     }
     ImGui::SetCursorScreenPos(at);
     ImGui::Dummy({room.x, y - at.y + ws.px(kAxisUnits)});
@@ -281,9 +261,9 @@ void OverviewView::draw_states(Workspace& ws, Rect area, std::optional<traces::T
     ImDrawList* list = ImGui::GetWindowDrawList();
     const Theme& theme = *ws.theme;
     std::vector<Layer> layers;
-    std::vector<float> sum(series_.parts);
+    std::vector<float> sum(series_->parts);
     for (const Look look : kStacked) {
-        const std::vector<float>& row = series_.looks[static_cast<std::size_t>(look)];
+        const std::vector<float>& row = series_->looks[static_cast<std::size_t>(look)];
         if (row.empty()) continue;
         layers.push_back({theme.area(look), row, theme.look(look)});
         for (std::size_t i = 0; i < row.size(); ++i)
@@ -291,7 +271,7 @@ void OverviewView::draw_states(Workspace& ws, Rect area, std::optional<traces::T
     }
     list->AddRectFilled({area.x0, area.y0}, {area.x1, area.y1}, theme.field);
     draw_stacked(ws, area, layers, highest_of(sum, 1));
-    const std::vector<LegendRow> counts = legend_of(series_, point_.value(), at.has_value() ? &*at : nullptr);
+    const std::vector<LegendRow> counts = legend_of(*series_, point_, at.has_value() ? &*at : nullptr);
     double alive = 0;
     for (const LegendRow& row : counts)
         alive += row.count;
@@ -321,25 +301,25 @@ void OverviewView::draw_rates(Workspace& ws, Rect area, std::size_t at, bool spa
     const Theme& theme = *ws.theme;
     ImGui::GetWindowDrawList()->AddRectFilled({area.x0, area.y0}, {area.x1, area.y1}, theme.field);
     if (!spawns) {
-        draw_line(ws, area, series_.switches, highest_of(series_.switches, 1), theme.accent);
-        draw_label(ws, area, 0, "switches /s", short_number(series_.switches[at]), theme.text);
-        draw_label(ws, area, 1, "at most", short_number(highest_of(series_.switches, 0)), 0);
+        draw_line(ws, area, series_->switches, highest_of(series_->switches, 1), theme.accent);
+        draw_label(ws, area, 0, "switches /s", short_number(series_->switches[at]), theme.text);
+        draw_label(ws, area, 1, "at most", short_number(highest_of(series_->switches, 0)), 0);
         return;
     }
-    const float highest = std::max(highest_of(series_.spawned, 1), highest_of(series_.exited, 1));
-    draw_line(ws, area, series_.spawned, highest, theme.good);
-    draw_line(ws, area, series_.exited, highest, theme.warn);
-    draw_label(ws, area, 0, "spawned /s", short_number(series_.spawned[at]), theme.good);
-    draw_label(ws, area, 1, "ended /s", short_number(series_.exited[at]), theme.warn);
+    const float highest = std::max(highest_of(series_->spawned, 1), highest_of(series_->exited, 1));
+    draw_line(ws, area, series_->spawned, highest, theme.good);
+    draw_line(ws, area, series_->exited, highest, theme.warn);
+    draw_label(ws, area, 0, "spawned /s", short_number(series_->spawned[at]), theme.good);
+    draw_label(ws, area, 1, "ended /s", short_number(series_->exited[at]), theme.warn);
 }
 
 void OverviewView::draw_slots(Workspace& ws, Rect area, std::optional<traces::TimeNs> at) {
     const Theme& theme = *ws.theme;
     // One colour, lighter for each larger class.
     std::vector<Layer> layers;
-    std::vector<float> sum(series_.parts);
-    for (std::size_t i = 0; i < series_.used.size(); ++i) {
-        const std::vector<float>& row = series_.used[i];
+    std::vector<float> sum(series_->parts);
+    for (std::size_t i = 0; i < series_->used.size(); ++i) {
+        const std::vector<float>& row = series_->used[i];
         if (row.empty()) continue;
         const ImU32 colour = mix(theme.accent, theme.panel, 0.2F * static_cast<float>(i));
         layers.push_back({mix(colour, theme.panel, Theme::kAreaQuieter), row, colour});
@@ -348,7 +328,7 @@ void OverviewView::draw_slots(Workspace& ws, Rect area, std::optional<traces::Ti
     }
     ImGui::GetWindowDrawList()->AddRectFilled({area.x0, area.y0}, {area.x1, area.y1}, theme.field);
     draw_stacked(ws, area, layers, highest_of(sum, 1));
-    double used = at.has_value() ? static_cast<double>(sum[series_.part_at(*at)]) : 0;
+    double used = at.has_value() ? static_cast<double>(sum[series_->part_at(*at)]) : 0;
     for (const inspect::PoolImage& pool : ws.moment->state.pools)
         used += at.has_value() ? 0 : static_cast<double>(pool.used());
     draw_label(ws, area, 0, "stack slots", short_number(used), theme.text);
@@ -356,13 +336,13 @@ void OverviewView::draw_slots(Workspace& ws, Rect area, std::optional<traces::Ti
 }
 
 void OverviewView::draw_workers(Workspace& ws, Rect area, std::size_t at) {
-    const std::size_t count = std::min(series_.busy.size(), kWorkersShown);
+    const std::size_t count = std::min(series_->busy.size(), kWorkersShown);
     const float height = (area.y1 - area.y0) / static_cast<float>(count);
     for (std::size_t w = 0; w < count; ++w) {
         const float y = std::floor(area.y0 + height * static_cast<float>(w));
         const Rect strip = {area.x0, y, area.x1, y + height - std::max(1.0F, ws.px(2))};
-        draw_heat(ws, strip, series_.busy[w], ws.theme->look(Look::kRunning));
-        const float busy = at < series_.busy[w].size() ? series_.busy[w][at] : 0;
+        draw_heat(ws, strip, series_->busy[w], ws.theme->look(Look::kRunning));
+        const float busy = at < series_->busy[w].size() ? series_->busy[w][at] : 0;
         ImDrawList* list = ImGui::GetWindowDrawList();
         const float text_y = y + std::floor((strip.y1 - strip.y0 - ws.fonts.small->FontSize) / 2);
         draw_text(list, ws.fonts.small, {area.x0 - ws.px(kLabelUnits - 12), text_y}, ws.theme->text_faint, fmt::format("worker {}", w));
@@ -375,21 +355,21 @@ std::string OverviewView::text_at(std::size_t part, traces::TimeNs t) const {
     std::string states;
     double alive = 0;
     for (const Look look : kStacked) {
-        const std::vector<float>& row = series_.looks[static_cast<std::size_t>(look)];
+        const std::vector<float>& row = series_->looks[static_cast<std::size_t>(look)];
         if (row.empty() || row[part] == 0) continue;
         alive += row[part];
         states += fmt::format("{}{} {}", states.empty() ? "" : ", ", format_count(static_cast<std::uint64_t>(row[part])), look_name(look));
     }
     std::string slots;
-    for (std::size_t i = 0; i < series_.used.size(); ++i) {
-        const std::vector<float>& row = series_.used[i];
+    for (std::size_t i = 0; i < series_->used.size(); ++i) {
+        const std::vector<float>& row = series_->used[i];
         if (row.empty() || row[part] == 0) continue;
         slots += fmt::format("{}{} {}", slots.empty() ? " · slots: " : ", ", format_count(static_cast<std::uint64_t>(row[part])),
                              inspect::size_class_name(static_cast<wire::SizeClass>(i)));
     }
     return fmt::format("at {}: {} coroutines ({}) · {} switches/s · {} spawned/s · {} ended/s{}", format_time(t),
-                       format_count(static_cast<std::uint64_t>(alive)), states, short_number(series_.switches[part]),
-                       short_number(series_.spawned[part]), short_number(series_.exited[part]), slots);
+                       format_count(static_cast<std::uint64_t>(alive)), states, short_number(series_->switches[part]),
+                       short_number(series_->spawned[part]), short_number(series_->exited[part]), slots);
 }
 
 }  // namespace coroscope::views

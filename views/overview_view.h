@@ -20,7 +20,7 @@ public:
     const char* name() const override { return "overview"; }
     const char* title() const override { return "Overview"; }
     void draw(Workspace& ws) override;
-    bool busy() const override { return busy_; }
+    bool busy() const override { return busy_; }  // the series were, in the last frame
     nlohmann::json dump(Workspace& ws) override;
     void reset() override;
 
@@ -30,7 +30,6 @@ private:
         std::string value, unit, hover;
         ImU32 colour = 0;
     };
-    void take(Workspace& ws);
     std::vector<Number> numbers(const Workspace& ws) const;
     void draw_numbers(Workspace& ws);
     void draw_alarms(Workspace& ws);
@@ -42,10 +41,9 @@ private:
     void draw_label(Workspace& ws, Rect area, int line, const char* label, const std::string& value, ImU32 colour);
     std::string text_at(std::size_t part, traces::TimeNs t) const;
 
-    Computed<std::shared_ptr<const traces::Moment>, OverviewPoint> point_;
-    OverviewTrail trail_;
-    OverviewSeries series_;
-    std::uint64_t series_of_ = 0;  // which history, or the look up to which, it was made of
+    // What the frame shows, of Workspace::run_series.
+    const OverviewPoint* point_ = nullptr;
+    const OverviewSeries* series_ = nullptr;
     bool busy_ = false;
     bool compact_ = false;                   // a low panel: one line of numbers, low charts
     std::optional<traces::TimeNs> hovered_;  // in the last frame

@@ -227,41 +227,46 @@ int fit_level(const FitInput& input) {
     return level;
 }
 
+// What slots show, a byte each: looks or shades. Both rise with severity and are 0 for what is free.
+static const std::uint8_t* shown_bytes(const PoolRow& pool) {
+    static_assert(sizeof(Look) == 1 && static_cast<int>(Look::kFree) == 0);
+    return pool.shades.empty() ? reinterpret_cast<const std::uint8_t*>(pool.looks.data()) : pool.shades.data();
+}
+
 // The worst of those in a cell that pass; where none does, the worst, dimmed. Returns how many cells there are slots for.
 static std::size_t fill_filtered(const PoolRow& pool, std::size_t begin, std::size_t each, std::vector<std::uint8_t>& cells) {
+    const std::uint8_t* shown = shown_bytes(pool);
     std::size_t filled = 0;
     for (std::size_t first = begin; filled < cells.size() && first < pool.looks.size(); ++filled, first += each) {
-        Look passing = Look::kFree, other = Look::kFree;
+        std::uint8_t passing = 0, other = 0;
         for (std::size_t i = first; i < std::min(first + each, pool.looks.size()); ++i) {
-            Look& worst = pool.passes[i] ? passing : other;
-            worst = std::max(worst, pool.looks[i]);
+            std::uint8_t& worst = pool.passes[i] ? passing : other;
+            worst = std::max(worst, shown[i]);
         }
-        cells[filled] = static_cast<std::uint8_t>(passing);
-        if (passing == Look::kFree && other != Look::kFree) cells[filled] = static_cast<std::uint8_t>(other) | kDimmed;
+        cells[filled] = passing == 0 && other != 0 ? static_cast<std::uint8_t>(other | kDimmed) : passing;
     }
     return filled;
 }
 
 void fill_cells(const PoolRow& pool, const CellGrid& grid, RowRange rows, std::vector<std::uint8_t>& cells) {
-    static_assert(sizeof(Look) == 1);
     const std::size_t count = std::size_t{grid.columns} * (rows.last - rows.first);
     cells.resize(count);
     const std::uint64_t begin = std::min<std::uint64_t>(grid.first_position(0, rows.first), pool.looks.size());
     const std::size_t slots = pool.looks.size() - static_cast<std::size_t>(begin);
-    const Look* looks = pool.looks.data() + begin;
+    const std::uint8_t* shown = shown_bytes(pool) + begin;
     std::size_t filled = 0;
     if (!pool.passes.empty()) {
         filled = fill_filtered(pool, static_cast<std::size_t>(begin), grid.slots_per_cell, cells);
     } else if (grid.slots_per_cell == 1) {
         filled = std::min(count, slots);
-        if (filled != 0) std::memcpy(cells.data(), looks, filled);
+        if (filled != 0) std::memcpy(cells.data(), shown, filled);
     } else {
         const std::size_t each = grid.slots_per_cell;
         for (std::size_t first = 0; filled < count && first < slots; ++filled, first += each) {
-            Look worst = Look::kFree;
+            std::uint8_t worst = 0;
             for (std::size_t i = first; i < std::min(first + each, slots); ++i)
-                worst = std::max(worst, looks[i]);
-            cells[filled] = static_cast<std::uint8_t>(worst);
+                worst = std::max(worst, shown[i]);
+            cells[filled] = worst;
         }
     }
     std::fill(cells.begin() + static_cast<std::ptrdiff_t>(filled), cells.end(), kBeyond);

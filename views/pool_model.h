@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +40,7 @@ struct PoolRow {
     std::string guards;                // "canaries", "all guarded", "12 of 512 guarded"; "" = not known
     std::vector<Look> looks;           // one a slot, by position
     std::vector<bool> passes;          // by position: its owner passes the filter; empty = nothing is filtered
+    std::vector<std::uint8_t> shades;  // by position: what the heatmap shows instead of looks (pool_shade.h); empty = looks
     std::array<std::uint64_t, kLooksCount> counts{};
     std::vector<std::uint32_t> slab_positions;  // where each slab begins, and the end; empty = every slab has 512 slots
 
@@ -47,8 +49,10 @@ struct PoolRow {
     std::optional<std::uint64_t> position_of(std::uint32_t slot) const;
 };
 
+struct ShadeLegend;
 struct PoolModel {
     std::vector<PoolRow> pools;
+    std::shared_ptr<const ShadeLegend> legend;  // what `shades` mean; nullptr: there are none
     std::array<std::uint64_t, kLooksCount> counts{};  // over all pools
     std::uint64_t used_bytes = 0, slots_bytes = 0;
 };
@@ -100,8 +104,8 @@ struct RowRange {  // [first, last)
     bool operator==(const RowRange&) const = default;
 };
 
-// What the cells of these rows show, a byte each (a Look), row by row; kBeyond behind the last slot. A cell none of whose slots passes the
-// filter has kDimmed with it.
+// What the cells of these rows show, a byte each (a Look, or a shade), row by row; kBeyond behind the last slot. A cell none of whose slots passes
+// the filter has kDimmed with it.
 inline constexpr std::uint8_t kBeyond = 0xff, kDimmed = 0x40;
 void fill_cells(const PoolRow& pool, const CellGrid& grid, RowRange rows, std::vector<std::uint8_t>& cells);
 

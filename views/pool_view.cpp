@@ -17,9 +17,7 @@ namespace {
 constexpr float kHeadUnits = 28;    // line above each grid
 constexpr float kGapUnits = 12;     // between pools
 constexpr float kWheelUnits = 48;   // that a notch scrolls
-constexpr float kDragUnits = 4;     // a movement of less is no drag
 constexpr int kLinesFromCell = 5;   // cells of this size get lines between them
-constexpr float kDimmedShare = 0.22F;  // of its colour that a slot keeps which the filter leaves out
 constexpr int kMarksFromCell = 10;  // and of this size their second mark
 constexpr std::size_t kMarksMax = 6000;
 constexpr std::uint32_t kGridPixelsMax = 4U << 20;  // high: beyond it positions in floats lose whole pixels
@@ -47,12 +45,6 @@ std::string pool_about(const PoolRow& pool) {
     return about;
 }
 
-PoolModel filtered_pools(const traces::Moment& moment, const std::string& filter) {
-    if (filter.empty()) return compute_pools(moment.state);
-    const FilterMatch match = match_filter(moment, filter);
-    return compute_pools(moment.state, &match);
-}
-
 }  // namespace
 
 PoolView::~PoolView() {
@@ -65,11 +57,35 @@ void PoolView::reset() {
     }
     drawn_.clear();
     model_.reset();
+    band_.reset();
+    band_model_.reset();
+}
+
+PoolView::Key PoolView::key(const Workspace& ws) const {
+    return {ws.moment, ws.filter, mode_, ranked_};
+}
+
+PoolModel PoolView::compute(const Key& key) {
+    const auto& [moment, filter, mode, ranked] = key;
+    PoolModel model;
+    if (filter.empty()) {
+        model = compute_pools(moment->state);
+    } else {
+        const FilterMatch match = match_filter(*moment, filter);
+        model = compute_pools(moment->state, &match);
+    }
+    if (mode != PoolMode::kState) model.legend = std::make_shared<const ShadeLegend>(shade_pools(model, *moment, mode, ranked));
+    return model;
 }
 
 nlohmann::json PoolView::dump(Workspace& ws) {
     if (ws.moment == nullptr) return nullptr;
-    return to_json(filtered_pools(*ws.moment, ws.filter));
+    const PoolModel model = compute(key(ws));
+    nlohmann::json out = to_json(model);
+    out["mode"] = pool_mode_name(mode_);
+    out["legend"] = model.legend != nullptr ? to_json(*model.legend) : nlohmann::json(nullptr);
+    out["band"] = band_.has_value() ? to_json(compute_band(model, *ws.moment, *band_)) : nlohmann::json(nullptr);
+    return out;
 }
 
 void PoolView::zoom(int steps) {
@@ -91,16 +107,17 @@ void PoolView::step(Workspace& ws, int by) {
 void PoolView::draw(Workspace& ws) {
     textures_ = ws.textures;
     if (ws.moment != nullptr)
-        model_.want(ws.background, Key{ws.moment, ws.filter}, [at = ws.moment, filter = ws.filter] { return filtered_pools(*at, filter); });
+        model_.want(ws.background, key(ws), [key = key(ws)] { return compute(key); });
     const std::shared_ptr<const PoolModel> model = model_.shared();
     if (model == nullptr || ws.moment == nullptr) {
         empty_state(ws, "No pools yet",
                     "The stack pools appear as soon as the program's runtime has started.");
         return;
     }
+    if (ws.session != nullptr) ws.run_series.want(ws);
     draw_head(ws, *model);
     // As in Tracy the plain wheel zooms, and scrolls with Ctrl.
-    ImGui::BeginChild("grids", {0, 0}, false, ImGuiWindowFlags_NoScrollWithMouse);
+    ImGui::BeginChild("grids", {0, std::max(1.0F, ImGui::GetContentRegionAvail().y - below_height(ws))}, false, ImGuiWindowFlags_NoScrollWithMouse);
     const ImVec2 room = {ImGui::GetWindowWidth(), ImGui::GetWindowHeight()};
     const float width = room.x - ws.px(12 + 20);
     FitInput fit;
@@ -131,45 +148,7 @@ void PoolView::draw(Workspace& ws) {
     }
     seen_selection_ = ws.selection().changes;
     ImGui::EndChild();
-}
-
-// The legend: what each colour and mark means, and how many slots have it now.
-void PoolView::draw_head(Workspace& ws, const PoolModel& model) {
-    const Theme& theme = *ws.theme;
-    const float buttons = head_buttons_begin(ws, {"−", "Fit", "+"}) - ws.px(12);
-    ImGui::SetCursorPos({ws.px(12), ws.px(9)});
-    bool first = true;
-    for (std::size_t i = 1; i < kLooksCount; ++i) {
-        if (model.counts[i] == 0) continue;
-        const auto look = static_cast<Look>(i);
-        const std::string count = format_count(model.counts[i]);
-        const float width = ws.px(12 + 6 + 6 + 16) + text_width(ws.fonts.small, look_name(look)) +
-                            text_width(ws.fonts.mono_small, count);
-        if (!first) {
-            ImGui::SameLine(0, ws.px(16));
-            if (ImGui::GetCursorPosX() + width > buttons) {
-                ImGui::NewLine();
-                ImGui::SetCursorPosX(ws.px(12));
-            }
-        }
-        first = false;
-        ImGui::PushFont(ws.fonts.small);
-        swatch(ws, look);
-        ImGui::PopFont();
-        ImGui::SameLine(0, ws.px(6));
-        text(ws.fonts.small, theme.text_dim, look_name(look));
-        ImGui::SameLine(0, ws.px(6));
-        text(ws.fonts.mono_small, theme.text, count);
-    }
-    if (first) text(ws.fonts.small, theme.text_faint, "every slot is free");
-    const float below = ImGui::GetCursorPosY();
-    place_head_buttons(ws, {"−", "Fit", "+"});
-    if (button(ws, "pools.smaller", "−", ButtonKind::kQuiet, "Smaller cells (Ctrl+wheel)")) zoom(-1);
-    ImGui::SameLine(0, ws.px(2));
-    if (button(ws, "pools.fit", "Fit", ButtonKind::kQuiet, "Show all pools at once")) wanted_level_.reset();
-    ImGui::SameLine(0, ws.px(2));
-    if (button(ws, "pools.larger", "+", ButtonKind::kQuiet, "Larger cells (Ctrl+wheel)")) zoom(1);
-    ImGui::SetCursorPosY(std::max(below + ws.px(4), ws.px(36)));
+    draw_below(ws, *model);
 }
 
 void PoolView::draw_pool_head(Workspace& ws, const PoolRow& pool, float width) {
@@ -261,14 +240,13 @@ void PoolView::upload(Workspace& ws, const PoolRow& pool, Drawn& drawn) {
     }
     fill_cells(pool, grid, drawn.rows, cells_);
     if (drawn.texture != nullptr) {
-        CellPalette palette{};
-        for (std::size_t i = 0; i < kLooksCount; ++i)
-            palette[i] = ws.theme->looks[i];
-        for (std::size_t i = 0; i < kLooksCount; ++i)
-            palette[i | kDimmed] = mix(ws.theme->looks[static_cast<std::size_t>(Look::kFree)], ws.theme->looks[i], kDimmedShare);
+        const PoolMode shown = pool.shades.empty() ? PoolMode::kState : model_.value()->legend->mode;
+        const CellPalette colours = palette(*ws.theme, shown);
+        all = all || drawn.painted_mode != shown;
+        drawn.painted_mode = shown;
         if (all) drawn.cells.clear();
         for (const RowRange& range : changed_rows(drawn.cells, cells_, grid.columns)) {
-            paint_cells(cells_, grid.columns, range, palette, colours_);
+            paint_cells(cells_, grid.columns, range, colours, colours_);
             ws.textures->update_rows(drawn.texture, width, static_cast<int>(range.first),
                                      static_cast<int>(range.last - range.first), colours_.data());
         }
@@ -300,7 +278,7 @@ void PoolView::draw_pool(Workspace& ws, const PoolRow& pool, int cell, float wid
         {std::max(1.0F, drawn.rect.x1 - drawn.rect.x0), std::max(1.0F, drawn.rect.y1 - drawn.rect.y0)});
     publish_item(ws, fmt::format("pools.grid.{}", pool.pool));
     const bool hovered = ImGui::IsItemHovered();
-    const bool clicked = ImGui::IsItemClicked();
+    const bool clicked = take_band(ws, pool, drawn, cell);
     place(pool, drawn, cell);
     if (drawn.rows.first != drawn.rows.last) {
         upload(ws, pool, drawn);
@@ -314,11 +292,12 @@ void PoolView::draw_pool(Workspace& ws, const PoolRow& pool, int cell, float wid
     }
     draw_grid_lines(ws, pool, drawn, cell);
     draw_selected(ws, pool, drawn, cell);
+    draw_band_frame(ws, pool, drawn, cell);
     if (hovered) hover(ws, pool, drawn, cell);
     if (clicked) {
         const ImVec2 mouse = ImGui::GetIO().MousePos;
-        const auto column = static_cast<std::uint32_t>((mouse.x - drawn.rect.x0) / size);
-        const auto row = static_cast<std::uint32_t>((mouse.y - drawn.rect.y0) / size);
+        const auto column = static_cast<std::uint32_t>(std::max(0.0F, mouse.x - drawn.rect.x0) / size);
+        const auto row = static_cast<std::uint32_t>(std::max(0.0F, mouse.y - drawn.rect.y0) / size);
         const std::uint64_t position = drawn.grid.first_position(column, row);
         if (position < pool.slots()) ws.select_slot({pool.pool, pool.slot_at(position)});
     }
@@ -349,7 +328,7 @@ void PoolView::draw_grid_lines(Workspace& ws, const PoolRow& pool, const Drawn& 
             draw_mark(list,
                       {drawn.rect.x0 + static_cast<float>(column) * size,
                        drawn.rect.y0 + static_cast<float>(row) * size},
-                      size - 1, mark_of(pool.looks[position]), ink);
+                      size - 1, mark_at(pool, position), ink);
         }
     }
 }
@@ -387,6 +366,7 @@ void PoolView::hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int
         text(ws.fonts.text, ws.theme->text_dim, state);
         text(ws.fonts.small, ws.theme->text_faint, place + " · " + ws.moment->state.site_text(owner->site));
         text(ws.fonts.small, ws.theme->text_faint, stack_line(*ws.moment, *owner));
+        if (const std::string shade = shade_text(*ws.moment, *owner, mode_); !shade.empty()) text(ws.fonts.small, ws.theme->text_faint, shade);
         if (const std::string use = site_use_text(ws.moment->state, owner->site,
                                                   ws.moment->high_water_of(*owner));
             !use.empty())
@@ -396,7 +376,8 @@ void PoolView::hover(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int
     }
     if (drawn.grid.slots_per_cell > 1) {
         text(ws.fonts.small, ws.theme->text_faint,
-             fmt::format("one cell stands for {} slots and shows the worst", drawn.grid.slots_per_cell));
+             fmt::format("one cell stands for {} slots and shows the {}", drawn.grid.slots_per_cell,
+                         pool.shades.empty() ? "worst" : is_scale(mode_) ? "highest" : "last of their kinds"));
     }
     end_tooltip();
 }

@@ -38,6 +38,9 @@ struct Theme {
     ImU32 look(Look look) const { return looks[static_cast<std::size_t>(look)]; }
     // The same where it fills much of a panel: quieter, so that a program at rest is no alarm.
     ImU32 area(Look look) const;
+    // Of a quantity, 0..1: the more, the further from the ground. Of kinds, the first twelve; what is beyond is "others". theme_scales.cpp
+    ImU32 scale(float share) const;
+    ImU32 kind(std::size_t number) const;
     static constexpr float kAreaQuieter = 0.45F;  // of the panel in it: the line along its edge has the colour itself
 };
 

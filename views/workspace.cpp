@@ -51,6 +51,7 @@ void Workspace::open(std::shared_ptr<traces::Session> next) {
     pins_.clear();
     hovering_ = hovered_coroutine_ = 0;
     history.reset();
+    run_series.reset();
     code_place.reset();
     selection_ = {};
     selection_.changes = history_.back().changes + 1;

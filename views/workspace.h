@@ -28,6 +28,7 @@
 #include "views/notebook.h"
 #include "views/past_history.h"
 #include "views/requests.h"
+#include "views/run_series.h"
 #include "views/texture.h"
 #include "views/theme.h"
 
@@ -161,6 +162,7 @@ public:
     std::string view_wanted;  // set by a view: another one to show after this frame; "" = none
     Background searches;  // what may take seconds, each with a traces::Search by which it is cancelled: row models do not wait for it
     PastHistory history;  // of the trace that is looked at; behind the searches, so that it goes and cancels before they are waited for
+    RunSeries run_series;
     // Device pixels of a length on the 4 px grid, whole.
     float px(float length) const { return static_cast<float>(static_cast<int>(length * scale + 0.5F)); }
 
