@@ -38,7 +38,9 @@ void TimelineView::open_menu() {
         if (spans[i].span.doing == Doing::kRunning) ready = i == 0 ? spans.size() : i - 1;
         if (ready >= spans.size() || spans[ready].span.doing != Doing::kReady) return;
         menu_.ready = spans[ready];
-        if (ready + 1 < spans.size() && spans[ready + 1].span.doing == Doing::kRunning) menu_.run = spans[ready + 1];
+        // Where runs are too short to be seen by themselves what follows begins with this one.
+        const Doing next = ready + 1 < spans.size() ? spans[ready + 1].span.doing : Doing::kUnknown;
+        if (next == Doing::kRunning || next == Doing::kMixed) menu_.run = spans[ready + 1];
         return;
     }
 }
@@ -51,7 +53,8 @@ void TimelineView::go_to_waker(Workspace& ws, const TrackSlice& ready) {
 }
 
 void TimelineView::ask_why_late(Workspace& ws) {
-    late_ = LateWish{menu_.identity, menu_.run->span.worker, {menu_.ready->begin, menu_.ready->end}};
+    const traces::TrackSpan& run = menu_.run->span;
+    late_ = LateWish{menu_.identity, run.doing == Doing::kRunning ? run.worker : wire::kNone, {menu_.ready->begin, menu_.ready->end}};
     axis_.show(static_cast<double>(menu_.ready->begin), static_cast<double>(menu_.ready->end));
     ws.frames_wanted = std::max(ws.frames_wanted, 3);
 }
@@ -128,8 +131,13 @@ void TimelineView::draw_late(Workspace& ws, const Layout& at) {
         list->PopClipRect();
         return;
     }
-    told(late->runners.empty() ? fmt::format("nobody ran on worker {} meanwhile: it slept, or was somewhere else", late->of.worker)
-                               : fmt::format("meanwhile worker {} ran", late->of.worker),
+    if (late->worker == wire::kNone) {
+        told("which worker ran it then is not known", "", theme.text_dim);
+        list->PopClipRect();
+        return;
+    }
+    told(late->runners.empty() ? fmt::format("nobody ran on worker {} meanwhile: it slept, or was somewhere else", late->worker)
+                               : fmt::format("meanwhile worker {} ran", late->worker),
          fmt::format("{} of it", share_of(late->busy_ns)),
          theme.text_dim);
     const ImVec2 mouse = ImGui::GetIO().MousePos;

@@ -16,6 +16,7 @@ using Doing = traces::TrackSpan::Doing;
 
 constexpr std::size_t kColumnsMax = 1U << 16;
 constexpr std::size_t kLateSlicesMost = 100'000;
+constexpr std::size_t kRunsAtOnce = 64;  // more slices do not begin within some nanoseconds
 
 double ns_per_tick(const traces::Replay& replay) {
     const double ticks = replay.reader().meta().clock.ticks_per_ns();
@@ -188,17 +189,37 @@ CoroutineLane make_coroutine_lane(const traces::LaneIndex& index, const traces::
     return lane;
 }
 
+namespace {
+
+// On which worker it began to run then; kNone = on none that is known.
+std::uint32_t worker_that_ran(traces::LaneIndex& index, std::uint64_t identity, std::uint64_t ticks) {
+    const traces::LifeBegin* life = index.life_of(identity);
+    if (life == nullptr) return wire::kNone;
+    const std::uint32_t record = life->index;
+    const auto round = static_cast<std::uint64_t>(std::ceil(2 / ns_per_tick(index.replay())));  // times are whole nanoseconds
+    for (const std::uint32_t worker : index.workers()) {
+        for (const LaneSlice& slice : index.slices(worker, ticks - std::min(ticks, round), ticks + round, kRunsAtOnce)) {
+            if (slice.coroutine == record && slice.begin + round >= ticks && slice.begin <= ticks + round) return worker;
+        }
+    }
+    return wire::kNone;
+}
+
+}  // namespace
+
 LateWake why_late(traces::LaneIndex& index, const LateWish& wish) {
     const traces::Replay& replay = index.replay();
     LateWake late;
     late.of = wish;
     const std::uint64_t from = replay.ticks_of(wish.ready.begin), to = replay.ticks_of(wish.ready.end);
     const double ns = ns_per_tick(replay);
+    late.worker = wish.worker != wire::kNone ? wish.worker : worker_that_ran(index, wish.identity, to);
+    if (late.worker == wire::kNone) return late;
     for (const std::uint32_t worker : index.workers()) {
-        if (worker == wish.worker) continue;
+        if (worker == late.worker) continue;
         late.others.emplace_back(worker, static_cast<std::int64_t>(static_cast<double>(index.total(worker, from, to).running) * ns));
     }
-    const std::vector<LaneSlice> slices = index.slices(wish.worker, from, to, kLateSlicesMost);
+    const std::vector<LaneSlice> slices = index.slices(late.worker, from, to, kLateSlicesMost);
     late.known = slices.size() < kLateSlicesMost;
     std::map<std::uint64_t, LateRunner> runners;
     for (const LaneSlice& slice : slices) {
@@ -229,7 +250,7 @@ nlohmann::json to_json(const LateWake& late) {
         runners.push_back({{"id", runner.identity}, {"ns", runner.ns}, {"slices", runner.slices}});
     for (const auto& [worker, ns] : late.others)
         others.push_back({{"worker", worker}, {"ns", ns}});
-    return {{"id", late.of.identity},   {"worker", late.of.worker}, {"begin_ns", late.of.ready.begin}, {"end_ns", late.of.ready.end},
+    return {{"id", late.of.identity},   {"worker", late.worker},    {"begin_ns", late.of.ready.begin}, {"end_ns", late.of.ready.end},
             {"busy_ns", late.busy_ns},  {"known", late.known},      {"runners", std::move(runners)},   {"others", std::move(others)}};
 }
 

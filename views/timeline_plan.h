@@ -32,8 +32,8 @@ inline constexpr double kSlicePixelsMin = 1.5;
 // Why somebody ran so late after it was ready: who had its worker meanwhile.
 struct LateWish {
     std::uint64_t identity = 0;
-    std::uint32_t worker = 0;  // that ran it in the end
-    TimeRange ready;           // from being ready to running
+    std::uint32_t worker = wire::kNone;  // that ran it in the end; kNone = to be found out: at this zoom its run is one of many spans
+    TimeRange ready;                     // from being ready to running
     bool operator==(const LateWish&) const = default;
 };
 struct LateRunner {
@@ -44,6 +44,7 @@ struct LateRunner {
 };
 struct LateWake {
     LateWish of;
+    std::uint32_t worker = wire::kNone;  // that ran it in the end; kNone = not found, and nothing below is known
     std::vector<LateRunner> runners;  // on its worker, who ran longest first
     std::int64_t busy_ns = 0;         // all of them together
     std::vector<std::pair<std::uint32_t, std::int64_t>> others;  // the other workers, and for how long each ran somebody

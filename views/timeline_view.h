@@ -100,7 +100,8 @@ private:
     struct Menu {
         std::uint64_t identity = 0;
         traces::TimeNs begin = 0, end = 0;
-        std::optional<TrackSlice> ready, run;  // what it was made ready by, the run that this led to; nullopt = not in sight
+        std::optional<TrackSlice> ready, run;  // what it was made ready by, what this led to (a run, or mixed spans that begin with it);
+                                               // nullopt = not in sight
         bool opens = false;
     };
     void open_menu();

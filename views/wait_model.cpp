@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -17,9 +18,6 @@ namespace coroscope::views {
 namespace {
 
 using inspect::CoroutineImage;
-
-constexpr std::size_t kNodesMax = 120;
-constexpr std::size_t kResourcesMax = 20;
 
 // Identity from its decimal text; 0 when it is none.
 std::uint64_t identity_of(const std::string& text) {
@@ -176,35 +174,46 @@ private:
         }
     }
 
-    // Keeps cycles, orphans, the selection with its neighbours, and the resources that most wait for, with theirs.
+    // Keeps cycles, the selection and pins whatever there are, then their neighbours, orphans, and what most wait for with theirs, while
+    // there is room.
     void cut() {
-        if (graph_.nodes.size() <= kNodesMax) return;
+        if (graph_.nodes.size() <= kNodesMost) return;
         std::vector<std::uint64_t> waiters(graph_.nodes.size(), 0);
+        std::vector<std::vector<std::size_t>> beside(graph_.nodes.size());
         for (const WaitLink& link : graph_.links) {
             if (!link.could_wake) waiters[link.to] += link.count;
+            beside[link.from].push_back(link.to);
+            beside[link.to].push_back(link.from);
         }
-        std::vector<std::size_t> busiest(graph_.nodes.size());
-        for (std::size_t i = 0; i < busiest.size(); ++i)
-            busiest[i] = i;
-        std::stable_sort(busiest.begin(), busiest.end(),
-                         [&](std::size_t a, std::size_t b) { return waiters[a] > waiters[b]; });
-        std::vector<bool> core(graph_.nodes.size(), false);
-        for (std::size_t i = 0; i < std::min(kResourcesMax, busiest.size()); ++i)
-            core[busiest[i]] = waiters[busiest[i]] != 0;
+        std::vector<bool> kept(graph_.nodes.size(), false);
+        std::size_t count = 0;
+        const auto keep = [&](std::size_t node, bool in_any_case) {
+            if (kept[node] || (!in_any_case && count >= kNodesMost)) return;
+            kept[node] = true;
+            ++count;
+        };
+        std::vector<std::size_t> first;
         for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
             const WaitNode& node = graph_.nodes[i];
-            core[i] = core[i] || node.in_cycle || node.selected || node.pinned;
+            if (!node.in_cycle && !node.selected && !node.pinned) continue;
+            keep(i, true);
+            first.push_back(i);
         }
-        std::vector<bool> kept = core;
-        std::size_t count = static_cast<std::size_t>(std::count(core.begin(), core.end(), true));
-        for (const WaitLink& link : graph_.links) {
-            if (!core[link.from] && !core[link.to]) continue;
-            for (const std::size_t node : {link.from, link.to}) {
-                if (!kept[node] && count < kNodesMax) {
-                    kept[node] = true;
-                    ++count;
-                }
-            }
+        const auto keep_beside = [&](std::size_t node) {
+            for (const std::size_t other : beside[node])
+                keep(other, false);
+        };
+        std::for_each(first.begin(), first.end(), keep_beside);
+        for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+            if (graph_.nodes[i].orphan) keep(i, false);
+        }
+        std::vector<std::size_t> busiest(graph_.nodes.size());
+        std::iota(busiest.begin(), busiest.end(), std::size_t{0});
+        std::stable_sort(busiest.begin(), busiest.end(), [&](std::size_t a, std::size_t b) { return waiters[a] > waiters[b]; });
+        for (const std::size_t node : busiest) {
+            if (waiters[node] == 0 || count >= kNodesMost) break;
+            keep(node, false);
+            keep_beside(node);
         }
         std::vector<std::size_t> renamed(graph_.nodes.size(), 0);
         std::vector<WaitNode> nodes;

@@ -37,6 +37,7 @@ struct WaitNode {
     std::vector<std::uint64_t> identities = {};  // of the coroutines in it, the first few: for who is lit
 };
 inline constexpr std::size_t kNodeIdentitiesMost = 4096;
+inline constexpr std::size_t kNodesMost = 1000;  // that are drawn, but for cycles, the selection and pins
 
 struct WaitLink {
     std::size_t from = 0, to = 0;

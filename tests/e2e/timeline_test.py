@@ -96,6 +96,48 @@ class Timeline(unittest.TestCase):
         self.assertAlmostEqual(dump["time_ns"], middle, delta=(view["seen"]["end_ns"] - view["seen"]["begin_ns"]) * 0.01)
         self.assertIn(f"timeline.coroutine.{who}", dump["widgets"])
 
+    def zoomed_to(self, lines, begin, end):
+        """The lines, and drags of the middle button that bring this stretch of time nearly to fill the lanes."""
+        for _ in range(4):
+            seen = self.script(*lines, "wait-for settled")["views"]["timeline"]["seen"]
+            width = seen["end_ns"] - seen["begin_ns"]
+            middle, half = ((begin + end) / 2 - seen["begin_ns"]) / width, max((end - begin) / 2 / width, 0.02)
+            if half > 0.4:
+                break
+            lines = [*lines, f"drag timeline.lanes {max(0, middle - half):.5f} 0.5 {min(1, middle + half):.5f} 0.5 middle", "wait-for settled"]
+        return lines
+
+    def test_the_menu_of_a_span_goes_to_its_waker_and_says_why_it_was_late(self):
+        # Who was ready longest after a wake-up by a coroutine, and ran then.
+        ready, longest = {}, None
+        for event in self.query("wake or resume"):
+            if event["event"] == "wake":
+                ready[event["id"]] = event["t_ns"]
+            elif event["id"] in ready:
+                late = event["t_ns"] - ready[event["id"]]
+                if longest is None or late > longest[0]:
+                    longest = (late, ready[event["id"]], event["t_ns"], event["id"], event["worker"])
+                del ready[event["id"]]
+        late, begin, end, who, worker = longest
+        # Its ready span is then the longest that is seen of it, with the run after it in sight.
+        to_it = self.zoomed_to([f"select coroutine {who}", f"time {begin + late // 2}ns", "wait-for settled"], begin - late // 4, end + late // 4)
+        asked = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.late", "wait-for settled")
+        told = asked["views"]["timeline"]["late"]
+        self.assertEqual((told["id"], told["worker"]), (who, worker))
+        self.assertAlmostEqual(told["end_ns"] - told["begin_ns"], late, delta=1000)
+        self.assertLessEqual(told["busy_ns"], late + 1000)
+        self.assertEqual(told["busy_ns"], sum(row["ns"] for row in told["runners"]))
+        self.assertNotIn(who, [row["id"] for row in told["runners"]])
+        self.assertIn("timeline.late", asked["widgets"])
+        closed = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.late", "wait-for settled",
+                             "click timeline.late.close", "wait-for settled")
+        self.assertIsNone(closed["views"]["timeline"]["late"])
+        # The time that it goes to is that of the wake-up.
+        gone = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.waker", "wait-for settled")
+        self.assertAlmostEqual(gone["time_ns"], begin, delta=1000)
+        pinned = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.pin", "wait-for settled")
+        self.assertEqual(pinned["facts"]["pins"], 1)
+
     def test_the_mouse_measures_pans_and_zooms_to_a_range(self):
         def seen(*lines):
             dump = self.script(*lines, "wait-for settled")

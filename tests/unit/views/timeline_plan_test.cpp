@@ -164,5 +164,43 @@ TEST(WhyLate, who_ran_on_the_worker_meanwhile_adds_up_to_what_ran) {
     }
 }
 
+TEST(WhyLate, the_worker_that_ran_it_in_the_end_is_found_by_its_run) {
+    std::mt19937 random(11);
+    traces::SyntheticProgram program(3, false);
+    std::vector<inspect::StateImage> keyframes = {program.truth()};
+    for (int i = 0; i < 2000; ++i)
+        program.step(static_cast<std::uint16_t>(random()));
+    keyframes.push_back(program.truth());
+    const traces::TemporaryPath file("found");
+    traces::write_synthetic_trace(file.path(), program, keyframes, 61);
+    auto reader = traces::TraceReader::open(file.path());
+    ASSERT_TRUE(reader.ok());
+    auto replay = traces::Replay::make(std::shared_ptr<const traces::TraceReader>(std::move(*reader)));
+    ASSERT_TRUE(replay.ok());
+    const std::shared_ptr<const traces::Replay> made(std::move(*replay));
+    traces::LaneIndex index;
+    index.follow(made);
+    ASSERT_TRUE(sum_timeline(index, {made->begin(), made->end()}).complete);
+    std::size_t asked = 0;
+    for (const std::uint32_t worker : index.workers()) {
+        const auto slices = index.slices(worker, made->ticks_of(made->begin()), made->ticks_of(made->end()), 1000);
+        for (std::size_t i = 2; i < slices.size(); ++i) {
+            const traces::LifeBegin* life = index.life_at(slices[i].coroutine, slices[i].end);
+            if (life == nullptr || (slices[i].flags & traces::LaneSlice::kBeganBefore) != 0) continue;
+            const TimeRange ready = {made->time_of(slices[i - 2].begin), made->time_of(slices[i].begin)};
+            const LateWake found = why_late(index, {life->identity, wire::kNone, ready});
+            EXPECT_EQ(found.worker, worker);
+            EXPECT_EQ(found.busy_ns, why_late(index, {life->identity, worker, ready}).busy_ns);
+            // Nobody of that name runs: then nothing is said of who ran.
+            const LateWake lost = why_late(index, {~0ULL, wire::kNone, ready});
+            EXPECT_EQ(lost.worker, wire::kNone);
+            EXPECT_TRUE(lost.runners.empty());
+            EXPECT_FALSE(lost.known);
+            ++asked;
+        }
+    }
+    EXPECT_GT(asked, 20U);
+}
+
 }  // namespace
 }  // namespace coroscope::views
