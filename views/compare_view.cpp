@@ -26,15 +26,6 @@ constexpr Column kSiteColumns[] = {{"site", 150, 2},     {"coroutines", 116, 0, 
 enum SiteColumnAt : std::size_t { kSite, kCoroutines, kRunning, kRunningRatio, kBlocked, kMemory, kMemoryRatio };
 constexpr Column kTotalColumns[] = {{"", 150, 1}, {"before", 100, 0, true}, {"after", 100, 0, true}, {"", 70, 0, true}};
 
-// "5 µs", where a measured value would be "5.00 µs".
-std::string short_duration(std::int64_t ns) {
-    std::string text = format_duration(ns);
-    const std::size_t point = text.find('.'), space = text.find(' ');
-    if (point == std::string::npos || space == std::string::npos || point > space) return text;
-    const std::size_t last = text.find_last_not_of("0", space - 1);
-    return text.erase(last == point ? point : last + 1, space - (last == point ? point : last + 1));
-}
-
 ImU32 verdict_colour(const Theme& theme, Verdict verdict) {
     return verdict == Verdict::kBetter ? theme.good : verdict == Verdict::kWorse ? theme.bad : theme.text_faint;
 }
@@ -46,53 +37,39 @@ std::string pair_text(const SiteChange& site, std::string (*of)(const SiteSide&)
 }  // namespace
 
 void CompareView::reset() {
-    after_.reset();
-    kept_.reset();
+    runs_->forget_session();
     comparison_.reset();
     error_.clear();
-    after_seen_ = after_.changes();
-    drawn_ = can_update_ = false;
+    seen_ = runs_->changes();
+    drawn_ = false;
 }
 
 void CompareView::compare_with(const std::string& path) {
-    before_.reset();
-    path_ = typed_ = path;
+    runs_->set_path(path);
+    typed_ = path;
     comparison_.reset();
     error_.clear();
-    before_seen_ = before_.changes();
-}
-
-CompareView::Taken CompareView::taken_of(base::Result<std::shared_ptr<const analyses::Run>> run) {
-    return run.ok() ? Taken{*run, ""} : Taken{nullptr, run.error().message};
+    seen_ = 0;
 }
 
 nlohmann::json CompareView::dump(Workspace& ws) {
     if (ws.session == nullptr || ws.moment == nullptr) return nullptr;
     const auto replay = ws.session->replay();
-    if (path_.empty() || replay == nullptr) return {{"past", replay != nullptr}, {"with", path_}};
-    traces::Search search;
-    const Taken before = taken_of(analyses::take_run(path_, search));
-    const Taken after = taken_of(analyses::take_run(std::shared_ptr<const traces::TraceReader>(replay, &replay->reader()), search));
-    nlohmann::json out = {{"past", true}, {"with", path_}, {"error", before.error.empty() ? after.error : before.error}};
+    const std::string& path = runs_->path();
+    if (path.empty() || replay == nullptr) return {{"past", replay != nullptr}, {"with", path}};
+    const RunPair::Taken before = runs_->read_other(), after = RunPair::read(replay);
+    nlohmann::json out = {{"past", true}, {"with", path}, {"error", before.error.empty() ? after.error : before.error}};
     if (before.run == nullptr || after.run == nullptr) return out;
     out["comparison"] = to_json(analyses::compare_runs(*before.run, *after.run));
     return out;
 }
 
 void CompareView::want(Workspace& ws) {
-    const auto replay = ws.session->replay();
-    can_update_ = kept_ != nullptr && replay != kept_;
-    if (kept_ == nullptr) kept_ = replay;
-    before_.want(ws.searches, path_,
-                 [path = path_](traces::Search& search) { return taken_of(analyses::take_run(path, search)); });
-    after_.want(ws.searches, AfterKey{kept_}, [replay = kept_](traces::Search& search) {
-        return taken_of(analyses::take_run(std::shared_ptr<const traces::TraceReader>(replay, &replay->reader()), search));
-    });
-    const Taken *before = before_.value(), *after = after_.value();
-    if (before == nullptr || after == nullptr) return;
-    if (before_seen_ == before_.changes() && after_seen_ == after_.changes()) return;
-    before_seen_ = before_.changes();
-    after_seen_ = after_.changes();
+    runs_->want_other(ws);
+    runs_->want_this(ws);
+    const RunPair::Taken *before = runs_->other(), *after = runs_->own();
+    if (before == nullptr || after == nullptr || seen_ == runs_->changes()) return;
+    seen_ = runs_->changes();
     error_ = before->error.empty() ? after->error : before->error;
     comparison_.reset();
     if (before->run != nullptr && after->run != nullptr)
@@ -104,7 +81,7 @@ void CompareView::draw(Workspace& ws) {
         empty_state(ws, "Nothing to compare yet", "Open a trace, or attach to a program.");
         return;
     }
-    drawn_ = !path_.empty() && ws.session->replay() != nullptr;
+    drawn_ = !runs_->path().empty() && ws.session->replay() != nullptr;
     draw_head(ws);
     if (ws.session->replay() == nullptr) {
         empty_state(
@@ -112,7 +89,7 @@ void CompareView::draw(Workspace& ws) {
             "Runs are compared by what happened in them: press E until the bottom line says always, or record the program.");
         return;
     }
-    if (path_.empty()) {
+    if (runs_->path().empty()) {
         empty_state(ws, "Compare this run with another",
                     "Type the path of another run's trace above, or start with coroscope replay AFTER --before BEFORE.");
         return;
@@ -123,7 +100,7 @@ void CompareView::draw(Workspace& ws) {
         return;
     }
     if (comparison_ == nullptr) {
-        const float share = (before_.share() + after_.share()) / 2;
+        const float share = (runs_->other_share() + runs_->own_share()) / 2;
         empty_state(ws, "Reading both runs", fmt::format("{:.0f} %", 100 * share).c_str());
         return;
     }
@@ -154,10 +131,10 @@ void CompareView::draw_head(Workspace& ws) {
 
 void CompareView::draw_path(Workspace& ws, float right) {
     const float padding = 2 * ImGui::GetStyle().FramePadding.x, gap = ws.px(6);
-    const bool fresh = typed_ != path_;
-    const char* word = fresh || path_.empty() ? "Compare" : "Drop";
+    const bool fresh = typed_ != runs_->path();
+    const char* word = fresh || runs_->path().empty() ? "Compare" : "Drop";
     float buttons = text_width(ws.fonts.text, word) + padding + gap;
-    if (can_update_) buttons += text_width(ws.fonts.text, "Update") + padding + gap;
+    if (runs_->can_update()) buttons += text_width(ws.fonts.text, "Update") + padding + gap;
     const float room = right - ImGui::GetCursorPosX() - buttons;
     if (room < ws.px(60)) {
         ImGui::NewLine();
@@ -168,7 +145,7 @@ void CompareView::draw_path(Workspace& ws, float right) {
     text_field(ws, "compare.path", "The run before: path of its trace", &typed_, room);
     const bool entered = ImGui::IsItemDeactivated() && ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Enter), false);
     ImGui::SameLine(0, gap);
-    if (fresh || path_.empty()) {
+    if (fresh || runs_->path().empty()) {
         if (button(ws, "compare.open", word, ButtonKind::kPrimary, "Hold this session against that trace") || (entered && fresh)) {
             compare_with(typed_);
             ws.frames_wanted = std::max(ws.frames_wanted, 2);
@@ -176,9 +153,9 @@ void CompareView::draw_path(Workspace& ws, float right) {
     } else if (button(ws, "compare.drop", word, ButtonKind::kQuiet, "Compare with nothing")) {
         compare_with("");
     }
-    if (!can_update_) return;
+    if (!runs_->can_update()) return;
     ImGui::SameLine(0, gap);
-    if (button(ws, "compare.update", "Update", ButtonKind::kQuiet, "More has happened since")) kept_.reset();
+    if (button(ws, "compare.update", "Update", ButtonKind::kQuiet, "More has happened since")) runs_->update();
 }
 
 // What is not comparable; the y below it.
@@ -290,7 +267,7 @@ void CompareView::draw_axis(Workspace& ws, const DistributionChange& change, Rec
     for (const double value : log_axis_ticks(low, high)) {
         const float x = std::floor(area.x0 +
                                    (area.x1 - area.x0) * static_cast<float>(std::log2(value / low) / std::max(octaves, 1e-9)));
-        const std::string number = short_duration(std::llround(value));
+        const std::string number = axis_duration(value);
         const float width = text_width(ws.fonts.mono_small, number);
         if (x - width / 2 < free_from || x + width / 2 > area.x1) continue;
         free_from = x + width / 2 + ws.px(16);

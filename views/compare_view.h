@@ -15,7 +15,7 @@
 
 #include "views/columns.h"
 #include "views/compare_model.h"
-#include "views/past_look.h"
+#include "views/run_pair.h"
 #include "views/view.h"
 
 namespace coroscope::views {
@@ -25,7 +25,7 @@ public:
     const char* name() const override { return "compare"; }
     const char* title() const override { return "Compare"; }
     void draw(Workspace& ws) override;
-    bool busy() const override { return drawn_ && (before_.in_flight() || after_.in_flight()); }
+    bool busy() const override { return drawn_ && (runs_->other_in_flight() || runs_->own_in_flight()); }
     nlohmann::json dump(Workspace& ws) override;
     void reset() override;
 
@@ -33,17 +33,10 @@ public:
     void compare_with(const std::string& path);
     void next_part() { part_ = (part_ + 1) % 3; }
     void focus_path() { focus_path_ = true; }
+    // The two runs, for other views that show both.
+    const std::shared_ptr<RunPair>& runs() const { return runs_; }
 
 private:
-    struct Taken {
-        std::shared_ptr<const analyses::Run> run;
-        std::string error;  // why there is none
-    };
-    struct AfterKey {
-        std::shared_ptr<const traces::Replay> replay;
-        bool operator==(const AfterKey&) const = default;
-    };
-    static Taken taken_of(base::Result<std::shared_ptr<const analyses::Run>> run);
     void want(Workspace& ws);
     void draw_head(Workspace& ws);
     void draw_path(Workspace& ws, float right);
@@ -56,12 +49,10 @@ private:
     void draw_site(Workspace& ws, const analyses::SiteChange& site, std::size_t number, std::span<const PlacedColumn> places);
     void draw_totals(Workspace& ws);
 
-    std::string path_, typed_;
-    PastLook<std::string, Taken> before_;
-    PastLook<AfterKey, Taken> after_;
-    std::shared_ptr<const traces::Replay> kept_;  // what is compared, until there is asked anew
-    bool drawn_ = false, can_update_ = false, focus_path_ = false;
-    std::uint64_t before_seen_ = 0, after_seen_ = 0;  // of which of the looks' values comparison_ is
+    std::shared_ptr<RunPair> runs_ = std::make_shared<RunPair>();
+    std::string typed_;
+    bool drawn_ = false, focus_path_ = false;
+    std::uint64_t seen_ = 0;  // runs_->changes() of which comparison_ is
     std::shared_ptr<const analyses::RunComparison> comparison_;
     std::string error_;  // why there is no comparison; "" = there is, or it is on its way
     int part_ = 0;

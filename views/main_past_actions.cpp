@@ -6,6 +6,7 @@
 #include "views/compare_view.h"
 #include "views/event_view.h"
 #include "views/flame_view.h"
+#include "views/histogram_view.h"
 #include "views/signal_view.h"
 #include "views/main_window.h"
 
@@ -58,6 +59,15 @@ void MainWindow::add_past_actions() {
             compare.focus_path();
         },
         [this] { return ws_.session != nullptr; });
+    auto& histograms = static_cast<HistogramView&>(*views_.at("histograms"));
+    histograms.use_runs(compare.runs());
+    add(
+        "histograms.kind", "What a switch costs, from wake to run, running, blocked", "Histograms", "shift+w",
+        [&histograms] { histograms.next_kind(); }, [visible] { return visible("histograms"); });
+    add(
+        "histograms.other", "Lay the other run over the histograms, or not", "Histograms", "alt+w",
+        [&histograms] { histograms.toggle_other(); },
+        [visible, &histograms] { return visible("histograms") && histograms.has_other(); });
 
     const auto step = [&](const char* id, const char* title, const char* key, FlameStep way) {
         add(

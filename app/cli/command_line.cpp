@@ -114,7 +114,7 @@ Parser::Parser() {
                    export_, export_at_);
     add_query();
     add_lints_options(word("lint", "What is wrong with a program; exits 1 when something is", [this] { return finish_lints(lints_); }), lints_);
-    add_top_options(word("top", "A running program in a terminal, second by second", [this] { return finish_top(top_); }), top_);
+    add_top_options(word("top", "A running program in a terminal, second by second", [this] { return finish_top(top_, program_); }), top_);
     CLI::App* doctor = word("doctor", "What this machine lacks, and how to mend it",
                             [this] { return Wish(doctor_); });
     doctor->add_flag("--json", doctor_.json, "One JSON object on stdout");
@@ -397,8 +397,8 @@ base::Result<Wish> Parser::parse(const std::vector<std::string>& arguments) {
     }
     const CLI::App* chosen = parsed_word();
     const std::string name = chosen->get_name();
-    if (has_program_ && name != "launch" && name != "record") {
-        return usage("only launch and record start a program with --: coroscope launch -- PROG ARGS...");
+    if (has_program_ && name != "launch" && name != "record" && name != "top") {
+        return usage("only launch, record and top start a program with --: coroscope launch -- PROG ARGS...");
     }
     if (chosen == &app_) return finish_window(WindowStart::kStartPage);
     const auto finish = std::find_if(words_.begin(), words_.end(),

@@ -159,11 +159,12 @@ struct LintsWish {
     bool json = false;
 };
 
-// top (FILE | --pid PID): the program in a terminal, looked at again and again.
+// top (FILE | --pid PID | -- PROG ARGS…): the program in a terminal, looked at again and again.
 struct TopWish {
     std::string file;    // a trace or a core: one table; "" = a running program
     std::string binary;  // of a core
     std::uint32_t pid = 0;
+    LaunchSpec program;  // that is started; "" = none is
     std::int64_t every_ns = 1'000'000'000;
     std::string sort = "running", filter;
     std::vector<std::string> mutes;  // of lints

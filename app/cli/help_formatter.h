@@ -24,6 +24,7 @@ public:
         if (word == "launch") return "Usage: coroscope launch [OPTIONS] -- PROG ARGS...\n";
         if (word == "record")
             return "Usage: coroscope record -o FILE [OPTIONS] (--pid PID | -- PROG ARGS...)\n";
+        if (word == "top") return "Usage: coroscope top (FILE | --pid PID | -- PROG ARGS...) [OPTIONS]\n";
         if (word == "compact") return "Usage: coroscope compact FILE -o FILE [--json]\n";
         if (word == "ctl")
             return "Usage: coroscope ctl --pid PID pause [ID...] [--keep]\n"

@@ -109,11 +109,18 @@ void add_top_options(CLI::App* top, TopLine& line) {
     top->add_flag("--json", line.wish.json, "One table as a JSON object on stdout");
 }
 
-base::Result<Wish> finish_top(TopLine& line) {
+base::Result<Wish> finish_top(TopLine& line, const std::vector<std::string>& program) {
     TopWish& wish = line.wish;
     if (auto status = check_mutes(wish.mutes); !status) return status.error();
-    if (auto status = take_target("top", wish.file, line.pid, wish.pid); !status) return status.error();
-    if (!wish.binary.empty() && wish.pid != 0)
+    if ((wish.file.empty() ? 0 : 1) + (line.pid.empty() ? 0 : 1) + (program.empty() ? 0 : 1) != 1)
+        return usage("top needs either a trace or a running program, or one to start: coroscope top (FILE | --pid PID | -- PROG ARGS...)");
+    if (program.empty()) {
+        if (auto status = take_target("top", wish.file, line.pid, wish.pid); !status) return status.error();
+    } else {
+        wish.program.program = program.front();
+        wish.program.arguments.assign(program.begin() + 1, program.end());
+    }
+    if (!wish.binary.empty() && wish.file.empty())
         return usage("--binary goes with a core: a running program knows its own file");
     if (!line.every.empty()) {
         constexpr std::int64_t kLeastNs = 100'000'000, kMostNs = 3'600'000'000'000;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "app/cli/command_line.h"
 
@@ -27,7 +28,7 @@ struct TopLine {
     std::string pid, every;
 };
 void add_top_options(CLI::App* top, TopLine& line);
-// Errors: kUsage.
-base::Result<Wish> finish_top(TopLine& line);
+// `program`: what stands behind "--". Errors: kUsage.
+base::Result<Wish> finish_top(TopLine& line, const std::vector<std::string>& program);
 
 }  // namespace coroscope::app

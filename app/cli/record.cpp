@@ -17,41 +17,17 @@
 
 #include "app/cli/exit_codes.h"
 #include "app/cli/record_words.h"
+#include "app/cli/runtime_wait.h"
 #include "app/cli/signal_relay.h"
 #include "app/cli/words.h"
 #include "app/launcher.h"
 #include "instrumentation/base/file_descriptor.h"
-#include "instrumentation/inspect/target.h"
 #include "traces/recorder.h"
 #include "traces/rules/record_watch.h"
 #include "traces/trace_medium.h"
 
 namespace coroscope::app {
 namespace {
-
-constexpr int kPatienceMs = 10'000;  // then we say what we are waiting for, and go on waiting
-
-// The first process with a runtime among the program and its descendants, also those whose parents have ended: they become our own
-// children (PR_SET_CHILD_SUBREAPER). Blocks as long as any of them runs.
-base::Result<std::uint32_t> wait_for_runtime(LaunchedProgram& program, const std::string& name) {
-    bool said = false;
-    for (;;) {
-        auto found = inspect::wait_for_target(static_cast<std::uint32_t>(getpid()), kPatienceMs);
-        if (found) return found;
-        if (found.error().code == base::ErrorCode::kGone) {
-            program.wait();
-            return base::error(base::ErrorCode::kGone,
-                               fmt::format("{} {} before a CPrime runtime started in it: link it with cprime",
-                                           name, program.status_text()));
-        }
-        if (!said) {
-            std::fprintf(
-                stderr, "coroscope: still waiting for a CPrime runtime to start in %s or in what it starts\n",
-                name.c_str());
-        }
-        said = true;
-    }
-}
 
 std::string cost_text(const traces::RecordingCost& cost) {
     return cost.seconds > 0 ? "coroscope: " + traces::to_text(cost) + "\n" : "";

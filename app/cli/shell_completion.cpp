@@ -112,7 +112,7 @@ std::string zsh_completion(const std::vector<DescribedWord>& words) {
         out += fmt::format("        {})\n          _arguments \\\n", words[i].name);
         add_zsh_options(out, words[i], "            ");
         const std::string first = words[i].positionals.empty() ? "" : zsh_action(words[i].positionals.front());
-        if (words[i].starts_program)
+        if (words[i].starts_program && first.empty())
             out += "            '*:: :_normal'\n          ;;\n";
         else if (!first.empty())
             out += fmt::format("            '*{}'\n          ;;\n", first);

@@ -1,15 +1,18 @@
 // `coroscope top`: the text twin of the window's overview, in a terminal; one table where there is none, or for a file.
 //
-// The program is looked at ten times in each interval without listening to it; the terminal is drawn once an interval and after each key.
+// The program is looked at ten times in each interval without listening to it; the terminal is drawn once an interval and after each key. One that
+// was started here ends the screen with its own end, and its exit status is ours.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "app/cli/exit_codes.h"
 #include "app/cli/interrupt.h"
+#include "app/cli/top_program.h"
 #include "app/cli/words.h"
 #include "app/top/terminal.h"
 #include "app/top/top_screen.h"
@@ -30,12 +33,12 @@ int look_ms(const TopWish& wish) {
     return std::clamp(static_cast<int>(wish.every_ns / 1'000'000 / kLooksEach), kLookMsMin, kLookMsMax);
 }
 
-base::Result<SessionPtr> open(const TopWish& wish) {
-    if (wish.pid == 0) return traces::open_recording(wish.file, wish.binary, {}, traces::StartAt::kPopulated);
+base::Result<SessionPtr> open(const TopWish& wish, std::uint32_t pid) {
+    if (pid == 0) return traces::open_recording(wish.file, wish.binary, {}, traces::StartAt::kPopulated);
     traces::LiveOptions options;
     options.listening = traces::Listening::kNever;
     options.refresh_ms = look_ms(wish);
-    return traces::open_live(wish.pid, options);
+    return traces::open_live(pid, options);
 }
 
 bool colours_wanted() {
@@ -51,10 +54,10 @@ TopTable arranged(TopTable table, const TopLook& look) {
     return table;
 }
 
-// Of a running program waits so long as rates and shares need, then prints. `interrupt` ends the waiting; nullptr: it is a file.
-int print_once(traces::Session& session, TopFollower& follower, const TopWish& wish,
-               const Interrupt* interrupt) {
-    if (interrupt != nullptr) {
+// Of a running program waits so long as rates and shares need, then prints. `wait` takes milliseconds, and says when waiting must end before; empty:
+// it is a file.
+int print_once(traces::Session& session, TopFollower& follower, const TopWish& wish, const std::function<bool(int)>& wait) {
+    if (wait) {
         (void)follower.table();  // what rates are differences to
         // A lint's second look lies further off than any rule asks for; a program at which nothing happens is looked at ever more rarely.
         const milliseconds apart = std::max(milliseconds(1100), milliseconds(wish.every_ns / 1'000'000));
@@ -62,7 +65,7 @@ int print_once(traces::Session& session, TopFollower& follower, const TopWish& w
         const auto first = session.moment();
         const auto apart_yet = [&] { return session.moment()->t - first->t >= std::chrono::nanoseconds(apart).count(); };
         while ((Clock::now() < until || !apart_yet()) && session.info().status == traces::TargetStatus::kRunning &&
-               !interrupt->wait(look_ms(wish)))
+               !wait(look_ms(wish)))
             follower.poll();
         follower.poll();
     }
@@ -130,7 +133,8 @@ bool take_key(const Key& key, TopLook& look) {
     return true;
 }
 
-void follow(Terminal& terminal, traces::Session& session, TopFollower& follower, const TopWish& wish) {
+// Until somebody asks for the end, or the program that was started here (nullptr: none was) has ended: then true.
+bool follow(Terminal& terminal, traces::Session& session, TopFollower& follower, const TopWish& wish, TopProgram* program) {
     TopLook look;
     look.colour = colours_wanted();
     look.filter = wish.filter;
@@ -141,6 +145,7 @@ void follow(Terminal& terminal, traces::Session& session, TopFollower& follower,
     bool draw = true;
     for (;;) {
         follower.poll();
+        if (program != nullptr && program->poll() && session.info().status != traces::TargetStatus::kRunning) return true;
         if (!look.paused && Clock::now() >= next_table && follower.has_look()) {
             shown = follower.table();
             next_table = Clock::now() + every;
@@ -157,30 +162,71 @@ void follow(Terminal& terminal, traces::Session& session, TopFollower& follower,
         }
         const Key key = terminal.wait(look_ms(wish));
         if (key.kind == KeyKind::kNone) continue;
-        if (!take_key(key, look)) return;
+        if (!take_key(key, look)) return false;
         draw = true;
     }
+}
+
+// With a screen. `pid`: of the program, which was started here or not.
+int follow_on_screen(Terminal& terminal, const TopWish& wish, std::uint32_t pid, TopProgram* program, bool& ended) {
+    base::Result<SessionPtr> session = open(wish, pid);
+    if (!session) return fail(session.error());
+    TopFollower follower(**session, {wish.mutes.begin(), wish.mutes.end()});
+    if (auto first = (*session)->wait_moment(); !first) return fail(first.error());
+    if (auto entered = terminal.enter(); !entered) return fail(entered.error());
+    ended = follow(terminal, **session, follower, wish, program);
+    terminal.leave();  // the session may take a moment to let go
+    return kExitGood;
+}
+
+int print_table(const TopWish& wish, std::uint32_t pid, const std::function<bool(int)>& wait) {
+    base::Result<SessionPtr> session = open(wish, pid);
+    if (!session) return fail(session.error());
+    TopFollower follower(**session, {wish.mutes.begin(), wish.mutes.end()});
+    if (auto first = (*session)->wait_moment(); !first) return fail(first.error());
+    follower.poll();
+    return print_once(**session, follower, wish, wait);
+}
+
+// A program of our own: what it ends with is what we end with, unless somebody asks for our end first, or we fail.
+int run_program(const TopWish& wish, Terminal* terminal) {
+    auto program = TopProgram::start(wish.program, terminal != nullptr);
+    if (!program) return fail(program.error());
+    const auto given_up = [&] { return terminal != nullptr ? terminal->asked_to_end() : (*program)->wait(0); };
+    auto pid = (*program)->wait_for_runtime(given_up);
+    if (!pid && terminal == nullptr && pid.error().code != base::ErrorCode::kGone) return (*program)->finish();  // the signal is its own
+    if (!pid) {
+        (*program)->dismiss();
+        return fail(pid.error());
+    }
+    if (terminal == nullptr) {
+        const int code = print_table(wish, *pid, [&](int ms) { return (*program)->wait(ms); });
+        const int its = (*program)->finish();
+        return code != kExitGood ? code : its;
+    }
+    bool ended = false;
+    const int code = follow_on_screen(*terminal, wish, *pid, program->get(), ended);
+    if (ended) return (*program)->finish();
+    (*program)->dismiss();
+    return code;
 }
 
 }  // namespace
 
 int run_top(const TopWish& wish) {
-    const bool screen = !wish.once && !wish.json && wish.pid != 0 && is_terminal();
+    const bool runs = wish.file.empty();
+    const bool screen = !wish.once && !wish.json && runs && is_terminal();
     // Before the session's threads, which inherit what signals are blocked.
     std::optional<Terminal> terminal;
-    std::optional<Interrupt> interrupt;
     if (screen) terminal.emplace();
-    if (!screen && wish.pid != 0) interrupt.emplace();
-    base::Result<SessionPtr> session = open(wish);
-    if (!session) return fail(session.error());
-    TopFollower follower(**session, {wish.mutes.begin(), wish.mutes.end()});
-    if (auto first = (*session)->wait_moment(); !first) return fail(first.error());
-    follower.poll();
-    if (!screen) return print_once(**session, follower, wish, interrupt ? &*interrupt : nullptr);
-    if (auto entered = terminal->enter(); !entered) return fail(entered.error());
-    follow(*terminal, **session, follower, wish);
-    terminal.reset();  // the session may take a moment to let go
-    return kExitGood;
+    if (!wish.program.program.empty()) return run_program(wish, terminal ? &*terminal : nullptr);
+    if (screen) {
+        bool ended = false;
+        return follow_on_screen(*terminal, wish, wish.pid, nullptr, ended);
+    }
+    if (!runs) return print_table(wish, 0, {});
+    const Interrupt interrupt;
+    return print_table(wish, wish.pid, [&](int ms) { return interrupt.wait(ms); });
 }
 
 }  // namespace coroscope::app

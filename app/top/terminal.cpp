@@ -130,6 +130,19 @@ Terminal::~Terminal() {
     restore();
 }
 
+void Terminal::leave() {
+    restore();
+}
+
+bool Terminal::asked_to_end() {
+    signalfd_siginfo info{};
+    while (read(signals_.get(), &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGTSTP) raise(SIGSTOP);
+        if (info.ssi_signo != SIGTSTP && info.ssi_signo != SIGWINCH) hung_up_ = true;
+    }
+    return hung_up_;
+}
+
 Terminal::Size Terminal::size() const {
     winsize window{};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_col == 0 || window.ws_row == 0) return {};

@@ -49,6 +49,10 @@ public:
     ~Terminal();
     // Takes the screen and the keys. Errors: kIo when the terminal refuses.
     base::Status enter();
+    // Gives both back; signals are told as before.
+    void leave();
+    // Whether a signal has asked us to end, before enter(); wait() tells it again.
+    bool asked_to_end();
 
     Terminal(const Terminal&) = delete;
     Terminal& operator=(const Terminal&) = delete;

@@ -209,8 +209,88 @@ class Top(unittest.TestCase):
             self.assertIsNone(top["switches_per_second"])
 
     def test_a_mistake_is_one_sentence(self):
+        harness.one_sentence(self, harness.coroscope("top", "--", "/nowhere/prog"), 2, "/nowhere/prog")
+        harness.one_sentence(self, harness.coroscope("top", "--pid", 1, "--", harness.DEMO), 2, "top needs either a trace or a running program, or one to start")
         harness.one_sentence(self, harness.coroscope("top", "--pid", 4194303), 3, "4194303")
         harness.one_sentence(self, harness.coroscope("top"), 2, "top needs either a trace or a running program")
+
+
+class TopOfAProgramThatItStarts(unittest.TestCase):
+    """Scripts stand around the programs: what they write and exit with is known."""
+
+    def script(self, *words):
+        return ["sh", "-c", *words]
+
+    def demo(self, seconds):
+        return f"{harness.DEMO} --seconds {seconds} --swarm 50 >/dev/null"
+
+    def test_its_exit_status_is_the_programs_and_its_output_is_not_among_the_table(self):
+        ran = harness.coroscope("top", "--json", "--", *self.script(f"echo begun; {self.demo(3)}; echo wrong >&2; exit 7"), check=7)
+        self.assertGreater(ran.json()["coroutines"], 50)
+        self.assertEqual(ran.err.splitlines(), ["begun", "wrong", "coroscope: sh exited with code 7"])
+
+    def test_one_that_ends_well_ends_without_a_word(self):
+        ran = harness.coroscope("top", "--once", "--", harness.DEMO, "--seconds", 3, "--swarm", 50, check=0)
+        self.assertIn("coroutines: ", ran.out)
+        self.assertNotIn("coroscope:", ran.err)
+
+    def test_a_signal_that_ends_it_is_told_as_a_shell_does(self):
+        ran = harness.coroscope("top", "--once", "--", *self.script(f"{self.demo(2)}; kill -KILL $$"), check=128 + signal.SIGKILL)
+        self.assertIn("sh killed by signal 9 (SIGKILL)", ran.err)
+
+    def test_without_a_screen_a_signal_to_us_is_the_programs(self):
+        with harness.started(harness.COROSCOPE, "top", "--once", "--", *self.script(f"trap 'exit 9' TERM; {STILL_LIFE} 9 600 & wait")) as top:
+            script = harness.wait_until(lambda: self.child_of(top.pid, "sh"), what="the script")
+            program = harness.wait_until(lambda: self.child_of(script, "still_life"), what="the program")
+            harness.wait_until(lambda: harness.attachable(program), what="the program being attachable")
+            top.send_signal(signal.SIGTERM)
+            top.wait(timeout=60)
+            self.assertEqual(top.returncode, 9)
+            self.assertIn("coroscope: sh exited with code 9", top.stderr.read())
+
+    def test_one_without_a_runtime_is_refused_as_record_does(self):
+        ran = harness.coroscope("top", "--", "true")
+        harness.one_sentence(self, ran, 3, "true exited with code 0 before a CPrime runtime started in it: link it with cprime")
+
+    def test_on_a_screen_its_end_ends_the_screen_and_what_it_wrote_follows(self):
+        with Screen("--", *self.script(f"echo to-stdout; {self.demo(4)}; echo to-stdout-too; exit 5")) as screen:
+            screen.wait_for(lambda lines: len(lines) == 24 and "coroutines" in lines[1], "the first table")
+            self.assertNotIn(b"to-stdout", screen.bytes)
+            self.assertEqual(screen.end(), 5)
+            screen.is_as_before(self)
+            after = screen.bytes[screen.bytes.rindex(b"\x1b[?1049l"):]
+            self.assertIn(b"to-stdout\r\nto-stdout-too\r\n", after)
+            self.assertIn("coroscope: sh exited with code 5", screen.process.stderr.read().decode())
+
+    def test_q_ends_the_program_too(self):
+        with Screen("--", STILL_LIFE, 9, 600) as screen:
+            screen.wait_for(lambda lines: len(lines) == 24 and "parked" in lines[1], "the first table")
+            program = self.child_of(screen.process.pid, "still_life")
+            self.assertIsNotNone(program)
+            screen.type("q")
+            self.assertEqual(screen.end(), 0)
+            screen.is_as_before(self)
+            self.assertFalse(os.path.exists(f"/proc/{program}"))
+
+    def test_one_asked_to_end_while_no_runtime_has_started_ends_at_once(self):
+        with Screen("--", "sleep", 600) as screen:
+            program = harness.wait_until(lambda: self.child_of(screen.process.pid, "sleep"), what="the program")
+            screen.process.send_signal(signal.SIGINT)
+            self.assertEqual(screen.end(), 3)
+            self.assertFalse(os.path.exists(f"/proc/{program}"))
+
+    @staticmethod
+    def child_of(pid, name):
+        """The process among pid's children that has that name by now; None while there is none."""
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            for child in file.read().split():
+                try:
+                    with open(f"/proc/{child}/comm") as comm:
+                        if comm.read().strip() == name:
+                            return int(child)
+                except FileNotFoundError:
+                    pass
+        return None
 
 
 if __name__ == "__main__":

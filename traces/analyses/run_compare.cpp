@@ -302,6 +302,7 @@ base::Result<std::shared_ptr<const Run>> take_run(const std::shared_ptr<const tr
                               ns(row.times.of(Activity::kReady)), ns(row.times.of(Activity::kBlocked))});
     }
     run->pools = pools_of((*walk)->end().state);
+    run->histograms = (*walk)->end().state.histograms;
     return std::shared_ptr<const Run>(std::move(run));
 }
 

@@ -56,6 +56,7 @@ struct Run {
     std::array<Latencies, kDistributionsCount> ticks;  // by Distribution
     std::vector<RunSite> sites;
     std::vector<RunPool> pools;
+    std::vector<inspect::HistogramImage> histograms;  // that the program kept itself, as of its end
     traces::SizeRows sizes;
 };
 // Errors: those of opening the trace.

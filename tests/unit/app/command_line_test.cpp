@@ -299,7 +299,7 @@ TEST(CommandLine, wrong_lines_say_what_to_do) {
     EXPECT_NE(refused({"launch", "--env", "=3", "--", "x"}).find("NAME=VALUE"), std::string::npos);
     EXPECT_NE(refused({"replay"}).find("FILE"), std::string::npos);
     EXPECT_NE(refused({"sizes", "-o", "s.json"}).find("FILE"), std::string::npos);
-    EXPECT_NE(refused({"stat", "t.coro", "--", "demo"}).find("launch and record"), std::string::npos);
+    EXPECT_NE(refused({"stat", "t.coro", "--", "demo"}).find("launch, record and top"), std::string::npos);
     EXPECT_NE(refused({"--offscreen", "stat", "t.coro"}).find("window"), std::string::npos);
     EXPECT_NE(refused({"--theme", "pink"}).find("dark"), std::string::npos);
     EXPECT_NE(refused({"--size", "big"}).find("WIDTHxHEIGHT"), std::string::npos);

@@ -46,6 +46,11 @@ TEST(TopLine, every_sort_and_filter) {
     EXPECT_EQ(top.sort, "stack");
     EXPECT_EQ(top.filter, "tell er");
     EXPECT_TRUE(top.once);
+    const auto started = parse_command_line({"top", "--once", "--", "./prog", "--once", "x"});
+    ASSERT_TRUE(started.ok()) << started.error().message;
+    EXPECT_EQ(std::get<TopWish>(*started).program.program, "./prog");
+    EXPECT_EQ(std::get<TopWish>(*started).program.arguments, (std::vector<std::string>{"--once", "x"}));
+    EXPECT_NE(refused({"top", "run.coro", "--", "./prog"}).find("top needs either"), std::string::npos);
     EXPECT_NE(refused({"top"}).find("top needs either a trace or a running program"), std::string::npos);
     EXPECT_NE(refused({"top", "--pid", "12", "--every", "1ms"}).find("--every takes 100ms to an hour"),
               std::string::npos);
