@@ -17,6 +17,7 @@
 #include "runtime/scheduler/switch_histogram.h"
 #include "runtime/signals/fault_ending.h"
 #include "runtime/signals/faults.h"
+#include "runtime/signals/signals.h"
 #include "runtime/stacks/overflow.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
@@ -121,6 +122,7 @@ bool make_worker_thread(pthread_t* thread, void* (*main)(void*), void* argument)
     sigfillset(&blocked);
     for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS})
         sigdelset(&blocked, fault);
+    if (workers_let_broken_pipes_through()) sigdelset(&blocked, SIGPIPE);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);

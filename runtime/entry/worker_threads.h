@@ -1,4 +1,5 @@
-// The workers' threads: started with every signal blocked but faults, an alternate stack, and a warmed-up allocator and unwinder.
+// The workers' threads: started with every signal blocked but faults and, where there is a signal thread, SIGPIPE, an alternate stack, and a
+// warmed-up allocator and unwinder.
 //
 // Thread: the one that makes and destroys the Runtime.
 #pragma once
@@ -9,7 +10,7 @@
 
 namespace cprime::detail {
 
-// A thread as workers have them: its stack, and every signal blocked but faults. False: the system gives none. Any thread.
+// A thread as workers have them: its stack, and its signal mask. False: the system gives none. Any thread.
 bool make_worker_thread(pthread_t* thread, void* (*main)(void*), void* argument);
 // The calling thread, made so, takes the place of the worker's own, which has ended by a fault (spare_workers.h); returns when the worker ends.
 void take_over_worker(Worker& worker);

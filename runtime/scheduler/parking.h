@@ -47,6 +47,10 @@ inline constexpr std::uint64_t kPrivatePainted = 1ULL << 48;  // its stack was p
 inline constexpr std::uint64_t kPrivateScanned = 1ULL << 50;  // and is looked through at each park (stacks/high_water.h)
 inline constexpr std::uint64_t kPrivateFailed = 1ULL << 49;   // an exception escaped it
 inline constexpr std::uint64_t kPrivateEndsBare = 1ULL << 51;  // it faulted again while it was ending by a fault
+// The signal whose handler it runs: its record's index + 1; 0 = none, all ones = it handles a fault.
+inline constexpr unsigned kPrivateSignalShift = 52;
+inline constexpr std::uint64_t kPrivateSignal = 0x7ffULL << kPrivateSignalShift;
+inline constexpr std::uint64_t kPrivateAnswers = 1ULL << 63;  // it is one of AppSignals' running ones
 
 // Somebody of higher priority is ready: the running coroutine goes on, or, once its slice is over, lets it run first. In chaos by chance.
 ResumePoint make_way(Worker& worker);

@@ -18,6 +18,7 @@
 #include "runtime/scheduler/parking.h"
 #include "runtime/signals/out_of_memory.h"
 #include "runtime/signals/raising.h"
+#include "runtime/signals/signal_run.h"
 
 namespace cprime::detail {
 
@@ -30,34 +31,9 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 
 using Record = wire::SignalRecord;
 
-// Told by the handler's own worker: before its first instruction, and after its last.
-struct HandlerStep {
-    const HeldSignal* signal = nullptr;
-    std::uint64_t arrival_ticks = 0, began_ticks = 0;
-    wire::ExitStatus status = wire::ExitStatus::kFinished;
-};
-
-ResumePoint handler_begins(Worker* worker, std::uint32_t, void* argument) noexcept {
-    auto& step = *static_cast<HandlerStep*>(argument);
-    step.began_ticks = coroscope::base::read_tsc();
-    if (has_record(*step.signal)) {
-        Record& record = g_signal_records.at(step.signal->record);
-        const std::uint64_t ticks = step.began_ticks - step.arrival_ticks;
-        record.latency_ticks.fetch_add(ticks, kRelaxed);
-        std::uint64_t most = record.latency_ticks_most.load(kRelaxed);
-        while (ticks > most && !record.latency_ticks_most.compare_exchange_weak(most, ticks, kRelaxed)) {
-        }
-    }
-    return keep_running(*worker);
-}
-
-ResumePoint handler_ended(Worker* worker, std::uint32_t, void* argument) noexcept {
-    const auto& step = *static_cast<const HandlerStep*>(argument);
-    count_signal(*step.signal, step.status == wire::ExitStatus::kFailed ? &Record::failed : &Record::finished);
-    const std::uint64_t now = coroscope::base::read_tsc();
-    emit::probe::signal_handled(worker->ring, now, step.signal->record, step.status,
-                                step.began_ticks - step.arrival_ticks, now - step.arrival_ticks);
-    return keep_running(*worker);
+// Of the coroutine that calls. Not kept over a switch.
+[[gnu::noinline]] std::uint64_t& private_word_here() {
+    return detail(cprime_current_worker->current_index).private_word;
 }
 
 bool is_power_of_ten(std::uint64_t value) {
@@ -227,13 +203,12 @@ bool AppSignals::spawn(const Job& job) {
         emit::probe::signal(ring_of(cprime_current_worker), 0, job.signal->record, request.coroutine,
                             job.signal->raiser, job.signal->raised_ticks);
     }
-    if (has_record(*job.signal) && record(request.coroutine).pool == kPoolEmergency)
-        g_signal_records.at(job.signal->record).emergency.fetch_add(1, kRelaxed);
     static_cast<void>(spawn_commit(nullptr, kNoCoroutine, &request));
     return true;
 }
 
 void AppSignals::run(Job job) {
+    private_word_here() |= kPrivateAnswers;
     for (;;) {
         std::exception_ptr failure;
         const bool whole = run_one(job, failure);
@@ -244,41 +219,72 @@ void AppSignals::run(Job job) {
             return;
         }
         if (!whole) report_failure(std::string(name), this_id(), failure);
-        count_signal(*job.signal, &Record::delivered);
     }
 }
 
 bool AppSignals::run_one(const Job& job, std::exception_ptr& failure) {
-    HandlerStep step{job.signal.get(), job.signal->raised_ticks, 0, wire::ExitStatus::kFinished};
-    park<&handler_begins>(&step);
+    const HeldSignal& signal = *job.signal;
+    SignalRun run{.arrival_ticks = signal.raised_ticks};
+    if (has_record(signal)) {
+        run.record = &g_signal_records.at(signal.record);
+        run.signal = signal.record;
+    }
     try {
-        Nest handling(NestKind::kHandling);
-        handling.recovering = job.signal.get();
-        struct In {
-            Nest* nest;
-            explicit In(Nest* entered) : nest(entered) { cprime_nest_enter(entered); }
-            ~In() { cprime_nest_leave(nest); }
-        } const in(&handling);
-        job.action->handler(job.signal);
+        run_signal_handler(run, [&job] {
+            Nest handling(NestKind::kHandling);
+            handling.recovering = job.signal.get();
+            struct In {
+                Nest* nest;
+                explicit In(Nest* entered) : nest(entered) { cprime_nest_enter(entered); }
+                ~In() { cprime_nest_leave(nest); }
+            } const in(&handling);
+            job.action->handler(job.signal);
+        });
     } catch (const Cancelled&) {
-        step.status = wire::ExitStatus::kCancelled;
     } catch (...) {
-        step.status = wire::ExitStatus::kFailed;
         failure = std::current_exception();
     }
-    park<&handler_ended>(&step);
     return failure == nullptr;
 }
 
 bool AppSignals::next(Job& job) {
-    const std::lock_guard hold(lock_);
-    if (waiting_.empty()) {
-        --running_;
-        return false;
+    {
+        const std::lock_guard hold(lock_);
+        if (waiting_.empty()) {
+            --running_;
+        } else {
+            job = std::move(waiting_.front());
+            waiting_.pop_front();
+        }
     }
-    job = std::move(waiting_.front());
-    waiting_.pop_front();
-    return true;
+    if (job.signal != nullptr) {
+        count_signal(*job.signal, &Record::delivered);
+        return true;
+    }
+    private_word_here() &= ~kPrivateAnswers;
+    return false;
+}
+
+void AppSignals::go_on_after_fault() {
+    Job job;
+    if (!next(job)) return;
+    const std::string_view name = job.name;
+    try {
+        run(std::move(job));
+    } catch (...) {
+        report_failure(std::string(name), this_id(), std::current_exception());
+    }
+}
+
+void AppSignals::give_up_after_fault() {
+    private_word_here() &= ~kPrivateAnswers;
+    std::deque<Job> nobodys;
+    {
+        const std::lock_guard hold(lock_);
+        if (--running_ <= 0) nobodys.swap(waiting_);
+    }
+    for (const Job& job : nobodys)
+        lose(job, "the handler that would have gone on with it has faulted, and again while it ended");
 }
 
 void AppSignals::stop() {
@@ -352,16 +358,7 @@ SignalCounts signal_counts_of(const std::type_info& type) {
     runtime("signals().count");
     const std::uint32_t index = g_app_signals.record_of(type);
     if (index == wire::kNone) return {};
-    const Record& record = g_signal_records.at(index);
-    SignalCounts counts;
-    counts.finished = record.finished.load(kRelaxed);
-    counts.failed = record.failed.load(kRelaxed);
-    counts.delivered = record.delivered.load(kRelaxed);
-    counts.coalesced = record.coalesced.load(kRelaxed);
-    counts.lost = record.lost.load(kRelaxed);
-    counts.emergency = record.emergency.load(kRelaxed);
-    counts.arrived = record.arrived.load(kRelaxed);
-    return counts;
+    return read_counts(g_signal_records.at(index));
 }
 
 }  // namespace cprime::detail

@@ -58,6 +58,11 @@ public:
     // Both.
     bool notify(const std::shared_ptr<HeldSignal>& signal);
 
+    // The running coroutine has run handlers (kPrivateAnswers) until it faulted, and is on a fresh stack now: goes on with what waits; or, where
+    // nothing of the program's may run in it any more, leaves that to others, and loses it where none is.
+    void go_on_after_fault();
+    void give_up_after_fault();
+
     // Before the segment goes, when nobody runs any more. Handlers are destroyed by the caller.
     void stop();
 
@@ -76,7 +81,7 @@ private:
     static bool spawn(const Job& job);
     void run(Job job);  // in its coroutine, on that one's stack
     static bool run_one(const Job& job, std::exception_ptr& failure);
-    bool next(Job& job);  // what waits; false, and one fewer runs, when nothing does
+    bool next(Job& job);  // what waits, delivered from now on; false, and one fewer runs, when nothing does. `job` is empty
     static void lose(const Job& job, const char* why);
 
     std::mutex lock_;  // guards what follows

@@ -15,9 +15,11 @@
 #include "instrumentation/emit/signal_probes.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/scheduler/parking.h"
+#include "runtime/signals/app_signals.h"
 #include "runtime/signals/faults.h"
 #include "runtime/signals/nests.h"
 #include "runtime/signals/signal_records.h"
+#include "runtime/signals/signal_run.h"
 #include "runtime/switch/sanitizer.h"
 #include "runtime/switch/switch.h"
 
@@ -29,8 +31,14 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 struct Ending {
     std::shared_ptr<const FaultInfo> info;
     std::uint32_t index;
-    bool bare;  // it has faulted while it was ending: nothing of the program's runs any more
+    bool bare;        // it has faulted while it was ending: nothing of the program's runs any more
+    bool of_handler;  // it was the handler of another fault, which would be told of its own ones for ever
 };
+
+// The coroutine that calls.
+[[gnu::noinline]] void mark_handler_of_faults() {
+    detail(cprime_current_worker->current_index).private_word |= kPrivateSignal;
+}
 
 void spawn_handler(const std::shared_ptr<const FaultInfo>& info) {
     const std::shared_ptr<const Faults::Rule> rule = g_faults.rule(info->number);
@@ -40,7 +48,11 @@ void spawn_handler(const std::shared_ptr<const FaultInfo>& info) {
     request.name = name;
     request.place = rule->place;
     request.flags = kSpawnSignal;
-    if (try_spawn_closure(request, [rule, info] { rule->handler(*info); })) return;
+    const auto handle = [rule, info] {
+        mark_handler_of_faults();
+        rule->handler(*info);
+    };
+    if (try_spawn_closure(request, handle)) return;
     std::fprintf(stderr,
                  "cprime: the handler of faults is not told of %s in coroutine %llu: there is no memory for "
                  "a coroutine\n",
@@ -62,12 +74,24 @@ void forget_ending(std::uint32_t index) {
     g_endings.erase(index);
 }
 
+// Whether the program's own signals count on it.
+bool ran_handlers(std::uint32_t index) {
+    return (detail(index).private_word & kPrivateAnswers) != 0;
+}
+
 // The coroutine's last function, on its fresh stack.
 void finish_faulted(void* argument) {
     const Ending& ending = *static_cast<const Ending*>(argument);
     if (!ending.bare) {
         run_defers(ending.index);
-        spawn_handler(ending.info);
+        if (!ending.of_handler) spawn_handler(ending.info);
+    }
+    if (ran_handlers(ending.index)) {
+        if (ending.bare) {
+            g_app_signals.give_up_after_fault();
+        } else {
+            g_app_signals.go_on_after_fault();
+        }
     }
     const Fault fault(ending.info);
     forget_ending(ending.index);
@@ -88,7 +112,8 @@ Ending* make_ending(const Worker& worker, std::uint32_t index, const FaultSeen& 
     if (site != wire::kNone) info->site = g_runtime->sites.text(site);
     info->worker = worker.index;
     info->report.assign(seen.text, seen.text_bytes);
-    return keep_ending(std::make_unique<Ending>(Ending{std::move(info), index, bare}));
+    const bool of_handler = (detail(index).private_word & kPrivateSignal) == kPrivateSignal;
+    return keep_ending(std::make_unique<Ending>(Ending{std::move(info), index, bare, of_handler}));
 }
 
 // The coroutine leaves its stack, segments and all, and goes on at the beginning of another one.
@@ -151,6 +176,7 @@ ResumePoint end_faulted(Worker* worker, std::uint32_t index, void* argument) noe
                        seen.replaces ? wire::FaultOutcome::kReplaced : wire::FaultOutcome::kAbandoned,
                        static_cast<std::uint32_t>(seen.code), seen.address, seen.rip);
     emit::probe::pool_allocate(worker->ring, stamp, fresh.slot, fresh.pool);
+    signal_ends_by_fault(*worker, index);
     return worker->current;
 }
 

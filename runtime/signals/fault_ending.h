@@ -1,7 +1,8 @@
 // The end of a coroutine that is abandoned after a fault.
 //
 //   end_faulted()      on the worker's own stack: the stack it died on is put in quarantine, the coroutine gets a fresh one from the signal pools
-//   on the fresh stack: what it has deferred runs, the handler is spawned, and Fault is thrown, which ends it as any exception does
+//   on the fresh stack: what it has deferred runs, the handler is spawned, application signals that waited for it to end are handled, and Fault is
+//                       thrown, which ends it as any exception does
 //   its exit            gives the fresh stack back, and leaves the record for ever, with the old one's place, as exited and abandoned
 //
 // The old slot keeps its bit in the pool's bitmap: nobody is given it, nobody trims it, and the heatmap finds the abandoned record on it.

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <exception>
 
+#include "cprime/catch_signals.h"
 #include "cprime/defer.h"
 #include "cprime/this_coroutine.h"
 #include "instrumentation/wire/limits.h"
@@ -107,6 +108,8 @@ void run_list(Nest* nest, RanDefers& so_far) {
         if (nest->kind == NestKind::kDefer) {
             ++so_far.ran;
             if (!run_guarded(nest)) ++so_far.failed;
+        } else if (nest->kind == NestKind::kRecovering) {
+            Recovering::abandoned(nest);
         }
         nest = outer;
     }

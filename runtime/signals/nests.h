@@ -30,9 +30,9 @@ struct RanDefers {
     std::uint32_t failed = 0;  // of these: threw, and said so
     bool whole = true;         // false: a node was damaged; those further out did not run
 };
-// Runs what the coroutine deferred, newest first, those of coroutines by hand that it was resuming before its own, and leaves it none. For one that
-// will never run again and whose stack still stands. On any stack that has room for what users defer (Medium), not from a signal handler. Blocks
-// for them.
+// Runs what the coroutine deferred, newest first, those of coroutines by hand that it was resuming before its own, counts what it was recovering
+// from as failed, and leaves it none. For one that will never run again and whose stack still stands. On any stack that has room for what users
+// defer (Medium), not from a signal handler. Blocks for them.
 RanDefers run_defers(std::uint32_t coroutine);
 
 }  // namespace cprime::detail

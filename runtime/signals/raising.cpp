@@ -188,11 +188,23 @@ Recovering::Recovering(std::shared_ptr<HeldSignal> signal) noexcept
 
 Recovering::~Recovering() {
     cprime_nest_leave(this);
+    tell_end();
+}
+
+void Recovering::abandoned(Nest* nest) noexcept {
+    static_cast<Recovering*>(nest)->tell_end();
+}
+
+void Recovering::tell_end() const noexcept {
     const WhileItStands runtime;
     if (!runtime) return;
-    if (counted_) count_signal(*signal_, done_ ? &Record::finished : &Record::failed);
-    if (!emit::listening(wire::kCategorySignal) || !has_record(*signal_)) return;
-    RecoverRequest request{signal_.get(), !done_};
+    const HeldSignal& signal = *recovering;
+    if (counted_) {
+        count_signal(signal, &Record::finished);
+        if (!done_) count_signal(signal, &Record::failed);
+    }
+    if (!emit::listening(wire::kCategorySignal) || !has_record(signal)) return;
+    RecoverRequest request{&signal, !done_};
     park<&tell_recover>(&request);
 }
 

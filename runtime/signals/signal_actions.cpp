@@ -155,6 +155,15 @@ void SignalThread::ignore_broken_pipes() {
     set_descriptor();
 }
 
+// What the process did about it before, at the end; what somebody else has installed meanwhile stays.
+void SignalThread::restore(int number) {
+    if (sigismember(&ours_, number) != 1) return;
+    struct sigaction now {};
+    sigaction(number, nullptr, &now);
+    if (now.sa_sigaction == &forward || now.sa_handler == SIG_IGN)
+        sigaction(number, &before_[static_cast<std::size_t>(number)], nullptr);
+}
+
 // What it did before is done again: in the signal thread, unless another thread lets the signal through. What has been read already still has its
 // handler.
 void SignalThread::let_go(int number) {
@@ -251,17 +260,7 @@ unsigned long long Signals::delivered(int number) const {
 SignalCounts Signals::count(int number) const {
     detail::runtime("signals().count");
     if (number <= 0 || number >= static_cast<int>(detail::wire::kSignalsMax)) return {};
-    const detail::wire::SignalRecord& record = detail::g_signal_records.of(number);
-    constexpr auto kRelaxed = std::memory_order_relaxed;
-    SignalCounts counts;  // `arrived` last: never less than what became of them
-    counts.finished = record.finished.load(kRelaxed);
-    counts.failed = record.failed.load(kRelaxed);
-    counts.emergency = record.emergency.load(kRelaxed);
-    counts.delivered = record.delivered.load(kRelaxed);
-    counts.coalesced = record.coalesced.load(kRelaxed);
-    counts.lost = record.lost.load(kRelaxed);
-    counts.arrived = record.arrived.load(kRelaxed);
-    return counts;
+    return detail::read_counts(detail::g_signal_records.of(number));
 }
 
 }  // namespace cprime

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "cprime/signal.h"
 #include "instrumentation/emit/state_segment.h"
 #include "instrumentation/wire/histogram.h"
 #include "instrumentation/wire/signal.h"
@@ -24,8 +25,9 @@ public:
     wire::SignalRecord& of(int number);
     // Whether nobody has named that one yet.
     bool is_unused(int number) const { return records_[number].name.load(std::memory_order_relaxed) == 0; }
-    // Arrival to first instruction, of all signals. Writers: workers, by fetch_add.
-    wire::HistogramRecord& latency() { return *latency_; }
+    // A handler's first instruction came so long after its signal: in the record, and in the histogram of all signals. Workers.
+    void count_latency(wire::SignalRecord& record, std::uint64_t ticks);
+    const wire::HistogramRecord& latency() const { return *latency_; }
     // A string for a record's fields: number + 1, 0 = no room.
     std::uint32_t string_of(std::string_view text);
 
@@ -41,6 +43,9 @@ private:
     wire::SignalRecord* records_ = nullptr;
     wire::HistogramRecord* latency_ = nullptr;
 };
+
+// What became of one kind so far: never more than arrived.
+SignalCounts read_counts(const wire::SignalRecord& record);
 
 extern SignalRecords g_signal_records;  // writer: start of the runtime
 

@@ -19,15 +19,11 @@ std::uint64_t ticks_between(std::uint64_t from, std::uint64_t to) {
     return to > from ? to - from : 0;
 }
 
-void count_latency(wire::SignalRecord& record, std::uint64_t ticks) {
-    record.latency_ticks.fetch_add(ticks, kRelaxed);
-    std::uint64_t most = record.latency_ticks_most.load(kRelaxed);
-    while (ticks > most && !record.latency_ticks_most.compare_exchange_weak(most, ticks, kRelaxed)) {
-    }
-    wire::HistogramRecord& histogram = g_signal_records.latency();
-    histogram.samples.fetch_add(1, kRelaxed);
-    histogram.sum.fetch_add(ticks, kRelaxed);
-    histogram.buckets[wire::histogram_bucket(ticks)].fetch_add(1, kRelaxed);
+static_assert(wire::kSignalRecordsMax < kPrivateSignal >> kPrivateSignalShift);
+
+void count_end(wire::SignalRecord& record, wire::ExitStatus status) {
+    record.finished.fetch_add(1, kRelaxed);
+    if (status != wire::ExitStatus::kFinished) record.failed.fetch_add(1, kRelaxed);
 }
 
 }  // namespace
@@ -35,14 +31,19 @@ void count_latency(wire::SignalRecord& record, std::uint64_t ticks) {
 ResumePoint signal_begins(Worker* worker, std::uint32_t coroutine, void* argument) noexcept {
     auto& run = *static_cast<SignalRun*>(argument);
     run.first_ticks = coroscope::base::read_tsc();
-    count_latency(*run.record, ticks_between(run.arrival_ticks, run.first_ticks));
-    if (record(coroutine).pool == kPoolEmergency) run.record->emergency.fetch_add(1, kRelaxed);
+    if (run.record != nullptr) {
+        detail(coroutine).private_word |= (run.signal + 1ULL) << kPrivateSignalShift;
+        g_signal_records.count_latency(*run.record, ticks_between(run.arrival_ticks, run.first_ticks));
+        if (record(coroutine).pool == kPoolEmergency) run.record->emergency.fetch_add(1, kRelaxed);
+    }
     if (run.signal < wire::kSignalsMax) signal_handler_has_begun();
     return keep_running(*worker);
 }
 
-ResumePoint signal_ends(Worker* worker, std::uint32_t /*coroutine*/, void* argument) noexcept {
+ResumePoint signal_ends(Worker* worker, std::uint32_t coroutine, void* argument) noexcept {
     const auto& run = *static_cast<const SignalRun*>(argument);
+    if (run.record == nullptr) return keep_running(*worker);
+    detail(coroutine).private_word &= ~kPrivateSignal;
     // Before it is counted: whoever finds it counted finds the event in the ring, too.
     if (emit::listening(wire::kCategorySignal)) {
         const std::uint64_t stamp = emit::stamp();
@@ -50,9 +51,18 @@ ResumePoint signal_ends(Worker* worker, std::uint32_t /*coroutine*/, void* argum
                                     ticks_between(run.arrival_ticks, run.first_ticks),
                                     ticks_between(run.arrival_ticks, stamp));
     }
-    if (run.status == wire::ExitStatus::kFailed) run.record->failed.fetch_add(1, kRelaxed);
-    run.record->finished.fetch_add(1, kRelaxed);
+    count_end(*run.record, run.status);
     return keep_running(*worker);
+}
+
+void signal_ends_by_fault(Worker& worker, std::uint32_t coroutine) {
+    std::uint64_t& word = detail(coroutine).private_word;
+    if ((word & kPrivateSignal) == 0 || (word & kPrivateSignal) == kPrivateSignal) return;
+    const auto signal = static_cast<std::uint32_t>((word & kPrivateSignal) >> kPrivateSignalShift) - 1;
+    word &= ~kPrivateSignal;
+    // When it came lies on the stack that it has left, where nothing is believed any more.
+    emit::probe::signal_handled(worker.ring, 0, signal, wire::ExitStatus::kAbandoned, 0, 0);
+    count_end(g_signal_records.at(signal), wire::ExitStatus::kAbandoned);
 }
 
 }  // namespace cprime::detail

@@ -3,7 +3,8 @@
 //   arrival (the signal thread read it, or somebody raised it) ──▶ signal_begins ──▶ the handler ──▶ signal_ends
 //
 // Both are runtime calls, so that a handler's own stack carries none of the counting, and the worker's ring the event. Of a signal that the system
-// sent, the signal thread learns that its handler has begun (signals.h).
+// sent, the signal thread learns that its handler has begun (signals.h). In between the coroutine's private word names the signal: of a handler that
+// faults no frame is believed, and it is counted all the same.
 //
 // Thread: the coroutine's worker. Tested in tests/unit/runtime/signal_test.cpp.
 #pragma once
@@ -22,8 +23,8 @@ namespace cprime::detail {
 namespace wire = coroscope::wire;
 
 struct SignalRun {
-    wire::SignalRecord* record = nullptr;
-    std::uint32_t signal = 0;         // index of the record
+    wire::SignalRecord* record = nullptr;  // null: it is not counted
+    std::uint32_t signal = wire::kNone;    // index of the record
     std::uint64_t arrival_ticks = 0;  // time stamp counter
     std::uint64_t first_ticks = 0;    // written by signal_begins
     wire::ExitStatus status = wire::ExitStatus::kFinished;
@@ -33,6 +34,9 @@ struct SignalRun {
 ResumePoint signal_begins(Worker* worker, std::uint32_t coroutine, void* run) noexcept;
 // How it ended: finished or failed.
 ResumePoint signal_ends(Worker* worker, std::uint32_t coroutine, void* run) noexcept;
+
+// The same for a handler that a fault has ended, if the coroutine runs one. The worker's own stack.
+void signal_ends_by_fault(Worker& worker, std::uint32_t coroutine);
 
 // Runs handler() between the two. What escapes it goes on; cancellation is an orderly end.
 template <typename F>

@@ -19,6 +19,7 @@
 #include "instrumentation/emit/signal_probes.h"
 #include "runtime/entry/runtime_state.h"
 #include "runtime/signals/direct_signals.h"
+#include "runtime/signals/faults.h"
 #include "runtime/signals/forwarder.h"
 #include "runtime/signals/signal_records.h"
 #include "runtime/signals/signal_run.h"
@@ -109,6 +110,10 @@ void end_signals() {
     g_signal_thread.reset();
 }
 
+bool workers_let_broken_pipes_through() {
+    return g_signal_thread != nullptr;
+}
+
 bool signals_are_handled() {
     return g_signal_thread != nullptr && g_signal_thread->handles_anything();
 }
@@ -129,9 +134,11 @@ std::unique_ptr<SignalThread> SignalThread::start() {
     made->wake_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     made->signals_.reset(signalfd(-1, &made->taken_, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!made->wake_ || !made->signals_) return nullptr;
-    // The new thread inherits a mask that blocks everything; ours comes back afterwards.
+    // The new thread inherits a mask that blocks everything but faults, which are somebody's; ours comes back afterwards.
     sigset_t all;
     sigfillset(&all);
+    for (const int fault : kFaultNumbers)
+        sigdelset(&all, fault);
     pthread_sigmask(SIG_SETMASK, &all, &made->mask_before_);
     try {
         made->thread_ = std::thread(&SignalThread::loop, made.get());
@@ -148,6 +155,7 @@ std::unique_ptr<SignalThread> SignalThread::start() {
 
 SignalThread::~SignalThread() {
     stop();
+    restore(SIGPIPE);
 }
 
 void SignalThread::stop() {
@@ -157,15 +165,14 @@ void SignalThread::stop() {
     wake();
     thread_.join();
     if (shutdown_.joinable()) shutdown_.join();
+    struct sigaction broken_pipes {};
+    sigaction(SIGPIPE, nullptr, &broken_pipes);
+    // Coroutines that are still to end write, too.
+    if (broken_pipes.sa_sigaction == &forward) ignore_broken_pipes();
     forward_to(0, -1);
     const std::lock_guard<std::mutex> hold(lock_);
     for (int number = 1; number < static_cast<int>(wire::kSignalsMax); ++number) {
-        if (sigismember(&ours_, number) != 1) continue;
-        struct sigaction now {};
-        sigaction(number, nullptr, &now);
-        // What somebody else has installed meanwhile stays.
-        if (now.sa_sigaction == &forward || now.sa_handler == SIG_IGN)
-            sigaction(number, &before_[static_cast<std::size_t>(number)], nullptr);
+        if (number != SIGPIPE) restore(number);
     }
     pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
 }

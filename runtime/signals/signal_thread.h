@@ -87,6 +87,7 @@ private:
     void take_defaults();
     bool take_default(int number);
     void ignore_broken_pipes();
+    void restore(int number);
     void install(int number);
     void let_go(int number);
     void set_descriptor();

@@ -25,6 +25,11 @@ void end_signals();
 // Whether the program has handlers of its own, which may wake coroutines. Any thread.
 bool signals_are_handled();
 
+// Whether threads that run coroutines are to let SIGPIPE through. The kernel sends it to the very thread that wrote to a closed pipe, where nobody
+// else can take it: the forwarder does, when the program handles it; until then, and while the last coroutines end, it is ignored. False: there is
+// no signal thread, and what SIGPIPE does is the program's affair. Who makes such threads.
+bool workers_let_broken_pipes_through();
+
 // The handler of a signal that the system sent has had its first turn. Workers.
 void signal_handler_has_begun();
 // A slot for handlers has been given back. Workers, under no lock of the pools.

@@ -57,8 +57,11 @@ public:
     explicit Recovering(std::shared_ptr<HeldSignal> signal) noexcept;
     ~Recovering();
     void done() noexcept { done_ = true; }
+    // One that a fault has ended: counted as failed. Its frame still stands; nothing of it goes.
+    static void abandoned(Nest* nest) noexcept;
 
 private:
+    void tell_end() const noexcept;
     std::shared_ptr<HeldSignal> signal_;
     bool counted_;       // it is the first to recover from it
     bool done_ = false;  // else it is left by an exception

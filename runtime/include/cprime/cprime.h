@@ -6,11 +6,11 @@
 // (to several at once), broadcast.h (to everybody), call_channel.h (ask, and be answered), spawn_after.h (make later), cancel_token.h (end many by
 // one word), nursery.h (coroutines that do not outlive a block), channel_pattern.h (stacks by what a coroutine does with channels), rights.h (views
 // of a service), snapshot.h (a state replaced as a whole), mutex.h, shared_mutex.h, condition_variable.h, semaphore.h, barrier.h, latch.h, event.h,
-// once.h (synchronise), signal.h (signals as coroutines), app_signal.h, catch_signals.h and out_of_memory.h (the program's own), defer.h (what is
-// done however a scope is left), shutdown.h (what to finish first), scheduling_policy.h and policies.h (the order in which
-// coroutines run), schedulable.h and hand_scheduler.h (one scheduler for kinds of one's own), coroutine_view.h (what one does now), idle.h (those
-// that wait for too long), result.h (what calls that wait give back), pool_config.h and pools.h (how many stacks, and whose memory goes back),
-// tell.h (zones, messages, counters and notes for who looks at it). C: co.h.
+// once.h (synchronise), signal.h (signals as coroutines), direct_signal.h (as plain functions), app_signal.h, catch_signals.h and out_of_memory.h
+// (the program's own), fault.h (to go on after a fault), defer.h (what is done however a scope is left), shutdown.h (what to finish first),
+// scheduling_policy.h and policies.h (the order in which coroutines run), schedulable.h and hand_scheduler.h (one scheduler for kinds of one's
+// own), coroutine_view.h (what one does now), idle.h (those that wait for too long), result.h (what calls that wait give back), pool_config.h and
+// pools.h (how many stacks, and whose memory goes back), tell.h (zones, messages, counters and notes for who looks at it). C: co.h.
 #pragma once
 
 #include "cprime/any_coroutine.h"
@@ -30,7 +30,9 @@
 #include "cprime/coroutine_view.h"
 #include "cprime/deadline.h"
 #include "cprime/defer.h"
+#include "cprime/direct_signal.h"
 #include "cprime/event.h"
+#include "cprime/fault.h"
 #include "cprime/hand_scheduler.h"
 #include "cprime/idle.h"
 #include "cprime/latch.h"

@@ -8,20 +8,21 @@
 //   replace_worker  the same, and the thread that ran it ends, too: another takes its place, so that nothing the fault may have left in
 //                   variables of the thread is used again. Where no thread is ready for that (and in sanitizer builds) it is abandon, said so
 //   pass            nothing is said: for programs whose own handlers answer faults as a matter of course
-// The handler runs as a coroutine from the signal pool, ahead of all others.
+// The handler runs as a coroutine from the signal pool, ahead of all others; when it faults itself, it is abandoned, and not called for that.
 //
 // What becomes of an abandoned coroutine
 //   - no destructor of its frames runs, and what they own is not freed; what was registered with the runtime to run at its end does, in
 //     the same coroutine on a fresh stack
 //   - its stack is never used again, since others may point into it: it stays in the pool as used, and its record stays, as exited
 //   - a cprime::Mutex that it holds stays locked, until it is destroyed; channels that it holds handles of do not close: the report names the locks
-//   - after FaultOptions::most of them the next fault ends the program
+//   - a handler of signals (signal.h, app_signal.h) is counted as failed; what waited for its stack goes on on the fresh one
+//   - after FaultOptions::most of them, or where the signal pools have no fresh stack, the next fault ends the program
 //
 // What is not survived, and said so with the reason: a fault
 //   - inside the runtime (a damaged control block), or with a damaged canary or a stack pointer outside of its stack
 //   - inside the allocator, the loader, or a function of the C library that may hold a lock (printf, not strlen or snprintf), or in what such
 //     a function has called, but for qsort and bsearch; anywhere in a statically linked program, where nobody can tell
-//   - in a signal handler, on the stack of a Coroutine that is resumed by hand, on one from a MicroPool
+//   - in a handler that the system calls (sigaction), on the stack of a Coroutine that is resumed by hand, on one from a MicroPool
 //   - whose frames cannot be walked to the end: nobody knows what it was in the midst of
 //   - that another process sent (kill -SEGV)
 // abort() is survived where the coroutine called it itself, assert() and std::terminate() included; that of the allocator, which has found its heap

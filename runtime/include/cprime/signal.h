@@ -15,7 +15,8 @@
 // Taken from the start, handled or not:
 //   SIGINT, SIGTERM   shut the runtime down in order: everybody is cancelled, run() returns. A second one ends the process at once.
 //   SIGUSR1           is taken and does nothing
-//   SIGPIPE           is ignored: writing to a closed pipe is an error of write()
+//   SIGPIPE           is ignored: writing to a closed pipe is an error of write(). Handled, it comes of coroutines' own writes, too: workers let it
+//                     through, as no other signal, so a handler that a library installs by sigaction() must be SA_ONSTACK
 // Further signals are taken from when they are handled or ignored; reset() goes back to what was before. Signals that are faults (SIGSEGV,
 // SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT) and SIGKILL, SIGSTOP cannot be handled here.
 //
@@ -67,12 +68,13 @@ enum class SignalComplexity : std::uint8_t {
     complex,  // 16 KiB that grow to 64: any code
 };
 
-// What became of a signal's arrivals, since the Runtime was made: arrived = delivered + coalesced + lost + those that wait for a stack.
+// What became of a signal's arrivals, since the Runtime was made: arrived = delivered + coalesced + lost + those that wait for a stack, and
+// delivered = finished + those whose handlers run.
 struct SignalCounts {
     std::uint64_t arrived = 0;    // taken from the kernel, notified or raised: delivered + coalesced + lost + those that wait or unwind
     std::uint64_t delivered = 0;  // became coroutines, were handled on the spot, or recovered from
-    std::uint64_t finished = 0;   // of these, handlers that came to their end
-    std::uint64_t failed = 0;     // of these, by an exception, or by another signal
+    std::uint64_t finished = 0;   // of these, handlers that came to their end, however that was
+    std::uint64_t failed = 0;     // of these, by an exception, another signal, or a fault
     std::uint64_t coalesced = 0;  // were put together with one that waited
     std::uint64_t lost = 0;
     std::uint64_t emergency = 0;  // of delivered, on stacks that stand by

@@ -172,7 +172,8 @@ TEST_P(AppSignals, a_handler_that_fails_is_counted_and_what_it_raises_reaches_no
         EXPECT_TRUE(notify(Tick{2}));
         while (signals().count<Tick>().failed != 2 || signals().count<NetworkDown>().lost != 1)
             yield();
-        EXPECT_EQ(signals().count<Tick>().finished, 0U);
+        EXPECT_EQ(signals().count<Tick>().finished, 2U);
+        EXPECT_EQ(signals().count<Tick>().delivered, 2U);
     });
     const std::string said = testing::internal::GetCapturedStderr();
     EXPECT_NE(said.find("NetworkDown: in handler"), std::string::npos) << said;
