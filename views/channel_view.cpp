@@ -96,7 +96,7 @@ void ChannelView::take(Workspace& ws) {
             if (trail_.size() > kTrailMax) trail_.pop_front();
         }
     }
-    busy_ = !computed_.current(key(ws));
+    busy_ = computed_.in_flight();
     if (ws.info.kind != traces::SessionKind::kRecorded || chosen_ == 0) return;
     const auto newest = ws.session->replay();
     if (newest == nullptr) return;

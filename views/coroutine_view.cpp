@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "views/describe.h"
+#include "views/empty_texts.h"
 #include "views/format.h"
 #include "views/widgets.h"
 
@@ -99,8 +100,7 @@ void CoroutineView::draw(Workspace& ws) {
         if (!model->mistake.empty()) {
             draw_mistake(ws, model->mistake);
         } else if (model->query.filter.empty()) {
-            empty_state(ws, "No coroutine is alive",
-                        "The program has ended its coroutines, or has not spawned the first one yet.");
+            empty_state(ws, "No coroutine is alive", nobody_alive(ws));
         } else {
             empty_state(ws, "No coroutine matches",
                         "All words of the filter must occur in a row, or its rule hold. Esc in the field clears it.");

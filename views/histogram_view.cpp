@@ -163,6 +163,10 @@ void HistogramView::say_nothing(Workspace& ws) const {
         empty_state(ws, "Not measured", "This program keeps no histograms: it was built without probes, or has not started its workers.");
         return;
     }
+    if (ws.info.kind == traces::SessionKind::kRecorded) {
+        empty_state(ws, "Not measured up to this time", "Drag the bar above to a later time of the recording: by then there may be samples.");
+        return;
+    }
     empty_state(ws, "Not measured yet",
                 measured() == Measured::kSwitch
                     ? "While somebody listens, one switch in 64 is stamped on both sides. Press E to listen even "

@@ -1,6 +1,7 @@
 // Below the heatmap's grids (pool_view.h): who is inside the rubber band, and how many slots were used over time.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -50,6 +51,8 @@ void PoolView::draw_strip(Workspace& ws) {
     const Rect area = {axis.x0, top, axis.x1, top + ws.px(kStripUnits)};
     ImGui::GetWindowDrawList()->AddRectFilled({area.x0, area.y0}, {area.x1, area.y1}, ws.theme->field);
     draw_line(ws, area, used, highest_of(used, 1), ws.theme->accent);
+    draw_text(ImGui::GetWindowDrawList(), ws.fonts.small, {area.x0 + ws.px(6), std::floor((area.y0 + area.y1 - ws.fonts.small->FontSize) / 2)},
+              ws.theme->text_dim, "stack slots used");
     draw_time_axis(ws, axis, area);
     draw_time_marks(ws, axis, area);
     if (const auto hovered = time_input(ws, "pools.strip", axis, area); hovered.has_value()) {
@@ -60,9 +63,23 @@ void PoolView::draw_strip(Workspace& ws) {
     ImGui::SetCursorScreenPos({at.x, at.y + ws.px(kStripUnits + kStripAxisUnits + 8)});
 }
 
+// Its list takes room from the grids: their cells stay as they are, so that the band stays where it was spanned.
+void PoolView::keep_band(const PoolBand& band) {
+    if (!band_.has_value() && !wanted_level_.has_value()) {
+        wanted_level_ = level_;
+        fits_without_band_ = true;
+    }
+    band_ = band;
+}
+
+void PoolView::drop_band() {
+    band_.reset();
+    if (std::exchange(fits_without_band_, false)) wanted_level_.reset();
+}
+
 void PoolView::toggle_band(Workspace& ws) {
     if (band_.has_value()) {
-        band_.reset();
+        drop_band();
         return;
     }
     const PoolModel* model = model_.value();
@@ -71,7 +88,7 @@ void PoolView::toggle_band(Workspace& ws) {
     for (const PoolRow& pool : model->pools) {
         const auto found = drawn_.find(pool.pool);
         if (found == drawn_.end() || (slot.has_value() && slot->pool != pool.pool)) continue;
-        band_ = band_of_all(pool, found->second.grid);
+        keep_band(band_of_all(pool, found->second.grid));
         return;
     }
 }
@@ -109,7 +126,7 @@ void PoolView::draw_band(Workspace& ws, const PoolModel& model) {
     if (band != nullptr) draw_owners(ws, *band);
     ImGui::EndChild();
     ImGui::EndChild();
-    if (closed) band_.reset();
+    if (closed) drop_band();
 }
 
 void PoolView::draw_owners(Workspace& ws, const BandModel& band) {
@@ -134,8 +151,10 @@ void PoolView::draw_owners(Workspace& ws, const BandModel& band) {
                 continue;
             }
             draw_swatch(ws, list, {at.x + ws.px(12), std::floor(at.y + (height - ws.px(12)) / 2)}, ws.px(12), look_of(*owner));
-            const std::string about = fmt::format("{} · {} · {}", one_line(*ws.moment, *owner), shade_text(*ws.moment, *owner, mode_ == PoolMode::kState ? PoolMode::kAge : mode_ == PoolMode::kSite ? PoolMode::kHighWater : mode_),
-                                                  ws.moment->state.site_text(owner->site));
+            // Of state and site it tells anyway: how long, and how deep.
+            const PoolMode told = mode_ == PoolMode::kState ? PoolMode::kAge : mode_ == PoolMode::kSite ? PoolMode::kHighWater : mode_;
+            const std::string site = ws.moment->state.site_text(owner->site);
+            const std::string about = fmt::format("{} · {} · {}", one_line(*ws.moment, *owner), shade_text(*ws.moment, *owner, told), short_path(site));
             draw_text(list, ws.fonts.text, {at.x + ws.px(36), y}, ws.theme->text, cut_to(ws.fonts.text, about, width - ws.px(48)));
         }
     }
@@ -147,7 +166,8 @@ bool PoolView::take_band(Workspace& ws, const PoolRow& pool, const Drawn& drawn,
     const ImGuiIO& io = ImGui::GetIO();
     const ImVec2 pressed = io.MouseClickedPos[ImGuiMouseButton_Left];
     const bool dragged = std::max(std::abs(io.MousePos.x - pressed.x), std::abs(io.MousePos.y - pressed.y)) >= kDragUnits * ws.scale;
-    if (ImGui::IsItemActive() && dragged && drawn.grid.rows != 0) {
+    const bool released = ImGui::IsItemDeactivated();
+    if ((ImGui::IsItemActive() || released) && dragged && drawn.grid.rows != 0) {
         const auto size = static_cast<float>(cell);
         const auto column = [&](float x) {
             return static_cast<std::uint32_t>(std::clamp((x - drawn.rect.x0) / size, 0.0F, static_cast<float>(drawn.grid.columns - 1)));
@@ -155,16 +175,18 @@ bool PoolView::take_band(Workspace& ws, const PoolRow& pool, const Drawn& drawn,
         const auto row = [&](float y) {
             return static_cast<std::uint32_t>(std::clamp((y - drawn.rect.y0) / size, 0.0F, static_cast<float>(drawn.grid.rows - 1)));
         };
-        band_ = band_between(pool.pool, drawn.grid, column(pressed.x), row(pressed.y), column(io.MousePos.x), row(io.MousePos.y));
+        spanned_ = band_between(pool.pool, drawn.grid, column(pressed.x), row(pressed.y), column(io.MousePos.x), row(io.MousePos.y));
+        if (released) keep_band(*std::exchange(spanned_, std::nullopt));
     }
-    return ImGui::IsItemDeactivated() && !dragged;
+    return released && !dragged;
 }
 
 void PoolView::draw_band_frame(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell) {
-    if (!band_.has_value() || band_->pool != pool.pool || band_->grid != drawn.grid) return;
+    const std::optional<PoolBand>& band = spanned_.has_value() ? spanned_ : band_;
+    if (!band.has_value() || band->pool != pool.pool || band->grid != drawn.grid) return;
     const auto size = static_cast<float>(cell);
-    const ImVec2 low = {drawn.rect.x0 + static_cast<float>(band_->column) * size, drawn.rect.y0 + static_cast<float>(band_->row) * size};
-    const ImVec2 high = {drawn.rect.x0 + static_cast<float>(band_->column_end) * size, drawn.rect.y0 + static_cast<float>(band_->row_end) * size};
+    const ImVec2 low = {drawn.rect.x0 + static_cast<float>(band->column) * size, drawn.rect.y0 + static_cast<float>(band->row) * size};
+    const ImVec2 high = {drawn.rect.x0 + static_cast<float>(band->column_end) * size, drawn.rect.y0 + static_cast<float>(band->row_end) * size};
     ImDrawList* list = ImGui::GetWindowDrawList();
     list->AddRectFilled(low, high, ws.theme->accent_soft);
     list->AddRect({low.x - 1, low.y - 1}, {high.x + 1, high.y + 1}, ws.theme->accent, 0, 0, std::max(1.0F, ws.scale));

@@ -12,6 +12,12 @@ namespace coroscope::views {
 namespace {
 
 constexpr float kScaleUnits = 160;  // how long a scale is drawn
+// Of the panel in the colour of who waits: most do, and that is no alarm. Who runs or could stands out.
+constexpr float kWaitingQuieter = 0.3F;
+
+bool is_waiting(Look look) {
+    return look == Look::kTimer || (look >= Look::kIo && look <= Look::kChannel);
+}
 
 // The second mark of a kind, so that no colour is needed to tell neighbours apart.
 Mark mark_of_kind(std::uint8_t shade) {
@@ -24,7 +30,8 @@ Mark mark_of_kind(std::uint8_t shade) {
 CellPalette PoolView::palette(const Theme& theme, PoolMode mode) {
     CellPalette colours{};
     if (mode == PoolMode::kState) {
-        std::copy(theme.looks.begin(), theme.looks.end(), colours.begin());
+        for (std::size_t i = 0; i < kLooksCount; ++i)
+            colours[i] = is_waiting(static_cast<Look>(i)) ? mix(theme.looks[i], theme.panel, kWaitingQuieter) : theme.looks[i];
     } else {
         colours[0] = theme.look(Look::kFree);
         colours[kShadeUnowned] = theme.look(Look::kUnowned);
@@ -170,7 +177,8 @@ void PoolView::draw_kinds(Workspace& ws, const ShadeLegend& legend) {
     for (const ShadeLegend::Kind& kind : legend.kinds) {
         const std::string count = format_count(kind.slots);
         const float side = ws.px(12), gap = ws.px(6);
-        const float name_width = text_width(ws.fonts.small, kind.name), width = side + 2 * gap + name_width + text_width(ws.fonts.mono_small, count);
+        const std::string_view name = short_path(kind.name);
+        const float name_width = text_width(ws.fonts.small, name), width = side + 2 * gap + name_width + text_width(ws.fonts.mono_small, count);
         next_entry(ws, first, width);
         const std::string id = fmt::format("pools.kind.{}", kind.shade - kShadeFirst);
         first = false;
@@ -184,7 +192,7 @@ void PoolView::draw_kinds(Workspace& ws, const ShadeLegend& legend) {
         const auto number = static_cast<std::size_t>(kind.shade - kShadeFirst);
         list->AddRectFilled({at.x, y}, {at.x + side, y + side}, theme.kind(number), ws.px(2));
         draw_mark(list, {at.x, y}, side, mark_of_kind(kind.shade), theme.dark ? IM_COL32(0, 0, 0, 170) : IM_COL32(255, 255, 255, 220));
-        draw_text(list, ws.fonts.small, {at.x + side + gap, at.y}, hovered && site ? theme.text : theme.text_dim, kind.name);
+        draw_text(list, ws.fonts.small, {at.x + side + gap, at.y}, hovered && site ? theme.text : theme.text_dim, name);
         draw_text(list, ws.fonts.mono_small, {at.x + side + 2 * gap + name_width, at.y}, theme.text, count);
     }
 }

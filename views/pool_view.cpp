@@ -57,7 +57,8 @@ void PoolView::reset() {
     }
     drawn_.clear();
     model_.reset();
-    band_.reset();
+    drop_band();
+    spanned_.reset();
     band_model_.reset();
 }
 
@@ -90,6 +91,7 @@ nlohmann::json PoolView::dump(Workspace& ws) {
 
 void PoolView::zoom(int steps) {
     wanted_level_ = std::clamp(level_ + steps, kLevelMin, kLevelMax);
+    fits_without_band_ = false;
 }
 
 void PoolView::step(Workspace& ws, int by) {

@@ -78,6 +78,8 @@ private:
     float below_height(const Workspace& ws);
     void draw_below(Workspace& ws, const PoolModel& model);
     static void draw_strip(Workspace& ws);
+    void keep_band(const PoolBand& band);
+    void drop_band();
     void draw_band(Workspace& ws, const PoolModel& model);
     void draw_owners(Workspace& ws, const BandModel& band);
     bool take_band(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell);
@@ -103,6 +105,8 @@ private:
     bool ranked_ = false;
     bool strip_shown_ = false;  // in this frame: there is room for it, and something to show
     std::optional<PoolBand> band_;
+    std::optional<PoolBand> spanned_;  // while the mouse is down
+    bool fits_without_band_ = false;   // the cells are as large as before there was a band
     Computed<BandKey, BandModel> band_model_;
     std::map<std::uint8_t, Drawn> drawn_;
     TextureStore* textures_ = nullptr;

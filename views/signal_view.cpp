@@ -113,7 +113,7 @@ void SignalView::draw(Workspace& ws) {
         return;
     }
     shown_.want(ws.background, key(ws), [key = key(ws)] { return compute(key); });
-    busy_ = !shown_.current(key(ws));
+    busy_ = shown_.in_flight();
     const std::shared_ptr<const Shown> shown = shown_.shared();
     if (shown == nullptr) return;
     if (shown->model.rows.empty()) {
@@ -275,7 +275,7 @@ void SignalView::draw_came(Workspace& ws) {
     if (window.rows.empty()) {
         empty_state(ws, "Nothing came until now",
                     window.more_before ? "Not all of the past was looked through: go to an earlier time."
-                                       : "Signals, faults and what is raised are listed here.");
+                                       : "Signals, faults and what is raised are listed here while events are listened to; the table above counts all.");
         return;
     }
     const std::vector<PlacedColumn> places = place_columns(kSignalEventColumns, ImGui::GetContentRegionAvail().x, ws.scale);

@@ -9,6 +9,7 @@
 
 #include "traces/analysis.h"
 #include "views/describe.h"
+#include "views/empty_texts.h"
 #include "views/format.h"
 #include "views/selected_frames.h"
 #include "views/widgets.h"
@@ -266,6 +267,8 @@ void StackView::draw_all(Workspace& ws) {
     if (merged->stacks.empty() || merged->table == nullptr) {
         if (merged->all == 0 && !ws.filter.empty()) {
             empty_state(ws, "No coroutine matches", "None passes the filter. Ctrl+Shift+F shows everybody again.");
+        } else if (merged->all == 0) {
+            empty_state(ws, "Nobody has a stack", nobody_alive(ws));
         } else {
             empty_state(ws, "No stack was captured yet",
                         "Stacks are unwound when coroutines park. Select a coroutine in the table to see more about it.");

@@ -65,7 +65,7 @@ void TimerView::draw(Workspace& ws) {
     }
     shown_.want(ws.background, key(ws), [key = key(ws)] { return compute(key); });
     const analyses::History* history = ws.history.want(ws);
-    busy_ = ws.history.busy() || !shown_.current(key(ws));
+    busy_ = ws.history.busy() || shown_.in_flight();
     const std::shared_ptr<const Shown> shown = shown_.shared();
     if (shown == nullptr) return;
     const bool late = history != nullptr && history->late_wake.samples != 0;

@@ -10,6 +10,7 @@ is kept in the tree; the pictures that are, are the tour's (assets/tour).
 """
 import argparse
 import html
+import json
 import os
 import re
 import subprocess
@@ -114,15 +115,23 @@ def trace(shots, scratch):
     shots.run(scratch, "replay", file, "--before", before)
 
 
+def when_all_are_there(trace):
+    """Nanoseconds at which the last coroutine was spawned."""
+    words = [path_of("coroscope"), "query", trace, "spawn", "--limit", "1000000", "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=True)
+    return max(event["t_ns"] for event in json.loads(done.stdout)["events"])
+
+
 def programs(shots, scratch):
     words = {"web_shop": ["--rounds", "200"], "parcel_network": ["--parcels", "2000"], "dining_philosophers": []}
     for program, arguments in words.items():
+        file = recorded(scratch, program, path_of(program), *arguments)
         shots.lines = []
-        shots.do("wait-for moment timeout 60s", "time 10ms", SETTLED)
+        shots.do("wait-for moment timeout 60s", f"time {when_all_are_there(file)}ns", SETTLED)
         for preset in ("overview", "latency", "waits"):
             shots.do(f"preset {preset}")
             shots.shoot(f"{program}.{preset}")
-        shots.run(scratch, "replay", recorded(scratch, program, path_of(program), *arguments))
+        shots.run(scratch, "replay", file)
 
 
 def deadlock(shots, scratch):
