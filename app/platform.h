@@ -57,6 +57,8 @@ public:
     virtual void set_title(const std::string& title) = 0;
     // In pixels, at least one; takes effect by the next frame.
     virtual void resize(int width, int height) = 0;
+    // As when the window moves to a monitor of that scale; what the monitor says does not matter from then on.
+    virtual void set_scale(float scale) = 0;
     virtual views::TextureStore& textures() = 0;
 };
 

@@ -2,6 +2,10 @@
 //
 // Our key and character callbacks are installed before ImGui's backend, which chains to them: shortcuts are taken from the queue they
 // fill, not from ImGui's polled keys. Character callbacks give printable chords as the keyboard layout means them ("?" on any layout).
+//
+// Sizes here are pixels. Where a window system counts in units of its own (Wayland, on monitors of scale 2 and more) ImGui's backend tells units and
+// how many pixels each is, and both are made pixels before the frame. The scale is followed while the window runs where GLFW tells of its change; under
+// X11 it reads Xft.dpi when it starts.
 #define GLFW_INCLUDE_NONE
 #include <GLFW/glfw3.h>
 #include <backends/imgui_impl_glfw.h>
@@ -67,8 +71,7 @@ public:
         glfwGetWindowContentScale(window_, &across, &down);
         scale_ = options.scale > 0 ? options.scale : std::max(1.0F, across);
         follows_monitor_ = options.scale <= 0;
-        glfwSetWindowSizeLimits(window_, static_cast<int>(static_cast<float>(kWidthMin) * scale_),
-                                static_cast<int>(static_cast<float>(kHeightMin) * scale_), GLFW_DONT_CARE, GLFW_DONT_CARE);
+        limit_size();
         glfwSetWindowUserPointer(window_, this);
         install_callbacks();
         backends_ready_ = ImGui_ImplGlfw_InitForOpenGL(window_, true) &&
@@ -98,6 +101,7 @@ public:
     void begin_frame() override {
         ImGui_ImplOpenGL3_NewFrame();
         ImGui_ImplGlfw_NewFrame();
+        in_pixels();
         // ImGui polls keys: one that was pressed and released between two frames is held down for this one, so that no field misses it.
         ImGuiIO& io = ImGui::GetIO();
         for (const int key : std::exchange(held_for_a_frame_, {}))
@@ -131,7 +135,16 @@ public:
         ImGui_ImplOpenGL3_CreateFontsTexture();
     }
     void set_title(const std::string& title) override { glfwSetWindowTitle(window_, title.c_str()); }
-    void resize(int width, int height) override { glfwSetWindowSize(window_, width, height); }
+    void resize(int width, int height) override {
+        const float each = pixels_each();
+        glfwSetWindowSize(window_, static_cast<int>(static_cast<float>(width) / each), static_cast<int>(static_cast<float>(height) / each));
+    }
+    void set_scale(float scale) override {
+        follows_monitor_ = false;
+        scale_ = scale;
+        limit_size();
+        input_seen_ = true;
+    }
     views::TextureStore& textures() override { return *textures_; }
 
 private:
@@ -157,13 +170,35 @@ private:
         glfwSetFramebufferSizeCallback(window_,
                                        [](GLFWwindow* window, int, int) { self(window).input_seen_ = true; });
         glfwSetWindowContentScaleCallback(window_, [](GLFWwindow* window, float across, float) {
-            if (self(window).follows_monitor_) self(window).scale_ = std::max(1.0F, across);
             self(window).input_seen_ = true;
+            if (!self(window).follows_monitor_) return;
+            self(window).scale_ = std::max(1.0F, across);
+            self(window).limit_size();
         });
         glfwSetWindowFocusCallback(window_, [](GLFWwindow* window, int) { self(window).input_seen_ = true; });
     }
     static WindowPlatform& self(GLFWwindow* window) {
         return *static_cast<WindowPlatform*>(glfwGetWindowUserPointer(window));
+    }
+
+    // Pixels for each unit of the window system; 1 where it counts pixels.
+    float pixels_each() const {
+        int units = 0, pixels = 0, down = 0;
+        glfwGetWindowSize(window_, &units, &down);
+        glfwGetFramebufferSize(window_, &pixels, &down);
+        return units > 0 && pixels > 0 ? static_cast<float>(pixels) / static_cast<float>(units) : 1;
+    }
+    void limit_size() {
+        const float least = scale_ / pixels_each();
+        glfwSetWindowSizeLimits(window_, static_cast<int>(static_cast<float>(kWidthMin) * least),
+                                static_cast<int>(static_cast<float>(kHeightMin) * least), GLFW_DONT_CARE, GLFW_DONT_CARE);
+    }
+    static void in_pixels() {
+        ImGuiIO& io = ImGui::GetIO();
+        const ImVec2 each = std::exchange(io.DisplayFramebufferScale, {1, 1});
+        if (each.x <= 0 || each.y <= 0 || (each.x == 1 && each.y == 1)) return;
+        io.DisplaySize = {io.DisplaySize.x * each.x, io.DisplaySize.y * each.y};
+        if (ImGui::IsMousePosValid(&io.MousePos)) io.MousePos = {io.MousePos.x * each.x, io.MousePos.y * each.y};
     }
 
     void key(int key, int action, int modifiers) {

@@ -110,6 +110,7 @@ public:
         glRenderbufferStorage(GL_RENDERBUFFER, GL_RGBA8, width_, height_);
         ImGui::GetIO().DisplaySize = {static_cast<float>(width_), static_cast<float>(height_)};
     }
+    void set_scale(float scale) override { scale_ = scale; }
     views::TextureStore& textures() override { return *textures_; }
 
 private:

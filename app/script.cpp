@@ -41,6 +41,7 @@ const std::map<std::string_view, WordRow>& word_table() {
         {"step", {ScriptWord::kStep, 1, 2, "step next|previous [rule]"}},
         {"type", {ScriptWord::kType, 1, 64, "type TEXT"}},
         {"resize", {ScriptWord::kResize, 2, 2, "resize WIDTH HEIGHT"}},
+        {"scale", {ScriptWord::kScale, 1, 1, "scale FACTOR"}},
         {"wait-for", {ScriptWord::kWaitFor, 1, 5, "wait-for NAME OP VALUE [timeout T]"}},
         {"expect", {ScriptWord::kExpect, 1, 3, "expect NAME OP VALUE"}},
         {"screenshot", {ScriptWord::kScreenshot, 1, 1, "screenshot FILE"}},
@@ -165,6 +166,13 @@ base::Status complete(ScriptCommand& command) {
     } else if (command.word == ScriptWord::kResize) {
         const auto pixels = [](const std::string& word) { return is_number(word) && word.size() <= 4; };
         if (!pixels(arguments[0]) || !pixels(arguments[1])) return wrong("resize needs two numbers of pixels, up to 9999 each");
+    } else if (command.word == ScriptWord::kScale) {
+        const std::string& word = arguments[0];
+        double factor = 0;
+        const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), factor);
+        if (problem != std::errc() || end != word.data() + word.size() || !(factor >= 0.5 && factor <= 8))
+            return wrong("scale needs a factor from 0.5 to 8");
+        command.shares = {factor};
     } else if (command.word == ScriptWord::kAttach && !is_number(arguments[0])) {
         return wrong("attach needs the number of a process");
     }

@@ -8,6 +8,7 @@
 //   drag WIDGET X0 Y0 X1 Y1 [middle|right]   within one, from and to a share of its width and height each: drag timeline.lanes 0.2 0.5 0.6 0.5
 //   wheel WIDGET NOTCHES [ctrl|shift]   over the middle of one; up is positive
 //   hover WIDGET              key CHORD                            type TEXT           resize WIDTH HEIGHT (pixels)
+//   scale FACTOR              as when the window moves to a monitor of that scale; its pixels stay
 //   step next|previous [rule]  as the keys . , > < do; waits until it is there
 //   wait-for CONDITION [timeout T]     "coroutines > 100", "status == exited"; names are those of the dump's "facts".
 //                             "view.NAME": that view is on the screen. "settled": what is drawn
@@ -47,6 +48,7 @@ enum class ScriptWord : std::uint8_t {
     kKey,
     kType,
     kResize,
+    kScale,
     kStep,
     kWaitFor,
     kExpect,
@@ -75,7 +77,7 @@ struct ScriptCommand {
     ScriptWord word = ScriptWord::kQuit;
     std::vector<std::string> arguments;
     Condition condition;      // kWaitFor, kExpect
-    std::vector<double> shares;  // kDrag within a widget: X0 Y0 X1 Y1; kWheel: the notches
+    std::vector<double> shares;  // kDrag within a widget: X0 Y0 X1 Y1; kWheel: the notches; kScale: the factor
     std::int64_t number = 0;  // kTime: nanoseconds, -1 = end; kWaitFor: timeout in nanoseconds
     int line = 0;
 };

@@ -106,6 +106,9 @@ ScriptDriver::Next ScriptDriver::run(const ScriptCommand& command) {
         case ScriptWord::kResize:
             host_.resize(std::stoi(command.arguments[0]), std::stoi(command.arguments[1]));
             return advance();
+        case ScriptWord::kScale:
+            host_.set_scale(static_cast<float>(command.shares[0]));
+            return advance();
         case ScriptWord::kWaitFor:
         case ScriptWord::kExpect:
             return run_wait(command);

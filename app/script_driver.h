@@ -53,6 +53,7 @@ public:
     // For random inputs.
     virtual MonkeyToys toys() = 0;
     virtual void resize(int width, int height) = 0;
+    virtual void set_scale(float scale) = 0;
     virtual FrameCost last_frame() const = 0;
 };
 

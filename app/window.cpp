@@ -327,6 +327,10 @@ void WindowLoop::resize(int width, int height) {
     platform_.resize(width, height);
 }
 
+void WindowLoop::set_scale(float scale) {
+    platform_.set_scale(scale);
+}
+
 bool WindowLoop::settled() {
     const views::Workspace& ws = main_.workspace();
     return (ws.session == nullptr || ws.moment != nullptr) && main_.settled();

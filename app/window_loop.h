@@ -54,6 +54,7 @@ public:
     void request(views::Request request) override;
     MonkeyToys toys() override;
     void resize(int width, int height) override;
+    void set_scale(float scale) override;
     FrameCost last_frame() const override { return last_frame_; }
 
 private:

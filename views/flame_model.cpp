@@ -62,6 +62,7 @@ private:
         for (auto frame = row.frames.rbegin(); frame != row.frames.rend(); ++frame) {
             const bool root = frame == row.frames.rbegin();
             at = child(at, frame->function, root ? FlameKind::kRoot : kind_of(*frame, own_), *frame);
+            if (root) tree_.frames[at].site = row.site;
             grow(at, value, count);
         }
         if (!row.reason.empty()) {
@@ -115,6 +116,14 @@ private:
     FlameTree tree_;
     std::map<std::tuple<std::uint32_t, std::string, std::string>, std::uint32_t> known_;
 };
+
+// nullptr above all roots.
+const FlameFrame* root_frame(const FlameTree& tree, std::uint32_t frame) {
+    if (frame >= tree.frames.size()) return nullptr;
+    while (frame != 0 && tree.frames[frame].kind != FlameKind::kRoot)
+        frame = tree.frames[frame].parent;
+    return frame == 0 ? nullptr : &tree.frames[frame];
+}
 
 }  // namespace
 
@@ -181,10 +190,20 @@ std::vector<FlameBox> flame_boxes(const FlameTree& tree, std::uint32_t zoom, flo
 }
 
 std::string flame_root(const FlameTree& tree, std::uint32_t frame) {
-    if (frame >= tree.frames.size()) return {};
-    while (frame != 0 && tree.frames[frame].kind != FlameKind::kRoot)
-        frame = tree.frames[frame].parent;
-    return frame == 0 ? std::string() : tree.frames[frame].name;
+    const FlameFrame* root = root_frame(tree, frame);
+    return root == nullptr ? std::string() : root->name;
+}
+
+std::string flame_site(const FlameTree& tree, std::uint32_t frame) {
+    const FlameFrame* root = root_frame(tree, frame);
+    return root == nullptr ? std::string() : root->site;
+}
+
+std::vector<std::string> flame_path(const FlameTree& tree, std::uint32_t frame) {
+    std::vector<std::string> path;
+    for (; frame != 0 && frame < tree.frames.size(); frame = tree.frames[frame].parent)
+        path.insert(path.begin(), tree.frames[frame].name);
+    return path;
 }
 
 FlameFound find_in_flame(const FlameTree& tree, std::string_view text) {
@@ -262,6 +281,7 @@ nlohmann::json to_json(const FlameTree& tree) {
     for (const FlameFrame& frame : tree.frames) {
         frames.push_back({{"name", frame.name},
                           {"place", frame.place},
+                          {"site", frame.site},
                           {"kind", flame_kind_name(frame.kind)},
                           {"total", frame.total},
                           {"self", frame.self},

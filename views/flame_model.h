@@ -32,6 +32,7 @@ struct FlameFrame {
     std::string name;
     std::string place;  // "parse.cpp:12", of one of its calls; "" = none is known
     std::string module;
+    std::string site;  // of a root: "file:line", where its coroutines were spawned
     FlameKind kind = FlameKind::kAll;
     std::int64_t total = 0, self = 0;  // of what the tree counts
     std::int64_t count = 0;            // runs, waits, coroutines
@@ -73,6 +74,11 @@ std::vector<FlameBox> flame_boxes(const FlameTree& tree, std::uint32_t zoom, flo
 
 // Who stands behind a frame: "parser (parse.cpp:12)", the root of its stacks; "" of what lies above all roots.
 std::string flame_root(const FlameTree& tree, std::uint32_t frame);
+// Where they were spawned: "parse.cpp:12"; "" likewise.
+std::string flame_site(const FlameTree& tree, std::uint32_t frame);
+
+// Names from below the root of the tree to the frame, by which it is found in another tree.
+std::vector<std::string> flame_path(const FlameTree& tree, std::uint32_t frame);
 
 struct FlameFound {
     std::vector<bool> frames;  // by number; empty: nothing was looked for

@@ -1,4 +1,4 @@
-// See flame_view.h.
+// See flame_view.h. What is asked for, and how it is drawn.
 #include "views/flame_view.h"
 
 #include <fmt/format.h>
@@ -15,16 +15,7 @@ namespace {
 
 constexpr float kFlameRowUnits = 20, kFlameHeadUnits = 76;
 constexpr float kLabelUnitsMin = 28;  // narrower boxes say nothing
-constexpr float kWheelUnits = 48;     // that a notch scrolls
-constexpr float kDragUnits = 4;       // a movement of less is no drag
 constexpr float kClickUnitsMin = 6;   // narrower ones have no name for scripts
-
-std::vector<std::string> path_of(const FlameTree& tree, std::uint32_t frame) {
-    std::vector<std::string> path;
-    for (; frame != 0 && frame < tree.frames.size(); frame = tree.frames[frame].parent)
-        path.insert(path.begin(), tree.frames[frame].name);
-    return path;
-}
 
 // As far as it is there.
 std::uint32_t frame_at(const FlameTree& tree, const std::vector<std::string>& path) {
@@ -54,6 +45,8 @@ void FlameView::reset() {
     drawn_ = no_past_ = moving_ = false;
     seen_ = {};
     behind_of_ = nullptr;
+    site_filter_.clear();
+    whom_before_ = nullptr;
 }
 
 bool FlameView::busy() const {
@@ -66,7 +59,7 @@ FlameWish FlameView::wish(const Workspace& ws) const {
     FlameWish wish;
     wish.mode = mode();
     if (flame_of_past(wish.mode)) wish.range = ws.selection().range;
-    wish.whom = ws.past_filter();
+    wish.whom = filters_here(ws) ? whom_before_ : ws.past_filter();
     if (whom_ == 1) wish.coroutine = ws.selection().coroutine;
     if (whom_ == 2) {
         if (const auto* selected = ws.selected(); selected != nullptr) wish.site = ws.moment->state.site_text(selected->site);
@@ -77,7 +70,7 @@ FlameWish FlameView::wish(const Workspace& ws) const {
 nlohmann::json FlameView::dump(Workspace& ws) {
     if (ws.session == nullptr || ws.moment == nullptr) return nullptr;
     FlameWish asked = wish(ws);
-    asked.whom = past_filter(*ws.moment, ws.filter);
+    asked.whom = past_filter(*ws.moment, filters_here(ws) ? filter_before_ : ws.filter);
     const auto replay = flame_of_past(asked.mode) ? ws.session->replay() : nullptr;
     const bool past = replay != nullptr;
     if (!past && flame_of_past(asked.mode)) asked.mode = FlameMode::kParked;
@@ -156,7 +149,7 @@ void FlameView::draw(Workspace& ws) {
     if (!flame->error.empty()) {
         empty_state(ws, "No stacks can be shown", flame->error.c_str());
     } else if (tree_->frames[0].total <= 0) {
-        const bool narrowed = whom_ != 0 || ws.selection().range.has_value() || ws.past_filter() != nullptr;
+        const bool narrowed = whom_ != 0 || ws.selection().range.has_value() || wish(ws).whom != nullptr;
         empty_state(ws, "No stack counts here",
                     narrowed ? "All, instead of what is selected, a longer range or no filter shows more."
                              : "Nobody was there for as long as this tells of.");
@@ -287,11 +280,11 @@ void FlameView::draw_frames(Workspace& ws, const FlameTree& tree) {
         hit = box.frame;
         ws.hovered = box.frame == FlameBox::kMerged
                          ? fmt::format("{} narrow frames: {}", format_count(box.merged), flame_value_text(tree, box.total))
-                         : flame_line(tree, box.frame) + who_stands_behind(ws, tree, box.frame);
+                         : who_stands_behind(ws, tree, box.frame) + flame_line(tree, box.frame);
     }
     if (clicked && hit != FlameBox::kMerged) {
         chosen_ = hit;
-        chosen_path_ = path_of(tree, chosen_);
+        chosen_path_ = flame_path(tree, chosen_);
         select_behind(ws, tree, hit);
         zoom_in();
         ws.frames_wanted = std::max(ws.frames_wanted, 2);
@@ -299,72 +292,6 @@ void FlameView::draw_frames(Workspace& ws, const FlameTree& tree) {
     if (hovered) take_wheel(ws, tree, hit);
     ImGui::EndChild();
     ImGui::PopStyleVar();
-}
-
-// Towards what is zoomed into, a third of the way every 16 ms.
-void FlameView::move_window(Workspace& ws, const FlameTree& tree) {
-    const FlameWindow aim = flame_window(tree, zoom_);
-    if (seen_generation_ != generation_ || seen_.end <= seen_.begin) {  // another tree: there is no way between the two
-        seen_ = aim;
-        seen_generation_ = generation_;
-    }
-    moving_ = !(seen_ == aim);
-    if (!moving_) return;
-    const double share = 1 - std::pow(2.0 / 3, static_cast<double>(ImGui::GetIO().DeltaTime) / 0.016);
-    seen_ = flame_between(seen_, aim, share);
-    const double near = 0.002 * (aim.end - aim.begin);
-    if (std::abs(seen_.begin - aim.begin) < near && std::abs(seen_.end - aim.end) < near) seen_ = aim;
-    ws.frames_wanted = std::max(ws.frames_wanted, 2);
-}
-
-// Zooms by one frame, or scrolls; which of both the plain wheel does is chosen in Settings.
-void FlameView::take_wheel(Workspace& ws, const FlameTree& tree, std::uint32_t hit) {
-    const ImGuiIO& io = ImGui::GetIO();
-    const auto scroll = [&](float by) { ImGui::SetScrollY(std::clamp(ImGui::GetScrollY() + by, 0.0F, ImGui::GetScrollMaxY())); };
-    if (ImGui::IsMouseDragging(ImGuiMouseButton_Right, kDragUnits * ws.scale)) scroll(-io.MouseDelta.y);
-    if (io.MouseWheel == 0) return;
-    if (io.KeyCtrl == ws.tracy_mouse) {
-        scroll(-io.MouseWheel * ws.px(kWheelUnits));
-    } else if (io.MouseWheel < 0) {
-        zoom_out();
-    } else if (hit != FlameBox::kMerged) {
-        // The next one on the way to what lies under the mouse.
-        std::uint32_t next = hit;
-        while (next != 0 && tree.frames[next].parent != zoom_ && tree.frames[next].depth > tree.frames[zoom_].depth)
-            next = tree.frames[next].parent;
-        if (tree.frames[next].depth > tree.frames[zoom_].depth) {
-            zoom_ = next;
-            zoom_path_ = path_of(tree, zoom_);
-        }
-    }
-    ws.frames_wanted = std::max(ws.frames_wanted, 2);
-}
-
-const std::vector<std::uint64_t>& FlameView::behind(const Workspace& ws, const FlameTree& tree, std::uint32_t frame) {
-    const std::string root = flame_root(tree, frame);
-    if (behind_of_ != ws.moment || behind_root_ != root) {
-        behind_of_ = ws.moment;
-        behind_root_ = root;
-        behind_ = root.empty() ? std::vector<std::uint64_t>() : who_has_root(*ws.moment, root);
-    }
-    return behind_;
-}
-
-std::string FlameView::who_stands_behind(Workspace& ws, const FlameTree& tree, std::uint32_t frame) {
-    if (flame_root(tree, frame).empty()) return {};
-    const std::vector<std::uint64_t>& who = behind(ws, tree, frame);
-    if (who.empty()) return " · nobody of it lives at this moment";
-    if (who.size() > 1) return fmt::format(" · {} coroutines of it live, a click selects the next", format_count(who.size()));
-    ws.hover_coroutine(who.front());
-    return fmt::format(" · a click selects coroutine {}", who.front());
-}
-
-// Who stands behind it; of several the one after that which is selected.
-void FlameView::select_behind(Workspace& ws, const FlameTree& tree, std::uint32_t frame) {
-    const std::vector<std::uint64_t>& who = behind(ws, tree, frame);
-    if (who.empty() || whom_ == 1) return;  // only one's stacks are told of: another one would be another tree
-    const auto next = std::upper_bound(who.begin(), who.end(), ws.selection().coroutine);
-    ws.select_coroutine(next != who.end() ? *next : who.front());
 }
 
 ImU32 FlameView::colour_of(const Workspace& ws, const FlameFrame& frame) const {
@@ -426,19 +353,19 @@ void FlameView::draw_box(Workspace& ws, const FlameTree& tree, const FlameBox& b
 void FlameView::zoom_in() {
     if (tree_ == nullptr || chosen_ >= tree_->frames.size()) return;
     zoom_ = chosen_;
-    zoom_path_ = path_of(*tree_, zoom_);
+    zoom_path_ = flame_path(*tree_, zoom_);
 }
 
 void FlameView::zoom_out() {
     if (tree_ == nullptr || zoom_ >= tree_->frames.size()) return;
     zoom_ = tree_->frames[zoom_].parent;
-    zoom_path_ = path_of(*tree_, zoom_);
+    zoom_path_ = flame_path(*tree_, zoom_);
 }
 
 void FlameView::step(FlameStep step) {
     if (tree_ == nullptr || tree_->frames.empty()) return;
     chosen_ = flame_step(*tree_, chosen_, step);
-    chosen_path_ = path_of(*tree_, chosen_);
+    chosen_path_ = flame_path(*tree_, chosen_);
     bring_chosen_ = true;
 }
 

@@ -1,15 +1,15 @@
 // The flame graph: where coroutines spend time on a worker, where they spend it off one and why, who is parked and what parked stacks hold; callers
 // above callees, each as wide as its share.
 //
-// A click, or Enter, zooms into a frame; Backspace comes back. A click also selects who stands behind the frame: of several, one after the
-// other. Ctrl+wheel (as in Tracy: the plain wheel) zooms towards the mouse, the right button drags. Arrows walk through the frames. What is
+// A click, or Enter, zooms into a frame; Backspace comes back. A click also selects who stands behind the frame; of several, or where nobody of them
+// lives, their spawn site becomes the filter of all other views, and further clicks select one after the other. Ctrl+wheel (as in Tracy: the plain wheel) zooms towards the mouse, the right button drags. Arrows walk through the frames. What is
 // searched for lights up, with its share of the whole. The selected range, coroutine or its spawn site narrow what is told. Of a program that
 // runs, the past that is kept is told as of when it was asked; where none is kept, its parked stacks are shown and a sentence says so.
 //
 // Publishes "flame.mode.N", "flame.of.N", "flame.search", "flame.out", "flame.update", "flame.range", "flame.copy" and "flame.frame.N" (N: number in
 // the dump) of boxes that are wide enough to be clicked. Row model: flame_model.h; what it is made of: flame_source.h.
 //
-// The frame's thread; the past is walked on the searches'.
+// The frame's thread; the past is walked on the searches'. Drawn in flame_view.cpp; hands in flame_hands.cpp.
 #pragma once
 
 #include <cstdint>
@@ -71,6 +71,7 @@ private:
     const std::vector<std::uint64_t>& behind(const Workspace& ws, const FlameTree& tree, std::uint32_t frame);
     std::string who_stands_behind(Workspace& ws, const FlameTree& tree, std::uint32_t frame);
     void select_behind(Workspace& ws, const FlameTree& tree, std::uint32_t frame);
+    bool filters_here(const Workspace& ws) const;  // the filter is what a click here made it
     ImU32 colour_of(const Workspace& ws, const FlameFrame& frame) const;
 
     FlameMode mode() const { return static_cast<FlameMode>(mode_); }
@@ -101,6 +102,9 @@ private:
     std::shared_ptr<const traces::Moment> behind_of_;
     std::string behind_root_;
     std::vector<std::uint64_t> behind_;
+    // What a click made the filter, and what it was before: this tree is still of that.
+    std::string site_filter_, filter_before_;
+    std::shared_ptr<const PastFilter> whom_before_;
     std::string lit_root_;  // of whom the mouse is over, in whatever view
     std::string search_, searched_;
     FlameFound found_;

@@ -99,7 +99,8 @@ void HistogramView::draw_ground(Workspace& ws, const Pair& pair, const Axis& axi
 // Steps along the upper edges of the other run's bars.
 void HistogramView::draw_outline(Workspace& ws, const Pair& pair, const Axis& axis, Rect area, float top) {
     ImDrawList* list = ImGui::GetWindowDrawList();
-    const float line = std::max(1.0F, std::floor(ws.scale)), thick = area.y1 - top > ws.px(60) ? 2 * line : line;
+    const float line = std::max(1.0F, std::floor(ws.scale)), width = pair.other->bars.empty() ? 0 : axis.x_of(pair.other->bars.front().high) - axis.x_of(pair.other->bars.front().low);
+    const float thick = area.y1 - top > ws.px(60) && width >= ws.px(4) ? 2 * line : line;  // of narrow bars nothing would be left
     const double highest = pair.highest();
     const ImU32 colour = ws.theme->text;
     float last = area.y1;
@@ -125,8 +126,8 @@ std::string HistogramView::bar_text(const Pair& pair, const Axis& axis, const Hi
                                      : fmt::format("{:.0f} to {:.0f} ticks", bar.low, bar.high);
     if (!axis.in_time && axis.ticks_per_ns > 0)
         range += fmt::format(" ({:.1f} to {:.1f} ns)", bar.low / axis.ticks_per_ns, bar.high / axis.ticks_per_ns);
-    std::string says = fmt::format("{}: {} samples from {}, {}", pair.own.title, format_count(static_cast<std::uint64_t>(std::llround(bar.count))), range,
-                                   format_share(share_of(pair.own, bar.count)));
+    std::string says = fmt::format("{}: {} {} from {}, {}", pair.own.title, format_count(static_cast<std::uint64_t>(std::llround(bar.count))),
+                                   std::llround(bar.count) == 1 ? "sample" : "samples", range, format_share(share_of(pair.own, bar.count)));
     if (pair.other == nullptr) return says;
     double there = 0;  // both lie in one grid
     for (const HistogramBar& its : pair.other->bars)

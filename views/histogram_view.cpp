@@ -18,7 +18,7 @@ namespace {
 constexpr float kStripUnits = 40;
 constexpr float kAxisUnits = 32;
 constexpr float kDragUnits = 4;      // a movement of less is a click
-constexpr float kLegendUnits = 150;  // at most, of a run's name
+constexpr float kLegendUnits = 150;  // at most, of the runs' names
 constexpr float kLineUnits = 22;
 constexpr const char* kKinds[] = {"Switch", "Wake to run", "Running", "Blocked"};
 
@@ -195,6 +195,9 @@ void HistogramView::draw_title(Workspace& ws, const HistogramPanel& panel, bool 
 float HistogramView::draw_numbers(Workspace& ws, const HistogramModel& model, const Axis& axis, const Pair& pair) {
     const Theme& theme = *ws.theme;
     float y = ws.px(34);
+    const std::string file = runs_->path().substr(runs_->path().rfind('/') + 1),
+                      names[] = {ws.info.title.empty() ? "this run" : ws.info.title, model.other_name.empty() ? file : model.other_name};
+    const float names_width = std::min(ws.px(kLegendUnits), std::ceil(std::max(text_width(ws.fonts.small, names[0]), text_width(ws.fonts.small, names[1]))));
     const auto legend = [&](const std::string& name, bool outline) {
         ImGui::SetCursorPos({ws.px(12), y});
         const ImVec2 at = ImGui::GetCursorScreenPos();
@@ -206,20 +209,19 @@ float HistogramView::draw_numbers(Workspace& ws, const HistogramModel& model, co
             list->AddRectFilled({at.x, top}, {at.x + side, top + side}, theme.accent);
         }
         ImGui::SetCursorPos({ws.px(28), y});
-        text_cut(ws.fonts.small, theme.text, name, ws.px(kLegendUnits));
-        ImGui::SetCursorPos({ws.px(28 + kLegendUnits + 8), y});
+        text_cut(ws.fonts.small, theme.text, name, names_width);
+        ImGui::SetCursorPos({ws.px(28) + names_width + ws.px(12), y});
     };
     const bool two = wants_other();
     if (two) {
-        legend(ws.info.title.empty() ? "this run" : ws.info.title, false);
+        legend(names[0], false);
     } else {
         ImGui::SetCursorPos({ws.px(12), y});
     }
     draw_percentiles(ws, axis, pair.own, nullptr);
     y += ws.px(kLineUnits);
     if (!two) return y + ws.px(2);
-    const std::string file = runs_->path().substr(runs_->path().rfind('/') + 1);
-    legend(model.other_name.empty() ? file : model.other_name, true);
+    legend(names[1], true);
     const RunPair::Taken* other = runs_->other();
     const float room = ImGui::GetWindowContentRegionMax().x - ImGui::GetCursorPosX() - ws.px(8);
     if (other == nullptr) {
@@ -241,13 +243,17 @@ void HistogramView::draw_percentiles(Workspace& ws, const Axis& axis, const Hist
                                                                            {"p90", panel.p90, now != nullptr ? now->p90 : -1},
                                                                            {"p99", panel.p99, now != nullptr ? now->p99 : -1},
                                                                            {"p99.9", panel.p999, now != nullptr ? now->p999 : -1}}};
+    const float right = ImGui::GetWindowContentRegionMax().x;
     bool first = true;
     for (const auto& [word, value, newer] : marks) {
-        if (!first) ImGui::SameLine(0, ws.px(16));
-        first = false;
         const bool known = value > panel.resolution;
-        fact(ws, word, value < 0 ? "not measured" : known ? axis.text(value) : "below resolution", known ? theme.text : theme.text_faint);
-        const std::string ratio = known && newer > 0 ? compared_ratio_text(value, newer) : "";
+        const std::string says = value < 0 ? "not measured" : known ? axis.text(value) : "below resolution",
+                          ratio = known && newer > 0 ? compared_ratio_text(value, newer) : "";
+        const float width = text_width(ws.fonts.small, word) + text_width(ws.fonts.mono_small, says + ratio) + ws.px(16);
+        if (!first) ImGui::SameLine(0, ws.px(16));
+        if (!first && ImGui::GetCursorPosX() + width > right) return;  // what is left out is in the chart, and in a wider panel
+        first = false;
+        fact(ws, word, says, known ? theme.text : theme.text_faint);
         if (ratio.empty()) continue;
         const Verdict verdict = verdict_of(value, newer, false);
         ImGui::SameLine(0, ws.px(6));

@@ -229,6 +229,7 @@ nlohmann::json MainWindow::dump() {
                           {"selection", std::move(selection)},
                           {"facts", ws_.facts()},
                           {"said", hold_sentence_},
+                          {"hovered", last_hovered_},
                           {"views", std::move(shown)},
                           {"lit", ws_.lit_widgets()},
                           {"widgets", ws_.widget_names()}};

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "views/coroutine_filter.h"
 #include "views/describe.h"
 #include "views/format.h"
 

@@ -110,6 +110,92 @@ class PastViews(unittest.TestCase):
         back = self.script(*lines, f"click flame.frame.{widest}", "key backspace")["views"]["flame"]
         self.assertEqual(back["zoom"], shown["frames"][shown["frames"][widest]["parent"]]["name"])
 
+    def roots_by_living(self, shown, rows):
+        """Frames of roots that can be clicked, with who of them lives: of one alone, of several."""
+        living = {}
+        for row in rows:
+            root = f"{row['name']} ({row['site']})"
+            living.setdefault(root, []).append(row["id"])
+        roots = [(number, frame, living.get(frame["name"], [])) for number, frame in enumerate(shown["views"]["flame"]["frames"])
+                 if frame["kind"] == "spawn site" and f"flame.frame.{number}" in shown["widgets"]]
+        return [root for root in roots if len(root[2]) == 1], [root for root in roots if len(root[2]) > 1]
+
+    def test_a_click_on_a_frame_selects_who_stands_behind_it_or_filters_by_their_site(self):
+        lines = [*self.AT_ONE_SECOND, "view coroutines", "view flame", "key m", "wait-for settled"]
+        arranged = [*self.AT_ONE_SECOND, "view flame", "wait-for settled"]
+        both = self.script(*arranged)
+        rows = both["views"]["coroutines"]["rows"]
+        _, several = self.roots_by_living(both, rows)
+        number, frame, who = several[0]
+        short = "/".join(frame["site"].split("/")[-2:])
+        hovered = self.script(*lines, f"hover flame.frame.{number}")["hovered"]
+        self.assertTrue(hovered.startswith(f"a click filters by {short}, of which {len(who)} live · {frame['name']}"), hovered)
+        filtered = self.script(*arranged, f"click flame.frame.{number}", "wait-for settled")
+        self.assertEqual(filtered["facts"]["filter"], frame["site"])
+        self.assertEqual({row["site"] for row in filtered["views"]["coroutines"]["rows"]}, {frame["site"]})
+        self.assertEqual(filtered["views"]["flame"]["zoom"], frame["name"])
+        self.assertEqual(filtered["views"]["flame"]["frames"][0]["total"], both["views"]["flame"]["frames"][0]["total"], "its tree stays that of all")
+        again = self.script(*arranged, f"click flame.frame.{number}", "wait-for settled", f"click flame.frame.{number}", "wait-for settled")
+        self.assertEqual(again["selection"]["coroutine"], min(who))
+        self.assertEqual(again["facts"]["filter"], frame["site"])
+        sizes = self.script(*arranged, f"click flame.frame.{number}", "view sizes", "wait-for settled")["views"]["sizes"]
+        self.assertEqual([row["site"] for row in sizes["rows"]], [frame["site"]])
+        # Of the times on workers one alone has enough to be wide.
+        lines += ["click flame.mode.0", "wait-for settled"]
+        ones, _ = self.roots_by_living(self.script(*lines), rows)
+        number, frame, who = ones[0]
+        hovered = self.script(*lines, f"hover flame.frame.{number}")["hovered"]
+        self.assertTrue(hovered.startswith(f"a click selects coroutine {who[0]} · "), hovered)
+        selected = self.script(*lines, f"click flame.frame.{number}", "wait-for settled")
+        self.assertEqual(selected["selection"]["coroutine"], who[0])
+        self.assertEqual(selected["facts"]["filter"], "")
+
+    # ---- histograms
+
+    def histograms(self, *lines, before=True):
+        return self.script("wait-for moment", "view histograms", "key m", "wait-for settled", *lines, "wait-for settled",
+                           more=["--before", self.before] if before else [])
+
+    def test_the_other_runs_histograms_lie_over_this_ones_and_a_key_takes_them_away(self):
+        said = harness.coroscope("diff", self.before, self.trace, "--json", check=0).json()["distributions"]
+        for kind, of in (("running", "slice"), ("blocked", "blocked")):
+            shown = self.histograms(*["key shift+w"] * (2 if kind == "running" else 3))["views"]["histograms"]
+            self.assertEqual((shown["kind"], shown["error"]), (kind, ""))
+            self.assertEqual(shown["other"]["name"], "before.coro")
+            for side, panels in (("after", shown[kind]), ("before", shown["other"][kind])):
+                self.assertEqual(panels[0]["samples"], said[of][side]["samples"])
+                for mark in ("p50", "p90", "p99", "p999"):
+                    self.assertAlmostEqual(panels[0][mark] / shown["ticks_per_ns"], said[of][side][f"{mark}_ns"], delta=1e-3 * said[of][side][f"{mark}_ns"])
+        stat = harness.coroscope("stat", self.before, "--json", check=0).json()
+        shown = self.histograms()["views"]["histograms"]
+        self.assertEqual(shown["kind"], "switch")
+        self.assertEqual([panel["title"] for panel in shown["other"]["switch"]], [panel["title"] for panel in shown["switch"]])
+        self.assertGreater(shown["other"]["switch"][0]["samples"], 10)
+        self.assertEqual(shown["other"]["wake_to_run"][0]["samples"], stat["wake_to_run_ns"]["samples"])
+        self.assertIsNone(self.histograms("key alt+w")["views"]["histograms"]["other"])
+        self.assertIsNotNone(self.histograms("key alt+w", "key alt+w")["views"]["histograms"]["other"])
+        self.assertIsNone(self.histograms(before=False)["views"]["histograms"]["other"])
+
+    def test_a_range_of_slices_or_blocked_times_that_is_dragged_filters_the_events_that_say_it(self):
+        for keys, kind, events, field in ((2, "running", {"suspend", "exit"}, "run_ns"), (3, "blocked", {"suspend"}, "blocked_ns")):
+            dump = self.script("wait-for moment", "view histograms", "wait-for settled", *["key shift+w"] * keys, "wait-for settled",
+                               "drag histograms.panel.large 0.4 0.5 0.8 0.5", "view events", "wait-for settled")
+            rule = dump["facts"]["filter"]
+            self.assertIn(f"{field} >= ", rule)
+            rows = dump["views"]["events"]["rows"]
+            self.assertTrue(rows)
+            self.assertLessEqual({row["event"] for row in rows}, events)
+            matching = self.query(rule)
+            self.assertLessEqual({(row["t_ns"], row["id"]) for row in rows}, {(row["t_ns"], row["id"]) for row in matching})
+            # As many as the bars between say; those at the edges reach over them.
+            low, high = (float(words.split()[0]) for words in (rule.split(">= ")[1], rule.split("< ")[1]))
+            histogram = dump["views"]["histograms"]
+            per_ns = histogram["ticks_per_ns"]
+            inside = [bar for bar in histogram[kind][0]["bars"] if bar[0] / per_ns >= low and bar[1] / per_ns <= high]
+            touching = [bar for bar in histogram[kind][0]["bars"] if bar[1] / per_ns >= low * 0.98 and bar[0] / per_ns <= high * 1.02]
+            self.assertGreaterEqual(len(matching), 0.98 * sum(bar[2] for bar in inside) - 2)
+            self.assertLessEqual(len(matching), 1.02 * sum(bar[2] for bar in touching) + 2)
+
     def test_a_search_says_its_share_of_the_whole(self):
         shown = self.script("wait-for moment", "view flame", "wait-for settled", "click flame.search", "type channel-receive", "wait-for settled")["views"]["flame"]
         stacks = self.exported("blocked")

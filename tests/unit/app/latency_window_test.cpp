@@ -70,6 +70,7 @@ public:
     void fonts_changed() override { inside_.fonts_changed(); }
     void set_title(const std::string& title) override { inside_.set_title(title); }
     void resize(int width, int height) override { inside_.resize(width, height); }
+    void set_scale(float scale) override { inside_.set_scale(scale); }
     views::TextureStore& textures() override { return inside_.textures(); }
 
 private:

@@ -44,6 +44,9 @@ TEST(Script, a_wrong_number_of_words_says_how_it_is_written) {
     EXPECT_NE(refusal("select slot two 3").find("slot POOL N"), std::string::npos);
     EXPECT_NE(refusal("resize 10 wide").find("two numbers of pixels"), std::string::npos);
     EXPECT_NE(refusal("resize 10 99999").find("two numbers of pixels"), std::string::npos);
+    EXPECT_NE(refusal("scale twice").find("a factor from 0.5 to 8"), std::string::npos);
+    EXPECT_NE(refusal("scale 9").find("a factor from 0.5 to 8"), std::string::npos);
+    EXPECT_EQ(parse("scale 1.5")[0].shares, std::vector<double>{1.5});
     EXPECT_NE(refusal("attach me").find("number of a process"), std::string::npos);
 }
 

@@ -81,5 +81,34 @@ TEST_F(StormTest, start_page_key_sheet_and_palette_survive_any_size) {
     }
 }
 
+// As when it is dragged to another monitor and back.
+TEST_F(StormTest, a_change_of_scale_makes_everything_anew_and_the_way_back_leaves_no_trace) {
+    open_all_kinds();
+    ASSERT_TRUE(run("wait-for moment\nselect coroutine 4\nwait-for settled").ok());
+    const nlohmann::json once = dump("");
+    const auto before = platform_->picture();
+    const float font = loop_->main().workspace().fonts.text->FontSize;
+    const nlohmann::json twice = dump("resize 2560 1600\nscale 2\nwait-for settled");
+    EXPECT_EQ(loop_->main().workspace().scale, 2);
+    EXPECT_NEAR(loop_->main().workspace().fonts.text->FontSize, 2 * font, 1);
+    const auto large = platform_->picture();
+    ASSERT_TRUE(large.ok());
+    EXPECT_GT(colours_in(*large), 20U) << "the fonts' texture is there";
+    int compared = 0;
+    const nlohmann::json places = frame_of(once);
+    for (const auto& [name, place] : places.items()) {
+        if (!name.starts_with("view.")) continue;
+        ASSERT_TRUE(twice["places"].contains(name)) << name;
+        for (std::size_t i = 0; i < place.size(); ++i)
+            EXPECT_NEAR(twice["places"][name][i].get<double>(), 2 * place[i].get<double>(), 6) << name;
+        ++compared;
+    }
+    EXPECT_GT(compared, 2);
+    EXPECT_EQ(frame_of(dump("scale 1\nresize 1280 800\nwait-for settled")), places);
+    const auto after = platform_->picture();
+    ASSERT_TRUE(before.ok() && after.ok());
+    EXPECT_EQ(after->rgb, before->rgb);
+}
+
 }  // namespace
 }  // namespace coroscope::app
