@@ -114,7 +114,9 @@ void TimelineView::click(Workspace& ws, float x, bool on_ruler) {
         seen_time_ = t;
     }
     if (on_ruler) return;
-    if (under_before_.identity != 0) {
+    if (!under_before_.channel.empty()) {
+        ws.select_channel(under_before_.channel);
+    } else if (under_before_.identity != 0) {
         ws.select_coroutine(under_before_.identity);
     } else if (!goes && ws.selection().range.has_value()) {
         ws.select_range(std::nullopt);

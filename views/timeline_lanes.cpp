@@ -1,6 +1,7 @@
 // The timeline's lanes (timeline_view.h): workers, coroutines, losses, signals. Everything lands on whole pixels.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -65,9 +66,22 @@ void TimelineView::draw_lanes(Workspace& ws, const Layout& at) {
     const auto has_lane = [&](const CoroutineLane& lane) {
         return lane.busiest || lane.identity == ws.selection().coroutine || ws.is_pinned(lane.identity);
     };
-    bool first = true, busiest = false;
+    if (plan_->told.speaks) {
+        const Rect row = next(0);
+        if (row.y1 >= at.lanes.y0 && row.y0 <= at.lanes.y1) draw_said(ws, at, row);
+    }
+    const auto draw_channels = [&] {
+        if (!plan_->channels.empty()) y += ws.px(8);
+        for (const ChannelLane& lane : plan_->channels) {
+            const Rect row = next(0);
+            if (row.y1 >= at.lanes.y0 && row.y0 <= at.lanes.y1) draw_channel(ws, at, lane, row);
+        }
+    };
+    // Those asked for stand above the channels, the others below.
+    bool first = true, busiest = false, channels = false;
     for (const CoroutineLane& lane : plan_->coroutines) {
         if (!has_lane(lane)) continue;
+        if (lane.busiest && !std::exchange(channels, true)) draw_channels();
         if (first) y += ws.px(8);
         first = false;
         if (lane.busiest && !busiest) {
@@ -79,6 +93,7 @@ void TimelineView::draw_lanes(Workspace& ws, const Layout& at) {
         if (row.y1 < at.lanes.y0 || row.y0 > at.lanes.y1) continue;
         draw_coroutine(ws, at, lane, row);
     }
+    if (!channels) draw_channels();
     draw_signals(ws, at);
     draw_arrows(ws, at);
     list->PopClipRect();
@@ -239,6 +254,7 @@ void TimelineView::draw_coroutine(Workspace& ws, const Layout& at, const Corouti
         draw_text(list, ws.fonts.small, {from, std::floor((row.y0 + row.y1 - ws.fonts.small->FontSize) / 2)}, ink_on(colour),
                   cut_to(ws.fonts.small, words, end - from - ws.px(4)));
     }
+    draw_zones(ws, lane.identity, row);
     list->PopClipRect();
     if (widest.x1 > widest.x0) ws.publish(fmt::format("timeline.span.{}", lane.identity), widest);
     if (hovered_ && mouse.y >= row.y0 && mouse.y < row.y1 && mouse.x < row.x0) under_.identity = lane.identity;  // its title

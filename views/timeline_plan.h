@@ -2,7 +2,7 @@
 //
 // A lane is slices, each itself, where they are wide enough to be seen, and columns of a pixel where they are not: how much of the column's time was
 // run, and how often. Nothing is averaged away: what a column says adds up to what ran. Where the trace has not been read yet a column says how many
-// events fell there, and nothing else.
+// events fell there, and nothing else. Beside them: how full channels were (timeline_channels.h), what was said (timeline_told.h).
 //
 // Made by make_timeline_plan() off the frame (timeline_planner.h), drawn by timeline_lanes.cpp; immutable.
 //
@@ -22,6 +22,8 @@
 #include "traces/coroutine_track.h"
 #include "traces/lane_index.h"
 #include "views/look.h"
+#include "views/timeline_channels.h"
+#include "views/timeline_told.h"
 #include "views/workspace.h"
 
 namespace coroscope::views {
@@ -60,6 +62,8 @@ struct TimelineWish {
     std::size_t strip_parts = 0;
     std::vector<std::uint64_t> coroutines;  // identities that have a lane of their own, or are hovered
     std::size_t busiest = 0;                // how many others have a lane where few enough chunks tell of them
+    std::vector<std::string> channels;      // "channel:NAME": whose depth has a lane
+    std::size_t busiest_channels = 0;       // how many of the others
     std::shared_ptr<const PastFilter> whom; // they are of those who pass it; nullptr = everybody
     std::optional<LateWish> late;           // asked for; nullopt = nobody asks
     bool operator==(const TimelineWish&) const = default;
@@ -114,6 +118,8 @@ struct TimelinePlan {
     std::vector<WorkerLane> workers;
     std::vector<CoroutineLane> coroutines;  // in the order of the wish, then the busiest
     std::vector<SignalMark> signals;
+    std::vector<ChannelLane> channels;  // in the order of the wish, then the busiest
+    TimelineTold told;
     std::optional<LateWake> late;
     std::vector<float> strip;          // events, in equal parts of wish.whole
     std::vector<TimeRange> all_losses; // of all lanes

@@ -84,7 +84,11 @@ void TimelinePlanner::loop() {
         const std::uint64_t from = wish.replay->ticks_of(wish.range.begin), to = wish.replay->ticks_of(wish.range.end);
         // What is at hand stays on the screen meanwhile: the coroutines' lanes of the plan before are still theirs.
         TimelinePlan plan = make_timeline_plan(index_, wish, false);
-        if (const auto before = this->plan(); before != nullptr && before->wish.late == wish.late) plan.late = before->late;
+        if (const auto before = this->plan(); before != nullptr) {
+            if (before->wish.late == wish.late) plan.late = before->late;
+            plan.channels = before->channels;
+            plan.told = before->told;
+        }
         if (const auto before = this->plan(); before != nullptr && before->wish.coroutines == wish.coroutines) {
             plan.coroutines = before->coroutines;
             for (WorkerLane& lane : plan.workers) {
@@ -94,23 +98,28 @@ void TimelinePlanner::loop() {
             }
         }
         publish(plan);
+        depths_.follow(wish.replay);
+        depths_.choose(wish.channels, wish.busiest_channels);
         bool more = true;
         while (more && is_newest(wish)) {
-            std::vector<CoroutineLane> lanes = std::move(plan.coroutines);
+            TimelinePlan before = std::move(plan);
             plan = make_timeline_plan(index_, wish, true);
-            plan.coroutines = std::move(lanes);
-            if (!is_newest(wish) || !follow_coroutines(plan)) break;
+            plan.coroutines = std::move(before.coroutines);
+            plan.channels = std::move(before.channels);
+            plan.told = std::move(before.told);
+            if (!is_newest(wish) || !follow_coroutines(plan) || !add_channels(plan) || !add_told(plan)) break;
             publish(plan);
             const auto next = Clock::now() + kPlanEach;
             do {
-                more = index_.advance(from, to, Clock::now() + kReadAtOnce);
+                more = index_.advance(from, to, Clock::now() + kReadAtOnce) ||
+                       depths_.advance(wish.range, Clock::now() + kReadAtOnce, *search());
             } while (more && Clock::now() < next && is_newest(wish));
             if (more || plan.complete) continue;
             more = true;  // the last chunks are in no plan yet
         }
         if (!is_newest(wish)) continue;
         plan.chunks_known = index_.chunks_known();
-        if (!follow_coroutines(plan)) continue;
+        if (!follow_coroutines(plan) || !add_channels(plan) || !add_told(plan)) continue;
         publish(std::move(plan));
         {
             const std::lock_guard lock(lock_);
@@ -120,13 +129,37 @@ void TimelinePlanner::loop() {
     }
 }
 
+std::shared_ptr<traces::Search> TimelinePlanner::search() const {
+    const std::lock_guard lock(lock_);
+    return search_;
+}
+
+bool TimelinePlanner::add_channels(TimelinePlan& plan) {
+    auto lanes = depths_.lanes(plan.wish.range, plan.wish.pixel_ns, *search());
+    if (!lanes.has_value()) return false;
+    plan.channels = std::move(*lanes);
+    return true;
+}
+
+bool TimelinePlanner::add_told(TimelinePlan& plan) {
+    ToldWish wish;
+    wish.range = plan.wish.range;
+    for (const CoroutineLane& lane : plan.coroutines) {
+        if (lane.known) wish.zones_of.push_back(lane.identity);
+        if (lane.known && !lane.busiest) wish.asked = wish.zones_of.size();
+    }
+    if (!told_.has_value() || told_->replay != plan.wish.replay || told_->wish != wish) {
+        auto told = told_between(index_, wish, *search());
+        if (!told.has_value()) return false;
+        told_ = Told{plan.wish.replay, std::move(wish), std::move(*told)};
+    }
+    plan.told = told_->told;
+    return true;
+}
+
 std::shared_ptr<const traces::CoroutineTrack> TimelinePlanner::look(const traces::LifeBegin& life, std::uint64_t from, std::uint64_t to,
                                                                     std::uint64_t quantum) {
-    std::shared_ptr<traces::Search> search;
-    {
-        const std::lock_guard lock(lock_);
-        search = search_;
-    }
+    const std::shared_ptr<traces::Search> search = this->search();
     traces::TrackQuestion question;
     question.identity = life.identity;
     question.index = life.index;

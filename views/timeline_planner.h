@@ -2,6 +2,7 @@
 //
 //   wish ──▶ plan of what is in memory ──▶ plan with the chunks it needs ──▶ lanes of coroutines ──▶ reads on until the trace is known
 //             at once                       some ms                          some ms to seconds       a plan every 100 ms
+//   Of channels the segments that are seen are read before the others, and all of them behind the workers' lanes.
 //
 // The newest wish counts: one that comes meanwhile ends what is looked up for the one before. The frame takes the newest plan and draws it where it
 // belongs by now; it never waits and never sees an event.
@@ -46,6 +47,10 @@ private:
     // The plan's coroutines; false when something newer was wished for meanwhile.
     bool follow_coroutines(TimelinePlan& plan);
     bool add_busiest(const TimelinePlan& plan, std::vector<CoroutineLane>& lanes);
+    // The plan's channels, and what was said; the same.
+    bool add_channels(TimelinePlan& plan);
+    bool add_told(TimelinePlan& plan);
+    std::shared_ptr<traces::Search> search() const;
     std::shared_ptr<const traces::CoroutineTrack> look(const traces::LifeBegin& life, std::uint64_t from, std::uint64_t to,
                                                        std::uint64_t quantum);
     std::optional<CoroutineLane> lane_of(std::uint64_t identity, const TimelineWish& wish);
@@ -61,6 +66,13 @@ private:
     // The thread's own.
     traces::LaneIndex index_;
     std::map<std::uint64_t, Followed> followed_;
+    ChannelDepths depths_;
+    struct Told {  // what was told last, and of what
+        std::shared_ptr<const traces::Replay> replay;
+        ToldWish wish;
+        TimelineTold told;
+    };
+    std::optional<Told> told_;
     std::thread thread_;
 };
 

@@ -2,6 +2,7 @@
 #include "views/timeline_view.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -18,6 +19,40 @@ constexpr double kMargin = 0.5;        // planned beside what is seen, of its le
 constexpr int kHoverFrames = 3;        // before what is hovered is looked up
 constexpr std::size_t kBusiest = 8;    // coroutines that have a lane unasked
 constexpr double kKeepScale = 1.02;    // a plan serves until the scale differs by more
+constexpr std::size_t kDumpedChannels = 4;  // busiest ones that a dump tells of
+
+// How full they were in the range, from its events.
+nlohmann::json dump_channels(const std::shared_ptr<const traces::Replay>& replay, TimeRange range, const std::vector<std::string>& asked) {
+    ChannelDepths depths;
+    const traces::Search search;
+    depths.follow(replay);
+    depths.choose(asked, kDumpedChannels);
+    while (depths.advance(range, std::chrono::steady_clock::time_point::max(), search)) {
+    }
+    nlohmann::json rows = nlohmann::json::array();
+    const auto lanes = depths.lanes(range, static_cast<double>(std::max<traces::TimeNs>(1, range.end - range.begin)), search);
+    for (const ChannelLane& lane : lanes.value_or(std::vector<ChannelLane>())) {
+        rows.push_back({{"channel", lane.text}, {"capacity", lane.capacity}, {"busiest", lane.busiest}, {"found", lane.found},
+                        {"most", lane.columns.front().most}, {"last", lane.columns.front().last}});
+    }
+    return rows;
+}
+
+// Texts in the range, and the zones that those coroutines were in.
+nlohmann::json dump_told(const traces::LaneIndex& index, TimeRange range, const std::vector<std::uint64_t>& zones_of) {
+    traces::Search search;
+    const auto told = told_between(index, {range, zones_of, zones_of.size()}, search);
+    if (!told.has_value()) return nullptr;
+    nlohmann::json zones = nlohmann::json::array();
+    for (const std::uint64_t identity : zones_of) {
+        const auto count = std::count_if(told->zones.begin(), told->zones.end(), [&](const ZoneSpan& zone) { return zone.identity == identity; });
+        zones.push_back({{"id", identity}, {"zones", count}});
+    }
+    const auto notes = std::count_if(told->marks.begin(), told->marks.end(), [](const SaidMark& mark) { return mark.is_note; });
+    const bool read = std::all_of(told->marks.begin(), told->marks.end(), [](const SaidMark& mark) { return mark.pieces == 0; });
+    return {{"speaks", told->speaks}, {"marks", told->marks.size()}, {"notes", notes}, {"read", read}, {"zones_read", told->zones_read},
+            {"zones", std::move(zones)}};
+}
 
 }  // namespace
 
@@ -29,6 +64,7 @@ void TimelineView::reset() {
     wanted_ = hovered_ = moving_ = false;
     seen_time_ = -1;
     scroll_ = 0;
+    channel_pins_.clear();
     drag_ = Drag::kNone;
     menu_ = {};
     late_.reset();
@@ -46,7 +82,8 @@ TimelineView::Layout TimelineView::lay_out(Workspace& ws) const {
     layout.lanes = {layout.gutter, layout.ruler.y1, right, layout.all.y1 - ws.px(4)};
     layout.gap = ws.px(kRowGapUnits);
     // Where there is room rows are higher, so that heights tell more.
-    const std::size_t rows = plan_ == nullptr ? 1 : plan_->workers.size() + plan_->coroutines.size();
+    std::size_t rows = 1;
+    if (plan_ != nullptr) rows = plan_->workers.size() + plan_->coroutines.size() + plan_->channels.size() + (plan_->told.speaks ? 1 : 0);
     const float room = (layout.lanes.y1 - layout.lanes.y0 - ws.px(40)) / static_cast<float>(std::max<std::size_t>(6, rows)) - layout.gap;
     layout.row = std::floor(std::clamp(room, ws.px(kRowUnits), ws.px(kRowUnitsMax)));
     return layout;
@@ -72,7 +109,7 @@ std::vector<std::uint64_t> TimelineView::wanted_coroutines(Workspace& ws) const 
     return wanted;
 }
 
-void TimelineView::want_plan(Workspace& ws) {
+void TimelineView::want_plan(Workspace& ws, const Layout& at) {
     const std::shared_ptr<const traces::Replay> replay = ws.session->replay();
     wanted_ = replay != nullptr;
     if (!wanted_) return;
@@ -85,6 +122,8 @@ void TimelineView::want_plan(Workspace& ws) {
     wish.whole = {ws.info.begin, std::max(ws.info.begin + 1, ws.info.end)};
     wish.strip_parts = static_cast<std::size_t>(std::max(1.0F, axis_.x1() - axis_.x0()));
     wish.busiest = kBusiest;
+    wish.channels = wanted_channels(ws);
+    wish.busiest_channels = room_for_channels(at, ws);
     wish.whom = ws.past_filter();
     wish.late = late_;
     wish.pixel_ns = pixel;
@@ -122,7 +161,7 @@ void TimelineView::draw(Workspace& ws) {
     follow_time(ws);
     moving_ = axis_.step(static_cast<double>(ImGui::GetIO().DeltaTime));
     if (moving_) ws.frames_wanted = std::max(ws.frames_wanted, 2);
-    want_plan(ws);
+    want_plan(ws, at);
     if (!wanted_) {
         empty_state(ws, "Nobody listens to events",
                     "A timeline is made of events. Press E to listen while they are cheap, or always; or record the program.");
@@ -197,6 +236,11 @@ void TimelineView::show_selection(Workspace& ws) {
 }
 
 void TimelineView::pin(Workspace& ws) {
+    const bool channel = !under_before_.channel.empty();
+    if (channel || (under_before_.identity == 0 && ws.selection().coroutine == 0 && !ws.selection().channel.empty())) {
+        toggle_channel_pin(channel ? under_before_.channel : ws.selection().channel);
+        return;
+    }
     const std::uint64_t identity = under_before_.identity != 0 ? under_before_.identity : ws.selection().coroutine;
     if (identity == 0) return;
     ws.toggle_pin(identity);
@@ -255,6 +299,8 @@ nlohmann::json TimelineView::dump(Workspace& ws) {
         shown.push_back(selected);
     for (const std::uint64_t identity : shown)
         out["coroutines"].push_back(sum_coroutine(index, identity, range));
+    out["channels"] = dump_channels(replay, range, wanted_channels(ws));
+    out["told"] = dump_told(index, range, shown);
     out["drawn"] = nlohmann::json::array();
     if (plan_ != nullptr) {
         for (const WorkerLane& lane : plan_->workers)
@@ -264,6 +310,11 @@ nlohmann::json TimelineView::dump(Workspace& ws) {
         for (const CoroutineLane& lane : plan_->coroutines)
             out["lanes"].push_back({{"id", lane.identity}, {"busiest", lane.busiest}});
         out["drawn_complete"] = plan_->complete;
+        out["drawn_channels"] = nlohmann::json::array();
+        for (const ChannelLane& lane : plan_->channels)
+            out["drawn_channels"].push_back({{"channel", lane.text}, {"busiest", lane.busiest}, {"columns", lane.columns.size()}});
+        out["drawn_marks"] = plan_->told.marks.size();
+        out["drawn_zones"] = plan_->told.zones.size();
     }
     return out;
 }

@@ -2,17 +2,18 @@
 //
 //   strip     all of the trace: events by time, losses, what is seen below; a click or drag goes there
 //   ruler     times; a click goes to that time, a drag selects a range
-//   lanes     a worker each: its coroutines' slices. Below: a lane each for the selected coroutine and for those that are pinned
+//   lanes     a worker each: its coroutines' slices. Below: what the program said, with its zones in its coroutines' lanes; a lane each for the
+//             selected coroutine and for those that are pinned; how full the selected channel was, the pinned ones, and some of the busiest
 //
 // W A S D and the wheel (with Ctrl; where nothing scrolls also without) zoom and move, the right button drags, the left one selects a range, the
 // middle one zooms into one, a double click into a slice. A click selects who runs, with Shift it also goes there; the right button opens a menu
-// of who is under it: who woke it, why it ran so late, a pin. All keys: add_timeline_actions().
+// of who is under it: who woke it, why it ran so late, a pin. All keys: add_timeline_actions(). Shift+P also pins the channel under the mouse.
 //
 // Publishes "timeline.strip", "timeline.ruler", "timeline.lanes", "timeline.worker.N", "timeline.slice.N" (the widest slice that is seen of
-// worker N), "timeline.coroutine.ID", "timeline.unpin.ID", "timeline.in", "timeline.out", "timeline.fit", "timeline.span.ID" (the widest span
-// seen of a coroutine's lane), "timeline.menu.WHAT" (select, pin, zoom, waker, late), "timeline.late", "timeline.late.close" and
+// worker N), "timeline.coroutine.ID", "timeline.channel.NAME", "timeline.said", "timeline.unpin.ID", "timeline.in", "timeline.out",
+// "timeline.fit", "timeline.span.ID" (the widest span seen of a coroutine's lane), "timeline.menu.WHAT" (select, pin, zoom, waker, late), "timeline.late", "timeline.late.close" and
 // "timeline.late.N". What is drawn: timeline_plan.h, made off the frame by timeline_planner.h; which stretch of time: timeline_axis.h. Drawing:
-// timeline_lanes.cpp, timeline_arrows.cpp; mouse: timeline_hands.cpp; menu: timeline_menu.cpp.
+// timeline_lanes.cpp, timeline_depths.cpp, timeline_arrows.cpp; mouse: timeline_hands.cpp; menu: timeline_menu.cpp.
 //
 // The frame's thread.
 #pragma once
@@ -62,6 +63,7 @@ private:
     // What lies under the mouse.
     struct Under {
         std::uint64_t identity = 0;
+        std::string channel;
         traces::TimeNs begin = 0, end = 0;
         bool slice = false;
         std::string sentence;
@@ -69,7 +71,7 @@ private:
 
     Layout lay_out(Workspace& ws) const;
     void follow_time(Workspace& ws);
-    void want_plan(Workspace& ws);
+    void want_plan(Workspace& ws, const Layout& at);
     std::vector<std::uint64_t> wanted_coroutines(Workspace& ws) const;
     void draw_head(Workspace& ws);
     // The strip and the ruler (timeline_head.cpp).
@@ -84,6 +86,13 @@ private:
     void draw_coroutine(Workspace& ws, const Layout& at, const CoroutineLane& lane, Rect row);
     void draw_title(Workspace& ws, const Layout& at, Rect row, const std::string& title, const std::string& value, ImU32 colour);
     void draw_losses(Workspace& ws, const std::vector<TimeRange>& losses, Rect row);
+    // Channels, texts and zones (timeline_depths.cpp).
+    std::vector<std::string> wanted_channels(const Workspace& ws) const;
+    std::size_t room_for_channels(const Layout& at, const Workspace& ws) const;
+    void toggle_channel_pin(const std::string& channel);
+    void draw_channel(Workspace& ws, const Layout& at, const ChannelLane& lane, Rect row);
+    void draw_said(Workspace& ws, const Layout& at, Rect row);
+    void draw_zones(Workspace& ws, std::uint64_t identity, Rect row);
     void draw_signals(Workspace& ws, const Layout& at);
     // Who woke the selected coroutine (timeline_arrows.cpp).
     void draw_arrows(Workspace& ws, const Layout& at);
@@ -125,6 +134,7 @@ private:
     bool wanted_ = false, hovered_ = false, moving_ = false;
     traces::TimeNs seen_time_ = -1;
     float scroll_ = 0, scroll_max_ = 0;
+    std::vector<std::string> channel_pins_;    // "channel:NAME", oldest first
     std::map<std::uint32_t, float> worker_y_;  // middle of each worker's lane
     Under under_, under_before_;               // of this frame, and of the one before
     int under_frames_ = 0;                     // for which the same coroutine has been under the mouse

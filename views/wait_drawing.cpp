@@ -17,7 +17,7 @@ constexpr float kWordsFromZoom = 0.3F, kDetailFromZoom = 0.7F, kLabelsFromZoom =
 constexpr float kTypeUnitsMin = 10;
 constexpr float kWordsRoomUnits = 20;    // below that nothing that can be read would be left of them
 constexpr float kPieceUnits = 10;        // of a curve
-constexpr int kPiecesMost = 18;
+constexpr int kPiecesMost = 48;
 
 ImVec2 bezier(ImVec2 a, ImVec2 b, ImVec2 c, ImVec2 d, float t) {
     const float s = 1 - t;

@@ -138,6 +138,49 @@ class Timeline(unittest.TestCase):
         pinned = self.script(*to_it, f"click timeline.span.{who} right", "click timeline.menu.pin", "wait-for settled")
         self.assertEqual(pinned["facts"]["pins"], 1)
 
+    def test_lanes_of_channels_say_how_full_they_were(self):
+        view = self.script()["views"]["timeline"]
+        depth, most = {}, {}
+        for event in self.query("channel-send or channel-receive"):
+            name = event["object"]
+            depth[name] = depth.get(name, 0) + (1 if event["event"] == "channel-send" else -1)
+            most[name] = max(most.get(name, 0), depth[name])
+        rows = view["channels"]
+        self.assertGreaterEqual(len(rows), 3)
+        for row in rows:
+            self.assertEqual(row["most"], most[row["channel"]], row)
+            self.assertLessEqual(row["most"], row["capacity"] + 1)
+        # The busiest of those that can hold something, which all have a lane.
+        self.assertEqual([row["channel"] for row in view["drawn_channels"]], [row["channel"] for row in rows][:len(view["drawn_channels"])])
+        self.assertGreater(len(view["drawn_channels"]), 0)
+
+    def test_a_click_on_a_channel_s_lane_selects_it_and_a_pin_keeps_it(self):
+        first = self.script()["views"]["timeline"]["drawn_channels"][0]["channel"]
+        name = first.removeprefix("channel:")
+        dump = self.script(f"click timeline.channel.{name}", "wait-for settled", "key shift+p", "key escape", "wait-for settled")
+        self.assertIn(f"timeline.unpin.{name}", dump["widgets"])
+        lanes = dump["views"]["timeline"]["drawn_channels"]
+        self.assertEqual((lanes[0]["channel"], lanes[0]["busiest"]), (first, False))
+        chosen = self.script(f"click timeline.channel.{name}", "wait-for settled")
+        self.assertEqual(chosen["selection"]["channel"], first)
+
+    def test_what_the_program_said_is_marked_and_its_zones_lie_in_their_lane(self):
+        # Of a text in pieces the last one, which does not go on.
+        said = [event for event in self.query("message or note") if not event["detail"].endswith("…")]
+        zones = self.query("zone-begin")
+        who = zones[0]["id"]
+        dump = self.script(f"select coroutine {who}", "wait-for settled")
+        told = dump["views"]["timeline"]["told"]
+        self.assertTrue(told["speaks"] and told["read"] and told["zones_read"])
+        self.assertEqual(told["marks"], len(said))
+        self.assertEqual(told["notes"], len([event for event in said if event["event"] == "note"]))
+        mine = len([event for event in zones if event["id"] == who])
+        self.assertEqual(told["zones"], [{"id": who, "zones": mine}])
+        self.assertIn("timeline.said", dump["widgets"])
+        # All of the trace is in sight: what is drawn is what is there.
+        self.assertEqual(dump["views"]["timeline"]["drawn_marks"], len(said))
+        self.assertGreaterEqual(dump["views"]["timeline"]["drawn_zones"], mine)
+
     def test_the_mouse_measures_pans_and_zooms_to_a_range(self):
         def seen(*lines):
             dump = self.script(*lines, "wait-for settled")
