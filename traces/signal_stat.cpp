@@ -72,7 +72,8 @@ std::vector<SignalStat> signal_stats(const inspect::StateImage& state) {
         row.coalesced = signal.coalesced;
         row.lost = signal.lost;
         row.emergency = signal.emergency;
-        if (signal.finished != 0 && ticks_per_ns > 0) {
+        // What is recovered from, ignored or a fault runs no handler whose first instruction could be late.
+        if (signal.finished != 0 && signal.latency_ticks_most != 0 && ticks_per_ns > 0) {
             row.latency_mean_ns = static_cast<double>(signal.latency_ticks) / static_cast<double>(signal.finished) / ticks_per_ns;
             row.latency_most_ns = static_cast<double>(signal.latency_ticks_most) / ticks_per_ns;
         }

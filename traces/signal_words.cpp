@@ -26,6 +26,7 @@ std::string sender_text(const wire::DecodedEvent& event) {
 }
 
 std::string handled_text(const wire::DecodedEvent& event, const base::ClockCalibration& clock) {
+    if (event.argument == static_cast<std::uint32_t>(wire::ExitStatus::kAbandoned)) return "abandoned after a fault";
     std::string text = fmt::format("first instruction after {}, end after {}", length_text(event.ext48[0], clock),
                                    length_text(event.ext64[0], clock));
     if (event.argument == static_cast<std::uint32_t>(wire::ExitStatus::kFinished)) return text;

@@ -135,11 +135,12 @@ void SignalThread::install(int number) {
     const bool was_ours = sigismember(&ours_, number) == 1;
     sigaction(number, &forwarded, was_ours ? nullptr : &before_[static_cast<std::size_t>(number)]);
     sigaddset(&ours_, number);
+    sigdelset(&to_release_, number);
+    if (number == SIGPIPE) return;  // a thread that blocks it keeps that of its own writes for ever
     sigset_t one;
     sigemptyset(&one);
     sigaddset(&one, number);
     pthread_sigmask(SIG_BLOCK, &one, nullptr);
-    sigdelset(&to_release_, number);
 }
 
 void SignalThread::ignore_broken_pipes() {

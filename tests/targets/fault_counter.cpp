@@ -2,10 +2,10 @@
 //
 //   fault_counter [N]      N faults, and then the end; without a number: until SIGTERM
 //
-// Four coroutines each spawn one after the other that faults: by a null pointer, a division by zero, an illegal instruction, abort(). They are joined,
-// and what join() throws is counted: "faults" were made, "caught" were thrown, "abandoned" is the runtime's count, "arrived" and "failed" those of
-// the four signals, "mistakes" faults that were told wrongly and coroutines that did not end by theirs; "signals" are SIGRTMIN's that were handled
-// meanwhile. It says "ready" first.
+// Four coroutines each spawn one after the other that faults: by a null pointer, a division by zero, an illegal instruction, abort(). They are
+// joined, and what join() throws is counted: "faults" were made, "caught" were thrown, "abandoned" is the runtime's count, "arrived" and "failed"
+// those of the four signals, "mistakes" faults that were told wrongly and coroutines that did not end by theirs; "signals" are SIGRTMIN's that were
+// handled meanwhile. It says "ready" first.
 #include <cprime/cprime.h>
 
 #include <atomic>

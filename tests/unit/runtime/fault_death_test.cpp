@@ -2,20 +2,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cprime/coroutine.h>
-#include <cprime/fault.h>
-#include <cprime/micro_pool.h>
-#include <cprime/runtime.h>
+#include <cprime/cprime.h>
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <dlfcn.h>
 #include <link.h>
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <thread>
 
 namespace cprime {
@@ -55,6 +58,22 @@ void in_a_coroutine(const RuntimeOptions& options, F function) {
         } catch (const Fault&) {
         }
     });
+}
+
+// Resumes a coroutine by hand that runs it.
+template <typename F>
+void resume_once(F function) {
+    Coroutine<void, void> by_hand([&function](auto&) { function(); });
+    static_cast<void>(by_hand.resume());
+}
+
+pid_t thread_named(const std::string& wanted) {
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        std::string name;
+        std::getline(std::ifstream(task.path() / "comm"), name);
+        if (name == wanted) return std::stoi(task.path().filename());
+    }
+    return 0;
 }
 
 TEST_F(FaultDeath, by_default_each_is_reported_and_ends_the_program_by_its_own_signal) {
@@ -117,6 +136,86 @@ TEST_F(FaultDeath, of_a_thread_that_is_no_worker_goes_to_who_was_there_before) {
             run(kAbandon, [] { std::thread([] { write_to(nullptr); }).join(); });
         },
         testing::ExitedWithCode(7), AllOf(Not(HasSubstr("cprime:")), HasSubstr("the earlier handler has it")));
+}
+
+TEST_F(FaultDeath, of_a_call_that_blocks_goes_to_who_was_there_before) {
+    EXPECT_EXIT(
+        {
+            install_earlier_handler();
+            run(kAbandon, [] { static_cast<void>(blocking([] { write_to(nullptr); })); });
+        },
+        testing::ExitedWithCode(7), AllOf(Not(HasSubstr("cprime:")), HasSubstr("the earlier handler has it")));
+}
+
+// Code of the program's may run there, when the last copy of a handler goes.
+TEST_F(FaultDeath, of_the_signal_thread_goes_to_who_was_there_before) {
+    EXPECT_EXIT(
+        {
+            install_earlier_handler();
+            run(kAbandon, [] {
+                syscall(SYS_tgkill, getpid(), thread_named("cprime-signals"), SIGSEGV);
+                static_cast<void>(sleep_for(std::chrono::hours(1)));
+            });
+        },
+        testing::ExitedWithCode(7), AllOf(Not(HasSubstr("cprime:")), HasSubstr("the earlier handler has it")));
+}
+
+TEST_F(FaultDeath, on_the_stack_of_a_coroutine_by_hand_is_not_survived) {
+    const auto faulty = [] { write_to(nullptr); };
+    EXPECT_EXIT(in_a_coroutine(kAbandon, [&] { resume_once(faulty); }), KilledBySignal(SIGSEGV),
+                HasSubstr("it cannot be survived: it resumes a Coroutine by hand, whose stack it stands on"));
+    EXPECT_EXIT(in_a_coroutine(kAbandon, [&] { resume_once([&] { resume_once(faulty); }); }),
+                KilledBySignal(SIGSEGV), HasSubstr("it cannot be survived: it resumes a Coroutine by hand"));
+}
+
+TEST_F(FaultDeath, on_the_stack_of_a_coroutine_by_hand_of_a_thread_goes_to_who_was_there_before) {
+    const auto faulty = [] { write_to(nullptr); };
+    const auto answered = AllOf(Not(HasSubstr("cprime:")), HasSubstr("the earlier handler has it"));
+    EXPECT_EXIT(
+        {
+            install_earlier_handler();
+            run(kAbandon, [&] { std::thread([&] { resume_once(faulty); }).join(); });
+        },
+        testing::ExitedWithCode(7), answered);
+    EXPECT_EXIT(
+        {
+            install_earlier_handler();
+            resume_once(faulty);  // without any Runtime
+        },
+        testing::ExitedWithCode(7), answered);
+}
+
+// Of a coroutine that has come back from one, as of any other.
+TEST_F(FaultDeath, after_a_coroutine_by_hand_has_yielded_is_survived) {
+    EXPECT_EXIT(
+        {
+            in_a_coroutine(kAbandon, [] {
+                resume_once([] {});
+                write_to(nullptr);
+            });
+            _exit(fault_counts().abandoned == 1 ? 3 : 4);
+        },
+        testing::ExitedWithCode(3), HasSubstr("it is abandoned"));
+}
+
+TEST_F(FaultDeath, with_no_stack_to_end_on_says_which_limit_to_raise) {
+    RuntimeOptions options = kAbandon;
+    options.pools = {.signal_slots_max = 1, .emergency_slots = 1};
+    EXPECT_EXIT(run(options,
+                    [] {
+                        std::atomic<int> waiting{0};
+                        signals().handle(SIGRTMIN, [&] {
+                            ++waiting;
+                            static_cast<void>(sleep_for(std::chrono::hours(1)));
+                        });
+                        sigqueue(getpid(), SIGRTMIN, {});
+                        sigqueue(getpid(), SIGRTMIN, {});
+                        while (waiting != 2)
+                            static_cast<void>(yield());
+                        spawn("faulty", [] { write_to(nullptr); }).join();
+                    }),
+                KilledBySignal(SIGABRT),
+                ContainsRegex("coroutine [0-9]+ cannot be abandoned: there is no stack for it to end on"));
 }
 
 TEST_F(FaultDeath, inside_what_may_hold_a_lock_is_not_survived) {

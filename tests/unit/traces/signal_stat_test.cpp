@@ -30,12 +30,13 @@ inspect::StateImage sample() {
     state.signals.push_back({.index = 11, .flags = wire::kSignalForeign | wire::kSignalNoAlternateStack, .handler = foreign});
     state.signals.push_back({.index = wire::kSignalsMax, .name = own, .route = wire::SignalRoute::kCoroutine, .pool = 9, .arrived = 1,
                              .delivered = 1});
+    state.signals.push_back({.index = wire::kSignalsMax + 1, .name = own, .arrived = 5, .delivered = 5, .finished = 5, .failed = 5});
     return state;
 }
 
 TEST(SignalStat, counts_and_latencies_are_told_as_they_stand) {
     const auto rows = signal_stats(sample());
-    ASSERT_EQ(rows.size(), 3U);
+    ASSERT_EQ(rows.size(), 4U);
     EXPECT_EQ(rows[0].name, "SIGUSR1");
     EXPECT_EQ(rows[0].route, "coroutine");
     EXPECT_EQ(rows[0].pool, "signal");
@@ -47,6 +48,8 @@ TEST(SignalStat, counts_and_latencies_are_told_as_they_stand) {
     EXPECT_TRUE(rows[2].own);
     EXPECT_EQ(rows[2].pool, "") << "a pool that is not there is not named";
     EXPECT_EQ(rows[2].latency_mean_ns, -1) << "no handler has come to its end";
+    EXPECT_EQ(rows[3].latency_mean_ns, -1) << "they were recovered from, by nobody who was late";
+    EXPECT_EQ(rows[3].running, 0U);
 }
 
 TEST(SignalStat, a_foreign_handler_is_named_with_what_is_wrong_about_it) {

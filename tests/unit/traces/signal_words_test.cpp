@@ -38,6 +38,7 @@ TEST(SignalWords, say_what_became_of_it) {
               "first instruction after 2.0 us, end after 15.0 us");
     EXPECT_EQ(said(EventType::kSignalHandled, 10, static_cast<std::uint32_t>(wire::ExitStatus::kFailed), 4'000'000, 4'000'000'000),
               "first instruction after 2.0 ms, end after 2.0 s, failed");
+    EXPECT_EQ(said(EventType::kSignalHandled, 10, static_cast<std::uint32_t>(wire::ExitStatus::kAbandoned), 0, 0), "abandoned after a fault");
     EXPECT_EQ(said(EventType::kSignalHandled, 10, 99, 0, 0), "first instruction after 0.0 us, end after 0.0 us, ended in an unknown way");
     EXPECT_EQ(said(EventType::kSignalDropped, 10, static_cast<std::uint32_t>(wire::SignalFate::kLost), 3, 0), "3 lost");
     EXPECT_EQ(said(EventType::kSignalDropped, 10, static_cast<std::uint32_t>(wire::SignalFate::kCoalesced), 1, 0), "1 coalesced");
