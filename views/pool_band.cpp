@@ -31,7 +31,8 @@ BandModel compute_band(const PoolModel& model, const traces::Moment& moment, con
     const PoolRow& pool = model.pools[band.pool];
     for (std::uint32_t row = band.row; row < band.row_end; ++row) {
         const std::uint64_t first = band.grid.first_position(band.column, row);
-        const std::uint64_t last = std::min<std::uint64_t>(first + std::uint64_t{band.column_end - band.column} * band.grid.slots_per_cell, pool.slots());
+        const std::uint64_t slots = std::uint64_t{band.column_end - band.column} * band.grid.slots_per_cell;
+        const std::uint64_t last = std::min<std::uint64_t>(first + slots, pool.slots());
         for (std::uint64_t position = first; position < last; ++position) {
             ++found.slots;
             found.used += pool.looks[position] != Look::kFree;

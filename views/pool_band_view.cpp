@@ -18,6 +18,7 @@ constexpr float kBandUnits = 172, kBandHeadUnits = 32, kOwnerUnits = 24;
 constexpr float kBandRoomUnits = 360;  // a panel that is lower has no room for more than the band's head and three rows
 constexpr float kBandLowUnits = 108;
 constexpr float kStripUnits = 28, kStripAxisUnits = 22, kStripRoomUnits = 320;
+constexpr float kStripLabelUnits = 84, kStripLabelRoomUnits = 420;
 
 }  // namespace
 
@@ -46,13 +47,18 @@ void PoolView::draw_strip(Workspace& ws) {
     }
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float width = ImGui::GetContentRegionAvail().x;
-    const TimeAxis axis = {series.begin, series.end, std::floor(at.x + ws.px(12)), std::floor(at.x + width - ws.px(12))};
+    const float label = width < ws.px(kStripLabelRoomUnits) ? 0 : ws.px(kStripLabelUnits);
+    const TimeAxis axis = {series.begin, series.end, std::floor(at.x + ws.px(12) + label), std::floor(at.x + width - ws.px(12))};
     const float top = std::floor(at.y + ws.px(4));
     const Rect area = {axis.x0, top, axis.x1, top + ws.px(kStripUnits)};
     ImGui::GetWindowDrawList()->AddRectFilled({area.x0, area.y0}, {area.x1, area.y1}, ws.theme->field);
     draw_line(ws, area, used, highest_of(used, 1), ws.theme->accent);
-    draw_text(ImGui::GetWindowDrawList(), ws.fonts.small, {area.x0 + ws.px(6), std::floor((area.y0 + area.y1 - ws.fonts.small->FontSize) / 2)},
-              ws.theme->text_dim, "stack slots used");
+    if (label != 0) {
+        ImDrawList* list = ImGui::GetWindowDrawList();
+        const auto now = static_cast<std::uint64_t>(used[series.part_at(ws.moment->t)] + 0.5F);
+        draw_text(list, ws.fonts.small, {area.x0 - label, area.y0 - ws.px(1)}, ws.theme->text_faint, "slots used");
+        draw_text(list, ws.fonts.mono_small, {area.x0 - label, area.y0 + ws.px(14)}, ws.theme->text_dim, format_count(now));
+    }
     draw_time_axis(ws, axis, area);
     draw_time_marks(ws, axis, area);
     if (const auto hovered = time_input(ws, "pools.strip", axis, area); hovered.has_value()) {
@@ -100,7 +106,8 @@ void PoolView::draw_band(Workspace& ws, const PoolModel& model) {
     band_model_.want(ws.background, key, [key] { return compute_band(*std::get<1>(key), *std::get<0>(key), std::get<2>(key)); });
     const BandModel* band = band_model_.value();
     const ImVec2 at = ImGui::GetCursorScreenPos();
-    ImGui::GetWindowDrawList()->AddRectFilled({at.x, at.y}, {at.x + ImGui::GetContentRegionAvail().x, at.y + std::max(1.0F, ws.scale)}, ws.theme->line);
+    const float width = ImGui::GetContentRegionAvail().x;
+    ImGui::GetWindowDrawList()->AddRectFilled({at.x, at.y}, {at.x + width, at.y + std::max(1.0F, ws.scale)}, ws.theme->line);
     ImGui::BeginChild("band", {0, 0});
     const float close = head_buttons_begin(ws, {"Close"});
     ImGui::SetCursorPos({ws.px(12), ws.px(8)});
@@ -113,7 +120,8 @@ void PoolView::draw_band(Workspace& ws, const PoolModel& model) {
         const std::string title = fmt::format("{} slots of {}", format_count(band->slots), pool.size_class);
         text(ws.fonts.strong, ws.theme->text, title);
         ImGui::SameLine(0, ws.px(8));
-        text_cut(ws.fonts.small, ws.theme->text_dim, fmt::format("{} used{}", format_count(band->used), states), close - ImGui::GetCursorPosX() - ws.px(12));
+        text_cut(ws.fonts.small, ws.theme->text_dim, fmt::format("{} used{}", format_count(band->used), states),
+                 close - ImGui::GetCursorPosX() - ws.px(12));
     }
     place_head_buttons(ws, {"Close"});
     const bool closed = button(ws, "pools.band.close", "Close", ButtonKind::kQuiet, "Lets go of the band");
@@ -154,7 +162,8 @@ void PoolView::draw_owners(Workspace& ws, const BandModel& band) {
             // Of state and site it tells anyway: how long, and how deep.
             const PoolMode told = mode_ == PoolMode::kState ? PoolMode::kAge : mode_ == PoolMode::kSite ? PoolMode::kHighWater : mode_;
             const std::string site = ws.moment->state.site_text(owner->site);
-            const std::string about = fmt::format("{} · {} · {}", one_line(*ws.moment, *owner), shade_text(*ws.moment, *owner, told), short_path(site));
+            const std::string about =
+                fmt::format("{} · {} · {}", one_line(*ws.moment, *owner), shade_text(*ws.moment, *owner, told), short_path(site));
             draw_text(list, ws.fonts.text, {at.x + ws.px(36), y}, ws.theme->text, cut_to(ws.fonts.text, about, width - ws.px(48)));
         }
     }

@@ -153,8 +153,10 @@ void PoolView::draw_scale(Workspace& ws, const ShadeLegend& legend) {
         ImGui::SameLine(0, ws.px(8));
         text(ws.fonts.mono_small, theme.text_dim, legend.high);
     }
-    const char* what = legend.mode == PoolMode::kAge ? "in its state" : legend.mode == PoolMode::kHighWater ? "of its stack used at most" : "growths of its site";
-    ImGui::SameLine(0, legend.low.empty() ? 0 : ws.px(12));
+    const char* what = legend.mode == PoolMode::kAge         ? "in its state"
+                       : legend.mode == PoolMode::kHighWater ? "of its stack used at its deepest, as far as was seen"
+                                                             : "growths of its site";
+    if (!legend.low.empty()) ImGui::SameLine(0, ws.px(12));
     text(ws.fonts.small, theme.text_faint, legend.ranked ? fmt::format("{}, by place among {} slots", what, format_count(legend.known)) : what);
     if (legend.unknown == 0) return;
     const std::string unknown = format_count(legend.unknown);

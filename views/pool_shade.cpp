@@ -37,6 +37,13 @@ std::uint64_t own_bytes(const inspect::StateImage& state, const inspect::Corouti
     return (coroutine.flags & wire::kCoroutineGrown) != 0 ? pool.stride_bytes - pool.guard_bytes : pool.slot_bytes;
 }
 
+// The deepest that is known: measured, or what it uses now.
+std::uint64_t deepest_of(const traces::Moment& moment, const inspect::CoroutineImage& coroutine) {
+    const inspect::StackRef* stack = moment.stack_of(coroutine);
+    const bool exact = stack != nullptr && stack->consistency == inspect::Consistency::kExact;
+    return std::max(moment.high_water_of(coroutine), exact ? std::uint64_t{stack->used_bytes} : 0);
+}
+
 double share_of_log(double value, double lowest, double highest) {
     return std::clamp(std::log(value / lowest) / std::log(highest / lowest), 0.0, 1.0);
 }
@@ -70,7 +77,7 @@ Quantities quantities(const traces::Moment& moment, PoolMode mode) {
         } else if (mode == PoolMode::kHighWater) {
             const auto found = segments.find(coroutine.index);
             const std::uint64_t bytes = own_bytes(state, coroutine) + (found == segments.end() ? 0 : found->second);
-            const std::uint64_t deepest = moment.high_water_of(coroutine);
+            const std::uint64_t deepest = deepest_of(moment, coroutine);
             if (deepest == 0 || bytes == 0) continue;
             amount = static_cast<double>(deepest) / static_cast<double>(bytes);
             share = std::clamp(amount, 0.0, 1.0);
@@ -226,9 +233,9 @@ std::string shade_text(const traces::Moment& moment, const inspect::CoroutineIma
         return ns < 0 ? "since when is not known: nobody listened" : "in its state for " + format_duration(ns);
     }
     if (mode == PoolMode::kHighWater) {
-        const std::uint64_t deepest = moment.high_water_of(coroutine), bytes = slot_bytes_of(state, coroutine);
+        const std::uint64_t deepest = deepest_of(moment, coroutine), bytes = slot_bytes_of(state, coroutine);
         if (deepest == 0 || bytes == 0) return "how deep it went is not known";
-        return fmt::format("used at most {} of {} ({:.0f} %)", format_bytes(deepest), format_bytes(bytes),
+        return fmt::format("used {} of {} at its deepest ({:.0f} %)", format_bytes(deepest), format_bytes(bytes),
                            100.0 * static_cast<double>(deepest) / static_cast<double>(bytes));
     }
     if (mode == PoolMode::kWorker) return fmt::format("ran last on worker {}", coroutine.worker);

@@ -275,7 +275,8 @@ void SignalView::draw_came(Workspace& ws) {
     if (window.rows.empty()) {
         empty_state(ws, "Nothing came until now",
                     window.more_before ? "Not all of the past was looked through: go to an earlier time."
-                                       : "Signals, faults and what is raised are listed here while events are listened to; the table above counts all.");
+                                       : "Signals, faults and what is raised are listed here while events are listened to; "
+                                         "the table above counts all.");
         return;
     }
     const std::vector<PlacedColumn> places = place_columns(kSignalEventColumns, ImGui::GetContentRegionAvail().x, ws.scale);

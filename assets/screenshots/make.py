@@ -25,6 +25,7 @@ THEMES = ["dark", "light"]
 CONTRAST = ["overview", "coroutines", "pools", "timeline", "waits"]  # looked at in the third theme, too
 # What a view is worth looking at with: who is selected.
 SELECTED = {"selects": "matcher", "locks": "watchman"}
+POOL_MODES = ["state", "age", "high-water", "site", "worker", "growth"]
 SETTLED = "wait-for settled timeout 120s"
 PRESETS = ["latency", "memory", "debug", "compare", "waits", "stacks"]
 
@@ -112,6 +113,13 @@ def trace(shots, scratch):
         shots.do("preset overview", f"select coroutine {SELECTED.get(view, 'climber')}", f"view {view}", "key m")
         shots.shoot(f"{view}.trace")
         shots.do("key m")
+    shots.do("preset overview", "view pools", "key m")
+    for number, mode in enumerate(POOL_MODES):
+        shots.do(f"click pools.mode.{number}")
+        if number != 0:
+            shots.shoot(f"pools-{mode}.trace")
+    shots.do("click pools.mode.0", SETTLED, "drag pools.grid.2 0.02 0.02 0.4 0.3")
+    shots.shoot("pools-band.trace")
     shots.run(scratch, "replay", file, "--before", before)
 
 

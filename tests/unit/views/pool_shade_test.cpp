@@ -163,15 +163,15 @@ TEST(PoolShade, of_states_there_are_no_shades_and_a_used_slot_of_nobody_has_its_
 TEST(PoolBand, holds_the_slots_between_its_corners_and_names_each_owner_once) {
     const auto fake = make_fake_moment({});
     const PoolModel model = compute_pools(fake->state);
-    const PoolRow& pool = model.pools[0];
+    const PoolRow& pool = *std::max_element(model.pools.begin(), model.pools.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
     const CellGrid grid = make_grid(pool.slots(), 16, 1000);
-    const PoolBand band = band_between(0, grid, 5, 3, 2, 1);
+    const PoolBand band = band_between(pool.pool, grid, 5, 3, 2, 1);
     const BandModel found = compute_band(model, *fake, band);
     EXPECT_EQ(found.slots, 4U * 3U);
     std::vector<std::uint64_t> expected;
     for (std::uint32_t row = 1; row <= 3; ++row) {
         for (std::uint32_t column = 2; column <= 5; ++column) {
-            const auto* owner = fake->state.owner_of(0, pool.slot_at(row * 16 + column));
+            const auto* owner = fake->state.owner_of(pool.pool, pool.slot_at(row * 16 + column));
             if (owner != nullptr && std::find(expected.begin(), expected.end(), owner->identity) == expected.end())
                 expected.push_back(owner->identity);
         }
