@@ -193,7 +193,8 @@ float HistogramView::draw_numbers(Workspace& ws, const HistogramModel& model, co
     float y = ws.px(34);
     const std::string file = runs_->path().substr(runs_->path().rfind('/') + 1),
                       names[] = {ws.info.title.empty() ? "this run" : ws.info.title, model.other_name.empty() ? file : model.other_name};
-    const float names_width = std::min(ws.px(kLegendUnits), std::ceil(std::max(text_width(ws.fonts.small, names[0]), text_width(ws.fonts.small, names[1]))));
+    const float wider = std::max(text_width(ws.fonts.small, names[0]), text_width(ws.fonts.small, names[1])),
+                names_width = std::min(ws.px(kLegendUnits), std::ceil(wider));
     const auto legend = [&](const std::string& name, bool outline) {
         ImGui::SetCursorPos({ws.px(12), y});
         const ImVec2 at = ImGui::GetCursorScreenPos();
