@@ -165,6 +165,7 @@ void HistogramView::draw_axis(Workspace& ws, const Axis& axis, Rect area) {
     float free_from = axis.x0;
     const double unit = axis.in_time ? axis.ticks_per_ns : 1;
     for (const double value : log_axis_ticks(axis.low / unit, axis.high / unit)) {
+        if (axis.in_time && value < 1) continue;  // nanoseconds are said whole
         const float x = axis.x_of(value * unit);
         const std::string number = axis.in_time ? axis_duration(value) : ticks_number(value);
         const float width = text_width(ws.fonts.mono_small, number);
