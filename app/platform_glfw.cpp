@@ -3,9 +3,9 @@
 // Our key and character callbacks are installed before ImGui's backend, which chains to them: shortcuts are taken from the queue they
 // fill, not from ImGui's polled keys. Character callbacks give printable chords as the keyboard layout means them ("?" on any layout).
 //
-// Sizes here are pixels. Where a window system counts in units of its own (Wayland, on monitors of scale 2 and more) ImGui's backend tells units and
-// how many pixels each is, and both are made pixels before the frame. The scale is followed while the window runs where GLFW tells of its change; under
-// X11 it reads Xft.dpi when it starts.
+// Sizes here are pixels. Where a window system counts in units of its own (Wayland, on monitors of scale 2 and more) ImGui's backend tells
+// units and how many pixels each is, and both are made pixels before the frame. The scale is followed while the window runs where GLFW tells
+// of its change; under X11 it reads Xft.dpi when it starts.
 #define GLFW_INCLUDE_NONE
 #include <GLFW/glfw3.h>
 #include <backends/imgui_impl_glfw.h>

@@ -84,8 +84,8 @@ std::string FlameView::who_stands_behind(Workspace& ws, const FlameTree& tree, s
                        who.empty() ? "nobody lives at this moment" : format_count(who.size()) + " live");
 }
 
-// The coroutine behind it. Of several, or where nobody of them lives, their site becomes the filter, so that every view tells of them; but the tree stays
-// that of everybody. Once it is the filter, one after the other is selected.
+// The coroutine behind it. Of several, or where nobody of them lives, their site becomes the filter, so that every view tells of them; but the
+// tree stays that of everybody. Once it is the filter, one after the other is selected.
 void FlameView::select_behind(Workspace& ws, const FlameTree& tree, std::uint32_t frame) {
     const std::vector<std::uint64_t>& who = behind(ws, tree, frame);
     if (whom_ == 1) return;  // only one's stacks are told of: another one would be another tree

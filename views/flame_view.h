@@ -1,10 +1,11 @@
 // The flame graph: where coroutines spend time on a worker, where they spend it off one and why, who is parked and what parked stacks hold; callers
 // above callees, each as wide as its share.
 //
-// A click, or Enter, zooms into a frame; Backspace comes back. A click also selects who stands behind the frame; of several, or where nobody of them
-// lives, their spawn site becomes the filter of all other views, and further clicks select one after the other. Ctrl+wheel (as in Tracy: the plain wheel) zooms towards the mouse, the right button drags. Arrows walk through the frames. What is
-// searched for lights up, with its share of the whole. The selected range, coroutine or its spawn site narrow what is told. Of a program that
-// runs, the past that is kept is told as of when it was asked; where none is kept, its parked stacks are shown and a sentence says so.
+// A click, or Enter, zooms into a frame; Backspace comes back. A click also selects who stands behind the frame; of several, or where nobody
+// of them lives, their spawn site becomes the filter of all other views, and further clicks select one after the other. Ctrl+wheel (as in
+// Tracy: the plain wheel) zooms towards the mouse, the right button drags. Arrows walk through the frames. What is searched for lights up,
+// with its share of the whole. The selected range, coroutine or its spawn site narrow what is told. Of a program that runs, the past that is
+// kept is told as of when it was asked; where none is kept, its parked stacks are shown and a sentence says so.
 //
 // Publishes "flame.mode.N", "flame.of.N", "flame.search", "flame.out", "flame.update", "flame.range", "flame.copy" and "flame.frame.N" (N: number in
 // the dump) of boxes that are wide enough to be clicked. Row model: flame_model.h; what it is made of: flame_source.h.

@@ -1,5 +1,5 @@
-// See histogram_view.h. One chart: bars are snapped to whole pixels; heights are linear in the count, of two runs in the share of its samples, so that
-// areas can be compared.
+// See histogram_view.h. One chart: bars are snapped to whole pixels; heights are linear in the count, of two runs in the share of its
+// samples, so that areas can be compared.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -99,7 +99,9 @@ void HistogramView::draw_ground(Workspace& ws, const Pair& pair, const Axis& axi
 // Steps along the upper edges of the other run's bars.
 void HistogramView::draw_outline(Workspace& ws, const Pair& pair, const Axis& axis, Rect area, float top) {
     ImDrawList* list = ImGui::GetWindowDrawList();
-    const float line = std::max(1.0F, std::floor(ws.scale)), width = pair.other->bars.empty() ? 0 : axis.x_of(pair.other->bars.front().high) - axis.x_of(pair.other->bars.front().low);
+    const auto& bars = pair.other->bars;
+    const float line = std::max(1.0F, std::floor(ws.scale)),
+                width = bars.empty() ? 0 : axis.x_of(bars.front().high) - axis.x_of(bars.front().low);
     const float thick = area.y1 - top > ws.px(60) && width >= ws.px(4) ? 2 * line : line;  // of narrow bars nothing would be left
     const double highest = pair.highest();
     const ImU32 colour = ws.theme->text;
@@ -109,7 +111,7 @@ void HistogramView::draw_outline(Workspace& ws, const Pair& pair, const Axis& ax
         last = y;
     };
     float end = axis.x0;
-    for (const HistogramBar& bar : pair.other->bars) {
+    for (const HistogramBar& bar : bars) {
         const float x0 = axis.x_of(bar.low), x1 = std::max(x0 + line, axis.x_of(bar.high));
         const auto share = static_cast<float>(pair.height(*pair.other, bar.count) / highest);
         float y = std::floor(area.y1 - (area.y1 - top) * share);
@@ -163,6 +165,7 @@ void HistogramView::draw_axis(Workspace& ws, const Axis& axis, Rect area) {
     float free_from = axis.x0;
     const double unit = axis.in_time ? axis.ticks_per_ns : 1;
     for (const double value : log_axis_ticks(axis.low / unit, axis.high / unit)) {
+        if (axis.in_time && value < 1) continue;  // nanoseconds are said whole
         const float x = axis.x_of(value * unit);
         const std::string number = axis.in_time ? axis_duration(value) : ticks_number(value);
         const float width = text_width(ws.fonts.mono_small, number);

@@ -197,7 +197,8 @@ float HistogramView::draw_numbers(Workspace& ws, const HistogramModel& model, co
     float y = ws.px(34);
     const std::string file = runs_->path().substr(runs_->path().rfind('/') + 1),
                       names[] = {ws.info.title.empty() ? "this run" : ws.info.title, model.other_name.empty() ? file : model.other_name};
-    const float names_width = std::min(ws.px(kLegendUnits), std::ceil(std::max(text_width(ws.fonts.small, names[0]), text_width(ws.fonts.small, names[1]))));
+    const float wider = std::max(text_width(ws.fonts.small, names[0]), text_width(ws.fonts.small, names[1])),
+                names_width = std::min(ws.px(kLegendUnits), std::ceil(wider));
     const auto legend = [&](const std::string& name, bool outline) {
         ImGui::SetCursorPos({ws.px(12), y});
         const ImVec2 at = ImGui::GetCursorScreenPos();
@@ -243,7 +244,7 @@ void HistogramView::draw_percentiles(Workspace& ws, const Axis& axis, const Hist
                                                                            {"p90", panel.p90, now != nullptr ? now->p90 : -1},
                                                                            {"p99", panel.p99, now != nullptr ? now->p99 : -1},
                                                                            {"p99.9", panel.p999, now != nullptr ? now->p999 : -1}}};
-    const float right = ImGui::GetWindowContentRegionMax().x;
+    const float right = ImGui::GetWindowContentRegionMax().x, y = ImGui::GetCursorPosY();  // words of two fonts would sink along the line
     bool first = true;
     for (const auto& [word, value, newer] : marks) {
         const bool known = value > panel.resolution;
@@ -253,15 +254,18 @@ void HistogramView::draw_percentiles(Workspace& ws, const Axis& axis, const Hist
         if (!first) ImGui::SameLine(0, ws.px(16));
         if (!first && ImGui::GetCursorPosX() + width > right) return;  // what is left out is in the chart, and in a wider panel
         first = false;
+        ImGui::SetCursorPosY(y);
         fact(ws, word, says, known ? theme.text : theme.text_faint);
         if (ratio.empty()) continue;
         const Verdict verdict = verdict_of(value, newer, false);
         ImGui::SameLine(0, ws.px(6));
+        ImGui::SetCursorPosY(y);
         text(ws.fonts.mono_small, verdict == Verdict::kBetter ? theme.good : verdict == Verdict::kWorse ? theme.bad : theme.text_faint, ratio);
         if (ImGui::IsItemHovered()) ws.hovered = fmt::format("{} of this run is {} that of the other", word, ratio);
     }
     if (panel.below_resolution == 0) return;
     ImGui::SameLine(0, ws.px(16));
+    ImGui::SetCursorPosY(y);
     fact(ws, fmt::format("below resolution (≤ {:g})", panel.resolution).c_str(), format_count(panel.below_resolution), theme.warn);
 }
 

@@ -1,8 +1,9 @@
-// The histograms: what a context switch cost, how long who was woken waited for a worker, how long coroutines ran and were blocked at once; all workers
-// together on top and one strip a worker below, on one shared axis.
+// The histograms: what a context switch cost, how long who was woken waited for a worker, how long coroutines ran and were blocked at once;
+// all workers together on top and one strip a worker below, on one shared axis.
 //
-// Where there is another run to compare with (run_pair.h), each chart is laid over with that run's as an outline, both as shares of their samples, with
-// marks and percentiles of its own. A range that is dragged over the large chart becomes the filter: a rule about the events that say such lengths.
+// Where there is another run to compare with (run_pair.h), each chart is laid over with that run's as an outline, both as shares of their
+// samples, with marks and percentiles of its own. A range that is dragged over the large chart becomes the filter: a rule about the events
+// that say such lengths.
 //
 // Publishes "histograms.kind.N" (by Measured), "histograms.panel.N", "histograms.panel.large" and "histograms.update". Row model: histogram_model.h.
 //
