@@ -60,7 +60,6 @@ std::uint32_t ChannelDepths::parts_each() const {
 void ChannelDepths::follow(std::shared_ptr<const traces::Replay> replay) {
     if (replay == replay_) return;
     near_.reset();
-    const bool grows = replay_ != nullptr;
     replay_ = std::move(replay);
     const traces::TraceReader& reader = replay_->reader();
     const auto keyframes = reader.keyframes();
@@ -78,9 +77,16 @@ void ChannelDepths::follow(std::shared_ptr<const traces::Replay> replay) {
         if (before != segments_.end()) segment.parts = std::move(before->parts);
         now.push_back(std::move(segment));
     }
-    const bool more = now.size() != segments_.size();
     segments_ = std::move(now);
-    if (!grows || more || known_.empty()) look_around();
+    if (!looked_enough()) look_around();
+}
+
+// A tenth of a trace that grows may go by unseen: whoever is new there is known a little later.
+bool ChannelDepths::looked_enough() const {
+    if (segments_.empty()) return true;
+    if (segments_.front().begin < looked_from_) return false;
+    const std::uint64_t begin = segments_.front().begin, end = segments_.back().begin;
+    return end <= looked_until_ || (end - looked_until_) * 10 <= end - begin;
 }
 
 // Who there is, from looks that are spread over the trace.
@@ -101,6 +107,8 @@ void ChannelDepths::look_around() {
             known.operations = std::max<std::uint64_t>(known.operations, channel.operations);
         }
     }
+    looked_from_ = segments_.empty() ? 0 : segments_.front().begin;
+    looked_until_ = segments_.empty() ? 0 : segments_.back().begin;
     known_.clear();
     for (auto& [identity, known] : seen)
         known_.push_back(std::move(known));
@@ -109,6 +117,11 @@ void ChannelDepths::look_around() {
 }
 
 void ChannelDepths::choose(const std::vector<std::string>& asked, std::size_t busiest) {
+    // Whoever is asked for may be newer than the looks.
+    const bool unknown = std::any_of(asked.begin(), asked.end(), [&](const std::string& text) {
+        return std::none_of(known_.begin(), known_.end(), [&](const Known& row) { return row.text == text; });
+    });
+    if (unknown && !segments_.empty() && looked_until_ < segments_.back().begin) look_around();
     std::vector<Followed> chosen;
     for (const std::string& text : asked) {
         if (chosen.size() >= kFollowedMost) break;

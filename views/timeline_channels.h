@@ -48,7 +48,7 @@ public:
     static constexpr std::size_t kLooks = 8, kFollowedMost = 12, kNearSegments = 4;
     static constexpr std::uint32_t kPartsMost = 256;
 
-    // What the trace holds now. Reads a few keyframes when it holds more than before.
+    // What the trace holds now. Reads a few keyframes when it holds a good deal more than before.
     void follow(std::shared_ptr<const traces::Replay> replay);
     // Whom lanes are for: texts that are asked for, in their order, then the busiest up to that number of them.
     void choose(const std::vector<std::string>& asked, std::size_t busiest);
@@ -73,11 +73,13 @@ private:
     // Of the followed channels, `count` equal parts of [from, to], those known that have a share in the segment; nullopt when cancelled.
     std::optional<Parts> read(const Segment& segment, std::uint64_t from, std::uint64_t to, std::uint32_t count, const traces::Search& search) const;
     void look_around();
+    bool looked_enough() const;
     std::uint32_t parts_each() const;
 
     std::shared_ptr<const traces::Replay> replay_;
     std::vector<Segment> segments_;  // ascending
     std::vector<Known> known_;       // used most first
+    std::uint64_t looked_from_ = 0, looked_until_ = 0;  // ticks, between which the looks were taken
     struct Followed {
         std::size_t known = ~std::size_t{0};  // in known_; none when no look has it
         std::string text;

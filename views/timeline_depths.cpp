@@ -147,7 +147,11 @@ void TimelineView::draw_said(Workspace& ws, const Layout& at, Rect row) {
         } else {
             list->AddQuadFilled({x, middle - radius}, {x + radius, middle}, {x, middle + radius}, {x - radius, middle}, colour);
         }
-        const float next = i + 1 < marks.size() ? std::min(row.x1, axis_.x_of(static_cast<double>(marks[i + 1].at)) - radius) : row.x1;
+        // Up to the next one that is drawn.
+        std::size_t after = i + 1;
+        while (after < marks.size() && std::round(axis_.x_of(static_cast<double>(marks[after].at))) < drawn_to)
+            ++after;
+        const float next = after < marks.size() ? std::min(row.x1, axis_.x_of(static_cast<double>(marks[after].at)) - radius) : row.x1;
         const float room = next - x - radius - ws.px(8);
         if (room < ws.px(kWordsFromUnits)) continue;
         draw_text(list, ws.fonts.small, {x + radius + ws.px(4), std::floor(middle - ws.fonts.small->FontSize / 2)},

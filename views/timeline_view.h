@@ -11,9 +11,10 @@
 //
 // Publishes "timeline.strip", "timeline.ruler", "timeline.lanes", "timeline.worker.N", "timeline.slice.N" (the widest slice that is seen of
 // worker N), "timeline.coroutine.ID", "timeline.channel.NAME", "timeline.said", "timeline.unpin.ID", "timeline.in", "timeline.out",
-// "timeline.fit", "timeline.span.ID" (the widest span seen of a coroutine's lane), "timeline.menu.WHAT" (select, pin, zoom, waker, late), "timeline.late", "timeline.late.close" and
-// "timeline.late.N". What is drawn: timeline_plan.h, made off the frame by timeline_planner.h; which stretch of time: timeline_axis.h. Drawing:
-// timeline_lanes.cpp, timeline_depths.cpp, timeline_arrows.cpp; mouse: timeline_hands.cpp; menu: timeline_menu.cpp.
+// "timeline.fit", "timeline.span.ID" (the widest span seen of a coroutine's lane), "timeline.menu.WHAT" (select, pin, zoom, waker, late),
+// "timeline.late", "timeline.late.close" and "timeline.late.N". What is drawn: timeline_plan.h, made off the frame by timeline_planner.h; which
+// stretch of time: timeline_axis.h. Drawing: timeline_lanes.cpp, timeline_depths.cpp, timeline_arrows.cpp; mouse: timeline_hands.cpp; menu:
+// timeline_menu.cpp.
 //
 // The frame's thread.
 #pragma once
