@@ -283,8 +283,12 @@ void AppSignals::give_up_after_fault() {
         const std::lock_guard hold(lock_);
         if (--running_ <= 0) nobodys.swap(waiting_);
     }
-    for (const Job& job : nobodys)
-        lose(job, "the handler that would have gone on with it has faulted, and again while it ended");
+    const auto hand_on = [](Worker* worker, std::uint32_t, void* jobs) noexcept -> ResumePoint {
+        for (const Job& job : *static_cast<std::deque<Job>*>(jobs))
+            g_app_signals.hand_over(job.signal);
+        return keep_running(*worker);
+    };
+    park(+hand_on, &nobodys);
 }
 
 void AppSignals::stop() {

@@ -59,7 +59,7 @@ public:
     bool notify(const std::shared_ptr<HeldSignal>& signal);
 
     // The running coroutine has run handlers (kPrivateAnswers) until it faulted, and is on a fresh stack now: goes on with what waits; or, where
-    // nothing of the program's may run in it any more, leaves that to others, and loses it where none is.
+    // nothing of the program's may run in it any more, leaves that to others, or hands it over anew where none is.
     void go_on_after_fault();
     void give_up_after_fault();
 

@@ -3,7 +3,6 @@
 #include <cprime/catch_signals.h>
 #include <cprime/channel.h>
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <stdexcept>
@@ -127,7 +126,7 @@ TEST_P(AppSignals, that_nobody_handles_are_counted_as_lost_and_said_when_their_n
     EXPECT_NE(said.find("signal cprime::Tick is lost (1 so far): nobody handles it"), std::string::npos)
         << said;
     EXPECT_NE(said.find("signal cprime::Tick is lost (10 so far)"), std::string::npos) << said;
-    EXPECT_EQ(std::ranges::count(said, '\n'), 2) << said;
+    EXPECT_EQ(said.find(" is lost", said.find("(10 so far)")), std::string::npos) << said;
 }
 
 TEST_P(AppSignals, without_a_handler_of_their_own_go_to_the_one_for_all) {

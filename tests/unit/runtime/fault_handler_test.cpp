@@ -16,6 +16,13 @@
 #include "runtime/signals/app_signals.h"
 #include "runtime/signals/signal_records.h"
 
+#ifdef __SANITIZE_ADDRESS__
+// What frames that a fault has ended own is not freed: the signals and handlers that they held are leaks, as cprime/fault.h says.
+extern "C" const char* __lsan_default_options() {
+    return "detect_leaks=0";
+}
+#endif
+
 namespace cprime {
 namespace {
 
@@ -152,25 +159,24 @@ TEST_P(FaultInHandler, of_faults_is_abandoned_and_not_called_for_that) {
     EXPECT_EQ(called.load(), 1);
 }
 
-// Two handlers of SIGUSR2, one of Tick: all three stacks that handlers may have.
+// Some handlers of SIGRTMIN, one of Tick: all stacks that handlers may have.
 class FaultWithFullPools : public FaultInHandler {
 protected:
     template <typename F>
-    static void fill(F then) {
+    static void fill(unsigned others_most, F then) {
         RuntimeOptions full = options();
-        full.pools = {.signal_slots_max = 1, .emergency_slots = 2};
+        full.pools = {.signal_slots_max = 1, .emergency_slots = others_most};
         run(full, [&] {
             std::atomic<bool> others_may_end{false}, may_fault{false};
-            std::atomic<int> others{0}, ticks{0};
+            std::atomic<unsigned> others{0};
             signals().handle(SIGRTMIN, [&] {
                 ++others;
                 yield_until([&] { return others_may_end.load(); });
             });
-            ASSERT_EQ(sigqueue(getpid(), SIGRTMIN, {}), 0);
-            ASSERT_EQ(sigqueue(getpid(), SIGRTMIN, {}), 0);
-            yield_until([&] { return others == 2; });
+            for (unsigned i = 0; i < others_most; ++i)
+                ASSERT_EQ(sigqueue(getpid(), SIGRTMIN, {}), 0);
+            yield_until([&] { return others == others_most; });
             signals().handle<Tick>([&](const Tick& tick) {
-                ++ticks;
                 if (tick.number > 0) return;
                 const auto later = defer([&tick] {
                     if (tick.number < 0) fault();
@@ -187,7 +193,7 @@ protected:
                 });
                 may_fault = true;
             });
-            EXPECT_EQ(signals().count(SIGRTMIN).finished, 2U);
+            EXPECT_EQ(signals().count(SIGRTMIN).finished, others_most);
         });
     }
 };
@@ -198,7 +204,7 @@ INSTANTIATE_TEST_SUITE_P(Workers, FaultWithFullPools,
 
 TEST_P(FaultWithFullPools, goes_on_with_the_signals_that_waited_for_its_stack) {
     static_cast<void>(said([] {
-        fill([](auto let_it_fault) {
+        fill(2, [](auto let_it_fault) {
             for (int i = 0; i < 20; ++i)
                 EXPECT_TRUE(notify(Tick{i}));
             EXPECT_EQ(signals().count<Tick>().delivered, 1U);
@@ -211,9 +217,23 @@ TEST_P(FaultWithFullPools, goes_on_with_the_signals_that_waited_for_its_stack) {
     }));
 }
 
-TEST_P(FaultWithFullPools, and_again_while_it_ends_loses_those_that_waited_and_says_so) {
+TEST_P(FaultWithFullPools, and_again_while_it_ends_hands_them_over_anew) {
+    static_cast<void>(said([] {
+        fill(30, [](auto let_it_fault) {  // a stack for each, however late others give theirs back
+            EXPECT_TRUE(notify(Tick{-1}));
+            for (int i = 1; i < 20; ++i)
+                EXPECT_TRUE(notify(Tick{i}));
+            EXPECT_EQ(signals().count<Tick>().delivered, 1U);
+            let_it_fault();
+            yield_until([] { return signals().count<Tick>().finished == 20; });
+            expect_counts(signals().count<Tick>(), 20, 1);
+        });
+    }));
+}
+
+TEST_P(FaultWithFullPools, and_again_without_a_stack_for_that_loses_those_that_waited_and_says_so) {
     const std::string text = said([] {
-        fill([](auto let_it_fault) {
+        fill(2, [](auto let_it_fault) {
             EXPECT_TRUE(notify(Tick{-1}));
             for (int i = 1; i < 20; ++i)
                 EXPECT_TRUE(notify(Tick{i}));
@@ -226,8 +246,9 @@ TEST_P(FaultWithFullPools, and_again_while_it_ends_loses_those_that_waited_and_s
             EXPECT_EQ(counts.failed, 1U);
         });
     });
-    EXPECT_THAT(text,
-                HasSubstr("signal cprime::Tick is lost (1 so far): the handler that would have gone on"));
+    EXPECT_THAT(
+        text,
+        HasSubstr("signal cprime::Tick is lost (1 so far): there is no stack for a coroutine to handle it"));
 }
 
 }  // namespace
