@@ -20,15 +20,17 @@ using nlohmann::json;
 
 // So many chances that one arm took, and another none of: no accident.
 constexpr std::uint64_t kChancesMin = 16;
-// Of arms that are ready one is drawn, each as likely as the others: with 32 arms one that is always ready happens one time in 32.
-constexpr std::uint64_t kPassedOverMost = 32;
+// Of arms that are ready one is drawn, each as likely as the others: one of n that is always ready is drawn one time in n. One that is drawn
+// eight times less often, where it should have been drawn kChancesMin times by then, is no accident: chance does that to one arm in sixty thousand.
+constexpr std::uint64_t kUnluckyTimes = 8;
 
 ArmLuck luck_of(const SelectImage& select, std::uint32_t arm) {
     const std::uint64_t fired = select.fired[arm], passed = select.passed_over[arm];
     std::uint64_t all = 0;
     for (const std::uint64_t count : select.fired)
         all += count;
-    if (passed >= kChancesMin && passed / kPassedOverMost >= fired) return ArmLuck::kStarves;
+    const std::uint64_t arms = std::max<std::uint64_t>(1, select.arms);
+    if (passed >= kChancesMin * arms && passed / (kUnluckyTimes * arms) >= fired) return ArmLuck::kStarves;
     if (fired != 0) return ArmLuck::kFires;
     return all >= kChancesMin ? ArmLuck::kNeverReady : ArmLuck::kNotYet;
 }

@@ -95,6 +95,9 @@ class Lints(unittest.TestCase):
         self.assertIn("small", [piece["text"] for piece in finding["evidence"]])
         self.near_miss("pool-near")
 
+    def test_arms_that_are_always_ready_and_drawn_by_chance_do_not_starve(self):
+        self.near_miss("arms-near")
+
     def test_mutes_take_findings_out_and_the_exit_code_with_them(self):
         with harness.started(harness.DEMO, "--seconds", 60, "--swarm", 50, "--deadlock") as demo:
             harness.wait_until(lambda: harness.attachable(demo.pid), what="the demo being attachable")

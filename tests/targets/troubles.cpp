@@ -18,6 +18,7 @@
 //   idle-near   the same six, but each pauses between: nobody stands in line
 //   pool        a spawn that waits for a stack slot, since four that are asleep have all there are
 //   pool-near   the same, but whoever has one ends soon
+//   arms-near   a select of four arms that are always ready, of which chance draws one
 #include <cprime/cprime.h>
 
 #include <atomic>
@@ -154,6 +155,22 @@ void pool(Handles& all, bool near) {
     }));
 }
 
+// Each item that is taken is put back before the next select.
+void arms(Handles& all) {
+    all.push_back(cprime::spawn("chooser", [] {
+        cprime::Channel<int> a("a", 1), b("b", 1), c("c", 1), d("d", 1);
+        cprime::Channel<int>* const channels[] = {&a, &b, &c, &d};
+        for (cprime::Channel<int>* channel : channels)
+            (void)channel->send(1);
+        for (int item = 0; !g_over; cprime::yield()) {
+            const auto fired = cprime::select(cprime::on_receive(a, item), cprime::on_receive(b, item), cprime::on_receive(c, item),
+                                              cprime::on_receive(d, item));
+            if (!fired) return;
+            (void)channels[fired.arm]->send(1);
+        }
+    }));
+}
+
 int be_in_trouble(const std::string& which, int duration_s) {
     const auto until = Clock::now() + seconds(duration_s);
     const bool near = which.ends_with("-near");
@@ -169,6 +186,7 @@ int be_in_trouble(const std::string& which, int duration_s) {
     if (what == "orphan") orphan(all, near);
     if (what == "idle") idle(all, near);
     if (what == "pool") pool(all, near);
+    if (what == "arms") arms(all);
     cprime::sleep_for(until - Clock::now());
     g_over = true;
     for (auto& handle : all)

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "traces/analysis.h"
 #include "traces/awaited.h"
@@ -78,6 +79,27 @@ TEST(SelectStat, a_select_says_where_it_stands_what_its_arms_do_and_who_waits) {
     EXPECT_EQ(rows[0].arms[2].channel, "");
     EXPECT_EQ(rows[0].arms[3].does, "timeout");
     EXPECT_EQ(rows[0].arms[3].fired, 3U);
+}
+
+// All arms are always ready, and one is drawn by chance: asked after each of the first thousands of draws, none of them ever starves.
+TEST(SelectStat, where_chance_draws_nobody_starves_however_many_arms_there_are) {
+    Names names;
+    for (const std::uint32_t arms : {2U, 8U, 32U}) {
+        inspect::StateImage state = program();
+        inspect::SelectImage& select = state.selects[0];
+        select.arms = arms;
+        select.other_arm = 0;
+        select.fired = {};
+        select.passed_over = {};
+        std::mt19937 chance(arms);
+        for (int draw = 0; draw < 4000; ++draw) {
+            const auto drawn = static_cast<std::uint32_t>(chance() % arms);
+            for (std::uint32_t arm = 0; arm < select.fired.size(); ++arm)
+                ++(arm == drawn ? select.fired : select.passed_over)[arm];
+            for (const SelectArmStat& arm : select_stats(names, state)[0].arms)
+                ASSERT_NE(arm.luck, ArmLuck::kStarves) << arms << " arms, draw " << draw;
+        }
+    }
 }
 
 TEST(SelectStat, an_arm_that_is_ready_and_hardly_ever_drawn_starves_and_one_without_chances_does_not) {
