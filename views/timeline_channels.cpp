@@ -74,7 +74,10 @@ void ChannelDepths::follow(std::shared_ptr<const traces::Replay> replay) {
         const auto before = std::find_if(segments_.begin(), segments_.end(), [&](const Segment& old) {
             return old.begin == segment.begin && old.end == segment.end;
         });
-        if (before != segments_.end()) segment.parts = std::move(before->parts);
+        if (before != segments_.end()) {
+            segment.parts = std::move(before->parts);
+            segment.at_end = std::move(before->at_end);
+        }
         now.push_back(std::move(segment));
     }
     segments_ = std::move(now);
@@ -138,31 +141,50 @@ void ChannelDepths::choose(const std::vector<std::string>& asked, std::size_t bu
     followed_ = std::move(chosen);
 }
 
-std::optional<ChannelDepths::Parts> ChannelDepths::read(const Segment& segment, std::uint64_t from, std::uint64_t to, std::uint32_t count,
-                                                        const traces::Search& search) const {
+const ChannelDepths::AtEnd* ChannelDepths::before(std::size_t segment) const {
+    if (segment == 0 || !segments_[segment - 1].at_end.has_value() || segments_[segment - 1].end != segments_[segment].begin) return nullptr;
+    const AtEnd& there = *segments_[segment - 1].at_end;
+    const bool all = std::all_of(followed_.begin(), followed_.end(), [&](const Followed& row) {
+        return row.known == ~std::size_t{0} || there.count(known_[row.known].identity) != 0;
+    });
+    return all ? &there : nullptr;
+}
+
+std::optional<ChannelDepths::Parts> ChannelDepths::read(const Segment& segment, const AtEnd* before, std::uint64_t from, std::uint64_t to,
+                                                        std::uint32_t count, const traces::Search& search, std::optional<AtEnd>* at_end) const {
     const traces::TraceReader& reader = replay_->reader();
-    const auto state = reader.read_keyframe_rows(reader.chunks()[segment.keyframe]);
     std::map<std::uint64_t, Follower> followers;
     std::unordered_map<std::uint32_t, Follower*> by_record;
     for (const Followed& row : followed_) {
         if (row.known == ~std::size_t{0}) continue;
         followers[known_[row.known].identity].columns.resize(count);
     }
-    if (!state.ok()) {  // nothing is known of it then, and is not asked again
-        Parts nothing;
-        for (auto& [identity, follower] : followers)
-            nothing[identity] = std::move(follower.columns);
-        return nothing;
-    }
-    for (const inspect::ChannelImage& channel : state->channels) {
-        const auto found = followers.find(channel.identity);
-        if (found == followers.end()) continue;
-        Follower& follower = found->second;
-        follower.index = channel.index;
-        follower.length = channel.length;
-        follower.operations = channel.operations;
-        follower.knows_operations = true;
-        by_record[channel.index] = &follower;
+    std::uint64_t feed_from = segment.begin + 1;
+    if (before != nullptr) {
+        for (auto& [identity, follower] : followers) {
+            follower.index = before->at(identity).index;
+            follower.length = before->at(identity).length;
+            if (follower.index != wire::kNone) by_record[follower.index] = &follower;
+        }
+    } else {
+        const auto state = reader.read_keyframe_rows(reader.chunks()[segment.keyframe]);
+        if (!state.ok()) {  // nothing is known of it then, and is not asked again
+            Parts nothing;
+            for (auto& [identity, follower] : followers)
+                nothing[identity] = std::move(follower.columns);
+            return nothing;
+        }
+        feed_from = state->read_begin_ticks;
+        for (const inspect::ChannelImage& channel : state->channels) {
+            const auto found = followers.find(channel.identity);
+            if (found == followers.end()) continue;
+            Follower& follower = found->second;
+            follower.index = channel.index;
+            follower.length = channel.length;
+            follower.operations = channel.operations;
+            follower.knows_operations = true;
+            by_record[channel.index] = &follower;
+        }
     }
     const double part_ticks = std::max(1.0, static_cast<double>(to - from) / count);
     const std::uint64_t first_ticks = std::max(from, segment.begin), last_ticks = std::min(to, segment.end);
@@ -177,7 +199,7 @@ std::optional<ChannelDepths::Parts> ChannelDepths::read(const Segment& segment, 
         follower.columns[follower.at].most = follower.now();
     }
     std::uint64_t events = 0;
-    traces::EventFeed feed(reader, state->read_begin_ticks, last_ticks);
+    traces::EventFeed feed(reader, feed_from, last_ticks);
     feed.for_each([&](const wire::DecodedEvent& event, const traces::RingCount&) {
         if (++events % kEventsBetweenQuestions == 0 && !search.wanted()) return false;
         switch (event.type) {
@@ -220,6 +242,10 @@ std::optional<ChannelDepths::Parts> ChannelDepths::read(const Segment& segment, 
     Parts parts;
     for (auto& [identity, follower] : followers) {
         follower.reach(part_of(last_ticks) + 1);
+        if (at_end != nullptr && feed.losses().empty()) {
+            if (!at_end->has_value()) at_end->emplace();
+            (**at_end)[identity] = {follower.index, follower.length};
+        }
         parts[identity] = std::move(follower.columns);
     }
     return parts;
@@ -233,10 +259,12 @@ bool ChannelDepths::advance(TimeRange range, std::chrono::steady_clock::time_poi
                });
     };
     for (const bool near : {true, false}) {
-        for (Segment& segment : segments_) {
+        for (std::size_t i = 0; i < segments_.size(); ++i) {
+            Segment& segment = segments_[i];
             const bool in_range = segment.end >= from && segment.begin <= to;
             if (in_range != near || knows(segment)) continue;
-            auto parts = read(segment, segment.begin, segment.end, parts_each(), search);
+            segment.at_end.reset();
+            auto parts = read(segment, before(i), segment.begin, segment.end, parts_each(), search, &segment.at_end);
             if (!parts.has_value()) return true;
             segment.parts = std::move(parts);
             if (std::chrono::steady_clock::now() >= deadline) return true;
@@ -267,13 +295,14 @@ std::optional<std::vector<ChannelLane>> ChannelDepths::lanes(TimeRange range, do
     const std::uint64_t from = replay_->ticks_of(range.begin), to = replay_->ticks_of(range.end);
     const auto touches = [&](const Segment& segment) { return segment.end > from && segment.begin < to; };
     const bool near = static_cast<std::size_t>(std::count_if(segments_.begin(), segments_.end(), touches)) <= kNearSegments;
-    for (const Segment& segment : segments_) {
+    for (std::size_t i = 0; i < segments_.size(); ++i) {
+        const Segment& segment = segments_[i];
         if (!touches(segment)) continue;
         // Near by, parts are the columns; far out they are those of the segment, and a column ends with the part that its end lies in.
         std::optional<Parts> finer;
         if (near && !followed_.empty()) {
             const auto end = range.begin + static_cast<traces::TimeNs>(pixel_ns * static_cast<double>(columns));
-            finer = read(segment, from, std::max(from + 1, replay_->ticks_of(end)), static_cast<std::uint32_t>(columns), search);
+            finer = read(segment, before(i), from, std::max(from + 1, replay_->ticks_of(end)), static_cast<std::uint32_t>(columns), search, nullptr);
             if (!finer.has_value()) return std::nullopt;
         }
         const std::optional<Parts>& parts = finer.has_value() ? finer : segment.parts;

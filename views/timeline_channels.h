@@ -2,6 +2,7 @@
 //
 //   keyframe ──▶ segment up to the next one: of each followed channel kParts parts, the most that lay in it and what lay there last
 //   a stretch of few segments ──▶ the same by pixels, from their events
+//   a segment behind one that was read without a loss goes on from there: keyframes are large
 //
 // A segment is read from the state at its keyframe and the events behind it, so what a lane says is what lay in the channel, not a sum since the
 // beginning; what is known of a segment stays while the trace grows. Followed are those asked for and, of the buffered ones, those that were used
@@ -65,13 +66,23 @@ private:
         std::uint64_t operations = 0;
     };
     using Parts = std::map<std::uint64_t, std::vector<DepthColumn>>;  // by identity
+    struct Lying {  // what lay in a channel at some time, and which record it has
+        std::uint32_t index = wire::kNone;
+        std::int64_t length = 0;
+    };
+    using AtEnd = std::map<std::uint64_t, Lying>;  // by identity
     struct Segment {
         std::uint32_t keyframe = 0;               // position in reader().chunks()
         std::uint64_t begin = 0, end = 0;         // ticks
         std::optional<Parts> parts;
+        std::optional<AtEnd> at_end;  // where no event was lost on the way
     };
     // Of the followed channels, `count` equal parts of [from, to], those known that have a share in the segment; nullopt when cancelled.
-    std::optional<Parts> read(const Segment& segment, std::uint64_t from, std::uint64_t to, std::uint32_t count, const traces::Search& search) const;
+    // `before`: what lay there when the segment began, which saves its keyframe; null = the keyframe says it. `at_end` may be null.
+    std::optional<Parts> read(const Segment& segment, const AtEnd* before, std::uint64_t from, std::uint64_t to, std::uint32_t count,
+                              const traces::Search& search, std::optional<AtEnd>* at_end) const;
+    // What the segment before it ended with, of all that are followed; else null.
+    const AtEnd* before(std::size_t segment) const;
     void look_around();
     bool looked_enough() const;
     std::uint32_t parts_each() const;
