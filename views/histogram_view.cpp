@@ -84,8 +84,8 @@ void HistogramView::draw(Workspace& ws) {
         empty_state(ws, "No histograms yet", "They appear with the first look at the program.");
         return;
     }
+    draw_head(ws);  // may change what is shown
     const std::vector<HistogramPanel>& panels = model->of(measured());
-    draw_head(ws);
     if (panels.empty() || !panels.front().measured) {
         say_nothing(ws);
         return;
