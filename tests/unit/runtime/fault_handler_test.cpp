@@ -166,13 +166,13 @@ protected:
     static void fill(unsigned others_most, F then) {
         RuntimeOptions full = options();
         full.pools = {.signal_slots_max = 1, .emergency_slots = others_most};
+        std::atomic<bool> others_may_end{false}, may_fault{false};
+        std::atomic<unsigned> others{0};
+        full.signals.handle(SIGRTMIN, [&] {
+            ++others;
+            yield_until([&] { return others_may_end.load(); });
+        });
         run(full, [&] {
-            std::atomic<bool> others_may_end{false}, may_fault{false};
-            std::atomic<unsigned> others{0};
-            signals().handle(SIGRTMIN, [&] {
-                ++others;
-                yield_until([&] { return others_may_end.load(); });
-            });
             for (unsigned i = 0; i < others_most; ++i)
                 ASSERT_EQ(sigqueue(getpid(), SIGRTMIN, {}), 0);
             yield_until([&] { return others == others_most; });
