@@ -180,10 +180,13 @@ ResumePoint end_faulted(Worker* worker, std::uint32_t index, void* argument) noe
     return worker->current;
 }
 
+namespace {
+// Written before anybody can fault: several workers may at once.
+const wire::SavedFrame g_end_of_stack = {0, 0, 0, 0, 0, 0, 0, reinterpret_cast<std::uint64_t>(&cprime_trampoline)};
+}  // namespace
+
 const wire::SavedFrame* end_of_stack() {
-    static wire::SavedFrame frame{};
-    frame.return_address = reinterpret_cast<std::uint64_t>(&cprime_trampoline);
-    return &frame;
+    return &g_end_of_stack;
 }
 
 void leave_in_grave(std::uint32_t index) {
