@@ -4,7 +4,9 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "cprime/runtime.h"
 #include "runtime/entry/runtime_state.h"
+#include "runtime/signals/faults.h"
 
 namespace cprime::detail {
 namespace {
@@ -18,6 +20,9 @@ struct Waiting {
     WaitingThread* first = nullptr;
 };
 
+// Of this thread, which is in run().
+thread_local const SignalsHeld* g_held = nullptr;
+
 Waiting& waiting() {
     static Waiting one;
     return one;
@@ -25,11 +30,27 @@ Waiting& waiting() {
 
 }  // namespace
 
+SignalsHeld::SignalsHeld() noexcept : outer_(g_held) {
+    sigset_t all;
+    sigfillset(&all);
+    for (const int fault : kFaultNumbers)
+        sigdelset(&all, fault);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+    g_held = this;
+}
+
+SignalsHeld::~SignalsHeld() {
+    g_held = outer_;
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
 WaitingThread::WaitingThread() {
     pthread_sigmask(SIG_SETMASK, nullptr, &mask_before_);
     Waiting& all = waiting();
     const std::lock_guard<std::mutex> hold(all.lock);
-    pthread_sigmask(SIG_BLOCK, &all.blocked, nullptr);
+    sigset_t mask = all.blocked;
+    sigorset(&mask, &mask, g_held != nullptr ? &g_held->before_ : &mask_before_);
+    pthread_sigmask(SIG_SETMASK, &mask, nullptr);
     followed_ = all.told;
     next_ = all.first;
     all.first = this;

@@ -27,11 +27,13 @@
 // A value that cannot be used is one sentence on stderr and exit code 2.
 //
 // While a Runtime lives faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT) are handled on alternate stacks, to name the coroutine
-// (cprime/fault.h); those of other threads go to whoever handled them before. Workers block all signals but faults. A forked child may exec or
-// exit: any call into the runtime ends it with one sentence.
+// (cprime/fault.h); those of other threads go to whoever handled them before. Workers block all signals but faults and SIGPIPE. A forked
+// child may exec or exit: any call into the runtime ends it with one sentence.
 //
 // Thread: make, run and destroy a Runtime on one thread that is no worker. Tested in tests/unit/runtime/runtime_test.cpp.
 #pragma once
+
+#include <signal.h>
 
 #include <chrono>
 #include <concepts>
@@ -100,7 +102,22 @@ struct RuntimeOptions {
 
 namespace detail {
 struct RuntimeState;
-}
+
+// The thread takes no signals, faults apart: from before run()'s function can name any until the thread waits, and blocks those that were named. On
+// that thread's stack.
+class SignalsHeld {
+public:
+    SignalsHeld() noexcept;
+    ~SignalsHeld();
+    SignalsHeld(const SignalsHeld&) = delete;
+    SignalsHeld& operator=(const SignalsHeld&) = delete;
+
+private:
+    friend class WaitingThread;
+    sigset_t before_{};
+    const SignalsHeld* outer_;
+};
+}  // namespace detail
 
 class Runtime {
 public:
@@ -116,6 +133,7 @@ public:
     // May be called again afterwards.
     template <typename F>
     std::invoke_result_t<std::decay_t<F>&> run(F&& function, Place place = CPRIME_HERE) {
+        const detail::SignalsHeld held;
         auto handle = spawn({.name = "main", .size_class = options_.main_size_class},
                             std::forward<F>(function), place);
         wait();
