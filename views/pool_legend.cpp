@@ -12,7 +12,8 @@ namespace coroscope::views {
 namespace {
 
 constexpr float kScaleUnits = 160;  // how long a scale is drawn
-// Of the panel in the colour of who waits: most do, and that is no alarm. Who runs or could stands out.
+// Of the panel in the colour of who waits: most do, and that is no alarm. Who runs or could stands out. Not on a light panel: to whoever sees
+// no red, or no blue, they would become the colours of who runs, or of signals.
 constexpr float kWaitingQuieter = 0.3F;
 
 bool is_waiting(Look look) {
@@ -30,8 +31,9 @@ Mark mark_of_kind(std::uint8_t shade) {
 CellPalette PoolView::palette(const Theme& theme, PoolMode mode) {
     CellPalette colours{};
     if (mode == PoolMode::kState) {
+        const float quieter = theme.dark ? kWaitingQuieter : 0;
         for (std::size_t i = 0; i < kLooksCount; ++i)
-            colours[i] = is_waiting(static_cast<Look>(i)) ? mix(theme.looks[i], theme.panel, kWaitingQuieter) : theme.looks[i];
+            colours[i] = is_waiting(static_cast<Look>(i)) ? mix(theme.looks[i], theme.panel, quieter) : theme.looks[i];
     } else {
         colours[0] = theme.look(Look::kFree);
         colours[kShadeUnowned] = theme.look(Look::kUnowned);

@@ -47,6 +47,8 @@ public:
     void toggle_ranked() { ranked_ = !ranked_; }
     // Lists the owners of the selected slot's pool, or of the first; again: lets go of the band.
     void toggle_band(Workspace& ws);
+    // The colour of each byte of cells (fill_cells()).
+    static CellPalette palette(const Theme& theme, PoolMode mode);
 
 private:
     static constexpr float kDragUnits = 4;         // a movement of less is no drag
@@ -67,7 +69,6 @@ private:
         PoolMode painted_mode = PoolMode::kState;
     };
 
-    static CellPalette palette(const Theme& theme, PoolMode mode);
     Mark mark_at(const PoolRow& pool, std::uint64_t position) const;
     void draw_head(Workspace& ws, const PoolModel& model);
     void draw_modes(Workspace& ws, float end);

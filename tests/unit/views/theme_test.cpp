@@ -9,6 +9,8 @@
 #include <cmath>
 #include <string>
 
+#include "views/pool_view.h"
+
 namespace coroscope::views {
 namespace {
 
@@ -122,6 +124,22 @@ TEST(Theme, two_states_never_look_alike_to_whoever_sees_fewer_colours) {
                 for (std::size_t b = a + 1; b < kLooksCount; ++b) {
                     EXPECT_GE(distance(oklab(theme->looks[a], vision), oklab(theme->looks[b], vision)), vision.apart)
                         << theme->name << ", " << vision.name << ": " << look_name(static_cast<Look>(a)) << " and "
+                        << look_name(static_cast<Look>(b));
+                }
+            }
+        }
+    }
+}
+
+// Who waits is quieter there.
+TEST(Theme, two_states_never_look_alike_in_the_heatmap_either) {
+    for (const Theme* theme : all_themes()) {
+        const CellPalette cells = PoolView::palette(*theme, PoolMode::kState);
+        for (const Vision& vision : kVisions) {
+            for (std::size_t a = 0; a < kLooksCount; ++a) {
+                for (std::size_t b = a + 1; b < kLooksCount; ++b) {
+                    EXPECT_GE(distance(oklab(cells[a], vision), oklab(cells[b], vision)), 0.65 * vision.apart)
+                        << theme->name << ", " << vision.name << ": " << look_name(static_cast<Look>(a)) << ", "
                         << look_name(static_cast<Look>(b));
                 }
             }
