@@ -149,6 +149,8 @@ Model::Place Model::advance(Coroutine& coroutine, std::uint32_t sequence, std::u
 void Model::spawn(const wire::DecodedEvent& event, wire::RingOwner owner, std::uint32_t owner_index) {
     Coroutine& coroutine = coroutines_[event.object];
     const std::uint32_t sequence = wire::spawn_sequence(event);
+    // History that the keyframe has already forgotten: a record says that it is in use before its spawn is stamped (spawn_commit).
+    if (!coroutine.sequence_known && !coroutine.in_use && event.tsc < keyframe_begin_ticks_) return;
     if (!coroutine.sequence_known) {
         coroutine.base = coroutine.top = sequence - 2;
         coroutine.sequence_known = true;

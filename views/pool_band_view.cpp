@@ -27,7 +27,8 @@ float PoolView::below_height(const Workspace& ws) {
     const float room = ImGui::GetContentRegionAvail().y;
     float height = 0;
     if (band_.has_value()) height += ws.px(room < ws.px(kBandRoomUnits) ? kBandLowUnits : kBandUnits);
-    strip_shown_ = !ws.run_series.series().empty() && room - height > ws.px(kStripRoomUnits);
+    // Its room is kept from the first look on: what lies above does not move when there is something to show.
+    strip_shown_ = ws.info.kind != traces::SessionKind::kCore && room - height > ws.px(kStripRoomUnits);
     if (strip_shown_) height += ws.px(kStripUnits + kStripAxisUnits + 8);
     return height;
 }
@@ -40,6 +41,11 @@ void PoolView::draw_below(Workspace& ws, const PoolModel& model) {
 // All slots in use over the time of the run: a click goes to that time, a drag selects a range.
 void PoolView::draw_strip(Workspace& ws) {
     const OverviewSeries& series = ws.run_series.series();
+    const float whole = ws.px(kStripUnits + kStripAxisUnits + 8);
+    if (series.empty()) {
+        ImGui::Dummy({1, whole});
+        return;
+    }
     std::vector<float> used(series.parts);
     for (const std::vector<float>& row : series.used) {
         for (std::size_t i = 0; i < row.size(); ++i)
@@ -66,7 +72,7 @@ void PoolView::draw_strip(Workspace& ws) {
         ws.hovered = fmt::format("at {}: {} stack slots used, at most {} at once", format_time(*hovered), format_count(slots),
                                  format_count(static_cast<std::uint64_t>(highest_of(used, 0) + 0.5F)));
     }
-    ImGui::SetCursorScreenPos({at.x, at.y + ws.px(kStripUnits + kStripAxisUnits + 8)});
+    ImGui::SetCursorScreenPos({at.x, at.y + whole});
 }
 
 // Its list takes room from the grids: their cells stay as they are, so that the band stays where it was spanned.
@@ -170,24 +176,31 @@ void PoolView::draw_owners(Workspace& ws, const BandModel& band) {
     ImGui::PopStyleVar();
 }
 
-// Takes the mouse over a grid: a click selects the slot, a drag spans the rubber band. True: it was a click.
-bool PoolView::take_band(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell) {
+// Takes the mouse over a grid: a click selects the slot that was pressed, a drag spans the rubber band.
+void PoolView::take_band(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell) {
+    if (drawn.grid.rows == 0) return;
+    const auto size = static_cast<float>(cell);
+    const auto column = [&](float x) {
+        return static_cast<std::uint32_t>(std::clamp((x - drawn.rect.x0) / size, 0.0F, static_cast<float>(drawn.grid.columns - 1)));
+    };
+    const auto row = [&](float y) {
+        return static_cast<std::uint32_t>(std::clamp((y - drawn.rect.y0) / size, 0.0F, static_cast<float>(drawn.grid.rows - 1)));
+    };
     const ImGuiIO& io = ImGui::GetIO();
     const ImVec2 pressed = io.MouseClickedPos[ImGuiMouseButton_Left];
-    const bool dragged = std::max(std::abs(io.MousePos.x - pressed.x), std::abs(io.MousePos.y - pressed.y)) >= kDragUnits * ws.scale;
+    if (ImGui::IsItemActivated()) {  // now: cells may be larger when it is let go
+        const std::uint64_t position = drawn.grid.first_position(column(pressed.x), row(pressed.y));
+        pressed_ = position < pool.slots() ? std::optional<SlotId>({pool.pool, pool.slot_at(position)}) : std::nullopt;
+    }
     const bool released = ImGui::IsItemDeactivated();
-    if ((ImGui::IsItemActive() || released) && dragged && drawn.grid.rows != 0) {
-        const auto size = static_cast<float>(cell);
-        const auto column = [&](float x) {
-            return static_cast<std::uint32_t>(std::clamp((x - drawn.rect.x0) / size, 0.0F, static_cast<float>(drawn.grid.columns - 1)));
-        };
-        const auto row = [&](float y) {
-            return static_cast<std::uint32_t>(std::clamp((y - drawn.rect.y0) / size, 0.0F, static_cast<float>(drawn.grid.rows - 1)));
-        };
+    if (!ImGui::IsItemActive() && !released) return;
+    const bool dragged = std::max(std::abs(io.MousePos.x - pressed.x), std::abs(io.MousePos.y - pressed.y)) >= kDragUnits * ws.scale;
+    if (dragged) {
         spanned_ = band_between(pool.pool, drawn.grid, column(pressed.x), row(pressed.y), column(io.MousePos.x), row(io.MousePos.y));
         if (released) keep_band(*std::exchange(spanned_, std::nullopt));
+    } else if (released && pressed_.has_value()) {
+        ws.select_slot(*pressed_);
     }
-    return released && !dragged;
 }
 
 void PoolView::draw_band_frame(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell) {

@@ -280,7 +280,7 @@ void PoolView::draw_pool(Workspace& ws, const PoolRow& pool, int cell, float wid
         {std::max(1.0F, drawn.rect.x1 - drawn.rect.x0), std::max(1.0F, drawn.rect.y1 - drawn.rect.y0)});
     publish_item(ws, fmt::format("pools.grid.{}", pool.pool));
     const bool hovered = ImGui::IsItemHovered();
-    const bool clicked = take_band(ws, pool, drawn, cell);
+    take_band(ws, pool, drawn, cell);
     place(pool, drawn, cell);
     if (drawn.rows.first != drawn.rows.last) {
         upload(ws, pool, drawn);
@@ -296,13 +296,6 @@ void PoolView::draw_pool(Workspace& ws, const PoolRow& pool, int cell, float wid
     draw_selected(ws, pool, drawn, cell);
     draw_band_frame(ws, pool, drawn, cell);
     if (hovered) hover(ws, pool, drawn, cell);
-    if (clicked) {
-        const ImVec2 mouse = ImGui::GetIO().MousePos;
-        const auto column = static_cast<std::uint32_t>(std::max(0.0F, mouse.x - drawn.rect.x0) / size);
-        const auto row = static_cast<std::uint32_t>(std::max(0.0F, mouse.y - drawn.rect.y0) / size);
-        const std::uint64_t position = drawn.grid.first_position(column, row);
-        if (position < pool.slots()) ws.select_slot({pool.pool, pool.slot_at(position)});
-    }
     ImGui::SetCursorPosY(ImGui::GetCursorPosY() + ws.px(kGapUnits - 4));
 }
 

@@ -83,7 +83,7 @@ private:
     void drop_band();
     void draw_band(Workspace& ws, const PoolModel& model);
     void draw_owners(Workspace& ws, const BandModel& band);
-    bool take_band(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell);
+    void take_band(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell);
     void draw_band_frame(Workspace& ws, const PoolRow& pool, const Drawn& drawn, int cell);
     void draw_pool(Workspace& ws, const PoolRow& pool, int cell, float width);
     void draw_pool_head(Workspace& ws, const PoolRow& pool, float width);
@@ -107,6 +107,7 @@ private:
     bool strip_shown_ = false;  // in this frame: there is room for it, and something to show
     std::optional<PoolBand> band_;
     std::optional<PoolBand> spanned_;  // while the mouse is down
+    std::optional<SlotId> pressed_;    // the same: the slot where it went down
     bool fits_without_band_ = false;   // the cells are as large as before there was a band
     Computed<BandKey, BandModel> band_model_;
     std::map<std::uint8_t, Drawn> drawn_;

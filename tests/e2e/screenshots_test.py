@@ -62,7 +62,8 @@ class Screenshots(unittest.TestCase):
         pictures = make.make(folder, ["trace"], ["small"], ["light"])
         views = make.names_of_views()
         self.assertGreaterEqual(len(views), 24)
-        self.assertEqual(sorted(pictures), sorted(f"{view}.trace.light.small.png" for view in views))
+        modes = ["pools-band", *(f"pools-{mode}" for mode in make.POOL_MODES[1:])]
+        self.assertEqual(sorted(pictures), sorted(f"{name}.trace.light.small.png" for name in [*views, *modes]))
         for name in pictures:
             size, kinds = size_and_bytes(os.path.join(folder, name))
             self.assertEqual(size, (1280, 800), name)

@@ -181,5 +181,22 @@ TEST(Model, an_effect_stamped_just_before_its_cause_changes_nothing) {
     }
 }
 
+// Its resume and its end came with another ring, before the keyframe.
+TEST(Model, a_spawn_that_comes_behind_a_keyframe_which_has_forgotten_its_coroutine_brings_it_not_back) {
+    const inspect::StateImage keyframe = SyntheticProgram(1).truth();
+    ASSERT_EQ(keyframe.coroutine_at(7), nullptr);
+    for (const bool history : {true, false}) {
+        const std::uint64_t when = history ? keyframe.read_begin_ticks - 1 : keyframe.read_end_ticks + 1;
+        wire::DecodedEvent spawned = event(wire::EventType::kSpawn, when, 7, 3);
+        spawned.ext48[0] = 99;
+        spawned.ext64[0] = 5;
+        spawned.ext64[1] = wire::make_word1(wire::kNone, 42);
+        Model model(keyframe);
+        model.apply(spawned, wire::RingOwner::kWorker, 0);
+        const inspect::StateImage state = model.finish(keyframe.read_end_ticks + 100, nullptr);
+        EXPECT_EQ(state.coroutine_at(7) == nullptr, history);
+    }
+}
+
 }  // namespace
 }  // namespace coroscope::traces
