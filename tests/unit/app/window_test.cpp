@@ -45,7 +45,8 @@ TEST_F(WindowTest, the_heatmap_shows_as_many_cells_of_a_colour_as_there_are_slot
     ASSERT_LT(side, 5U) << "no lines between cells at this size";
     const auto& pool = dumped["views"]["pools"]["pools"][2];
     const auto channel = pool["looks"]["on a channel"].get<std::size_t>();
-    const auto colour = views::PoolView::palette(*views::find_theme("dark"), views::PoolMode::kState)[static_cast<std::size_t>(views::Look::kChannel)];
+    const views::CellPalette colours = views::PoolView::palette(*views::find_theme("dark"), views::PoolMode::kState);
+    const std::uint32_t colour = colours[static_cast<std::size_t>(views::Look::kChannel)];
     const std::size_t drawn = pixels_of(*picture, colour) / (side * side);
     EXPECT_NEAR(static_cast<double>(drawn), static_cast<double>(channel), static_cast<double>(channel) * 0.01);
 }
