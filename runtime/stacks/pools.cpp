@@ -7,6 +7,7 @@
 
 #include "instrumentation/base/check.h"
 #include "runtime/stacks/guards.h"
+#include "runtime/stacks/slab_place.h"
 #include "runtime/switch/valgrind.h"
 
 namespace cprime::detail {
@@ -112,8 +113,7 @@ void Pools::adopt_slab(std::uint8_t pool, std::uint32_t slab, std::uint64_t base
     new (&states_[pool][slab]) SlabState;  // no canary is armed there yet
     SlabRecord& record = slabs_[pool][slab];
     record.pool = pool;
-    record.stack_base = base;
-    record.stack_bytes = bytes;
+    place_slab(record, base, bytes);
     // Release: whoever sees an owner sees where the memory is.
     record.owner.store(coroscope::wire::kSlabOwnerOutside, std::memory_order_release);
 }
@@ -125,8 +125,7 @@ void Pools::disown_slab(std::uint8_t pool, std::uint32_t slab) {
         record.remote[word].store(0, std::memory_order_relaxed);
     }
     record.owner.store(coroscope::wire::kNone, std::memory_order_release);
-    record.stack_base = 0;
-    record.stack_bytes = 0;
+    unplace_slab(record);
 }
 
 void Pools::touch(PoolShare& share, SlabState& state, std::uint32_t word) {
@@ -226,14 +225,13 @@ bool Pools::find_address(std::uint64_t address, std::uint8_t* pool, std::uint32_
     for (std::uint8_t p = 0; p < kPoolsCount; ++p) {
         const std::uint32_t count = slabs_count_[p].load(std::memory_order_acquire);
         for (std::uint32_t slab = 0; slab < count; ++slab) {
-            const SlabRecord& record = slabs_[p][slab];
-            if (address < record.stack_base - kGuardBytes || address >= record.stack_base + record.stack_bytes)
-                continue;
+            const SlabPlace place = place_of_slab(slabs_[p][slab]);
+            if (place.bytes == 0 || address < place.base - kGuardBytes || address >= place.base + place.bytes) continue;
             *pool = p;
-            *slot = slab * kSlotsPerSlab + (address < record.stack_base
-                                                ? 0
-                                                : static_cast<std::uint32_t>((address - record.stack_base) /
-                                                                             geometries_[p].stride_bytes));
+            *slot = slab * kSlotsPerSlab +
+                    (address < place.base
+                         ? 0
+                         : static_cast<std::uint32_t>((address - place.base) / geometries_[p].stride_bytes));
             return true;
         }
     }

@@ -8,6 +8,7 @@
 #include "instrumentation/emit/probes.h"
 #include "runtime/stacks/guards.h"
 #include "runtime/stacks/pools.h"
+#include "runtime/stacks/slab_place.h"
 
 namespace cprime::detail {
 
@@ -69,8 +70,7 @@ bool Pools::claim_slab(Worker* worker, PoolShare& share, std::uint8_t pool) {
     }
     SlabRecord& record = slabs_[pool][slab];
     record.pool = pool;
-    record.stack_base = base;
-    record.stack_bytes = bytes;
+    place_slab(record, base, bytes);
     install_guards(pool, slab, base);
     // Release: whoever sees an owner sees where the memory is.
     record.owner.store(worker != nullptr ? worker->index : coroscope::wire::kSlabOwnerOutside,
