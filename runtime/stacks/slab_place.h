@@ -1,8 +1,8 @@
 // Where a slab's memory lies, as a fault looks it up (Pools::find_address) while other workers claim slabs: the count of slabs may already be
 // beyond one that is still being filled in.
 //
-// [slab.place] Writers: who claims, adopts or disowns the slab: base first, then bytes (release). Reader: a fault on any thread: bytes first (acquire);
-// 0 = not there yet, or not any more. Not weaker: bytes without their base would name a wrong slot.
+// [slab.place] Writers: who claims, adopts or disowns the slab: base first, then bytes (release). Reader: a fault on any thread: bytes first
+// (acquire); 0 = not there yet, or not any more. Not weaker: bytes without their base would name a wrong slot.
 #pragma once
 
 #include <atomic>
