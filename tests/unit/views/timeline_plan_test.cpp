@@ -127,20 +127,26 @@ TEST(TimelinePlan, slices_and_columns_of_every_zoom_add_up_to_what_ran) {
     }
 }
 
-TEST(WhyLate, who_ran_on_the_worker_meanwhile_adds_up_to_what_ran) {
-    std::mt19937 random(7);
-    traces::SyntheticProgram program(2, false);
+// A trace of a program of `workers` that did `steps` things drawn from the seed; nullptr when it cannot be read.
+std::shared_ptr<const traces::Replay> trace_by_chance(const std::string& path, unsigned seed, std::uint32_t workers, int steps) {
+    std::mt19937 random(seed);
+    traces::SyntheticProgram program(workers, false);
     std::vector<inspect::StateImage> keyframes = {program.truth()};
-    for (int i = 0; i < 3000; ++i)
+    for (int i = 0; i < steps; ++i)
         program.step(static_cast<std::uint16_t>(random()));
     keyframes.push_back(program.truth());
-    const traces::TemporaryPath file("late");
-    traces::write_synthetic_trace(file.path(), program, keyframes, 61);
-    auto reader = traces::TraceReader::open(file.path());
-    ASSERT_TRUE(reader.ok());
+    traces::write_synthetic_trace(path, program, keyframes, 61);
+    auto reader = traces::TraceReader::open(path);
+    if (!reader.ok()) return nullptr;
     auto replay = traces::Replay::make(std::shared_ptr<const traces::TraceReader>(std::move(*reader)));
-    ASSERT_TRUE(replay.ok());
-    const std::shared_ptr<const traces::Replay> made(std::move(*replay));
+    if (!replay.ok()) return nullptr;
+    return std::shared_ptr<const traces::Replay>(std::move(*replay));
+}
+
+TEST(WhyLate, who_ran_on_the_worker_meanwhile_adds_up_to_what_ran) {
+    const traces::TemporaryPath file("late");
+    const std::shared_ptr<const traces::Replay> made = trace_by_chance(file.path(), 7, 2, 3000);
+    ASSERT_NE(made, nullptr);
     traces::LaneIndex index;
     index.follow(made);
     const traces::TimeNs length = made->end() - made->begin();
@@ -165,19 +171,9 @@ TEST(WhyLate, who_ran_on_the_worker_meanwhile_adds_up_to_what_ran) {
 }
 
 TEST(WhyLate, the_worker_that_ran_it_in_the_end_is_found_by_its_run) {
-    std::mt19937 random(11);
-    traces::SyntheticProgram program(3, false);
-    std::vector<inspect::StateImage> keyframes = {program.truth()};
-    for (int i = 0; i < 2000; ++i)
-        program.step(static_cast<std::uint16_t>(random()));
-    keyframes.push_back(program.truth());
     const traces::TemporaryPath file("found");
-    traces::write_synthetic_trace(file.path(), program, keyframes, 61);
-    auto reader = traces::TraceReader::open(file.path());
-    ASSERT_TRUE(reader.ok());
-    auto replay = traces::Replay::make(std::shared_ptr<const traces::TraceReader>(std::move(*reader)));
-    ASSERT_TRUE(replay.ok());
-    const std::shared_ptr<const traces::Replay> made(std::move(*replay));
+    const std::shared_ptr<const traces::Replay> made = trace_by_chance(file.path(), 11, 3, 2000);
+    ASSERT_NE(made, nullptr);
     traces::LaneIndex index;
     index.follow(made);
     ASSERT_TRUE(sum_timeline(index, {made->begin(), made->end()}).complete);
